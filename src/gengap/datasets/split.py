@@ -1,0 +1,69 @@
+"""What a data set is: three splits that say what they hold and where they come from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Task = Literal["binary", "multiclass", "regression"]
+"""What a model predicts: one probability, a probability per label, or real numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One part of a data set: cases, answers, and what makes cases dependent on each other.
+
+    Attributes:
+        x: Inputs; an array or SciPy CSR matrix whose first axis is the case, or a mapping from input names to such.
+        y: Answers, shape `(n,)` or `(n, labels)`.
+        sample_weight: Weights of the cases, shape `(n,)`, or None for equal weights.
+        groups: Labels of groups of cases that are not independent (days, patients), shape `(n,)`, or None.
+        times: Times of the cases as `datetime64`, shape `(n,)`, or None.
+    """
+
+    x: Any
+    y: Any
+    sample_weight: NDArray[Any] | None = None
+    groups: NDArray[Any] | None = None
+    times: NDArray[np.datetime64] | None = None
+
+    def __len__(self) -> int:
+        """Return the number of cases."""
+        return len(self.y)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Training, validation and test split of one data set, with its provenance.
+
+    Attributes:
+        name: Short name, as `gengap demo` takes it.
+        task: What is predicted.
+        train: The split that models learn from.
+        validation: The split that epochs, strengths and rates are chosen on.
+        test: The split that is read once, at the end; None where a data set has none.
+        description: What a case and an answer are, in a few sentences.
+        feature_names: Names of the last axis of `x`, with units where there are any.
+        label_names: Names of the labels; two for a binary task, none for regression.
+        target_units: Units of `y` for regression, else the empty string.
+        synthetic: Whether the cases were drawn by a generator instead of observed.
+        licence: Under which terms the data may be used.
+        citation: What to cite.
+        truth: For synthetic data the true probability of every case, by split name; else empty.
+    """
+
+    name: str
+    task: Task
+    train: Split
+    validation: Split
+    test: Split | None
+    description: str
+    feature_names: tuple[str, ...]
+    label_names: tuple[str, ...]
+    target_units: str
+    synthetic: bool
+    licence: str
+    citation: str
+    truth: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)

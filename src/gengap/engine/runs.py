@@ -1,0 +1,155 @@
+"""What goes into an engine and what comes out: runs, settings, records."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.datasets.split import Split, Task
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class StoppingRule:
+    """When a run stops by itself: `patience` epochs without a held-out score better by more than `min_delta`."""
+
+    patience: int
+    min_delta: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One variant with one seed.
+
+    Attributes:
+        variant: Name of the variant.
+        seed: Fixes initial weights, batch order and noise, paired across variants.
+        model: The variant's compiled Keras model. Engines train clones of it, never the model itself.
+        share: Share of the training cases that the run learns from, in (0, 1].
+        stopping: Its stopping rule, or None to train all epochs.
+    """
+
+    variant: str
+    seed: int
+    model: Any
+    share: float = 1.0
+    stopping: StoppingRule | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """The splits of a study, validated: see `gengap.study`. `train.y` has the rank of the model's output."""
+
+    train: Split
+    validation: Split | None = None
+    test: Split | None = None
+
+    def held_out(self) -> Mapping[str, Split]:
+        """Return the splits that are predicted but not trained on, by name."""
+        splits = {"validation": self.validation, "test": self.test}
+        return {name: split for name, split in splits.items() if split is not None}
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What all runs of a study have in common.
+
+    Attributes:
+        epochs: How many times a run sees its training cases.
+        batch_size: Cases a step; the last batch of an epoch may be smaller, as in Keras.
+        task: What the model predicts.
+        from_logits: Whether the model's output still needs a sigmoid or softmax to be a probability.
+        score: Name of the common proper score (`"log_loss"`, `"brier_score"`, `"squared_error"`); smaller is better.
+        shuffle: Whether each epoch sees the cases in a new order.
+        class_weight: Weight of each label in the objective, or None.
+        output: Name of the output that is scored, for models with several; None for the only one.
+        initial_weights: `"fresh"` draws each run's weights from its seed, `"keep"` starts from the model's own.
+        keep_every_epoch: Whether held-out predictions of every epoch are kept (in half precision).
+        precision: Number format of the fused engine's activations.
+    """
+
+    epochs: int
+    batch_size: int
+    task: Task
+    from_logits: bool
+    score: str
+    shuffle: bool = True
+    class_weight: Mapping[int, float] | None = None
+    output: str | None = None
+    initial_weights: Literal["fresh", "keep"] = "fresh"
+    keep_every_epoch: bool = True
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """A run's predictions for one held-out split: probabilities or real numbers, never logits.
+
+    Attributes:
+        last: After the last epoch, float32, shape `(n,)` or `(n, labels)`.
+        best: After the epoch of best held-out score, same shape.
+        epochs: After each epoch, float16, shape `(epochs, n)` or `(epochs, n, labels)`; None where not kept.
+    """
+
+    last: Array
+    best: Array
+    epochs: Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class RunRecord:
+    """What one finished run leaves.
+
+    Attributes:
+        variant: Name of the variant.
+        seed: Seed of the run.
+        history: Per epoch, shape `(epochs,)`, float64: `loss` (objective without penalties, running mean with noise
+            on), `penalty` (at the end of the epoch), `train_score` and `val_score` (the common score, in inference
+            mode, at the end of the epoch), `val_loss` (objective without penalties on the validation split), and the
+            model's metrics under Keras' names (`accuracy`, `val_accuracy`). Without validation data no `val_*`.
+        predictions: By split name, `"validation"` and `"test"` where those exist.
+        weights_last: All weights of the model after the last epoch, in the order of `model.weights`.
+        weights_best: The same after the best epoch.
+        best_epoch: Epoch (from 1) of the best held-out score; of the last epoch where there is no validation split.
+        parameters: Number of trainable parameters.
+        seconds: Wall time of the run; a run trained with others carries its share.
+        status: `"completed"`, or a sentence: `"diverged at epoch 7"`, `"stopped at epoch 12"`.
+    """
+
+    variant: str
+    seed: int
+    history: Mapping[str, NDArray[np.float64]]
+    predictions: Mapping[str, Predictions]
+    weights_last: Sequence[Array]
+    weights_best: Sequence[Array]
+    best_epoch: int
+    parameters: int
+    seconds: float
+    status: str = "completed"
+
+
+class Listener(Protocol):
+    """What an engine tells while it trains; the engine knows nothing about who listens."""
+
+    def on_epoch(self, run: Run, epoch: int, logs: Mapping[str, float]) -> None:
+        """Take note of a finished epoch (from 1)."""
+
+    def on_record(self, record: RunRecord) -> None:
+        """Take a finished run."""
+
+
+@dataclass
+class Collector:
+    """The listener that keeps records in memory."""
+
+    records: list[RunRecord] = field(default_factory=list)
+
+    def on_epoch(self, run: Run, epoch: int, logs: Mapping[str, float]) -> None:
+        """Ignore epochs."""
+
+    def on_record(self, record: RunRecord) -> None:
+        """Keep the record."""
+        self.records.append(record)
