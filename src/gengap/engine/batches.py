@@ -1,0 +1,75 @@
+"""Which cases a run sees, in which order: the same for every variant of a seed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from gengap.engine.randomness import generator
+
+
+def subset(seed: int, num_cases: int, *, share: float) -> NDArray[np.bool_]:
+    """Return which training cases a run learns from, shape `(num_cases,)`.
+
+    Subsets of one seed are nested: a smaller share is part of every larger one.
+    """
+    chosen = np.zeros(num_cases, dtype=bool)
+    rank = generator(seed, "subset").permutation(num_cases)
+    chosen[rank[: max(1, round(share * num_cases))]] = True
+    return chosen
+
+
+def epoch_order(
+    seed: int, epoch: int, num_cases: int, *, share: float = 1.0, shuffle: bool = True
+) -> NDArray[np.int64]:
+    """Return the order in which a run sees its cases in one epoch.
+
+    A run on a share of the data sees its cases in the order in which a run on all of them would.
+
+    Args:
+        seed: Seed of the run.
+        epoch: Epoch, from 1.
+        num_cases: Number of training cases of the study.
+        share: Share of them that the run learns from.
+        shuffle: Whether each epoch has a new order; else the order of the data.
+
+    Returns:
+        Indices of cases, shape `(cases of the run,)`.
+    """
+    everything = generator(seed, "order", epoch).permutation(num_cases) if shuffle else np.arange(num_cases)
+    if share >= 1:
+        return everything.astype(np.int64)
+    return everything[subset(seed, num_cases, share=share)[everything]].astype(np.int64)
+
+
+def batches_of(order: NDArray[np.int64], batch_size: int) -> Iterator[NDArray[np.int64]]:
+    """Cut an order into batches; the last one may be smaller, as in Keras."""
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]
+
+
+def take(x: Any, indices: NDArray[np.int64] | slice) -> Any:
+    """Return the given cases of an array, a mapping or sequence of arrays, a table, a tensor or a sparse matrix.
+
+    Sparse rows come back dense, since Keras' layers want them so; the fused engine keeps them sparse by itself.
+    """
+    if isinstance(x, dict):
+        return {name: take(part, indices) for name, part in x.items()}
+    if isinstance(x, list | tuple):
+        return type(x)(take(part, indices) for part in x)
+    if sparse.issparse(x):
+        return x[indices].toarray()
+    if hasattr(x, "iloc"):
+        return x.iloc[indices].to_numpy()
+    return x[indices]
+
+
+def count_cases(x: Any) -> int:
+    """Return the number of cases of whatever `take` understands."""
+    if isinstance(x, dict):
+        return count_cases(next(iter(x.values())))
+    if isinstance(x, list | tuple):
+        return count_cases(x[0])
+    return int(x.shape[0])
