@@ -1,0 +1,39 @@
+"""Standardization: mean 0 and standard deviation 1 over the training cases, the same shift and scale everywhere."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Standardization:
+    """Shift and scale of the last axis, learned from training cases alone.
+
+    Attributes:
+        mean: Mean of each entry of the last axis over the training cases.
+        deviation: Standard deviation of the same (divided by n); 1 where an entry is constant.
+
+    Example:
+        >>> train = np.array([[1.0, 7.0], [3.0, 7.0]])
+        >>> Standardization.of(train)(np.array([[5.0, 8.0]]))
+        array([[3., 1.]])
+    """
+
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, train: NDArray[Any]) -> Self:
+        """Learn shift and scale from training cases, shape `(..., features)`; sums are in float64."""
+        axes = tuple(range(train.ndim - 1))
+        mean = train.mean(axis=axes, dtype=np.float64)
+        deviation = train.std(axis=axes, dtype=np.float64)
+        return cls(mean, np.where(deviation > 0, deviation, 1.0))
+
+    def __call__(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return the standardized values, in the type of `values`."""
+        shift, scale = (part.astype(values.dtype) for part in (self.mean, self.deviation))
+        standardized: NDArray[Any] = (values - shift) / scale
+        return standardized
