@@ -75,8 +75,8 @@ def _built_twin(layer: Any, identity: str, seed: int) -> Any | None:
             twin.build_from_config(layer.get_build_config())
     except (NotImplementedError, TypeError, ValueError, AttributeError) as reason:
         warnings.warn(
-            f"The weights of layer {layer.name!r} ({type(layer).__name__}) cannot be drawn anew, so they start equal for "
-            f"every seed: give the class a `get_config` from which it can be built ({reason}).",
+            f"The weights of layer {layer.name!r} ({type(layer).__name__}) cannot be drawn anew, so they start equal "
+            f"for every seed: give the class a `get_config` from which it can be built ({reason}).",
             GengapWarning,
             stacklevel=4,
         )

@@ -41,7 +41,12 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """The splits of a study, validated: see `gengap.study`. `train.y` has the rank of the model's output."""
+    """The splits of a study, validated by `gengap.study`.
+
+    Answers are in their plain form: 0/1 or integer codes of shape `(n,)`, real numbers of shape `(n,)` or
+    `(n, targets)`; a mapping by output name for models with several outputs. `outputs.targets` gives each run's loss
+    the form that it wants (variants may differ in it: logits, one-hot, codes).
+    """
 
     train: Split
     validation: Split | None = None
@@ -61,7 +66,6 @@ class TrainingSettings:
         epochs: How many times a run sees its training cases.
         batch_size: Cases a step; the last batch of an epoch may be smaller, as in Keras.
         task: What the model predicts.
-        from_logits: Whether the model's output still needs a sigmoid or softmax to be a probability.
         score: Name of the common proper score (`"log_loss"`, `"brier_score"`, `"squared_error"`); smaller is better.
         shuffle: Whether each epoch sees the cases in a new order.
         class_weight: Weight of each label in the objective, or None.
@@ -74,7 +78,6 @@ class TrainingSettings:
     epochs: int
     batch_size: int
     task: Task
-    from_logits: bool
     score: str
     shuffle: bool = True
     class_weight: Mapping[int, float] | None = None
