@@ -58,6 +58,10 @@ class RunLog:
         """The last finished epoch; 0 before the first."""
         return len(next(iter(self._history.values()), []))
 
+    def latest(self) -> dict[str, float]:
+        """Return the logs of the last finished epoch."""
+        return {name: values[-1] for name, values in self._history.items()}
+
     def end_epoch(
         self,
         logs: Mapping[str, float],

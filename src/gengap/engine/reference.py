@@ -1,0 +1,146 @@
+"""The plain Keras loop, one run after another: the oracle of the tests and the fallback of the fused engine."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.engine.batches import batches_of, count_cases, epoch_order, subset, take
+from gengap.engine.initial_weights import draw_initial_weights
+from gengap.engine.log import RunLog
+from gengap.engine.noise_keys import NoiseKeys
+from gengap.engine.outputs import OutputKind, describe_output, targets, to_predictions
+from gengap.engine.runs import Listener, Run, RunRecord, TrainingData, TrainingSettings
+from gengap.remedies.clone import clone_compiled
+
+_CASES_PER_PREDICTION = 4096
+
+
+def train_reference(runs: Sequence[Run], data: TrainingData, settings: TrainingSettings, listener: Listener) -> None:
+    """Train every run by Keras' own `train_on_batch`, on whatever backend Keras has.
+
+    Args:
+        runs: The runs; their models stay as they are.
+        data: Validated splits.
+        settings: What the runs have in common.
+        listener: Is told of every finished epoch and run.
+    """
+    for run in runs:
+        listener.on_record(train_alone(run, data, settings, listener))
+
+
+def train_alone(run: Run, data: TrainingData, settings: TrainingSettings, listener: Listener) -> RunRecord:
+    """Train one run on a clone of its model and return its record."""
+    model = clone_compiled(run.model)
+    fresh = settings.initial_weights == "fresh"
+    model.set_weights(draw_initial_weights(run.model, run.seed) if fresh else run.model.get_weights())
+    kind = describe_output(model, settings.output, task=settings.task)
+    num_cases = count_cases(data.train.x)
+    chosen = subset(run.seed, num_cases, share=run.share) if run.share < 1 else None
+    parameters = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    log = RunLog(run, kind, data, settings, training_cases=chosen, parameters=parameters)
+    noise = NoiseKeys(model, run.seed)
+    x_own = data.train.x if chosen is None else take(data.train.x, np.flatnonzero(chosen))
+    for epoch in range(1, settings.epochs + 1):
+        logs = _train_epoch(model, kind, run, data, settings, noise, epoch)
+        raw = {name: predict(model, split.x) for name, split in data.held_out().items()}
+        if "validation" in raw:
+            logs |= _evaluate(model, kind, data, raw["validation"])
+        goes_on = log.end_epoch(
+            logs,
+            to_predictions(predict(model, x_own), kind),
+            {name: to_predictions(values, kind) for name, values in raw.items()},
+            model.get_weights,
+        )
+        listener.on_epoch(run, epoch, log.latest())
+        if not goes_on:
+            break
+    return log.record(model.get_weights())
+
+
+def predict(model: keras.Model, x: Any) -> Any:
+    """Return the raw output of a model for all cases, in inference mode, as NumPy arrays."""
+    num_cases = count_cases(x)
+    slices = [slice(start, start + _CASES_PER_PREDICTION) for start in range(0, num_cases, _CASES_PER_PREDICTION)]
+    parts = [model.predict_on_batch(take(x, one)) for one in slices]
+    return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
+
+
+def case_weights(data: TrainingData, settings: TrainingSettings) -> NDArray[np.float32] | None:
+    """Return what each training case counts in the objective: its own weight times that of its label."""
+    weight = None if data.train.sample_weight is None else np.asarray(data.train.sample_weight, dtype=np.float32)
+    if settings.class_weight is None:
+        return weight
+    of_label = np.array([settings.class_weight.get(int(label), 1.0) for label in data.train.y], dtype=np.float32)
+    return of_label if weight is None else weight * of_label
+
+
+def weight_penalty(model: keras.Model) -> float:
+    """Return the sum of the L1 and L2 penalties on a model's weights as they are now."""
+    penalized = [weight for weight in model.trainable_weights if weight.regularizer is not None]
+    return sum(_number(weight.regularizer(weight)) for weight in penalized)
+
+
+def _train_epoch(  # noqa: PLR0917  private, and every argument is what its name says
+    model: keras.Model,
+    kind: OutputKind,
+    run: Run,
+    data: TrainingData,
+    settings: TrainingSettings,
+    noise: NoiseKeys,
+    epoch: int,
+) -> dict[str, float]:
+    """Run one epoch; `loss` and metrics are running means with noise on, the penalty is taken out of the loss."""
+    order = epoch_order(run.seed, epoch, count_cases(data.train.x), share=run.share, shuffle=settings.shuffle)
+    y, weight = targets(data.train.y, kind), case_weights(data, settings)
+    penalized = any(one.regularizer is not None for one in model.trainable_weights)
+    penalty, metrics = 0.0, _RunningMetrics(model)
+    for step, batch in enumerate(batches_of(order, settings.batch_size), start=1):
+        noise.set(epoch, step)
+        if penalized:
+            penalty += weight_penalty(model) * len(batch) / len(order)
+        model.train_on_batch(
+            take(data.train.x, batch), take(y, batch), sample_weight=None if weight is None else weight[batch]
+        )
+        metrics.add()
+    logs = metrics.result()
+    return {**logs, "loss": logs["loss"] - penalty, "penalty": weight_penalty(model)}
+
+
+class _RunningMetrics:
+    """Metrics of a whole epoch: `train_on_batch` resets them at every step, so their states are added up here."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+        self._totals: list[NDArray[np.float64]] = []
+
+    def add(self) -> None:
+        states = [keras.ops.convert_to_numpy(one).astype(np.float64) for one in self._model.metrics_variables]
+        self._totals = [total + state for total, state in zip(self._totals, states, strict=True)] or states
+
+    def result(self) -> dict[str, float]:
+        for variable, total in zip(self._model.metrics_variables, self._totals, strict=True):
+            variable.assign(total.astype(variable.dtype))
+        return {name: float(value) for name, value in self._model.get_metrics_result().items()}
+
+
+def _evaluate(model: keras.Model, kind: OutputKind, data: TrainingData, raw: Any) -> dict[str, float]:
+    """Return the objective without penalties and the metrics on the validation split, from its raw output."""
+    split = data.validation
+    if split is None:
+        return {}
+    y = keras.tree.map_structure(keras.ops.convert_to_tensor, targets(split.y, kind))
+    y_pred = keras.tree.map_structure(keras.ops.convert_to_tensor, raw)
+    weight = None if split.sample_weight is None else keras.ops.convert_to_tensor(split.sample_weight)
+    total = model.compute_loss(y=y, y_pred=y_pred, sample_weight=weight, training=False)
+    objective = _number(total) - sum(map(_number, model.losses))
+    model.reset_metrics()
+    metrics: Mapping[str, Any] = model.compute_metrics(None, y, y_pred, sample_weight=weight)
+    logs = {f"val_{name}": float(value) for name, value in metrics.items() if name != "loss"}
+    return {"val_loss": objective, **logs}
+
+
+def _number(scalar: Any) -> float:
+    return float(keras.ops.convert_to_numpy(scalar))
