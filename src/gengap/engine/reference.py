@@ -118,7 +118,8 @@ class _RunningMetrics:
 
     def add(self) -> None:
         states = [keras.ops.convert_to_numpy(one).astype(np.float64) for one in self._model.metrics_variables]
-        self._totals = [total + state for total, state in zip(self._totals, states, strict=True)] or states
+        pairs = zip(self._totals, states, strict=True) if self._totals else ()
+        self._totals = [total + state for total, state in pairs] or states
 
     def result(self) -> dict[str, float]:
         for variable, total in zip(self._model.metrics_variables, self._totals, strict=True):
