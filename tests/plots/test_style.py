@@ -1,0 +1,62 @@
+"""The shared look: contrast, restoration of settings, axes."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+
+from gengap.plots import style as look
+
+
+def luminance(colour):
+    channels = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    return float(np.dot([0.2126, 0.7152, 0.0722], channels))
+
+
+def test_settings_are_restored_even_after_an_error():
+    before = dict(mpl.rcParams)
+    with pytest.raises(RuntimeError, match="stop"), look.style():
+        raise RuntimeError("stop")
+    assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize("colour", [look.INK, look.REFERENCE])
+def test_text_colours_reach_the_contrast_of_wcag_aa(colour):
+    assert 1.05 / (luminance(colour) + 0.05) >= 4.5
+
+
+def test_every_variant_of_a_cycle_differs_in_colour_style_and_marker():
+    looks = [look.appearance(i, marker=True) for i in range(7)]
+    for key in ("color", "linestyle", "marker"):
+        assert len({look_[key] for look_ in looks}) == 7
+    assert look.appearance(7) == look.appearance(0)
+
+
+def test_probability_axes_are_square_and_complete():
+    with look.style():
+        ax = look.axes_for(None)
+        look.square_probability_axes(ax, xlabel="a", ylabel="b")
+    assert ax.get_xlim() == ax.get_ylim() == (0.0, 1.0)
+    assert ax.get_aspect() == 1.0
+    assert list(ax.get_xticks()) == list(ax.get_yticks())
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("a", "b")
+    assert look.axes_for(ax) is ax
+
+
+@pytest.mark.parametrize("axis", ["x", "y"])
+def test_epochs_are_whole_numbers(axis):
+    with look.style():
+        ax = look.axes_for(None)
+        ax.plot([1, 2, 3], [1, 2, 3])
+        look.epoch_axis(ax, axis=axis)
+    ticks = ax.get_xticks() if axis == "x" else ax.get_yticks()
+    assert np.allclose(ticks, np.round(ticks))
+
+
+def test_a_band_covers_its_interval():
+    with look.style():
+        ax = look.axes_for(None)
+        look.band(ax, [1, 2], [0.1, 0.2], [0.3, 0.5], color=look.COLOURS[0])
+    corners = ax.collections[0].get_paths()[0].vertices
+    assert corners[:, 1].min() == 0.1
+    assert corners[:, 1].max() == 0.5
