@@ -1,4 +1,14 @@
+from .catalogue import available as available
+from .catalogue import load as load
+from .handwriting import digits as digits
+from .movie_reviews import imdb as imdb
+from .movie_reviews import imdb_word_index as imdb_word_index
+from .movie_reviews import load_reviews as load_reviews
+from .patients import diabetes as diabetes
 from .sars import soundings as soundings
 from .split import Dataset as Dataset
 from .split import Split as Split
 from .split import Task as Task
+from .tokens import TokenSequences as TokenSequences
+from .tokens import decode_review as decode_review
+from .tokens import multi_hot as multi_hot

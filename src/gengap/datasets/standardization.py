@@ -37,3 +37,8 @@ class Standardization:
         shift, scale = (part.astype(values.dtype) for part in (self.mean, self.deviation))
         standardized: NDArray[Any] = (values - shift) / scale
         return standardized
+
+    def in_place(self, values: NDArray[np.floating[Any]]) -> None:
+        """Standardize without a copy, for arrays that fill the memory."""
+        values -= self.mean.astype(values.dtype)
+        values /= self.deviation.astype(values.dtype)

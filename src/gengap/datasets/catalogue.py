@@ -1,0 +1,48 @@
+"""Data sets by name, as the command line and study files ask for them."""
+
+from importlib import import_module
+from typing import Any
+
+from gengap.datasets.split import Dataset
+from gengap.errors import UnknownNameError
+
+MODULES = {
+    "diabetes": "patients",
+    "digits": "handwriting",
+    "imdb": "movie_reviews",
+    "reviews": "review_generator",
+    "soundings": "sars",
+    "storms": "storm_patches",
+    "synthetic_storms": "storm_generator",
+}
+
+
+def available() -> tuple[str, ...]:
+    """Names of all data sets, in alphabetical order.
+
+    Example:
+        >>> available()
+        ('diabetes', 'digits', 'imdb', 'reviews', 'soundings', 'storms', 'synthetic_storms')
+    """
+    return tuple(sorted(MODULES))
+
+
+def load(name: str, **options: Any) -> Dataset:
+    """Load a data set by name.
+
+    Args:
+        name: One of `available()`.
+        **options: Arguments of the function of that name.
+
+    Raises:
+        UnknownNameError: No data set has this name.
+
+    Example:
+        >>> load("soundings", standardize=False).name
+        'soundings'
+    """
+    if name not in MODULES:
+        raise UnknownNameError(f"no data set is called {name!r}; there are {', '.join(available())}")
+    function = getattr(import_module(f"gengap.datasets.{MODULES[name]}"), name)
+    dataset: Dataset = function(**options)
+    return dataset
