@@ -1,0 +1,359 @@
+"""A result: what a study leaves, as named arrays that open without Keras or torch."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from gengap.errors import DataError, ModelError, StoreError, UnknownNameError
+
+Array = NDArray[Any]
+EpochRule = Literal["best", "last"]
+WeightKey = tuple[str, int, EpochRule]
+
+FORMAT = 1
+_PARTS = ("history", "runs", "validation", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a study leaves; every function of the analysis acts on it.
+
+    Attributes:
+        history: Curves over `(variant, seed, epoch)`: `loss` (objective without penalties), `penalty`, `train_score`,
+            `val_score`, `val_loss` and the model's metrics. Epochs count from 1; epochs not trained are NaN.
+        runs: Facts over `(variant, seed)`: `parameters`, `best_epoch`, `epochs`, `seconds`, `status`, `weight_norm`,
+            `sparsity`.
+        validation: Held-out predictions over `(variant, seed, sample[, label])`: `prediction_last`,
+            `prediction_best`, `prediction_epochs`, and `y_true` over `sample`. Empty where there is no such split.
+        test: The same for the test split.
+        manifest: JSON-able account of how the result came about, see `docs/architecture.md`.
+        weights: Weights by `(variant, seed, "best" | "last")`; empty where they were not kept.
+    """
+
+    history: xr.Dataset
+    runs: xr.Dataset
+    validation: xr.Dataset
+    test: xr.Dataset
+    manifest: Mapping[str, Any]
+    weights: Mapping[WeightKey, Sequence[Array]] = field(default_factory=dict)
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """Names of the variants, the baseline first."""
+        return tuple(str(name) for name in self.history["variant"].values)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of the runs."""
+        return tuple(int(seed) for seed in self.history["seed"].values)
+
+    @property
+    def baseline(self) -> str:
+        """Name of the variant that the others are compared with."""
+        return self.variants[0]
+
+    @property
+    def task(self) -> str:
+        """What is predicted: `"binary"`, `"multiclass"` or `"regression"`."""
+        return str(self.manifest["task"])
+
+    @property
+    def score(self) -> str:
+        """Name of the common score; smaller is better."""
+        return str(self.manifest["score"])
+
+    @property
+    def splits(self) -> Mapping[str, xr.Dataset]:
+        """The held-out splits that exist, by name."""
+        return {name: part for name, part in self._parts().items() if name in {"validation", "test"} and part.sizes}
+
+    def select(self, variants: Sequence[str]) -> "Result":
+        """Return the result of some variants, the first of which becomes the baseline.
+
+        Raises:
+            UnknownNameError: A variant does not exist.
+        """
+        for name in variants:
+            self._check_variant(name)
+        parts: dict[str, Any] = {
+            name: part.sel(variant=list(variants)) if "variant" in part.dims else part
+            for name, part in self._parts().items()
+        }
+        return replace(self, **parts)
+
+    def model(self, variant: str, *, seed: int | None = None, epoch: EpochRule = "best", **custom: Any) -> Any:
+        """Rebuild a trained model.
+
+        Args:
+            variant: Name of the variant.
+            seed: Seed of the run; None takes the run of median validation score (of the lower median, if even).
+            epoch: Weights of the epoch of best validation score, or of the last.
+            **custom: Custom objects by name, as `keras.saving.custom_object_scope` takes them.
+
+        Returns:
+            An ordinary compiled `keras.Model`.
+
+        Raises:
+            UnknownNameError: No such variant or seed, or its weights were not kept.
+            ModelError: The model's classes cannot be rebuilt from their configuration.
+        """
+        import keras
+
+        self._check_variant(variant)
+        seed = self.median_seed(variant, epoch=epoch) if seed is None else seed
+        if (variant, seed, epoch) not in self.weights:
+            raise UnknownNameError(
+                f"There are no weights of variant {variant!r} with seed {seed}; seeds are {list(self.seeds)}."
+            )
+        try:
+            with keras.saving.custom_object_scope(custom):
+                model = keras.saving.deserialize_keras_object(self.manifest["variants"][variant]["model"])
+        except (TypeError, ValueError) as reason:
+            raise ModelError(
+                f"The model of variant {variant!r} cannot be rebuilt: pass its custom classes by name, as in "
+                f"`result.model({variant!r}, MyLayer=MyLayer)` ({reason})."
+            ) from reason
+        model.set_weights(list(self.weights[variant, seed, epoch]))
+        return model
+
+    def median_seed(self, variant: str, *, epoch: EpochRule = "best") -> int:
+        """Return the seed whose run has the median validation score (training score without validation)."""
+        score = "val_score" if "val_score" in self.history else "train_score"
+        curves = self.history[score].sel(variant=variant)
+        at = self.runs["best_epoch" if epoch == "best" else "epochs"].sel(variant=variant)
+        values = [
+            float(curves.sel(seed=seed, epoch=int(at.sel(seed=seed)))) if int(at.sel(seed=seed)) > 0 else np.nan
+            for seed in self.seeds
+        ]
+        order = np.argsort(values)
+        finite = int(np.isfinite(values).sum())
+        return self.seeds[int(order[max(finite - 1, 0) // 2])]
+
+    def to_dataframe(self, part: Literal["history", "runs"] = "history") -> pd.DataFrame:
+        """Return curves (one row per variant, seed and epoch) or runs (one row per variant and seed)."""
+        return self._parts()[part].to_dataframe().reset_index()
+
+    def to_netcdf(self, path: str | Path) -> None:
+        """Write datasets and manifest, not the weights, as one netCDF-4 file with a group for each dataset."""
+        tree = xr.DataTree.from_dict({name: _for_file(part) for name, part in self._parts().items()})
+        tree.attrs["gengap"] = json.dumps(self.manifest)
+        packed = {"zlib": True, "complevel": 1, "shuffle": True}
+        encoding = {
+            f"/{name}": {variable: packed for variable in part.data_vars if part[variable].dtype.kind == "f"}
+            for name, part in self._parts().items()
+        }
+        tree.to_netcdf(path, engine="h5netcdf", encoding=encoding)
+
+    @classmethod
+    def from_netcdf(cls, path: str | Path) -> "Result":
+        """Read what `to_netcdf` wrote.
+
+        Raises:
+            StoreError: The file is missing, damaged or not written by gengap.
+        """
+        try:
+            with xr.open_datatree(path, engine="h5netcdf") as tree:
+                manifest = json.loads(tree.attrs["gengap"])
+                parts = {name: _from_file(tree[name].to_dataset().load()) for name in _PARTS}
+        except (OSError, KeyError, ValueError) as reason:
+            raise StoreError(f"{path} is no result of gengap, or it is damaged: {reason}.") from reason
+        return cls(**parts, manifest=manifest, weights={})
+
+    def save(self, folder: str | Path) -> None:
+        """Write the result and its weights into a folder: `result.nc` and `weights/*.npz`."""
+        folder = Path(folder)
+        (folder / "weights").mkdir(parents=True, exist_ok=True)
+        self.to_netcdf(folder / "result.nc")
+        for variant, seed, epoch in self.weights:
+            arrays = self.weights[variant, seed, epoch]
+            np.savez(_weight_file(folder, self.variants, (variant, seed, epoch)), *arrays)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Result":
+        """Read what `save` wrote; weights are read when they are asked for.
+
+        Raises:
+            StoreError: The folder holds no result.
+        """
+        bare = cls.from_netcdf(Path(folder) / "result.nc")
+        rules: tuple[EpochRule, ...] = ("best", "last")
+        keys: list[WeightKey] = list(product(bare.variants, bare.seeds, rules))
+        files = {key: _weight_file(Path(folder), bare.variants, key) for key in keys}
+        return replace(bare, weights=_WeightFiles({key: file for key, file in files.items() if file.exists()}))
+
+    @classmethod
+    def from_histories(
+        cls,
+        histories: Mapping[str, Sequence[Any]],
+        *,
+        task: str,
+        score: str = "loss",
+        higher_is_better: bool = False,
+    ) -> "Result":
+        """Make a result from curves that another tool recorded.
+
+        Args:
+            histories: For each variant, the baseline first, one history per seed: a Keras `History`, or a mapping from
+                names to values per epoch. Runs at the same place of each list count as paired.
+            task: What is predicted: `"binary"`, `"multiclass"` or `"regression"`.
+            score: Name of the curve to compare on; its held-out twin is `"val_" + score`. Mind that Keras 3 counts
+                penalties in `loss` and `val_loss`, and that its training curves are taken with noise on.
+            higher_is_better: Whether the curve is to be maximized, as accuracy is; it is negated then.
+
+        Raises:
+            DataError: A curve is missing, or lists are empty.
+        """
+        curves = {name: [dict(getattr(one, "history", one)) for one in runs] for name, runs in histories.items()}
+        if not curves or not all(curves.values()):
+            raise DataError("`histories` needs at least one variant, and one history for each of its seeds.")
+        if missing := [name for name, runs in curves.items() for run in runs if score not in run]:
+            raise DataError(f"The histories of {sorted(set(missing))} have no curve {score!r}.")
+        names = sorted({curve for runs in curves.values() for run in runs for curve in run})
+        num_epochs = max(len(run[score]) for runs in curves.values() for run in runs)
+        num_seeds = max(map(len, curves.values()))
+        history = xr.Dataset(
+            {
+                name: (("variant", "seed", "epoch"), np.full((len(curves), num_seeds, num_epochs), np.nan))
+                for name in names
+            },
+            coords={"variant": list(curves), "seed": np.arange(num_seeds), "epoch": np.arange(1, num_epochs + 1)},
+        )
+        for variant, runs in curves.items():
+            for seed, run in enumerate(runs):
+                for name, values in run.items():
+                    history[name].loc[variant, seed, : len(values)] = np.asarray(values, dtype=np.float64)
+        sign = -1 if higher_is_better else 1
+        history["train_score"] = sign * history[score]
+        if f"val_{score}" in history:
+            history["val_score"] = sign * history[f"val_{score}"]
+        manifest = _foreign_manifest(list(curves), num_seeds, task, score, "histories")
+        return cls(history, _runs_of(history), xr.Dataset(), xr.Dataset(), manifest)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: Any,
+        predictions: Mapping[str, Any],
+        *,
+        task: str,
+        score: str,
+        groups: Any = None,
+        split: Literal["validation", "test"] = "test",
+    ) -> "Result":
+        """Make a result from held-out predictions that another tool made.
+
+        Args:
+            y_true: Answers in plain form, shape `(n,)`.
+            predictions: For each variant, the baseline first, predictions of shape `(seeds, n)` or
+                `(seeds, n, labels)`; one run may come as `(n,)`.
+            task: What is predicted: `"binary"`, `"multiclass"` or `"regression"`.
+            score: The common score: `"log_loss"`, `"brier_score"` or `"squared_error"`.
+            groups: Labels of groups of cases that are not independent, shape `(n,)`.
+            split: Which split the cases are.
+
+        Raises:
+            DataError: Shapes do not fit.
+        """
+        y_true = np.asarray(y_true)
+        arrays = {name: np.asarray(values, dtype=np.float32) for name, values in predictions.items()}
+        arrays = {name: values[None] if values.ndim == 1 else values for name, values in arrays.items()}
+        if not arrays or any(values.shape[1] != len(y_true) for values in arrays.values()):
+            raise DataError(
+                f"`predictions` must hold arrays of shape (seeds, {len(y_true)}[, labels]), as `y_true` has it."
+            )
+        if len({values.shape for values in arrays.values()}) > 1:
+            raise DataError("Every variant needs predictions of the same shape: equal seeds, cases and labels.")
+        stacked = np.stack(list(arrays.values()))
+        dims = ("variant", "seed", "sample", "label")[: stacked.ndim]
+        coords = {"variant": list(arrays), "seed": np.arange(stacked.shape[1])}
+        held_out = xr.Dataset(
+            {"prediction_last": (dims, stacked), "prediction_best": (dims, stacked), "y_true": ("sample", y_true)},
+            coords=coords | ({} if groups is None else {"group": ("sample", np.asarray(groups))}),
+        )
+        empty_history = xr.Dataset(coords=coords | {"epoch": np.arange(1, 1)})
+        empty_history["train_score"] = (("variant", "seed", "epoch"), np.empty((*stacked.shape[:2], 0)))
+        manifest = _foreign_manifest(list(arrays), stacked.shape[1], task, score, "predictions")
+        other: Literal["validation", "test"] = "validation" if split == "test" else "test"
+        splits = {split: held_out, other: xr.Dataset()}
+        return cls(empty_history, _runs_of(empty_history), splits["validation"], splits["test"], manifest)
+
+    def _repr_html_(self) -> str:
+        return self.runs.drop_vars("status", errors="ignore").mean("seed").to_dataframe().to_html()
+
+    def _parts(self) -> dict[str, xr.Dataset]:
+        return {name: getattr(self, name) for name in _PARTS}
+
+    def _check_variant(self, name: str) -> None:
+        if name not in self.variants:
+            raise UnknownNameError(f"There is no variant {name!r}; variants are {', '.join(self.variants)}.")
+
+
+def _weight_file(folder: Path, variants: Sequence[str], key: WeightKey) -> Path:
+    variant, seed, epoch = key  # the place, not the name: names are free text and may hold anything
+    return folder / "weights" / f"{variants.index(variant):03d}-{seed}-{epoch}.npz"
+
+
+class _WeightFiles(Mapping[WeightKey, Sequence[Array]]):
+    """Weights that lie in files and are read one by one."""
+
+    def __init__(self, files: Mapping[WeightKey, Path]) -> None:
+        self._files = dict(files)
+
+    def __getitem__(self, key: WeightKey) -> list[Array]:
+        with np.load(self._files[key], allow_pickle=False) as archive:
+            return [archive[name] for name in archive.files]
+
+    def __iter__(self) -> Iterator[WeightKey]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
+def _for_file(part: xr.Dataset) -> xr.Dataset:
+    """NetCDF knows no half precision: such arrays travel as float32, whose spare bits compress to nothing."""
+    return part.map(lambda array: array.astype(np.float32) if array.dtype == np.float16 else array)
+
+
+def _from_file(part: xr.Dataset) -> xr.Dataset:
+    if "prediction_epochs" in part:
+        part["prediction_epochs"] = part["prediction_epochs"].astype(np.float16)
+    for name in part.variables:
+        if part[name].dtype == object:
+            part[name] = part[name].astype(str)
+    return part
+
+
+def _runs_of(history: xr.Dataset) -> xr.Dataset:
+    """Read best epoch and length of every run off its curves."""
+    scored = history["val_score"] if "val_score" in history else history["train_score"]
+    filled = scored.fillna(np.inf)
+    epochs = scored.notnull().sum("epoch")
+    best = filled.argmin("epoch") + 1 if scored.sizes["epoch"] else epochs
+    runs = xr.Dataset({"best_epoch": best, "epochs": epochs})
+    runs["status"] = xr.full_like(epochs, "completed", dtype="<U9")
+    return runs
+
+
+def _foreign_manifest(variants: list[str], num_seeds: int, task: str, score: str, origin: str) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "origin": origin,
+        "task": task,
+        "score": score,
+        "primary": {"score": score, "epoch": "best"},
+        "seeds": list(range(num_seeds)),
+        "looks": [],
+        "settings": {},
+        "variants": {name: {} for name in variants},
+        "data": {},
+        "engine": "other",
+    }
