@@ -1,0 +1,46 @@
+# Two commands on a fresh machine with Python 3.11 and make: `make demo` and `make test`.
+# PYTHON may name another interpreter (3.11-3.13); pins hold for 3.11.
+
+PYTHON ?= python3.11
+PYTHON := $(shell command -v $(PYTHON) 2>/dev/null || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+export KERAS_BACKEND ?= torch
+export MPLBACKEND ?= Agg
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: env demo test test-all lint docs bench clean \
+	bench-training bench-statistics bench-verification bench-uncertainty bench-faults bench-storage
+
+env: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group test --group lint --editable .
+	touch $@
+
+demo: env
+	$(BIN)/gengap demo soundings --output demo/soundings
+
+test: env
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" -q
+
+test-all: env
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: bench-verification bench-statistics bench-uncertainty bench-storage bench-faults bench-training
+
+bench-verification bench-statistics bench-uncertainty bench-storage bench-faults: bench-%: env
+	$(BIN)/python benchmarks/$*.py
+
+bench-training: env
+	$(BIN)/python -m benchmarks.training
+
+clean:
+	rm -rf $(VENV) .venv-* demo site

@@ -1,0 +1,1 @@
+from .declaration import Study as Study

@@ -1,0 +1,135 @@
+"""Records of runs -> Result."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from gengap.datasets.split import Split
+from gengap.engine.outputs import OutputKind, scored_answers
+from gengap.engine.runs import Array, RunRecord, TrainingData
+from gengap.results import Result
+
+SPARSE_BELOW = 1e-3
+"""Weights smaller than this count as zero: gradient training with L1 gives no exact zeros."""
+
+
+def assemble(
+    records: Iterable[RunRecord],
+    data: TrainingData,
+    kind: OutputKind,
+    *,
+    variants: Sequence[str],
+    seeds: Sequence[int],
+    manifest: Mapping[str, Any],
+) -> Result:
+    """Put records into named arrays.
+
+    Args:
+        records: Records of finished runs, in any order; runs without one stay empty, with the status "not trained".
+        data: The study's data, whose answers, weights, groups and times go along.
+        kind: How the scored output is read.
+        variants: Names of the variants, the baseline first.
+        seeds: Seeds of the study.
+        manifest: The study's account.
+
+    Returns:
+        The result, with weights of the best and of the last epoch of every run in memory.
+    """
+    by_run = {(record.variant, record.seed): record for record in records}
+    grid = [[by_run.get((variant, seed)) for seed in seeds] for variant in variants]
+    num_epochs = max((len(one.history["loss"]) for one in by_run.values()), default=0)
+    coords = {"variant": list(variants), "seed": list(seeds)}
+    return Result(
+        history=_history(grid, num_epochs).assign_coords(coords),
+        runs=_runs(grid).assign_coords(coords),
+        validation=_held_out("validation", grid, data.validation, kind, num_epochs, coords),
+        test=_held_out("test", grid, data.test, kind, num_epochs, coords),
+        manifest=manifest,
+        weights={
+            (record.variant, record.seed, rule): weights
+            for record in by_run.values()
+            for rule, weights in (("best", record.weights_best), ("last", record.weights_last))
+        },
+    )
+
+
+Grid = Sequence[Sequence[RunRecord | None]]
+
+
+def _history(grid: Grid, num_epochs: int) -> xr.Dataset:
+    names = {name: None for row in grid for one in row if one is not None for name in one.history}
+    arrays = {}
+    for name in names:
+        values = np.full((len(grid), len(grid[0]), num_epochs), np.nan)
+        for v, row in enumerate(grid):
+            for s, one in enumerate(row):
+                if one is not None and name in one.history:
+                    values[v, s, : len(one.history[name])] = one.history[name]
+        arrays[name] = (("variant", "seed", "epoch"), values)
+    return xr.Dataset(arrays, coords={"epoch": np.arange(1, num_epochs + 1)})
+
+
+def _runs(grid: Grid) -> xr.Dataset:
+    dims = ("variant", "seed")
+    columns: dict[str, list[list[Any]]] = {
+        "parameters": [[0 if one is None else one.parameters for one in row] for row in grid],
+        "best_epoch": [[0 if one is None else one.best_epoch for one in row] for row in grid],
+        "epochs": [[0 if one is None else len(one.history["loss"]) for one in row] for row in grid],
+        "seconds": [[np.nan if one is None else one.seconds for one in row] for row in grid],
+        "status": [["not trained" if one is None else one.status for one in row] for row in grid],
+        "weight_norm": [[np.nan if one is None else _norm(one.weights_last) for one in row] for row in grid],
+        "sparsity": [[np.nan if one is None else _sparsity(one.weights_last) for one in row] for row in grid],
+    }
+    return xr.Dataset({name: (dims, np.array(values)) for name, values in columns.items()})
+
+
+def _kernels(weights: Sequence[Array]) -> list[Array]:
+    """Matrices and filters; vectors are biases, scales and moving statistics."""
+    return [weight for weight in weights if weight.ndim > 1 and weight.dtype.kind == "f"]
+
+
+def _norm(weights: Sequence[Array]) -> float:
+    return float(np.sqrt(sum(np.square(kernel, dtype=np.float64).sum() for kernel in _kernels(weights))))
+
+
+def _sparsity(weights: Sequence[Array]) -> float:
+    kernels = _kernels(weights)
+    small = sum(int((np.abs(kernel) < SPARSE_BELOW).sum()) for kernel in kernels)
+    return small / max(1, sum(kernel.size for kernel in kernels))
+
+
+def _held_out(
+    name: str, grid: Grid, split: Split | None, kind: OutputKind, num_epochs: int, coords: Mapping[str, Any]
+) -> xr.Dataset:
+    if split is None:
+        return xr.Dataset()
+    y_true = np.asarray(scored_answers(split.y, kind))
+    shape = (len(y_true), kind.width) if kind.task == "multiclass" else y_true.shape
+    case_dims = ("sample", "label")[: len(shape)]
+    size = (len(grid), len(grid[0]))
+    last, best = np.full((*size, *shape), np.nan, np.float32), np.full((*size, *shape), np.nan, np.float32)
+    kept = any(one is not None and one.predictions[name].epochs is not None for row in grid for one in row)
+    epochs = np.full((*size, num_epochs, *shape), np.nan, np.float16) if kept else None
+    for v, row in enumerate(grid):
+        for s, one in enumerate(row):
+            if one is None:
+                continue
+            last[v, s], best[v, s] = one.predictions[name].last, one.predictions[name].best
+            every = one.predictions[name].epochs
+            if epochs is not None and every is not None:
+                epochs[v, s, : len(every)] = every
+    held_out = xr.Dataset(
+        {
+            "y_true": (case_dims[: y_true.ndim], y_true),
+            "prediction_last": (("variant", "seed", *case_dims), last),
+            "prediction_best": (("variant", "seed", *case_dims), best),
+        },
+        coords=dict(coords),
+    )
+    if epochs is not None:
+        held_out["prediction_epochs"] = (("variant", "seed", "epoch", *case_dims), epochs)
+        held_out = held_out.assign_coords(epoch=np.arange(1, num_epochs + 1))
+    extras = {"sample_weight": split.sample_weight, "group": split.groups, "time": split.times}
+    return held_out.assign_coords({key: ("sample", np.asarray(v)) for key, v in extras.items() if v is not None})

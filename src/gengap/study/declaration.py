@@ -1,0 +1,190 @@
+"""A study: variants x seeds on one data set, declared before it runs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import keras
+
+from gengap.datasets.split import Dataset, Task
+from gengap.engine.outputs import OutputKind
+from gengap.engine.runs import Collector, Listener, Run, TrainingData, TrainingSettings
+from gengap.engine.scoring import choose_score
+from gengap.remedies.base import Remedy, Variant
+from gengap.results import Result
+from gengap.study.assembly import assemble
+from gengap.study.engines import Engine, choose_engine, train
+from gengap.study.inputs import as_splits, check_data
+from gengap.study.manifest import make_manifest
+from gengap.study.progress import shown
+from gengap.study.variants import check_seeds, common_output, make_variants
+
+_KEPT_EPOCHS_BYTES = 2**30
+
+
+class Study:
+    """Variants x seeds, compared on one score that is declared before anything is trained.
+
+    Args:
+        model: A compiled Keras model, which becomes the baseline, or a mapping from names to compiled models, the
+            first of which is the baseline. Models are cloned, never changed.
+        remedies: What to try on a single model: remedies, or their written form (`"dropout(0.5)+l2(0.001)"`).
+        seeds: Number of seeds, or the seeds themselves. Fewer than 9 cannot judge eight remedies.
+        score: The common proper score; None takes log loss for classifiers, squared error for regression.
+        primary_epoch: Whether the primary comparison is at each run's best epoch (chosen on validation) or its last.
+        task: What the models predict; None reads it from loss and last activation.
+        output: Name of the scored output of models with several; None takes the first.
+        engine: `"fused"` trains all runs as one program, `"keras"` one after another in Keras' own loop; `"auto"`
+            takes the first where Keras runs on torch.
+        initial_weights: `"fresh"` draws each run's weights from its seed, `"keep"` starts from the model's own.
+
+    Raises:
+        ModelError: A model cannot be used as given.
+        UnknownNameError: A score or remedy does not exist.
+
+    Example:
+        >>> import gengap as gg, keras
+        >>> model = keras.Sequential([keras.Input((10,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(1)])
+        >>> model.compile("adam", "mse")
+        >>> study = gg.Study(model, remedies=["l2(0.01)"], seeds=2)
+        >>> result = study.run(gg.datasets.diabetes(), epochs=2, progress=False)
+        >>> result.variants
+        ('baseline', 'l2(0.01)')
+    """
+
+    def __init__(
+        self,
+        model: keras.Model | Mapping[str, keras.Model],
+        *,
+        remedies: Sequence[Remedy | str] = (),
+        seeds: int | Sequence[int] = 10,
+        score: str | None = None,
+        primary_epoch: Literal["best", "last"] = "best",
+        task: Task | None = None,
+        output: str | None = None,
+        engine: Engine = "auto",
+        initial_weights: Literal["fresh", "keep"] = "fresh",
+    ) -> None:
+        self.variants: tuple[Variant, ...] = make_variants(model, remedies)
+        self.seeds = check_seeds(seeds)
+        self.kind: OutputKind = common_output(self.variants, output, task)
+        self.score = choose_score(self.kind.task, score)
+        self.primary_epoch = primary_epoch
+        self.engine = choose_engine(engine)
+        self._initial_weights: Literal["fresh", "keep"] = initial_weights
+
+    def run(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        validation_data: Any = None,
+        validation_split: float = 0.0,
+        test_data: Any = None,
+        epochs: int,
+        batch_size: int = 32,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        shuffle: bool = True,
+        progress: bool = True,
+    ) -> Result:
+        """Train every variant with every seed.
+
+        Arguments mean what they mean in `keras.Model.fit`; see the table "fit arguments" in the documentation.
+
+        Args:
+            x: Inputs; or a `Dataset`, or a training `Split`, in place of `x` and `y`.
+            y: Answers: 0/1, integer codes or one-hot rows, or real numbers.
+            validation_data: `Split` or `(x, y[, sample_weight])` that epochs and remedies are chosen on.
+            validation_split: Share of the training cases, the last ones, to use as validation split instead.
+            test_data: `Split` or tuple that is read once, at the end.
+            epochs: Epochs of every run, at most.
+            batch_size: Cases a step.
+            class_weight: Weight of each label in the objective; the common score does not use it.
+            sample_weight: Weights of the training cases, in objective and training score.
+            shuffle: Whether each epoch has a new order.
+            progress: Whether to show runs, epochs and time left.
+
+        Returns:
+            The result.
+
+        Raises:
+            DataError: The data cannot be used as given; nothing has been trained then.
+        """
+        given = as_splits(
+            x,
+            y,
+            validation_data=validation_data,
+            validation_split=validation_split,
+            test_data=test_data,
+            sample_weight=sample_weight,
+        )
+        data = check_data(given, self.variants[0].model, self.kind)
+        settings = self._settings(data, epochs, batch_size, class_weight=class_weight, shuffle=shuffle)
+        manifest = make_manifest(
+            self.variants,
+            data,
+            self.kind,
+            settings,
+            seeds=self.seeds,
+            primary_epoch=self.primary_epoch,
+            engine=self.engine,
+            dataset=_describe_dataset(x),
+        )
+        collector = Collector()
+        runs = self.runs()
+        with shown(collector, num_runs=len(runs), num_epochs=epochs, show=progress) as listener:
+            self._train(runs, data, settings, listener)
+        return assemble(
+            collector.records,
+            data,
+            self.kind,
+            variants=[variant.name for variant in self.variants],
+            seeds=self.seeds,
+            manifest=manifest,
+        )
+
+    def runs(self) -> list[Run]:
+        """Return the runs of the study: all variants of the first seed, then of the next."""
+        return [
+            Run(variant.name, seed, variant.model, variant.share, variant.stopping)
+            for seed in self.seeds
+            for variant in self.variants
+        ]
+
+    def _train(
+        self, runs: Sequence[Run], data: TrainingData, settings: TrainingSettings, listener: Listener
+    ) -> None:
+        train(self.engine, runs, data, settings, listener)
+
+    def _settings(
+        self,
+        data: TrainingData,
+        epochs: int,
+        batch_size: int,
+        *,
+        class_weight: Mapping[int, float] | None,
+        shuffle: bool,
+    ) -> TrainingSettings:
+        for name, value in {"epochs": epochs, "batch_size": batch_size}.items():
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"`{name}` must be a positive integer; received {value!r}.")
+        held_out = sum(len(split.y) for split in data.held_out().values())
+        size = 2 * held_out * self.kind.width * epochs * len(self.seeds) * len(self.variants)
+        return TrainingSettings(
+            epochs=epochs,
+            batch_size=batch_size,
+            task=self.kind.task,
+            score=self.score,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            output=self.kind.name,
+            initial_weights=self._initial_weights,
+            keep_every_epoch=size <= _KEPT_EPOCHS_BYTES,
+        )
+
+
+def _describe_dataset(x: Any) -> dict[str, Any]:
+    if not isinstance(x, Dataset):
+        return {"name": "", "label_names": [], "synthetic": False}
+    facts = ("name", "label_names", "synthetic", "description", "licence", "citation", "target_units")
+    return {name: getattr(x, name) for name in facts}

@@ -1,0 +1,230 @@
+"""What a user brings as data, checked and brought into one form before any training starts."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from gengap.datasets.split import Dataset, Split
+from gengap.engine.batches import count_cases, take
+from gengap.engine.outputs import OutputKind, output_names, scored_answers
+from gengap.engine.runs import TrainingData
+from gengap.errors import DataError
+
+_CHUNK = 2**22
+
+
+def as_splits(
+    x: Any, y: Any, *, validation_data: Any, validation_split: float, test_data: Any, sample_weight: Any
+) -> TrainingData:
+    """Bring the ways in which data are given to `Study.run` into one form.
+
+    Args:
+        x: A `Dataset`, a `Split`, or inputs.
+        y: Answers; None with a `Dataset` or `Split`.
+        validation_data: A `Split` or a tuple `(x, y)` or `(x, y, sample_weight)`; None.
+        validation_split: Share of the training cases to hold out, the *last* ones, as Keras does.
+        test_data: As `validation_data`.
+        sample_weight: Weights of the training cases.
+
+    Raises:
+        DataError: The combination makes no sense.
+    """
+    if isinstance(x, Dataset):
+        if y is not None or validation_data is not None or test_data is not None:
+            raise DataError(
+                "A `Dataset` brings its own answers and splits: pass it alone, or pass its splits one by one."
+            )
+        return TrainingData(x.train, x.validation, x.test)
+    if y is None and not isinstance(x, Split):
+        raise DataError("`y` is missing: pass `study.run(x, y, ...)`, or a `Split` or `Dataset` in place of both.")
+    train = x if isinstance(x, Split) else Split(x, y, None if sample_weight is None else np.asarray(sample_weight))
+    validation = _as_split(validation_data, "validation_data")
+    if validation_split:
+        if validation is not None:
+            raise DataError("Give `validation_data` or `validation_split`, not both.")
+        train, validation = _cut_off_last(train, validation_split)
+    return TrainingData(train, validation, _as_split(test_data, "test_data"))
+
+
+def check_data(data: TrainingData, model: keras.Model, kind: OutputKind) -> TrainingData:
+    """Check every split and return it with answers in plain form.
+
+    Raises:
+        DataError: The first thing found that would spoil the study, in one sentence.
+    """
+    named = {"training": data.train, "validation": data.validation, "test": data.test}
+    checked = {name: None if split is None else _check_split(split, name, model, kind) for name, split in named.items()}
+    for name in ("validation", "test"):
+        _check_not_the_same(data.train, named[name], name)
+    train = checked["training"]
+    assert train is not None  # noqa: S101  the training split is always there
+    return TrainingData(train, checked["validation"], checked["test"])
+
+
+def arrays_of(x: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the arrays that inputs are made of, with a name for messages."""
+    if isinstance(x, Mapping):
+        for name, part in x.items():
+            yield f" {name!r}", part
+    elif isinstance(x, list | tuple):
+        for position, part in enumerate(x):
+            yield f" number {position}", part
+    else:
+        yield "", x
+
+
+def _as_split(given: Any, argument: str) -> Split | None:
+    if given is None or isinstance(given, Split):
+        return given
+    if isinstance(given, tuple | list) and len(given) in {2, 3}:
+        weight = None if len(given) == 2 or given[2] is None else np.asarray(given[2])
+        return Split(given[0], given[1], weight)
+    raise DataError(
+        f"`{argument}` must be a `Split`, or a tuple (x, y) or (x, y, sample_weight); received {type(given).__name__}."
+    )
+
+
+def _cut_off_last(train: Split, share: float) -> tuple[Split, Split]:
+    if not 0 < share < 1:
+        raise DataError(f"`validation_split` must lie between 0 and 1; received {share}.")
+    first = round(count_cases(train.x) * (1 - share))
+
+    def part(where: slice) -> Split:
+        rows = {name: getattr(train, name) for name in ("sample_weight", "groups", "times")}
+        x = train.x[where] if sparse.issparse(train.x) else take(train.x, where)
+        return Split(x, take(train.y, where), **{k: None if v is None else v[where] for k, v in rows.items()})
+
+    return part(slice(first)), part(slice(first, None))
+
+
+def _check_split(split: Split, name: str, model: keras.Model, kind: OutputKind) -> Split:
+    num_cases = count_cases(split.x)
+    if num_cases == 0:
+        raise DataError(f"The {name} split is empty.")
+    for label, part in arrays_of(split.x):
+        if count_cases(part) != num_cases:
+            raise DataError(
+                f"The inputs of the {name} split have different lengths: {num_cases} and {count_cases(part)}."
+            )
+        _check_finite(part, f"input{label} of the {name} split")
+    _check_shapes(split.x, name, model)
+    y = _check_answers(split.y, name, num_cases, model, kind)
+    for what in ("sample_weight", "groups", "times"):
+        values = getattr(split, what)
+        if values is not None and np.shape(values) != (num_cases,):
+            raise DataError(
+                f"`{what}` of the {name} split must have shape ({num_cases},); received {np.shape(values)}."
+            )
+    weight = split.sample_weight
+    if weight is not None and not (np.isfinite(weight).all() and (weight >= 0).all() and weight.sum() > 0):
+        raise DataError(f"`sample_weight` of the {name} split must be finite, not negative, and not all zero.")
+    return Split(split.x, y, weight, split.groups, split.times)
+
+
+def _check_finite(values: Any, what: str) -> None:
+    """Look for NaN and infinite values chunk by chunk, so that memory-mapped data stay on the disk."""
+    data = values.data if sparse.issparse(values) else values
+    dtype = getattr(data, "dtype", None)
+    if hasattr(data, "iloc"):
+        data = data.to_numpy()
+    elif dtype is not None and not isinstance(dtype, np.dtype):  # a tensor
+        data = keras.ops.convert_to_numpy(data)
+    data = np.asarray(data) if not isinstance(data, np.ndarray) else data
+    if data.dtype.kind not in "fc":
+        return
+    rows = max(1, _CHUNK // max(1, int(np.prod(data.shape[1:]))))
+    for start in range(0, len(data), rows):
+        good = np.isfinite(data[start : start + rows])
+        if not good.all():
+            first = start + int(np.argmin(good.reshape(len(good), -1).all(axis=1)))
+            where = "" if sparse.issparse(values) else f", first in case {first}"
+            raise DataError(f"The {what} holds NaN or infinite values{where}: remove or impute them before training.")
+
+
+def _check_shapes(x: Any, name: str, model: keras.Model) -> None:
+    try:
+        expected = model.input_shape
+    except AttributeError:  # a subclassed model knows its input only after its first call
+        return
+    if isinstance(x, Mapping | list | tuple) or isinstance(expected, Mapping | list):
+        return  # Keras matches several inputs by name or place, and says so itself
+    actual = tuple(x.shape)
+    if len(actual) != len(expected) or any(e not in {None, a} for a, e in zip(actual[1:], expected[1:], strict=True)):
+        raise DataError(
+            f"The model takes inputs of shape {tuple(expected)}, but the {name} split has shape {actual}: reshape the "
+            "data or change the model's Input."
+        )
+
+
+def _check_answers(y: Any, name: str, num_cases: int, model: keras.Model, kind: OutputKind) -> Any:
+    """Check the scored answers and bring them into plain form; answers of other outputs pass as they are."""
+    several = len(output_names(model)) > 1
+    if several and not isinstance(y, Mapping | list | tuple):
+        names = ", ".join(output_names(model))
+        raise DataError(
+            f"The model has the outputs {names}: `y` of the {name} split must be a mapping with these names."
+        )
+    scored = np.asarray(scored_answers(y, kind) if several else y)
+    if scored.shape[:1] != (num_cases,):
+        raise DataError(f"The {name} split has {num_cases} cases but answers of shape {scored.shape}.")
+    plain = _plain(scored, name, kind)
+    if not several:
+        return plain
+    if isinstance(y, Mapping):
+        return {**y, str(kind.name): plain}
+    return [plain if place == kind.position else part for place, part in enumerate(y)]
+
+
+def _plain(y: NDArray[Any], name: str, kind: OutputKind) -> NDArray[Any]:
+    if y.dtype.kind not in "biuf":
+        raise DataError(f"Answers must be numbers; those of the {name} split are {y.dtype}: encode labels as integers.")
+    if not np.isfinite(y).all():
+        raise DataError(f"Answers of the {name} split hold NaN or infinite values.")
+    if kind.task == "regression":
+        plain = y.reshape(len(y), -1).astype(np.float32)
+        if plain.shape[1] != kind.width:
+            raise DataError(f"The model predicts {kind.width} numbers a case, the {name} split has {plain.shape[1]}.")
+        return plain[:, 0] if kind.width == 1 else plain
+    return _codes(y, name, kind)
+
+
+def _codes(y: NDArray[Any], name: str, kind: OutputKind) -> NDArray[np.int64]:
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim == 2 and kind.task == "multiclass" and y.shape[1] == kind.width:
+        if not ((y == 0) | (y == 1)).all() or not (y.sum(axis=1) == 1).all():
+            raise DataError(f"Answers of the {name} split must be one-hot: a single 1 in each row.")
+        y = y.argmax(axis=1)
+    num_labels = 2 if kind.task == "binary" else kind.width
+    if y.ndim != 1:
+        raise DataError(f"Answers of the {name} split must have shape (n,) for a {kind.task} task; received {y.shape}.")
+    if (y != np.round(y)).any() or y.min() < 0 or y.max() >= num_labels:
+        raise DataError(
+            f"Labels of a {kind.task} task with {num_labels} labels must be the integers 0 to {num_labels - 1}; "
+            f"the {name} split has values from {y.min()} to {y.max()}."
+        )
+    if len(np.unique(y)) < 2:
+        raise DataError(
+            f"The {name} split holds one label only ({int(y[0])}): nothing can be learned from or scored on it."
+        )
+    return y.astype(np.int64)
+
+
+def _check_not_the_same(train: Split, held_out: Split | None, name: str) -> None:
+    if held_out is None or count_cases(held_out.x) != count_cases(train.x):
+        return
+    pairs = zip(arrays_of(train.x), arrays_of(held_out.x), strict=False)
+    if all(a is b or _equal(a, b) for (_, a), (_, b) in pairs):
+        raise DataError(
+            f"The {name} split is the training split itself: what a model was trained on cannot show its gap."
+        )
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if sparse.issparse(a) and sparse.issparse(b):
+        return bool(a.shape == b.shape and (a != b).nnz == 0)
+    return type(a) is type(b) and isinstance(a, np.ndarray) and np.array_equal(a, b)

@@ -1,0 +1,152 @@
+"""The account of how a result came about: everything needed to repeat it, as JSON."""
+
+import hashlib
+import json
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import keras
+import numpy as np
+from scipy import sparse
+
+from gengap._version import __version__
+from gengap.datasets.split import Split, Task
+from gengap.engine.batches import count_cases
+from gengap.engine.outputs import OutputKind, scored_answers
+from gengap.engine.runs import TrainingData, TrainingSettings
+from gengap.remedies.base import Variant
+from gengap.results import FORMAT
+from gengap.study.inputs import arrays_of
+
+_LIBRARIES = ("keras", "torch", "jax", "tensorflow", "numpy", "scipy", "scikit-learn", "xarray")
+
+
+def make_manifest(
+    variants: Sequence[Variant],
+    data: TrainingData,
+    kind: OutputKind,
+    settings: TrainingSettings,
+    *,
+    seeds: Sequence[int],
+    primary_epoch: str,
+    engine: str,
+    dataset: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Describe a study before it runs.
+
+    Args:
+        variants: The variants, the baseline first.
+        data: The checked data.
+        kind: How the scored output is read.
+        settings: What all runs have in common.
+        seeds: Seeds of the study.
+        primary_epoch: Epoch rule of the primary comparison, `"best"` or `"last"`.
+        engine: Name of the engine.
+        dataset: What is known about the data set besides its arrays: name, label names, whether it is synthetic.
+    """
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {
+        "format": FORMAT,
+        "origin": "study",
+        "created": now,
+        "versions": {"gengap": __version__, "python": platform.python_version(), **library_versions()},
+        "machine": {"system": platform.platform(), "processor": platform.processor() or platform.machine()},
+        "command": " ".join(sys.argv),
+        "task": kind.task,
+        "score": settings.score,
+        "primary": {"score": settings.score, "epoch": primary_epoch},
+        "seeds": list(seeds),
+        "looks": [{"seeds": len(seeds), "time": now}],
+        "settings": _json_able(asdict(settings)),
+        "variants": {variant.name: describe_variant(variant) for variant in variants},
+        "data": {**describe_data(data, kind), **dataset},
+        "engine": engine,
+        "backend": keras.config.backend(),
+    }
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of the libraries that numbers may depend on, as far as they are installed."""
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def describe_variant(variant: Variant) -> dict[str, Any]:
+    """Describe one variant; `model` is its Keras configuration, None where it has none that is plain JSON."""
+    model, stopping = variant.model, variant.stopping
+    lines: list[str] = []
+    model.summary(print_fn=lambda text, **_: lines.append(text), line_length=100)
+    return {
+        "remedy": variant.remedy,
+        "share": variant.share,
+        "stopping": None if stopping is None else asdict(stopping),
+        "parameters": int(sum(np.prod(weight.shape) for weight in model.trainable_weights)),
+        "model": _configuration(model),
+        "summary": "\n".join(lines),
+    }
+
+
+def describe_data(data: TrainingData, kind: OutputKind) -> dict[str, Any]:
+    """Describe data: sizes, fingerprint, climatology of the training split."""
+    named = {"train": data.train, **data.held_out()}
+    return {
+        **{f"n_{name}": count_cases(split.x) for name, split in named.items()},
+        "fingerprint": fingerprint(named),
+        **_climatology(np.asarray(scored_answers(data.train.y, kind)), kind.task, kind.width),
+    }
+
+
+def fingerprint(splits: Mapping[str, Split]) -> str:
+    """Return a digest of all inputs, answers and weights; equal data have equal digests on every machine."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, split in splits.items():
+        digest.update(name.encode())
+        for values in (split.x, split.y, split.sample_weight):
+            for _, part in arrays_of(values):
+                _digest_array(digest, part)
+    return digest.hexdigest()
+
+
+def _digest_array(digest: Any, values: Any) -> None:
+    if values is None:
+        return
+    if sparse.issparse(values):
+        rows = values.tocsr()
+        for part in (rows.data, rows.indices, rows.indptr):
+            _digest_array(digest, part)
+        return
+    array = values.to_numpy() if hasattr(values, "iloc") else keras.ops.convert_to_numpy(values)
+    digest.update(f"{array.dtype}{array.shape}".encode())
+    for start in range(0, len(array), 4096):  # piecewise, so that memory-mapped data stay on the disk
+        digest.update(np.ascontiguousarray(array[start : start + 4096]).tobytes())
+
+
+def _climatology(y: Any, task: Task, width: int) -> dict[str, Any]:
+    if task == "multiclass":
+        return {"training_climatology": (np.bincount(y, minlength=width) / len(y)).tolist()}
+    return {
+        "training_climatology": np.mean(y, axis=0, dtype=np.float64).tolist(),
+        "training_variance": np.var(y, axis=0, dtype=np.float64).tolist(),
+    }
+
+
+def _configuration(model: keras.Model) -> Any:
+    """Return the model's configuration, compile state included, if it survives JSON unchanged; else None."""
+    try:
+        return json.loads(json.dumps(keras.saving.serialize_keras_object(model)))
+    except (TypeError, ValueError, NotImplementedError):
+        return None
+
+
+def _json_able(values: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(json.loads(json.dumps(values, default=str)))

@@ -1,0 +1,86 @@
+"""The variants of a study: from one model and remedies, or from models written by hand."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from gengap.engine.outputs import OutputKind, describe_output
+from gengap.errors import ModelError, UnknownNameError
+from gengap.remedies.base import Remedy, Variant
+from gengap.remedies.parsing import remedy as parse_remedy
+
+BASELINE = "baseline"
+
+
+def make_variants(models: Any, remedies: Sequence[Remedy | str]) -> tuple[Variant, ...]:
+    """Return the variants of a study, the baseline first.
+
+    Args:
+        models: A compiled model, or a mapping from names to compiled models, whose first is the baseline.
+        remedies: What to try on a single model, as remedies or in their written form.
+
+    Raises:
+        ModelError: A model is not compiled or not a Keras model, or names are used twice.
+    """
+    if isinstance(models, Mapping):
+        if remedies:
+            raise ModelError("Give one model and remedies, or a mapping of models; remedies act on one model.")
+        if not models:
+            raise ModelError("The mapping of models is empty: a study needs at least one.")
+        return tuple(Variant(str(name), _checked(model, f" {name!r}")) for name, model in models.items())
+    baseline = Variant(BASELINE, _checked(models, ""))
+    written = [parse_remedy(one) if isinstance(one, str) else _checked_remedy(one) for one in remedies]
+    variants = [baseline, *(one.treat(baseline) for one in written)]
+    names = [variant.name for variant in variants]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ModelError(f"The remedies {', '.join(twice)} are given more than once.")
+    return tuple(variants)
+
+
+def common_output(variants: Sequence[Variant], output: str | None, task: Any) -> OutputKind:
+    """Return how the scored output of the baseline is read, after checking that all variants predict the same.
+
+    Raises:
+        ModelError: Variants predict different things.
+    """
+    kinds = [describe_output(variant.model, output, task=task) for variant in variants]
+    for variant, kind in zip(variants, kinds, strict=True):
+        if (kind.task, kind.width) != (kinds[0].task, kinds[0].width):
+            raise ModelError(
+                f"Variant {variant.name!r} predicts {kind.width} numbers for a {kind.task} task, the baseline "
+                f"{kinds[0].width} for a {kinds[0].task} task: they cannot be compared."
+            )
+    return kinds[0]
+
+
+def check_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
+    """Return the seeds of a study: a count gives 0, 1, 2 ...
+
+    Raises:
+        ValueError: There is none, or one is given twice.
+        TypeError: One is no integer.
+    """
+    chosen = range(seeds) if isinstance(seeds, int) else list(seeds)
+    if not all(isinstance(seed, int) or hasattr(seed, "__index__") for seed in chosen):
+        raise TypeError(f"`seeds` must be a number of seeds or integers; received {seeds!r}.")
+    if len(chosen) == 0 or len(set(chosen)) < len(chosen):
+        raise ValueError(f"`seeds` must name at least one seed, and each once; received {seeds!r}.")
+    return tuple(int(seed) for seed in chosen)
+
+
+def _checked(model: Any, name: str) -> keras.Model:
+    if not isinstance(model, keras.Model):
+        raise ModelError(f"The model{name} must be a keras.Model; received {type(model).__name__}.")
+    if not model.compiled:
+        raise ModelError(f"The model{name} is not compiled: call `model.compile(optimizer, loss)` first.")
+    return model
+
+
+def _checked_remedy(remedy: Any) -> Remedy:
+    if not isinstance(remedy, Remedy):
+        kind = remedy.__name__ if isinstance(remedy, type) else type(remedy).__name__
+        raise UnknownNameError(
+            f"{kind} is no remedy: use gengap's, for example gg.Dropout(0.5), or its written form 'dropout(0.5)'."
+        )
+    return remedy
