@@ -8,16 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.datasets.split import Split, Task
+from gengap.remedies.stopping import StoppingRule
 
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class StoppingRule:
-    """When a run stops by itself: `patience` epochs without a held-out score better by more than `min_delta`."""
-
-    patience: int
-    min_delta: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
