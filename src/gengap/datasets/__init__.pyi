@@ -5,10 +5,14 @@ from .movie_reviews import imdb as imdb
 from .movie_reviews import imdb_word_index as imdb_word_index
 from .movie_reviews import load_reviews as load_reviews
 from .patients import diabetes as diabetes
+from .review_generator import reviews as reviews
 from .sars import soundings as soundings
 from .split import Dataset as Dataset
 from .split import Split as Split
 from .split import Task as Task
+from .storm_generator import rotation_probability as rotation_probability
+from .storm_generator import synthetic_storms as synthetic_storms
+from .storm_patches import storms as storms
 from .tokens import TokenSequences as TokenSequences
 from .tokens import decode_review as decode_review
 from .tokens import multi_hot as multi_hot

@@ -10,8 +10,9 @@ TRAIN_END, VALIDATION_END = 1077, 1437  # 60 %, 80 % of 1,797
 def digits() -> Dataset:
     """Handwritten digits of 8 x 8 pixels, ten labels; real, 1,077 / 360 / 360 cases, from scikit-learn.
 
-    The cases are cut in the order of the archive and not shuffled: there one writer's digits follow each other, as far as
-    is known, and a shuffled split would test on hands that the model has learned from. Every label has .09 to .11 of each split.
+    The cases are cut in the order of the archive and not shuffled: there one writer's digits follow each other, as far
+    as is known, and a shuffled split would test on hands that the model has learned from. Every label makes up .09 to
+    .11 of each split.
 
     Returns:
         A multiclass data set. `x` has shape `(n, 8, 8, 1)`, float32, ink from 0 to 1; `y` int32 codes, shape `(n,)`.

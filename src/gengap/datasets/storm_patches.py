@@ -25,6 +25,11 @@ COURSE_MEAN = (22.437, -0.620, 0.314)
 COURSE_DEVIATION = (15.818, 4.429, 5.117)
 """Moments over all training pixels that the course prints: what `storms` must find in the whole archive."""
 
+DESCRIPTION = """\
+A case is a thunderstorm in a forecast model: reflectivity and wind in a patch around it. The answer is 1 if relative
+vorticity 1 km above ground exceeds 0.005 1/s in the following hour. A group is a model run.
+"""
+
 CITATION = """\
 Gagne, D. J., A. McGovern, S. E. Haupt and J. K. Williams, 2019: AMS machine learning in Python for environmental
 science problems (short course), track_data_ncar_ams_3km_nc_small; forecasts of the NCAR ensemble (Schwartz et al. 2015,
@@ -52,9 +57,9 @@ def storms(
 ) -> Dataset:
     """Thunderstorms in a 3-km forecast model, strong rotation against none; real, from the course's netCDF files.
 
-    Model runs before `validation_start` are for training, those before `test_start` for validation, the rest for test. A
-    run is never divided. The course has no validation split: with `validation_start=test_start` everything before is for
-    training and the test split serves as validation, with `test` None.
+    Model runs before `validation_start` are for training, those before `test_start` for validation, the rest for test;
+    a run is never divided. The course has no validation split: with `validation_start=test_start` everything before is
+    for training and the test split serves as validation, with `test` None.
 
     Args:
         path: Folder of the files `NCARSTORM_<run>_d01_model_patches.nc`.
@@ -66,8 +71,8 @@ def storms(
             pixels; False leaves dBZ and m/s.
 
     Returns:
-        A binary data set. `x` has shape `(n, rows, columns, 3)`, float32: reflectivity, U, V; `groups` are model runs as
-        `yyyymmdd`, `times` are valid times.
+        A binary data set. `x` has shape `(n, rows, columns, 3)`, float32: reflectivity, U, V; `groups` are model runs
+        as `yyyymmdd`, `times` are valid times.
 
     Raises:
         ValueError: The dates are not in order, or `area` is neither word.
@@ -81,7 +86,7 @@ def storms(
         raise ValueError(f'`area` must be "patch" or "storm", got {area!r}')
     files: dict[str, list[Path]] = {"train": [], "validation": [], "test": []}
     for file in _files(Path(path)):
-        files[("train", "validation", "test")[sum(_run_date(file) >= start for start in starts)]].append(file)
+        files[("train", "validation", "test")[sum(bool(_run_date(file) >= start) for start in starts)]].append(file)
     if starts[0] == starts[1]:
         files = {"train": files["train"], "validation": files["test"]}
     if empty := [name for name, members in files.items() if not members]:
@@ -98,8 +103,7 @@ def storms(
         train=splits["train"],
         validation=splits["validation"],
         test=splits.get("test"),
-        description="A case is a thunderstorm in a forecast model: reflectivity and wind in a patch around it. The answer "
-        "is 1 if relative vorticity 1 km above ground exceeds 0.005 1/s in the following hour. A group is a model run.",
+        description=DESCRIPTION,
         feature_names=tuple(f"{name} ({'standardized' if standardize else unit})" for name, unit in CHANNELS),
         label_names=("no strong rotation", "strong rotation"),
         target_units="",
@@ -139,6 +143,8 @@ def _read(file: Path, area: Literal["patch", "storm"]) -> _Patches:
         raise DataError(f"{file} is no netCDF file that can be read: {error}") from error
     x = np.stack([values[name] for name in FIELDS], axis=-1).astype(np.float32)
     vorticity = values[ANSWER]
+    if values["time"].shape != (len(x),):
+        raise DataError(f"{file} must hold one time for each of its {len(x)} patches, got {values['time'].shape}")
     if not (np.isfinite(x).all() and np.isfinite(vorticity).all()):
         raise DataError(f"{file} holds missing values in {', '.join((*FIELDS, ANSWER))}: mend or remove it")
     if area == "storm":
