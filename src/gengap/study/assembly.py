@@ -9,7 +9,7 @@ import xarray as xr
 from gengap.datasets.split import Split
 from gengap.engine.outputs import OutputKind, scored_answers
 from gengap.engine.runs import Array, RunRecord, TrainingData
-from gengap.results import Result
+from gengap.results import EpochRule, Result
 
 SPARSE_BELOW = 1e-3
 """Weights smaller than this count as zero: gradient training with L1 gives no exact zeros."""
@@ -37,6 +37,7 @@ def assemble(
     Returns:
         The result, with weights of the best and of the last epoch of every run in memory.
     """
+    rules: tuple[EpochRule, ...] = ("best", "last")
     by_run = {(record.variant, record.seed): record for record in records}
     grid = [[by_run.get((variant, seed)) for seed in seeds] for variant in variants]
     num_epochs = max((len(one.history["loss"]) for one in by_run.values()), default=0)
@@ -44,13 +45,13 @@ def assemble(
     return Result(
         history=_history(grid, num_epochs).assign_coords(coords),
         runs=_runs(grid).assign_coords(coords),
-        validation=_held_out("validation", grid, data.validation, kind, num_epochs, coords),
-        test=_held_out("test", grid, data.test, kind, num_epochs, coords),
+        validation=_held_out("validation", grid, data.validation, kind, coords),
+        test=_held_out("test", grid, data.test, kind, coords),
         manifest=manifest,
         weights={
-            (record.variant, record.seed, rule): weights
+            (record.variant, record.seed, rule): record.weights_best if rule == "best" else record.weights_last
             for record in by_run.values()
-            for rule, weights in (("best", record.weights_best), ("last", record.weights_last))
+            for rule in rules
         },
     )
 
@@ -100,36 +101,36 @@ def _sparsity(weights: Sequence[Array]) -> float:
     return small / max(1, sum(kernel.size for kernel in kernels))
 
 
-def _held_out(
-    name: str, grid: Grid, split: Split | None, kind: OutputKind, num_epochs: int, coords: Mapping[str, Any]
-) -> xr.Dataset:
+def _held_out(name: str, grid: Grid, split: Split | None, kind: OutputKind, coords: Mapping[str, Any]) -> xr.Dataset:
     if split is None:
         return xr.Dataset()
     y_true = np.asarray(scored_answers(split.y, kind))
     shape = (len(y_true), kind.width) if kind.task == "multiclass" else y_true.shape
     case_dims = ("sample", "label")[: len(shape)]
-    size = (len(grid), len(grid[0]))
-    last, best = np.full((*size, *shape), np.nan, np.float32), np.full((*size, *shape), np.nan, np.float32)
-    kept = any(one is not None and one.predictions[name].epochs is not None for row in grid for one in row)
-    epochs = np.full((*size, num_epochs, *shape), np.nan, np.float16) if kept else None
-    for v, row in enumerate(grid):
-        for s, one in enumerate(row):
-            if one is None:
-                continue
-            last[v, s], best[v, s] = one.predictions[name].last, one.predictions[name].best
-            every = one.predictions[name].epochs
-            if epochs is not None and every is not None:
-                epochs[v, s, : len(every)] = every
+    predictions = [[None if one is None else one.predictions[name] for one in row] for row in grid]
+    known = [one for row in predictions for one in row if one is not None]
+    num_epochs = max((len(one.epochs) for one in known if one.epochs is not None), default=0)
+
+    def stacked(what: str, case_shape: tuple[int, ...], dtype: Any) -> Array:
+        values = np.full((len(grid), len(grid[0]), *case_shape), np.nan, dtype)
+        for v, row in enumerate(predictions):
+            for s, one in enumerate(row):
+                array = getattr(one, what, None)
+                if array is not None:
+                    values[v, s][: len(array)] = array  # a run that stopped early leaves its later epochs empty
+        return values
+
     held_out = xr.Dataset(
         {
             "y_true": (case_dims[: y_true.ndim], y_true),
-            "prediction_last": (("variant", "seed", *case_dims), last),
-            "prediction_best": (("variant", "seed", *case_dims), best),
+            "prediction_last": (("variant", "seed", *case_dims), stacked("last", shape, np.float32)),
+            "prediction_best": (("variant", "seed", *case_dims), stacked("best", shape, np.float32)),
         },
         coords=dict(coords),
     )
-    if epochs is not None:
-        held_out["prediction_epochs"] = (("variant", "seed", "epoch", *case_dims), epochs)
+    if num_epochs:
+        every = stacked("epochs", (num_epochs, *shape), np.float16)
+        held_out["prediction_epochs"] = (("variant", "seed", "epoch", *case_dims), every)
         held_out = held_out.assign_coords(epoch=np.arange(1, num_epochs + 1))
     extras = {"sample_weight": split.sample_weight, "group": split.groups, "time": split.times}
     return held_out.assign_coords({key: ("sample", np.asarray(v)) for key, v in extras.items() if v is not None})

@@ -151,9 +151,7 @@ class Study:
             for variant in self.variants
         ]
 
-    def _train(
-        self, runs: Sequence[Run], data: TrainingData, settings: TrainingSettings, listener: Listener
-    ) -> None:
+    def _train(self, runs: Sequence[Run], data: TrainingData, settings: TrainingSettings, listener: Listener) -> None:
         train(self.engine, runs, data, settings, listener)
 
     def _settings(

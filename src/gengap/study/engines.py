@@ -24,8 +24,8 @@ def choose_engine(engine: str) -> Literal["fused", "keras"]:
         return "fused" if on_torch else "keras"
     if engine == "fused" and not on_torch:
         raise ModelError(
-            f"The fused engine runs Keras on torch, but the backend is {keras.config.backend()!r}: set KERAS_BACKEND=torch "
-            "before Keras is imported, or use engine='keras'."
+            f"The fused engine runs Keras on torch, but the backend is {keras.config.backend()!r}: set "
+            "KERAS_BACKEND=torch before Keras is imported, or use engine='keras'."
         )
     if engine in ("fused", "keras"):
         return engine  # type: ignore[return-value]

@@ -62,7 +62,7 @@ def check_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
         TypeError: One is no integer.
     """
     chosen = range(seeds) if isinstance(seeds, int) else list(seeds)
-    if not all(isinstance(seed, int) or hasattr(seed, "__index__") for seed in chosen):
+    if not all(hasattr(seed, "__index__") for seed in chosen):
         raise TypeError(f"`seeds` must be a number of seeds or integers; received {seeds!r}.")
     if len(chosen) == 0 or len(set(chosen)) < len(chosen):
         raise ValueError(f"`seeds` must name at least one seed, and each once; received {seeds!r}.")
