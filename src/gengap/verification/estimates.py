@@ -1,0 +1,159 @@
+r"""A score with its interval, from the influence that each case has on it.
+
+Every smooth score $\theta$ has an influence value $I_i$ for each case: how much the score moves per unit of extra
+weight on that case, with $\sum_i I_i = 0$. The sampling variance of the score is that of the mean of the $I_i$; cases
+that are not independent (storms of one day) are summed within their group first. One line of arithmetic so serves
+means, skill scores, AUC (where it is DeLong's variance) and contingency scores, with groups, with weights, and for
+the difference of two forecasts of the same cases.
+
+The degrees of freedom of Student's t are those of the variance estimate itself, $2G / (\kappa - 1)$ with $\kappa$ the
+kurtosis of the (summed) influences, at most $G - 1$: with few events few cases carry the variance, and the interval
+widens accordingly (Satterthwaite's idea; Pustejovsky & Tipton 2018, doi 10.1080/07350015.2016.1247004).
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.verification.inputs import Floats
+
+Scale = Literal["identity", "log", "logit", "skill"]
+"""On which scale an interval is symmetric: as it is, log s, log(s / (1 - s)), or log(1 - s) for skill scores."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A score with its standard error and its pointwise two-sided interval.
+
+    Attributes:
+        value: The score.
+        standard_error: Its standard error; NaN where one case or group cannot tell.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
+        level: Nominal coverage, e.g. 0.95.
+        degrees_of_freedom: Of Student's t behind the interval.
+        groups: Number of independent units: groups of cases, or cases.
+    """
+
+    value: float
+    standard_error: float
+    low: float
+    high: float
+    level: float
+    degrees_of_freedom: float
+    groups: int
+
+    def __str__(self) -> str:
+        return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
+
+
+@dataclass(frozen=True, eq=False)
+class Linearized:
+    """A score and what each case contributes to its sampling error.
+
+    Attributes:
+        value: The score.
+        influence: Influence of each case, shape `(n,)`, of mean zero.
+        deciding: Number of independent chances to err, for the interval of a perfect or worst score whose
+            influences are all zero; 0 where no such interval exists.
+    """
+
+    value: float
+    influence: Floats
+    deciding: int = 0
+
+
+_FORWARD: dict[Scale, tuple[Callable[[float], float], Callable[[float], float], Callable[[float], float]]] = {
+    "identity": (lambda s: s, lambda _: 1.0, lambda x: x),
+    "log": (math.log, lambda s: 1 / s, math.exp),
+    "logit": (lambda s: math.log(s / (1 - s)), lambda s: 1 / (s * (1 - s)), lambda x: 1 / (1 + math.exp(-x))),
+    "skill": (lambda s: -math.log(1 - s), lambda s: 1 / (1 - s), lambda x: 1 - math.exp(-x)),
+}
+
+
+def group_sums(influence: Floats, groups: NDArray[np.generic] | None) -> Floats:
+    """Return the influence of each group (rescaled so that its mean's variance is the score's), or of each case.
+
+    Args:
+        influence: Influence of each case, shape `(n,)`.
+        groups: Group of each case, shape `(n,)`, or None where cases are independent.
+    """
+    if groups is None:
+        return influence
+    _, codes = np.unique(groups, return_inverse=True)
+    sums = np.bincount(codes, weights=influence)
+    return np.asarray(sums * (len(sums) / len(influence)), dtype=np.float64)
+
+
+def standard_error(units: Floats) -> tuple[float, float]:
+    """Return the standard error of a score, and its degrees of freedom, from the influence of independent units.
+
+    Args:
+        units: Influence of each case or group, shape `(G,)`.
+    """
+    count = len(units)
+    if count < 2:
+        return math.nan, math.nan
+    variance = float(np.mean(units**2))
+    if variance == 0.0:
+        return 0.0, float(count - 1)
+    kurtosis = float(np.mean(units**4)) / variance**2
+    freedom = min(count - 1.0, max(1.0, 2.0 * count / max(kurtosis - 1.0, 1e-12)))
+    return math.sqrt(variance / (count - 1)), freedom
+
+
+def estimate(
+    linearized: Linearized,
+    *,
+    groups: NDArray[np.generic] | None = None,
+    level: float = 0.95,
+    scale: Scale = "identity",
+) -> Estimate:
+    """Turn a linearized score into a value with its interval.
+
+    Args:
+        linearized: The score and the influence of each case.
+        groups: Group of each case, shape `(n,)`, or None where cases are independent.
+        level: Nominal coverage.
+        scale: Scale on which the interval is symmetric; it keeps the interval inside the score's range.
+
+    Returns:
+        The estimate. One case or group gives an interval from NaN to NaN.
+
+    Raises:
+        ValueError: `level` is not between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"`level` must lie between 0 and 1, got {level}")
+    from scipy.stats import t
+
+    units = group_sums(linearized.influence, groups)
+    error, freedom = standard_error(units)
+    value = linearized.value
+    if error == 0.0 and linearized.deciding and value in {0.0, 1.0}:
+        low, high = _at_the_edge(value, min(linearized.deciding, len(units)), level)
+    elif math.isnan(error) or error == 0.0 or not _inside(value, scale):
+        low, high = value - error, value + error  # NaN stays NaN, zero stays a point
+    else:
+        forward, slope, back = _FORWARD[scale]
+        half = float(t.ppf(0.5 + level / 2, freedom)) * error * slope(value)
+        low, high = (_bounded(back, forward(value) + step) for step in (-half, half))
+    return Estimate(value, error, low, high, level, freedom, len(units))
+
+
+def _inside(value: float, scale: Scale) -> bool:
+    return {"identity": True, "log": value > 0, "logit": 0 < value < 1, "skill": value < 1}[scale]
+
+
+def _bounded(back: Callable[[float], float], x: float) -> float:
+    return back(min(max(x, -700.0), 700.0))  # exp overflows beyond
+
+
+def _at_the_edge(value: float, deciding: int, level: float) -> tuple[float, float]:
+    """Clopper and Pearson's interval for `deciding` successes (or failures) in as many independent trials."""
+    farthest = ((1 - level) / 2) ** (1 / deciding)
+    return (farthest, 1.0) if value == 1.0 else (0.0, 1 - farthest)

@@ -1,0 +1,141 @@
+"""What every score accepts, and the one rule for missing values.
+
+A case without an observation (`y_true` is NaN) or with weight 0 is left out: nothing can be said about it. A NaN
+*forecast* of an observed case is an error, not a reason to look away: a model that fails on hard cases would else
+be rewarded for it. Trailing axes of length 1, as Keras' `predict` returns them, are dropped.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gengap.errors import DataError
+
+Floats = NDArray[np.float64]
+
+
+class Cases(NamedTuple):
+    """Validated cases: observations, forecasts and weights, float64, and which of the given cases they are.
+
+    Attributes:
+        observed: Observations, shape `(n,)`.
+        forecast: Forecasts, shape `(n,)` or `(n, labels)` or `(n, members)`.
+        weight: Weights, shape `(n,)`, all positive.
+        kept: Which of the cases given were kept, shape `(cases given,)`, bool; None for all.
+    """
+
+    observed: Floats
+    forecast: Floats
+    weight: Floats
+    kept: NDArray[np.bool_] | None
+
+    def keep(self, values: ArrayLike, name: str) -> NDArray[Any]:
+        """Return what belongs to the kept cases of another array over the cases given, such as `groups`."""
+        array = np.asarray(values)
+        given = len(self.observed) if self.kept is None else len(self.kept)
+        if array.shape != (given,):
+            raise DataError(f"`{name}` must have shape ({given},), one entry per case, got {array.shape}")
+        return array if self.kept is None else array[self.kept]
+
+
+def _numbers(values: ArrayLike, name: str) -> Floats:
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"`{name}` must hold real numbers, got {np.asarray(values).dtype}") from error
+    return array[..., 0] if array.ndim > 1 and array.shape[-1] == 1 else array
+
+
+def _weights(sample_weight: ArrayLike | None, n: int) -> Floats:
+    if sample_weight is None:
+        return np.ones(n)
+    weight = _numbers(sample_weight, "sample_weight")
+    if weight.shape != (n,):
+        raise DataError(f"`sample_weight` must have shape ({n},), one weight per case, got {weight.shape}")
+    if not np.all(weight >= 0) or np.isinf(weight).any():
+        raise DataError("`sample_weight` must be finite and not negative; give 0 to leave a case out")
+    return weight
+
+
+def cases(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None, *, axes: int = 1) -> Cases:
+    """Validate observations and forecasts and apply the rule for missing values.
+
+    Args:
+        y_true: Observations, shape `(n,)`; NaN where missing.
+        y_pred: Forecasts, shape `(n,)` or, for `axes=2`, `(n, m)`.
+        sample_weight: Weights, shape `(n,)`, or None for equal weights.
+        axes: How many axes a forecast array must have.
+
+    Raises:
+        DataError: Shapes differ, nothing is left, or a forecast of an observed case is missing.
+    """
+    observed = _numbers(y_true, "y_true")
+    forecast = np.asarray(y_pred, dtype=np.float64) if axes > 1 else _numbers(y_pred, "y_pred")
+    if observed.ndim != 1 or forecast.ndim != axes or len(observed) != len(forecast):
+        wanted = "(n,)" if axes == 1 else "(n, m)"
+        raise DataError(
+            f"`y_true` must have shape (n,) and the forecasts shape {wanted} with the same n, "
+            f"got {observed.shape} and {forecast.shape}"
+        )
+    weight = _weights(sample_weight, len(observed))
+    kept = ~np.isnan(observed) & (weight > 0)
+    everything = bool(kept.all())
+    if not everything:
+        observed, forecast, weight = observed[kept], forecast[kept], weight[kept]
+    if not len(observed):
+        raise DataError("no case is left: every observation is missing or has weight 0, or there was none")
+    if np.isnan(forecast).any():
+        count = int(np.isnan(forecast).reshape(len(forecast), -1).any(axis=1).sum())
+        raise DataError(
+            f"the forecasts of {count} observed cases are NaN; leave these cases out on purpose or mend them"
+        )
+    return Cases(observed, forecast, weight, None if everything else kept)
+
+
+def binary_cases(y_true: ArrayLike, y_prob: ArrayLike, sample_weight: ArrayLike | None = None) -> Cases:
+    """Validate 0/1 observations and probabilities of label 1.
+
+    Raises:
+        DataError: As `cases`; or an observation is not 0 or 1; or a probability lies outside 0 to 1.
+    """
+    valid = label_cases(y_true, y_prob, sample_weight)
+    if valid.forecast.min() < 0 or valid.forecast.max() > 1:
+        raise DataError(
+            "`y_prob` must hold probabilities from 0 to 1, got values from "
+            f"{valid.forecast.min():g} to {valid.forecast.max():g}; apply a sigmoid to logits first"
+        )
+    return valid
+
+
+def label_cases(y_true: ArrayLike, y_score: ArrayLike, sample_weight: ArrayLike | None = None) -> Cases:
+    """Validate 0/1 observations and real-valued forecasts whose order alone matters.
+
+    Raises:
+        DataError: As `cases`; or an observation is not 0 or 1.
+    """
+    valid = cases(y_true, y_score, sample_weight)
+    if not ((valid.observed == 0) | (valid.observed == 1)).all():
+        strange = valid.observed[(valid.observed != 0) & (valid.observed != 1)][0]
+        raise DataError(f"`y_true` must hold 0 and 1 (1: the event happened), got {strange:g}")
+    return valid
+
+
+def multiclass_cases(y_true: ArrayLike, y_prob: ArrayLike, sample_weight: ArrayLike | None = None) -> Cases:
+    """Validate integer label codes and one probability per label.
+
+    Raises:
+        DataError: As `cases`; or a code has no column; or a row is no probability distribution (tolerance 1e-3,
+            which half-precision predictions meet).
+    """
+    valid = cases(y_true, y_prob, sample_weight, axes=2)
+    labels = valid.forecast.shape[1]
+    if not np.isin(valid.observed, np.arange(labels)).all():
+        raise DataError(f"`y_true` must hold the codes 0 to {labels - 1}, one per column of `y_prob`")
+    sums = valid.forecast.sum(axis=1)
+    if valid.forecast.min() < 0 or np.abs(sums - 1).max() > 1e-3:
+        raise DataError(
+            "each row of `y_prob` must be a probability distribution over the labels, got a smallest entry of "
+            f"{valid.forecast.min():g} and sums from {sums.min():g} to {sums.max():g}; apply a softmax to logits first"
+        )
+    return valid

@@ -1,0 +1,179 @@
+"""What each single case costs: the terms whose mean is a score, for paired comparisons and for looking at cases.
+
+All are negatively oriented (0 is perfect), float64, shape `(n,)`, and NaN where the observation is missing.
+Forecasts are not checked here; the mean scores do that.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gengap.verification.inputs import Floats
+
+
+def _column(values: ArrayLike) -> NDArray[Any]:
+    array = np.asarray(values)
+    return array[..., 0] if array.ndim > 1 and array.shape[-1] == 1 else array
+
+
+def _codes(observed: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    numbers = np.asarray(observed, dtype=np.float64)
+    missing = np.isnan(numbers)
+    return np.where(missing, 0, numbers).astype(np.int64), missing
+
+
+def case_brier_scores(y_true: ArrayLike, y_prob: ArrayLike) -> Floats:
+    r"""Brier score of each case: $(p - o)^2$, or $\sum_k (p_k - o_k)^2$ over the labels of a multiclass task.
+
+    Args:
+        y_true: 0/1, or integer codes, shape `(n,)`.
+        y_prob: Probability of label 1, shape `(n,)`, or of each label, shape `(n, labels)`.
+
+    Returns:
+        Scores, shape `(n,)`; from 0 to 1, or to 2 for several labels.
+
+    Example:
+        >>> case_brier_scores([0, 1], [0.2, 0.2])
+        array([0.04, 0.64])
+        >>> case_brier_scores([0, 2], [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0]])
+        array([0. , 1.5])
+    """
+    p = _column(y_prob).astype(np.float64)
+    if p.ndim == 1:
+        return np.asarray(np.square(p - np.asarray(y_true, dtype=np.float64).reshape(-1)))
+    codes, missing = _codes(y_true)
+    scores = np.square(p).sum(axis=1) + 1 - 2 * p[np.arange(len(p)), codes]
+    return np.where(missing, np.nan, scores)
+
+
+def case_log_losses(y_true: ArrayLike, y_prob: ArrayLike) -> Floats:
+    r"""Logarithmic score of each case in nats: $-\log$ of the probability given to what happened.
+
+    Probabilities are clipped at the machine epsilon of their own dtype (2.2e-16 for float64, 1.2e-7 for float32), as
+    scikit-learn does, so that one certain miss costs much, but not infinity.
+
+    Args:
+        y_true: 0/1, or integer codes, shape `(n,)`.
+        y_prob: Probability of label 1, shape `(n,)`, or of each label, shape `(n, labels)`.
+
+    Returns:
+        Losses, shape `(n,)`, from 0 upwards.
+
+    Example:
+        >>> case_log_losses([1, 0], [0.5, 0.75]).round(3)
+        array([0.693, 1.386])
+    """
+    given = _column(y_prob)
+    tiny = np.finfo(given.dtype if given.dtype.kind == "f" else np.float64).eps
+    p = np.clip(given, tiny, 1 - tiny).astype(np.float64)
+    if p.ndim == 1:
+        o = np.asarray(y_true, dtype=np.float64).reshape(-1)
+        return np.where(np.isnan(o), np.nan, -np.log(np.where(o == 1, p, 1 - p)))
+    codes, missing = _codes(y_true)
+    p /= p.sum(axis=1, keepdims=True)
+    return np.where(missing, np.nan, -np.log(p[np.arange(len(p)), codes]))
+
+
+def case_ranked_probability_scores(y_true: ArrayLike, y_prob: ArrayLike) -> Floats:
+    r"""Ranked probability score of each case: $\sum_{k=1}^{K-1} (P_k - O_k)^2$ over cumulative probabilities.
+
+    For ordered labels: probability on a neighbour of what happened costs less than on a distant label. With two
+    labels it is the Brier score of label 1.
+
+    Args:
+        y_true: Integer codes in the order of the labels, shape `(n,)`.
+        y_prob: Probability of each label, shape `(n, labels)`.
+
+    Returns:
+        Scores, shape `(n,)`, from 0 to `labels - 1`.
+
+    Example:
+        >>> case_ranked_probability_scores([0, 0], [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+        array([1., 2.])
+    """
+    p = np.asarray(y_prob, dtype=np.float64)
+    codes, missing = _codes(y_true)
+    happened = np.arange(p.shape[1] - 1) >= codes[:, None]
+    scores = np.square(np.cumsum(p, axis=1)[:, :-1] - happened).sum(axis=1)
+    return np.where(missing, np.nan, scores)
+
+
+def case_squared_errors(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
+    """Squared error of each case, in squared units of `y_true`; the mean over targets where there are several.
+
+    Args:
+        y_true: Observations, shape `(n,)` or `(n, targets)`.
+        y_pred: Forecasts, same shape.
+
+    Example:
+        >>> case_squared_errors([1.0, 2.0], [1.5, 0.0])
+        array([0.25, 4.  ])
+    """
+    error = np.square(_difference(y_true, y_pred))
+    return error if error.ndim == 1 else error.mean(axis=1)
+
+
+def case_absolute_errors(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
+    """Absolute error of each case, in units of `y_true`; the mean over targets where there are several.
+
+    Args:
+        y_true: Observations, shape `(n,)` or `(n, targets)`.
+        y_pred: Forecasts, same shape.
+
+    Example:
+        >>> case_absolute_errors([1.0, 2.0], [1.5, 0.0])
+        array([0.5, 2. ])
+    """
+    error = np.abs(_difference(y_true, y_pred))
+    return error if error.ndim == 1 else error.mean(axis=1)
+
+
+def case_quantile_scores(y_true: ArrayLike, y_pred: ArrayLike, *, quantile: float) -> Floats:
+    r"""Quantile (pinball) score of each case: $(\mathbb 1\{y \le q\} - \tau)(q - y)$, in units of `y_true`.
+
+    Args:
+        y_true: Observations, shape `(n,)`.
+        y_pred: Forecasts of the quantile, shape `(n,)`.
+        quantile: Its level $\tau$, between 0 and 1.
+
+    Raises:
+        ValueError: `quantile` is not between 0 and 1.
+
+    Example:
+        >>> case_quantile_scores([3.0, 3.0], [1.0, 5.0], quantile=0.9)
+        array([1.8, 0.2])
+    """
+    if not 0 < quantile < 1:
+        raise ValueError(f"`quantile` must lie between 0 and 1, got {quantile}")
+    error = _difference(y_true, y_pred)
+    return np.maximum(quantile * error, (quantile - 1) * error)
+
+
+def case_interval_scores(y_true: ArrayLike, y_interval: ArrayLike, *, level: float = 0.9) -> Floats:
+    r"""Interval score of each case: the interval's width, plus $2/\alpha$ times the distance of a miss.
+
+    $$\mathrm{IS} = (u - l) + \tfrac{2}{\alpha}(l - y)_+ + \tfrac{2}{\alpha}(y - u)_+, \quad \alpha = 1 - \text{level}$$
+
+    Args:
+        y_true: Observations, shape `(n,)`.
+        y_interval: Lower and upper end, shape `(n, 2)`.
+        level: Nominal coverage of the central interval.
+
+    Raises:
+        ValueError: `level` is not between 0 and 1.
+
+    Example:
+        >>> case_interval_scores([1.0, 3.0], [[0.0, 2.0], [0.0, 2.0]], level=0.9)
+        array([ 2., 22.])
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"`level` must lie between 0 and 1, got {level}")
+    low, high = np.moveaxis(np.asarray(y_interval, dtype=np.float64), -1, 0)
+    y = np.asarray(y_true, dtype=np.float64)
+    miss = np.maximum(low - y, 0) + np.maximum(y - high, 0)
+    return np.asarray(high - low + 2 / (1 - level) * miss)
+
+
+def _difference(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
+    return np.asarray(_column(y_true).astype(np.float64) - _column(y_pred).astype(np.float64))
