@@ -1,0 +1,162 @@
+"""Whether a study on disk is the one that wants to continue it, and what the two together are."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from gengap.errors import StudyChangedError
+from gengap.storage.ledger import now
+from gengap.storage.store import Store
+
+Manifest = Mapping[str, Any]
+
+_FIXED = ("task", "score", "primary", "engine", "settings")
+_OF_VARIANT = ("model", "share", "stopping")
+_MISSING = object()
+
+
+def begin_or_continue(folder: str | Path, manifest: Manifest) -> Store:
+    """Open the store of a study for writing: a new one, or one that holds the same study so far.
+
+    Seeds and variants that are new to the store are entered in its manifest; its plan and its looks stand.
+
+    Args:
+        folder: Where the study lies or shall lie.
+        manifest: What the study is, as `docs/architecture.md` describes it.
+
+    Raises:
+        StudyChangedError: The store holds another study; the sentence names the first difference.
+        StoreError: The folder cannot be used; see `Store.create` and `Store.open`.
+    """
+    if not Store.exists(folder):
+        return Store.create(folder, manifest)
+    store = Store.open(folder, mode="w")
+    try:
+        stored = store.manifest
+        check_same_study(stored, manifest)
+        store.update_manifest(joined(stored, manifest))
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def check_same_study(stored: Manifest, new: Manifest) -> None:
+    """Check that a new study may add its runs to a stored one.
+
+    Task, score, settings, the data's fingerprint and the definition of every variant that both name must agree. New
+    seeds and new variants may come; fewer of either are no difference. Names that Keras gives to layers by counting
+    (`dense_7`) do not count: the same code run twice in one session gives other ones.
+
+    Raises:
+        StudyChangedError: They differ; the sentence says where, and what to do.
+    """
+    stored, new = _as_json(stored), _as_json(new)
+    pairs = [(name, stored.get(name), new.get(name)) for name in _FIXED]
+    pairs.append(("the data's fingerprint", _fingerprint(stored), _fingerprint(new)))
+    for name in stored.get("variants", {}).keys() & new.get("variants", {}).keys():
+        old, now_ = stored["variants"][name], new["variants"][name]
+        pairs += [(f"{part} of variant {name!r}", _canonical(old.get(part)), _canonical(now_.get(part)))
+                  for part in _OF_VARIANT]  # fmt: skip
+    for what, old, now_ in pairs:
+        for path, before, after in _differences(old, now_):
+            raise StudyChangedError(
+                f"the store holds another study: {what}{path} is {_shown(before)} there and {_shown(after)} now; "
+                "undo the change, or choose another folder for the changed study"
+            )
+
+
+def joined(stored: Manifest, new: Manifest) -> dict[str, Any]:
+    """Return the manifest of a stored study with the seeds and variants that a new one adds."""
+    seeds = [*stored.get("seeds", []), *(s for s in new.get("seeds", []) if s not in stored.get("seeds", []))]
+    variants = {**new.get("variants", {}), **stored.get("variants", {})}
+    ordered = {name: variants[name] for name in dict.fromkeys([*stored.get("variants", {}), *variants])}
+    return {**new, **stored, "seeds": seeds, "variants": ordered}
+
+
+def with_look(manifest: Manifest, seeds: int) -> dict[str, Any]:
+    """Return the manifest with one more look at the study's results recorded.
+
+    Looking again at the same number of seeds is the same look: nothing could have changed.
+
+    Args:
+        manifest: The manifest so far.
+        seeds: How many seeds the results had that were looked at.
+    """
+    looks = list(manifest.get("looks", []))
+    if not looks or looks[-1]["seeds"] != seeds:
+        looks.append({"seeds": seeds, "time": now()})
+    return {**manifest, "looks": looks}
+
+
+def _fingerprint(manifest: Manifest) -> object:
+    return manifest.get("data", {}).get("fingerprint")
+
+
+def _as_json(manifest: Manifest) -> dict[str, Any]:
+    """Return a manifest as it would come back from disk, where tuples are lists and keys are text."""
+    value: dict[str, Any] = json.loads(json.dumps(manifest))
+    return value
+
+
+def _canonical(config: object) -> object:
+    """Return a Keras config with counted layer names and object ids replaced by their order of appearance."""
+    names: dict[str, str] = {}
+    for name, class_name in _named(config):
+        snake = _snake(class_name)
+        if re.fullmatch(rf"{re.escape(snake)}(_\d+)?", name):
+            names.setdefault(name, f"{snake}#{len(names)}")
+    return _renamed(config, names)
+
+
+def _snake(class_name: str) -> str:
+    """Return what Keras makes of a class's name before it counts."""
+    spaced = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", class_name))
+    return re.sub("([a-z])([A-Z])", r"\1_\2", spaced).lower()
+
+
+def _named(config: object) -> Iterator[tuple[str, str]]:
+    if isinstance(config, Mapping):
+        inner = config.get("config")
+        if isinstance(inner, Mapping) and isinstance(inner.get("name"), str):
+            yield inner["name"], str(config.get("class_name", ""))
+        for value in config.values():
+            yield from _named(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from _named(value)
+
+
+def _renamed(config: object, names: Mapping[str, str]) -> object:
+    if isinstance(config, Mapping):
+        return {key: _renamed(value, names) for key, value in config.items() if key != "shared_object_id"}
+    if isinstance(config, list):
+        return [_renamed(value, names) for value in config]
+    return names.get(config, config) if isinstance(config, str) else config
+
+
+def _differences(old: object, new: object, path: str = "") -> Iterator[tuple[str, object, object]]:
+    """Yield the places where two JSON values differ, as paths, with both values."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in dict.fromkeys([*old, *new]):
+            yield from _differences(old.get(key, _MISSING), new.get(key, _MISSING), f"{path}.{key}")
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, pair in enumerate(zip(old, new, strict=True)):
+            yield from _differences(*pair, f"{path}[{index}]")
+    elif old != new and not (_is_nan(old) and _is_nan(new)):
+        yield path, old, new
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and value != value  # noqa: PLR0124  NaN is the one value that differs from itself
+
+
+def _shown(value: object) -> str:
+    if value is _MISSING:
+        return "absent"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

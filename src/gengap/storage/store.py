@@ -1,0 +1,269 @@
+"""The folder of a study: what is put into it is on disk when the call returns, and is checked when it is read."""
+
+import json
+import uuid
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, final
+
+import numpy as np
+
+from gengap.engine.runs import RunRecord
+from gengap.errors import GengapWarning, StoreError
+from gengap.storage import files, opening, records
+from gengap.storage.files import Blob
+from gengap.storage.ledger import Files, Key, Ledger
+from gengap.storage.lock import WriterLock
+from gengap.storage.opening import ARRAYS
+from gengap.storage.schema import Journal
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far one run has come.
+
+    Attributes:
+        variant: Name of the variant.
+        seed: Seed of the run.
+        epoch: Last epoch noted, from 1; 0 where none was.
+        logs: What the engine said after that epoch.
+        finished: Whether the run's record is in the store.
+    """
+
+    variant: str
+    seed: int
+    epoch: int
+    logs: Mapping[str, float]
+    finished: bool
+
+
+@final
+class Store:
+    """A study on disk: manifest, finished runs, checkpoints of chunks under way, and the epochs seen so far.
+
+    ```text
+    runs/x/
+      ledger.sqlite   which runs, epochs and checkpoints there are
+      manifest.json   a second copy of the manifest, so that a lost ledger can be rebuilt
+      arrays/         weights, predictions and checkpoints (safetensors), each file named after its checksum
+      lock.sqlite, writer.json   who is writing
+    ```
+
+    Nothing in the folder is ever unpickled, and no name of a variant becomes part of a path. Make one with
+    `Store.create` or `Store.open`; it is a context manager.
+    """
+
+    def __init__(self, folder: Path, ledger: Ledger, lock: WriterLock | None) -> None:
+        """Use `Store.create` or `Store.open` instead."""
+        self.folder = folder
+        self._arrays = folder / ARRAYS
+        self._ledger = ledger
+        self._lock = lock
+
+    @staticmethod
+    def exists(folder: str | Path) -> bool:
+        """Say whether a folder holds a store that was made completely."""
+        return opening.exists(Path(folder))
+
+    @classmethod
+    def create(cls, folder: str | Path, manifest: Mapping[str, Any], *, journal: Journal = "auto") -> Self:
+        """Make a store in a folder that does not exist or is empty, and open it for writing.
+
+        Args:
+            folder: Where the study goes.
+            manifest: What the study is, in values that JSON can hold; the store adds an `id`.
+            journal: How the ledger stays whole; see `gengap.storage.schema.Journal`.
+
+        Raises:
+            StoreError: The folder holds a store or other files, another process writes there, or the disk is full.
+        """
+        folder = Path(folder)
+        content = json.dumps({**manifest, "id": uuid.uuid4().hex}, indent=1)
+        ledger, lock = opening.create(folder, content, journal)
+        return cls(folder, ledger, lock)
+
+    @classmethod
+    def open(cls, folder: str | Path, *, mode: Literal["r", "w"] = "r", journal: Journal = "auto") -> Self:
+        """Open a store.
+
+        Opened for writing, a store puts itself in order: a damaged ledger is rebuilt from the files, runs whose files
+        are complete but that the ledger missed are taken up, and what belongs to nothing is removed.
+
+        Args:
+            folder: The study's folder.
+            mode: `"r"` to read, also while another process writes; `"w"` to continue the study.
+            journal: How the ledger stays whole; see `gengap.storage.schema.Journal`.
+
+        Raises:
+            StoreError: There is no store, another process writes to it, or it needs a newer gengap.
+        """
+        folder = Path(folder)
+        if mode == "r":
+            return cls(folder, opening.open_for_reading(folder), None)
+        ledger, lock = opening.open_for_writing(folder, journal)
+        return cls(folder, ledger, lock)
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What the study is: the mapping given to `create` or last to `update_manifest`, and the store's `id`."""
+        manifest: dict[str, Any] = json.loads(opening.manifest(self.folder, self._ledger))
+        return manifest
+
+    def update_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Replace the manifest, keeping the store's `id`."""
+        content = json.dumps({**manifest, "id": self.manifest["id"]}, indent=1)
+        self._ledger.put_manifest(content)
+        opening.write_manifest_copy(self.folder, content)
+
+    def put(self, record: RunRecord) -> None:
+        """Keep a finished run. Its files are whole on disk before the ledger tells of them.
+
+        Raises:
+            StoreError: The disk is full; what was stored before stands.
+        """
+        key = (record.variant, record.seed)
+        stale = self._ledger.run(key)
+        weights = files.write_arrays(self._arrays, *records.pack_weights(record))
+        results = files.write_arrays(self._arrays, *records.pack_results(record, weights, self._study))
+        self._ledger.put_run(key, Files(results, weights))
+        if stale is not None:
+            self._remove({stale.results, stale.weights} - {results, weights})
+
+    def keys(self) -> list[Key]:
+        """Return variant and seed of every run in the ledger, in the order of their finish, without reading files."""
+        return list(self._ledger.runs())
+
+    def done(self) -> set[Key]:
+        """Return the runs that are stored and whole: every checksum is computed again."""
+        return set(self.keys()) - set(self.damaged())
+
+    def damaged(self) -> dict[Key, str]:
+        """Return what is wrong with each damaged run, as a sentence; a store in order returns an empty mapping."""
+        found = {key: self._damage(row) for key, row in self._ledger.runs().items()}
+        return {key: _say_damaged(key, clause) for key, clause in found.items() if clause}
+
+    def records(self) -> Iterator[RunRecord]:
+        """Yield the finished runs in the order of their finish, each read and checked when it is reached.
+
+        A damaged run is left out with a `GengapWarning`: continuing the study trains it again. Weights are read, and
+        checked, when they are looked at.
+        """
+        for key, row in self._ledger.runs().items():
+            try:
+                yield self._read(row)
+            except StoreError as error:
+                warnings.warn(_say_damaged(key, error), GengapWarning, stacklevel=2)
+
+    def discard(self, keys: Iterable[Key]) -> None:
+        """Forget runs and remove their files, so that they are trained again."""
+        keys = set(keys)
+        rows = [row for key, row in self._ledger.runs().items() if key in keys and row is not None]
+        self._ledger.drop_runs(keys)
+        self._remove({blob for row in rows for blob in (row.results, row.weights)})
+
+    def put_epoch(self, variant: str, seed: int, epoch: int, logs: Mapping[str, float]) -> None:
+        """Note a finished epoch (from 1) of a run under way, for whoever watches."""
+        self.put_epochs([(variant, seed, epoch, logs)])
+
+    def put_epochs(self, rows: Iterable[tuple[str, int, int, Mapping[str, float]]]) -> None:
+        """Note several epochs, as (variant, seed, epoch, logs), at the price of one."""
+        self._ledger.put_epochs(rows)
+
+    def progress(self) -> list[Progress]:
+        """Return how far every run has come that has begun, for a live table."""
+        finished, last = self.keys(), self._ledger.last_epochs()
+        keys = dict.fromkeys([*last, *finished])
+        return [Progress(*key, *last.get(key, (0, {})), finished=key in set(finished)) for key in keys]
+
+    def put_checkpoint(self, chunk: str, state: Mapping[str, Any]) -> None:
+        """Keep the state of a chunk under way in place of its last one.
+
+        Args:
+            chunk: Name of the chunk, any text.
+            state: Arrays and JSON values, by name.
+
+        Raises:
+            StoreError: The disk is full; the last state stands.
+        """
+        stale = self._ledger.checkpoints().get(chunk)
+        arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
+        rest = {name: value for name, value in state.items() if name not in arrays}
+        blob = files.write_arrays(self._arrays, arrays, {"study": self._study, "chunk": chunk, "state": rest})
+        self._ledger.put_checkpoint(chunk, blob)
+        if stale is not None:
+            self._remove({stale} - {blob})
+
+    def checkpoint(self, chunk: str) -> dict[str, Any] | None:
+        """Return the last state of a chunk, or None where there is none, or (with a warning) where it is damaged."""
+        blob = self._ledger.checkpoints().get(chunk)
+        if blob is None:
+            return None
+        try:
+            arrays, meta = files.read_arrays(self._arrays, blob)
+        except StoreError as error:
+            message = f"the checkpoint of chunk {chunk!r} is damaged, so the chunk starts again: {error}"
+            warnings.warn(message, GengapWarning, stacklevel=2)
+            return None
+        return {**arrays, **meta["state"]}
+
+    def checkpoints(self) -> list[str]:
+        """Return the names of the chunks that have a checkpoint."""
+        return list(self._ledger.checkpoints())
+
+    def drop_checkpoint(self, chunk: str) -> None:
+        """Forget the state of a chunk; where it has none nothing happens."""
+        blob = self._ledger.checkpoints().get(chunk)
+        if blob is not None:
+            self._ledger.drop_checkpoint(chunk)
+            self._remove({blob})
+
+    def require_space(self, size: int) -> None:
+        """Check that `size` bytes still fit on the disk.
+
+        Raises:
+            StoreError: They do not.
+        """
+        files.require_space(self.folder, size)
+
+    def close(self) -> None:
+        """Close the store; a writer leaves one plain ledger file and gives its lock back."""
+        self._ledger.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @cached_property
+    def _study(self) -> str:
+        return str(self.manifest["id"])
+
+    def _read(self, row: Files | None) -> RunRecord:
+        if row is None:
+            raise StoreError(_DAMAGED_ROW)
+        return records.unpack(self._arrays, *files.read_arrays(self._arrays, row.results))
+
+    def _damage(self, row: Files | None) -> str | None:
+        if row is None:
+            return _DAMAGED_ROW
+        return "; ".join(c for b in (row.results, row.weights) if (c := files.find_damage(self._arrays, b))) or None
+
+    def _remove(self, blobs: Iterable[Blob]) -> None:
+        for blob in blobs:
+            files.path_of(self._arrays, blob.digest).unlink(missing_ok=True)
+
+
+_DAMAGED_ROW = "its row in the ledger has changed: the row's checksum is wrong"
+
+
+def _say_damaged(key: Key, clause: object) -> str:
+    return f"the run of {key[0]!r} with seed {key[1]} is damaged ({clause}); running the study again trains it anew"

@@ -1,0 +1,41 @@
+import os
+import signal
+import threading
+
+import pytest
+
+from gengap.storage import interruptible
+
+
+def test_sigterm_ends_a_study_as_ctrl_c_does():
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"), interruptible():
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_handler_that_is_there_already_stays():
+    seen = []
+    before = signal.signal(signal.SIGTERM, lambda *_: seen.append(1))
+    try:
+        with interruptible():
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert seen == [1]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_other_threads_are_left_alone():
+    failures = []
+
+    def body():
+        try:
+            with interruptible():
+                pass
+        except ValueError as error:  # what `signal.signal` raises outside the main thread
+            failures.append(error)
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    thread.join()
+    assert failures == []
