@@ -109,6 +109,20 @@ def test_checkpoints_replace_each_other_and_go(filled):
         assert len(list((filled / "arrays").iterdir())) == before - 1
 
 
+def test_what_belongs_to_the_study_is_kept(filled):
+    with Store.open(filled, mode="w") as store:
+        assert store.study("answers") is None
+        store.put_study("answers", {"y": np.arange(3), "groups": ["a", "b", "b"]})
+    (filled / "ledger.sqlite").unlink()
+    with pytest.warns(GengapWarning, match="it is missing"):
+        store = Store.open(filled)
+    with store:
+        kept = store.study("answers")
+        np.testing.assert_array_equal(kept["y"], [0, 1, 2])
+        assert kept["groups"] == ["a", "b", "b"]
+        assert store.checkpoints() == ["chunk 1"]
+
+
 def test_progress_tells_of_runs_under_way_and_finished(filled):
     with Store.open(filled, mode="w") as store:
         store.put_epochs([("baseline", 7, 2, {"loss": 0.25}), ("baseline", 0, 3, {"loss": float("nan")})])
@@ -224,7 +238,7 @@ def test_a_manifest_damaged_twice_is_said(filled):
 
 def test_a_damaged_checkpoint_starts_its_chunk_again(filled):
     with Store.open(filled) as store:
-        blob = store._ledger.checkpoints()["chunk 1"]
+        blob = store._ledger.states()["checkpoint", "chunk 1"]
     flip(files.path_of(filled / "arrays", blob.digest))
     with Store.open(filled, mode="w") as store:
         with pytest.warns(GengapWarning, match="checkpoint of chunk 'chunk 1' is damaged, so the chunk starts again"):
@@ -254,7 +268,7 @@ def test_a_tampered_ledger_cannot_point_out_of_the_folder(filled, tmp_path):
     secret = tmp_path / "secret.safetensors"
     secret.write_text("keep me")
     with sqlite3.connect(filled / "ledger.sqlite") as connection:
-        connection.execute("UPDATE checkpoint SET file = '../../../secret'")
+        connection.execute("UPDATE state SET file = '../../../secret'")
     connection.close()
     with Store.open(filled) as store, pytest.warns(GengapWarning, match="a file that no store writes"):
         assert store.checkpoint("chunk 1") is None

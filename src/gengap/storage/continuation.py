@@ -54,6 +54,8 @@ def check_same_study(stored: Manifest, new: Manifest) -> None:
         StudyChangedError: They differ; the sentence says where, and what to do.
     """
     stored, new = _as_json(stored), _as_json(new)
+    for manifest in (stored, new):  # memory decides about this one, and it changes no number
+        manifest.get("settings", {}).pop("keep_every_epoch", None)
     pairs = [(name, stored.get(name), new.get(name)) for name in _FIXED]
     pairs.append(("the data's fingerprint", _fingerprint(stored), _fingerprint(new)))
     for name in stored.get("variants", {}).keys() & new.get("variants", {}).keys():

@@ -1,4 +1,4 @@
-"""The rows of a store: manifest, runs, epochs and checkpoints, each read with its checksum."""
+"""The rows of a store: manifest, runs, epochs and states, each read with its checksum."""
 
 import json
 import sqlite3
@@ -7,13 +7,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Any, final
+from typing import Any, Literal, final
 
 from gengap.errors import StoreError
 from gengap.storage.files import Blob
 
 Key = tuple[str, int]
 """A run's name: its variant and its seed."""
+
+StateName = tuple[Literal["checkpoint", "study"], str]
+"""A state's kind and name: a chunk under way, or something that belongs to the study as a whole."""
 
 
 @dataclass(frozen=True)
@@ -86,22 +89,21 @@ class Ledger:
         rows = self._connection.execute("SELECT variant, seed, max(epoch), logs FROM epoch GROUP BY variant, seed")
         return {(variant, seed): (epoch, json.loads(logs)) for variant, seed, epoch, logs in rows}
 
-    def checkpoints(self) -> dict[str, Blob]:
-        """Return the file of every chunk under way."""
-        rows = self._connection.execute("SELECT chunk, file, size FROM checkpoint ORDER BY chunk")
-        return {chunk: Blob(file, size) for chunk, file, size in rows}
+    def states(self) -> dict[StateName, Blob]:
+        """Return the file of every state: checkpoints of chunks under way, and what belongs to the whole study."""
+        rows = self._connection.execute("SELECT kind, name, file, size FROM state ORDER BY kind, name")
+        return {(kind, name): Blob(file, size) for kind, name, file, size in rows}
 
-    def put_checkpoint(self, chunk: str, blob: Blob) -> None:
-        """Enter the state of a chunk, in place of an older one."""
+    def put_state(self, name: StateName, blob: Blob) -> None:
+        """Enter a state, in place of an older one."""
         with self._changing() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO checkpoint VALUES (?, ?, ?, ?)", (chunk, blob.digest, blob.size, now())
-            )
+            row = (*name, blob.digest, blob.size, now())
+            connection.execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?)", row)
 
-    def drop_checkpoint(self, chunk: str) -> None:
-        """Forget the state of a chunk."""
+    def drop_state(self, name: StateName) -> None:
+        """Forget a state."""
         with self._changing() as connection:
-            connection.execute("DELETE FROM checkpoint WHERE chunk = ?", (chunk,))
+            connection.execute("DELETE FROM state WHERE kind = ? AND name = ?", name)
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:

@@ -185,7 +185,7 @@ def _tidy(folder: Path, ledger: Ledger) -> None:
     rows = ledger.runs()
     ledger.drop_runs(key for key, row in rows.items() if row is None)
     named = {blob.digest for row in rows.values() if row is not None for blob in (row.results, row.weights)}
-    named |= {blob.digest for blob in ledger.checkpoints().values()}
+    named |= {blob.digest for blob in ledger.states().values()}
     stray = {path for path in (folder / ARRAYS).iterdir() if path.stem not in named or path.suffix != files.SUFFIX}
     stray -= _adopt(folder, ledger, stray)
     for path in stray | set(folder.glob(f"*{files.PART}")):
@@ -212,11 +212,12 @@ def _adopt(folder: Path, ledger: Ledger, strays: set[Path]) -> set[Path]:
 
 def _enter(ledger: Ledger, arrays: Path, blob: Blob, meta: Mapping[str, Any]) -> set[Path]:
     """Enter one file of results or of a checkpoint, and return what it needs; nothing where the ledger knows better."""
-    if "chunk" in meta:
-        known = ledger.checkpoints().get(meta["chunk"])
+    if "state" in meta:
+        kind, name = meta["name"]
+        known = ledger.states().get((kind, name))
         if known is not None and files.find_damage(arrays, known) is None:
             return set()
-        ledger.put_checkpoint(meta["chunk"], blob)
+        ledger.put_state((kind, name), blob)
         return {files.path_of(arrays, blob.digest)}
     key, weights = (meta["variant"], meta["seed"]), Blob(*meta["weights"])
     if ledger.run(key) is not None or files.find_damage(arrays, weights) is not None:

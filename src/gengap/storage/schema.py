@@ -23,7 +23,7 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE epoch (
         variant TEXT, seed INTEGER, epoch INTEGER, logs TEXT, PRIMARY KEY (variant, seed, epoch)
     ) WITHOUT ROWID;
-    CREATE TABLE checkpoint (chunk TEXT PRIMARY KEY, file TEXT, size INTEGER, saved TEXT);
+    CREATE TABLE state (kind TEXT, name TEXT, file TEXT, size INTEGER, saved TEXT, PRIMARY KEY (kind, name));
     """,
 )
 """Step i leads from schema version i to i + 1; a new version appends a step and never edits one."""

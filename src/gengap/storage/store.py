@@ -16,10 +16,13 @@ from gengap.engine.runs import RunRecord
 from gengap.errors import GengapWarning, StoreError
 from gengap.storage import files, opening, records
 from gengap.storage.files import Blob
-from gengap.storage.ledger import Files, Key, Ledger
+from gengap.storage.ledger import Files, Key, Ledger, StateName
 from gengap.storage.lock import WriterLock
 from gengap.storage.opening import ARRAYS
 from gengap.storage.schema import Journal
+
+State = Mapping[str, Any]
+"""Arrays and JSON values by name, in one flat mapping."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +182,7 @@ class Store:
         keys = dict.fromkeys([*last, *finished])
         return [Progress(*key, *last.get(key, (0, {})), finished=key in set(finished)) for key in keys]
 
-    def put_checkpoint(self, chunk: str, state: Mapping[str, Any]) -> None:
+    def put_checkpoint(self, chunk: str, state: State) -> None:
         """Keep the state of a chunk under way in place of its last one.
 
         Args:
@@ -189,37 +192,39 @@ class Store:
         Raises:
             StoreError: The disk is full; the last state stands.
         """
-        stale = self._ledger.checkpoints().get(chunk)
-        arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
-        rest = {name: value for name, value in state.items() if name not in arrays}
-        blob = files.write_arrays(self._arrays, arrays, {"study": self._study, "chunk": chunk, "state": rest})
-        self._ledger.put_checkpoint(chunk, blob)
-        if stale is not None:
-            self._remove({stale} - {blob})
+        self._put_state(("checkpoint", chunk), state)
 
     def checkpoint(self, chunk: str) -> dict[str, Any] | None:
         """Return the last state of a chunk, or None where there is none, or (with a warning) where it is damaged."""
-        blob = self._ledger.checkpoints().get(chunk)
-        if blob is None:
-            return None
         try:
-            arrays, meta = files.read_arrays(self._arrays, blob)
+            return self._state(("checkpoint", chunk))
         except StoreError as error:
             message = f"the checkpoint of chunk {chunk!r} is damaged, so the chunk starts again: {error}"
             warnings.warn(message, GengapWarning, stacklevel=2)
             return None
-        return {**arrays, **meta["state"]}
 
     def checkpoints(self) -> list[str]:
         """Return the names of the chunks that have a checkpoint."""
-        return list(self._ledger.checkpoints())
+        return [name for kind, name in self._ledger.states() if kind == "checkpoint"]
 
     def drop_checkpoint(self, chunk: str) -> None:
         """Forget the state of a chunk; where it has none nothing happens."""
-        blob = self._ledger.checkpoints().get(chunk)
+        blob = self._ledger.states().get(("checkpoint", chunk))
         if blob is not None:
-            self._ledger.drop_checkpoint(chunk)
+            self._ledger.drop_state(("checkpoint", chunk))
             self._remove({blob})
+
+    def put_study(self, name: str, state: State) -> None:
+        """Keep arrays and JSON values that belong to the study as a whole, such as its held-out answers."""
+        self._put_state(("study", name), state)
+
+    def study(self, name: str) -> dict[str, Any] | None:
+        """Return what `put_study` kept, or None where nothing was kept under this name.
+
+        Raises:
+            StoreError: Its file is damaged.
+        """
+        return self._state(("study", name))
 
     def require_space(self, size: int) -> None:
         """Check that `size` bytes still fit on the disk.
@@ -246,6 +251,22 @@ class Store:
     @cached_property
     def _study(self) -> str:
         return str(self.manifest["id"])
+
+    def _put_state(self, name: StateName, state: State) -> None:
+        stale = self._ledger.states().get(name)
+        arrays = {key: value for key, value in state.items() if isinstance(value, np.ndarray)}
+        rest = {key: value for key, value in state.items() if key not in arrays}
+        blob = files.write_arrays(self._arrays, arrays, {"study": self._study, "name": name, "state": rest})
+        self._ledger.put_state(name, blob)
+        if stale is not None:
+            self._remove({stale} - {blob})
+
+    def _state(self, name: StateName) -> dict[str, Any] | None:
+        blob = self._ledger.states().get(name)
+        if blob is None:
+            return None
+        arrays, meta = files.read_arrays(self._arrays, blob)
+        return {**arrays, **meta["state"]}
 
     def _read(self, row: Files | None) -> RunRecord:
         if row is None:
