@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gengap.datasets.review_files import Half, read_reviews, read_word_index
 from gengap.datasets.split import Dataset, Split
 from gengap.datasets.tokens import UNKNOWN, TokenSequences, multi_hot
+from gengap.errors import DataError
 
 VALIDATION_SHARE = 0.4  # the book's own: 10,000 of 25,000
 
@@ -52,7 +53,7 @@ def imdb(
         ValueError: `num_words` is below 3, or `split` is neither word.
         FileNotFoundError: There is no file at `path`.
         DataError: The file cannot be had, is damaged, or pickled and not Keras' own; or `num_words` asks for more
-            words than a flat file holds.
+            words than the file holds.
     """
     if split not in {"three-way", "tutorial"}:
         raise ValueError(f'`split` must be "three-way" or "tutorial", got {split!r}')
@@ -100,6 +101,9 @@ def load_reviews(
             f"`num_words` must be a whole number of at least 3 (2 stands for unknown words), got {num_words!r}"
         )
     train, test = read_reviews(None if path is None else Path(path))
+    words = max(int(half.x.tokens.max(initial=0)) for half in (train, test)) + 1
+    if num_words > words:
+        raise DataError(f"`num_words` must be at most {words}, all that the file holds, got {num_words}")
     return _limited(train, num_words, skip_top), _limited(test, num_words, skip_top)
 
 

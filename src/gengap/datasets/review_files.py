@@ -88,11 +88,13 @@ def _download(name: str, file_hash: str) -> Path:
 
 def _flat_half(file: Any, half: str) -> Half:
     tokens, offsets, y = (file[name] for name in (f"x_{half}_tokens", f"x_{half}_offsets", f"y_{half}"))
-    fits = (
-        len(offsets) == len(y) + 1 and offsets[0] == 0 and offsets[-1] == len(tokens) and (np.diff(offsets) >= 0).all()
-    )
-    if not fits:
-        raise DataError(f"offsets of the {half} half do not fit its {len(tokens)} tokens and {len(y)} answers")
+    whole = all(np.issubdtype(part.dtype, np.integer) for part in (tokens, offsets, y))
+    fits = whole and len(offsets) == len(y) + 1 and offsets[0] == 0 and offsets[-1] == len(tokens)
+    if not (fits and (np.diff(offsets) >= 0).all() and (tokens >= 0).all() and np.isin(y, (0, 1)).all()):
+        raise DataError(
+            f"word numbers, offsets and answers of the {half} half do not fit: all must be whole numbers, offsets must "
+            f"rise from 0 to {len(tokens)} in {len(y)} steps, and answers must be 0 or 1"
+        )
     return Half(TokenSequences(tokens, offsets), y)
 
 

@@ -24,10 +24,11 @@ RAW_DEVIATION = (0.899, 0.966, 0.966)
 INTERCEPT, SLOPE = -17.84, 3.0  # so that the base rate is the course's, and a perfect forecast as good as its best
 
 DESCRIPTION = """\
-Synthetic, drawn by a generator and never observed: a case looks like a storm patch of the AMS short course (reflectivity
-and 10 m wind, 32 x 32 pixels of 3 km, the course's channel moments and base rate), with a vortex in correlated noise.
-The answer is 1 with a probability that grows with the vorticity inside of the storm's echo, and that is kept in `truth`.
-A group is a day: its storms share wind and readiness to rotate. Skill here says nothing about real storms.
+Synthetic, drawn by a generator and never observed: a case looks like a storm patch of the AMS short course
+(reflectivity and 10 m wind, 32 x 32 pixels of 3 km, the course's channel moments and base rate), with a vortex in
+correlated noise. The answer is 1 with a probability that grows with the vorticity inside of the storm's echo, and that
+is kept in `truth`. A group is a day: its storms share wind and readiness to rotate. Skill here says nothing about real
+storms.
 """
 
 
