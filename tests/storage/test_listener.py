@@ -1,6 +1,7 @@
 import numpy as np
 
 from gengap.engine.runs import Collector, Run
+from gengap.engine.state import ChunkState
 from gengap.storage import Store, StoreListener
 from gengap.storage import listener as module
 
@@ -10,7 +11,7 @@ def test_what_an_engine_tells_reaches_the_store_and_the_next_listener(tmp_path, 
     with Store.create(tmp_path / "x", manifest) as store:
         listener = StoreListener(store, then)
         listener.on_record(make_record())
-        listener.on_checkpoint("c", {"w": np.ones(2), "epoch": 1})
+        listener.on_checkpoint("c", ChunkState({"w": np.ones(2)}, {"epoch": 1}))
         assert store.done() == {("baseline", 0)}
         assert store.checkpoints() == ["c"]
     assert [r.seed for r in then.records] == [0]

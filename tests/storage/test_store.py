@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 
+from gengap.engine.state import ChunkState
 from gengap.errors import GengapWarning, StoreError
 from gengap.storage import Store, files, lock, schema
 
@@ -22,7 +23,7 @@ def filled(folder, manifest, make_record):
     with Store.create(folder, manifest) as store:
         for seed in range(3):
             store.put(make_record(seed=seed))
-        store.put_checkpoint("chunk 1", {"weights": np.arange(4.0), "epoch": 2, "note": None})
+        store.put_checkpoint("chunk 1", ChunkState({"weights": np.arange(4.0)}, {"epoch": 2, "note": None}))
         store.put_epoch("baseline", 7, 1, {"loss": 0.5})
     return folder
 
@@ -68,7 +69,7 @@ def test_names_never_become_paths(tmp_path, manifest, make_record):
         for seed, name in enumerate(wild):
             store.put(make_record(name, seed))
             store.put_epoch(name, seed, 1, {"loss": 1.0})
-            store.put_checkpoint(name, {"epoch": 1})
+            store.put_checkpoint(name, ChunkState({}, {"epoch": 1}))
         assert [r.variant for r in store.records()] == wild
         assert sorted(store.checkpoints()) == sorted(wild)
     assert [p.name for p in tmp_path.iterdir()] == ["s"]
@@ -96,13 +97,13 @@ def test_discarded_runs_are_gone(filled):
 def test_checkpoints_replace_each_other_and_go(filled):
     with Store.open(filled, mode="w") as store:
         state = store.checkpoint("chunk 1")
-        np.testing.assert_array_equal(state.pop("weights"), np.arange(4.0))
-        assert state == {"epoch": 2, "note": None}
+        np.testing.assert_array_equal(state.arrays["weights"], np.arange(4.0))
+        assert state.scalars == {"epoch": 2, "note": None}
         assert store.checkpoint("chunk 2") is None
         before = len(list((filled / "arrays").iterdir()))
-        store.put_checkpoint("chunk 1", {"weights": np.zeros(4), "epoch": 3})
+        store.put_checkpoint("chunk 1", ChunkState({"weights": np.zeros(4)}, {"epoch": 3}))
         assert len(list((filled / "arrays").iterdir())) == before
-        assert store.checkpoint("chunk 1")["epoch"] == 3
+        assert store.checkpoint("chunk 1").scalars["epoch"] == 3
         store.drop_checkpoint("chunk 1")
         store.drop_checkpoint("chunk 1")
         assert store.checkpoints() == []
@@ -112,14 +113,14 @@ def test_checkpoints_replace_each_other_and_go(filled):
 def test_what_belongs_to_the_study_is_kept(filled):
     with Store.open(filled, mode="w") as store:
         assert store.study("answers") is None
-        store.put_study("answers", {"y": np.arange(3), "groups": ["a", "b", "b"]})
+        store.put_study("answers", {"y": np.arange(3)}, {"groups": ["a", "b", "b"]})
     (filled / "ledger.sqlite").unlink()
     with pytest.warns(GengapWarning, match="it is missing"):
         store = Store.open(filled)
     with store:
-        kept = store.study("answers")
-        np.testing.assert_array_equal(kept["y"], [0, 1, 2])
-        assert kept["groups"] == ["a", "b", "b"]
+        arrays, values = store.study("answers")
+        np.testing.assert_array_equal(arrays["y"], [0, 1, 2])
+        assert values == {"groups": ["a", "b", "b"]}
         assert store.checkpoints() == ["chunk 1"]
 
 
@@ -210,7 +211,7 @@ def test_a_lost_ledger_is_built_again_from_the_files(filled, make_record, assert
         store = Store.open(filled, mode="w")
     with store:
         assert store.done() == {("baseline", seed) for seed in range(3)}
-        assert store.checkpoint("chunk 1")["epoch"] == 2
+        assert store.checkpoint("chunk 1").scalars["epoch"] == 2
         for record in store.records():
             assert_same(record, make_record(seed=record.seed))
     with Store.open(filled) as store:
@@ -243,8 +244,8 @@ def test_a_damaged_checkpoint_starts_its_chunk_again(filled):
     with Store.open(filled, mode="w") as store:
         with pytest.warns(GengapWarning, match="checkpoint of chunk 'chunk 1' is damaged, so the chunk starts again"):
             assert store.checkpoint("chunk 1") is None
-        store.put_checkpoint("chunk 1", {"epoch": 1})
-        assert store.checkpoint("chunk 1") == {"epoch": 1}
+        store.put_checkpoint("chunk 1", ChunkState({}, {"epoch": 1}))
+        assert store.checkpoint("chunk 1").scalars == {"epoch": 1}
 
 
 def test_what_a_crash_left_is_put_in_order(filled, make_record, assert_same):
@@ -273,7 +274,7 @@ def test_a_tampered_ledger_cannot_point_out_of_the_folder(filled, tmp_path):
     with Store.open(filled) as store, pytest.warns(GengapWarning, match="a file that no store writes"):
         assert store.checkpoint("chunk 1") is None
     with Store.open(filled, mode="w") as store:
-        assert store.checkpoint("chunk 1")["epoch"] == 2  # found again among the files
+        assert store.checkpoint("chunk 1").scalars["epoch"] == 2  # found again among the files
         store.drop_checkpoint("chunk 1")
     assert secret.read_text() == "keep me"
 
@@ -466,7 +467,7 @@ def test_a_reader_changes_nothing(filled, make_record):
             lambda: store.put(make_record("new", 9)),
             lambda: store.put_epoch("v", 0, 1, {}),
             lambda: store.discard([("baseline", 0)]),
-            lambda: store.put_checkpoint("c", {}),
+            lambda: store.put_checkpoint("c", ChunkState({}, {})),
             lambda: store.update_manifest({}),
         ):
             with pytest.raises(StoreError, match="opened for reading"):

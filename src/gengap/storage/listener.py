@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any, final
+from typing import final
 
 from gengap.engine.runs import Listener, Run, RunRecord
+from gengap.engine.state import ChunkState
 from gengap.storage.store import Store
 
 EPOCHS_EVERY = 1.0
@@ -43,9 +44,9 @@ class StoreListener:
         if self._then is not None:
             self._then.on_record(record)
 
-    def on_checkpoint(self, chunk: str, state: Mapping[str, Any]) -> None:
+    def on_checkpoint(self, chunk_id: str, state: ChunkState) -> None:
         """Store the state of a chunk under way."""
-        self._store.put_checkpoint(chunk, state)
+        self._store.put_checkpoint(chunk_id, state)
 
     def flush(self) -> None:
         """Write the epochs noted so far."""

@@ -10,9 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, final
 
-import numpy as np
-
-from gengap.engine.runs import RunRecord
+from gengap.engine.runs import Array, RunRecord
+from gengap.engine.state import ChunkState
 from gengap.errors import GengapWarning, StoreError
 from gengap.storage import files, opening, records
 from gengap.storage.files import Blob
@@ -20,9 +19,6 @@ from gengap.storage.ledger import Files, Key, Ledger, StateName
 from gengap.storage.lock import WriterLock
 from gengap.storage.opening import ARRAYS
 from gengap.storage.schema import Journal
-
-State = Mapping[str, Any]
-"""Arrays and JSON values by name, in one flat mapping."""
 
 
 @dataclass(frozen=True)
@@ -182,26 +178,27 @@ class Store:
         keys = dict.fromkeys([*last, *finished])
         return [Progress(*key, *last.get(key, (0, {})), finished=key in set(finished)) for key in keys]
 
-    def put_checkpoint(self, chunk: str, state: State) -> None:
+    def put_checkpoint(self, chunk: str, state: ChunkState) -> None:
         """Keep the state of a chunk under way in place of its last one.
 
         Args:
             chunk: Name of the chunk, any text.
-            state: Arrays and JSON values, by name.
+            state: What the chunk goes on from.
 
         Raises:
             StoreError: The disk is full; the last state stands.
         """
-        self._put_state(("checkpoint", chunk), state)
+        self._put_state(("checkpoint", chunk), state.arrays, state.scalars)
 
-    def checkpoint(self, chunk: str) -> dict[str, Any] | None:
+    def checkpoint(self, chunk: str) -> ChunkState | None:
         """Return the last state of a chunk, or None where there is none, or (with a warning) where it is damaged."""
         try:
-            return self._state(("checkpoint", chunk))
+            kept = self._state(("checkpoint", chunk))
         except StoreError as error:
             message = f"the checkpoint of chunk {chunk!r} is damaged, so the chunk starts again: {error}"
             warnings.warn(message, GengapWarning, stacklevel=2)
             return None
+        return None if kept is None else ChunkState(*kept)
 
     def checkpoints(self) -> list[str]:
         """Return the names of the chunks that have a checkpoint."""
@@ -214,15 +211,15 @@ class Store:
             self._ledger.drop_state(("checkpoint", chunk))
             self._remove({blob})
 
-    def put_study(self, name: str, state: State) -> None:
+    def put_study(self, name: str, arrays: Mapping[str, Array], values: Mapping[str, Any]) -> None:
         """Keep arrays and JSON values that belong to the study as a whole, such as its held-out answers."""
-        self._put_state(("study", name), state)
+        self._put_state(("study", name), arrays, values)
 
-    def study(self, name: str) -> dict[str, Any] | None:
-        """Return what `put_study` kept, or None where nothing was kept under this name.
+    def study(self, name: str) -> tuple[dict[str, Array], dict[str, Any]] | None:
+        """Return the arrays and values that `put_study` kept, or None where nothing was kept under this name.
 
         Raises:
-            StoreError: Its file is damaged.
+            StoreError: Their file is damaged.
         """
         return self._state(("study", name))
 
@@ -252,21 +249,20 @@ class Store:
     def _study(self) -> str:
         return str(self.manifest["id"])
 
-    def _put_state(self, name: StateName, state: State) -> None:
+    def _put_state(self, name: StateName, arrays: Mapping[str, Array], values: Mapping[str, Any]) -> None:
         stale = self._ledger.states().get(name)
-        arrays = {key: value for key, value in state.items() if isinstance(value, np.ndarray)}
-        rest = {key: value for key, value in state.items() if key not in arrays}
-        blob = files.write_arrays(self._arrays, arrays, {"study": self._study, "name": name, "state": rest})
+        meta = {"study": self._study, "name": name, "state": dict(values)}
+        blob = files.write_arrays(self._arrays, arrays, meta)
         self._ledger.put_state(name, blob)
         if stale is not None:
             self._remove({stale} - {blob})
 
-    def _state(self, name: StateName) -> dict[str, Any] | None:
+    def _state(self, name: StateName) -> tuple[dict[str, Array], dict[str, Any]] | None:
         blob = self._ledger.states().get(name)
         if blob is None:
             return None
         arrays, meta = files.read_arrays(self._arrays, blob)
-        return {**arrays, **meta["state"]}
+        return arrays, meta["state"]
 
     def _read(self, row: Files | None) -> RunRecord:
         if row is None:
