@@ -22,6 +22,9 @@ class NoiseKeys:
         self._states: list[tuple[str, Any]] = []
         for identity, layer in identified_layers(model):
             generators = [v for v in vars(layer).values() if isinstance(v, keras.random.SeedGenerator)]
+            for one in generators:
+                if one._initial_seed is None:  # noqa: SLF001  Keras 3.15 on torch asks this, and with None draws its
+                    one._initial_seed = 0  # noqa: SLF001  dropout from torch's global generator instead of this one
             self._states += [(f"{identity}/{ordinal}", one.state) for ordinal, one in enumerate(generators)]
 
     def set(self, epoch: int, step: int) -> None:

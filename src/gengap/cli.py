@@ -1,0 +1,125 @@
+"""The command line: `gengap demo | report | doctor`."""
+
+import os
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from gengap.results import Result
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Does my Keras model overfit, what closes the gap, is it real, and how sure is it of this case?",
+)
+
+USAGE_ERROR = 2
+
+_SHOWN_IN_DOCTOR = (
+    "keras",
+    "torch",
+    "jax",
+    "tensorflow",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "xarray",
+    "matplotlib",
+    "ray",
+)
+
+
+@app.command()
+def demo(
+    name: Annotated[str, typer.Argument(help="soundings, imdb, digits or diabetes")] = "soundings",
+    *,
+    output: Annotated[Path | None, typer.Option(help="Folder to write to; demo/NAME by default.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds.")] = 10,
+    data: Annotated[str | None, typer.Option(help="Path of data that cannot be shipped (IMDB).")] = None,
+    engine: Annotated[str, typer.Option(help="fused, keras or auto.")] = "auto",
+) -> None:
+    """Run a ready-made study and write its result, figures, table and report."""
+    from gengap.experiments.demos import get_demo
+
+    chosen = get_demo(name)
+    path = data or os.environ.get(f"GENGAP_{name.upper()}")
+    dataset = chosen.load(path)
+    typer.echo(f"{chosen.title}\n{dataset.description}")
+    study = chosen.study(seeds=seeds, engine=engine)
+    result = study.run(dataset, epochs=chosen.epochs, batch_size=chosen.batch_size)
+    _write(result, output or Path("demo") / name)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder that holds a result.")],
+    *,
+    output: Annotated[Path | None, typer.Option(help="Where to write; FOLDER/report.html by default.")] = None,
+) -> None:
+    """Write the report of a result that was saved before."""
+    from gengap.report import write_report
+    from gengap.results import Result
+
+    target = output or folder / "report.html"
+    write_report(Result.load(folder), target)
+    typer.echo(f"Report: {target}")
+
+
+@app.command()
+def doctor() -> None:
+    """Say which versions, backend and devices there are, and what is missing."""
+    from gengap._version import __version__
+
+    typer.echo(f"gengap {__version__} on Python {sys.version.split()[0]}")
+    for name in _SHOWN_IN_DOCTOR:
+        try:
+            typer.echo(f"  {name:<14}{version(name)}")
+        except PackageNotFoundError:
+            typer.echo(f"  {name:<14}not installed")
+    import keras
+
+    typer.echo(f"Keras backend: {keras.config.backend()}")
+    if keras.config.backend() == "torch":
+        import torch
+
+        cuda = torch.cuda.is_available()
+        typer.echo(f"Device: {torch.cuda.get_device_name() if cuda else f'CPU, {torch.get_num_threads()} threads'}")
+    else:
+        typer.echo("The fused engine needs the torch backend: set KERAS_BACKEND=torch.")
+
+
+def _write(result: "Result", folder: Path) -> None:
+    """Write everything that a study leaves for people, and name it."""
+    from gengap.analysis import summarize
+    from gengap.plots.learning_curves import LearningCurvesDisplay
+    from gengap.report import write_report
+
+    folder.mkdir(parents=True, exist_ok=True)
+    result.save(folder)
+    table = summarize(result)
+    (folder / "table.csv").write_text(table.to_dataframe().to_csv(index=False))
+    axes = LearningCurvesDisplay.from_result(result).plot()
+    for suffix in ("svg", "png"):
+        axes.figure.savefig(folder / f"learning_curves.{suffix}")
+    write_report(result, folder / "report.html")
+    typer.echo(str(table))
+    typer.echo(f"Table:   {folder / 'table.csv'}\nFigures: {folder / 'learning_curves.svg'}")
+    typer.echo(f"Report:  {folder / 'report.html'}")
+
+
+def main() -> None:
+    """Run the command line; what the user did wrong gets one sentence and exit code 2."""
+    from gengap.errors import GengapError
+
+    try:
+        app()
+    except (GengapError, ValueError, TypeError) as error:
+        if os.environ.get("GENGAP_TRACEBACK"):
+            raise
+        typer.echo(f"gengap: {error}", err=True)
+        raise SystemExit(USAGE_ERROR) from None

@@ -1,0 +1,172 @@
+"""The studies that `gengap demo` runs: a data set, models, and settings chosen on its validation split."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from gengap import datasets
+from gengap.datasets.split import Dataset
+from gengap.errors import UnknownNameError
+from gengap.study import Study
+
+
+@dataclass(frozen=True, eq=False)
+class Demo:
+    """One ready-made study.
+
+    Attributes:
+        title: What is asked, in a few words.
+        dataset: Name of the data set, as `gengap.datasets.load` takes it.
+        models: Gives a model, or models by name.
+        remedies: What to try on a single model, in written form.
+        epochs: Epochs of every run.
+        batch_size: Cases a step.
+    """
+
+    title: str
+    dataset: str
+    models: Callable[[], keras.Model | Mapping[str, keras.Model]]
+    remedies: Sequence[str]
+    epochs: int
+    batch_size: int
+
+    def load(self, path: str | None = None) -> Dataset:
+        """Return the data set; `path` is that of a file that cannot be shipped."""
+        return datasets.load(self.dataset, **({} if path is None else {"path": path}))
+
+    def study(self, *, seeds: int, **options: Any) -> Study:
+        """Return the study; `options` are those of `Study`."""
+        return Study(self.models(), remedies=self.remedies, seeds=seeds, **options)
+
+
+def soundings_model() -> keras.Model:
+    """Return the small 1-D CNN that overfits the soundings at once: three convolutions over 32 heights x 5 channels."""
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((32, 5)),
+            layers.Conv1D(16, 5, padding="same", activation="relu"),
+            layers.AveragePooling1D(2),
+            layers.Conv1D(32, 5, padding="same", activation="relu"),
+            layers.AveragePooling1D(2),
+            layers.Conv1D(64, 5, padding="same", activation="relu"),
+            layers.AveragePooling1D(2),
+            layers.Flatten(),
+            layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def review_models(num_words: int = 10_000) -> dict[str, keras.Model]:
+    """Return the seven nets of the review tutorial (T1): original, smaller, bigger, L2, L1, L1L2, dropout."""
+    l1, l2, both = keras.regularizers.L1(1e-3), keras.regularizers.L2(1e-3), keras.regularizers.L1L2(1e-3, 1e-3)
+    return {
+        "original": _review_net(num_words, 16),
+        "smaller": _review_net(num_words, 4),
+        "bigger": _review_net(num_words, 512),
+        "l2": _review_net(num_words, 16, regularizer=l2),
+        "l1": _review_net(num_words, 16, regularizer=l1),
+        "l1l2": _review_net(num_words, 16, regularizer=both),
+        "dropout": _review_net(num_words, 16, dropout=0.5),
+    }
+
+
+def _review_net(num_words: int, units: int, *, regularizer: Any = None, dropout: float = 0.0) -> keras.Model:
+    model = keras.Sequential([keras.Input((num_words,))])
+    for _ in range(2):
+        model.add(keras.layers.Dense(units, activation="relu", kernel_regularizer=regularizer))
+        if dropout:
+            model.add(keras.layers.Dropout(dropout))
+    model.add(keras.layers.Dense(1, activation="sigmoid"))
+    model.compile("rmsprop", "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def storm_models() -> dict[str, keras.Model]:
+    """Return the two nets of the storm course (T2): L2 on every kernel, and twice as wide with spatial dropout."""
+    return {
+        "l2": _storm_net((8, 16, 32), regularizer=keras.regularizers.L2(1e-3)),
+        "spatial dropout": _storm_net((16, 32, 64), dropout=0.2),
+    }
+
+
+def _storm_net(filters: Sequence[int], *, regularizer: Any = None, dropout: float = 0.0) -> keras.Model:
+    x = inputs = keras.Input((32, 32, 3))
+    for count in filters:
+        x = keras.layers.Conv2D(count, 5, padding="same", kernel_regularizer=regularizer)(x)
+        x = keras.layers.Activation("relu")(x)
+        x = keras.layers.SpatialDropout2D(dropout)(x) if dropout else x
+        x = keras.layers.AveragePooling2D(2)(x)
+    x = keras.layers.Flatten()(x)
+    outputs = keras.layers.Dense(1, activation="sigmoid", kernel_regularizer=regularizer)(x)
+    model = keras.Model(inputs, outputs)
+    model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def _digits_model() -> keras.Model:
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Conv2D(32, 3, padding="same", activation="relu"),
+            layers.Flatten(),
+            layers.Dense(64, activation="relu"),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def _diabetes_model() -> keras.Model:
+    layers = keras.layers
+    model = keras.Sequential(
+        [keras.Input((10,)), layers.Dense(64, activation="relu"), layers.Dense(64, activation="relu"), layers.Dense(1)]
+    )
+    model.compile("adam", "mse")
+    return model
+
+
+DEMOS: dict[str, Demo] = {
+    "soundings": Demo(
+        "Tornado or not, from the sounding beside the storm: what helps a small CNN on 419 cases?",
+        "soundings",
+        soundings_model,
+        ("l2(0.01)", "dropout(0.5)", "spatial_dropout(0.3)", "spatial_dropout(0.3)+dropout(0.5)", "width(0.25)"),
+        epochs=30,
+        batch_size=32,
+    ),
+    "imdb": Demo("The seven nets of the review tutorial", "imdb", review_models, (), epochs=20, batch_size=512),
+    "digits": Demo(
+        "Handwritten digits: ten labels",
+        "digits",
+        _digits_model,
+        ("l2(0.001)", "dropout(0.5)"),
+        epochs=20,
+        batch_size=32,
+    ),
+    "diabetes": Demo(
+        "Progression of diabetes: regression on 10 measurements",
+        "diabetes",
+        _diabetes_model,
+        ("l2(0.01)", "dropout(0.2)", "width(0.25)"),
+        epochs=60,
+        batch_size=32,
+    ),
+}
+
+
+def get_demo(name: str) -> Demo:
+    """Return a demo by name.
+
+    Raises:
+        UnknownNameError: There is none of this name.
+    """
+    if name not in DEMOS:
+        raise UnknownNameError(f"There is no demo {name!r}; demos are {', '.join(DEMOS)}.")
+    return DEMOS[name]
