@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from gengap.verification.inputs import Floats
 
-Scale = Literal["identity", "log", "logit", "skill"]
-"""On which scale an interval is symmetric: as it is, log s, log(s / (1 - s)), or log(1 - s) for skill scores."""
+Scale = Literal["identity", "log", "logit", "skill", "fisher"]
+"""On which scale an interval is symmetric: s, log s, log(s / (1 - s)), log(1 - s) for skill scores, artanh s."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,7 @@ _FORWARD: dict[Scale, tuple[Callable[[float], float], Callable[[float], float], 
     "log": (math.log, lambda s: 1 / s, math.exp),
     "logit": (lambda s: math.log(s / (1 - s)), lambda s: 1 / (s * (1 - s)), lambda x: 1 / (1 + math.exp(-x))),
     "skill": (lambda s: -math.log(1 - s), lambda s: 1 / (1 - s), lambda x: 1 - math.exp(-x)),
+    "fisher": (math.atanh, lambda s: 1 / (1 - s**2), math.tanh),
 }
 
 
@@ -146,7 +147,13 @@ def estimate(
 
 
 def _inside(value: float, scale: Scale) -> bool:
-    return {"identity": True, "log": value > 0, "logit": 0 < value < 1, "skill": value < 1}[scale]
+    return {
+        "identity": True,
+        "log": value > 0,
+        "logit": 0 < value < 1,
+        "skill": value < 1,
+        "fisher": abs(value) < 1,
+    }[scale]
 
 
 def _bounded(back: Callable[[float], float], x: float) -> float:
