@@ -1,2 +1,13 @@
+from .base import Remedy as Remedy
+from .base import Variant as Variant
+from .capacity import Width as Width
+from .catalogue import remedy as remedy
 from .clone import clone_compiled as clone_compiled
+from .noise import Dropout as Dropout
+from .noise import SpatialDropout as SpatialDropout
+from .penalties import L1 as L1
+from .penalties import L1L2 as L1L2
+from .penalties import L2 as L2
 from .stopping import StoppingRule as StoppingRule
+from .training import EarlyStopping as EarlyStopping
+from .training import Subsample as Subsample

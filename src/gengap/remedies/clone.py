@@ -1,12 +1,12 @@
 """A compiled model twice: the same architecture, weights, flags and compile state, sharing nothing that changes."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 
-from gengap.errors import ModelError
+from gengap.errors import ModelError, RemedyError
 from gengap.remedies.graph import Model, Operation, Rebuild, Rebuilt, copy_operation, is_graph
 
 OPAQUE = (
@@ -50,30 +50,42 @@ def clone_compiled(model: Model) -> Model:
     return rebuilt.model
 
 
-def carry_weights(pairs: Sequence[tuple[Operation, Operation]]) -> list[str]:
+def carry_weights(pairs: Sequence[tuple[Operation, Operation]]) -> list[tuple[str, str]]:
     """Copy the weights of original layers into their copies wherever shapes are equal.
 
     Args:
         pairs: Original and copy.
 
     Returns:
-        One sentence for each weight that kept its fresh value, because its shape changed.
+        Path and shapes (`"(16, 1) -> (4, 1)"`) of each weight that kept its fresh value, because its shape changed.
     """
-    fresh: dict[str, None] = {}
+    fresh: list[tuple[str, str]] = []
     for original, copy in pairs:
         for before, after in _variable_pairs(original, copy):
             if tuple(before.shape) == tuple(after.shape):
                 after.assign(before)
             else:
-                fresh[f"{before.path}: {tuple(before.shape)} -> {tuple(after.shape)}"] = None
+                fresh.append((before.path, f"{tuple(before.shape)} -> {tuple(after.shape)}"))
         for layer in _flatten(copy):
             if isinstance(layer, keras.layers.Normalization):
                 layer.finalize_state()  # it computes with tensors that it derives from its weights once
-    return list(fresh)
+    return fresh
 
 
-def compile_like(copy: Model, original: Model, pairs: Sequence[tuple[Operation, Operation]]) -> None:
-    """Compile `copy` as `original` was; `pairs` says which layer of the copy stands for which of the original.
+def compile_like(
+    copy: Model,
+    original: Model,
+    pairs: Sequence[tuple[Operation, Operation]],
+    *,
+    edit: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+) -> None:
+    """Compile `copy` as `original` was.
+
+    Args:
+        copy: The model to compile.
+        original: The compiled model.
+        pairs: Which layer of the copy stands for which of the original.
+        edit: From the original's compile arguments to other ones, or None.
 
     Raises:
         ModelError: The class overrides `compile` without saying how to repeat it.
@@ -81,9 +93,12 @@ def compile_like(copy: Model, original: Model, pairs: Sequence[tuple[Operation, 
     if not original.compiled:
         return
     if type(original).compile is not keras.Model.compile:
+        if edit is not None:
+            raise RemedyError(f"{type(original).__name__} overrides compile(): what it is told cannot be changed here.")
         _compile_custom(copy, original)
     else:
-        copy.compile(**compile_arguments(original))
+        arguments = compile_arguments(original)
+        copy.compile(**(arguments if edit is None else edit(arguments)))
     _exclude_like(copy, original, pairs)
 
 

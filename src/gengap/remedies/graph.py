@@ -81,67 +81,87 @@ class Rebuild:
 
     def __call__(self, model: Model) -> Rebuilt:
         """Rebuild a Sequential or functional model, nested models and shared layers included."""
-        made: dict[int, Operation] = {}
-        pairs: list[tuple[Operation, Operation]] = []
-        new = self._model(model, made, pairs)
-        for original, copy in pairs:  # models come first: Keras' setter reaches down into their layers
+        work = _Work(self, {}, [])
+        new = work.model(model, None)
+        for original, copy in work.pairs:  # models come first: Keras' setter reaches down into their layers
             if copy.trainable != original.trainable:
                 copy.trainable = original.trainable
-        return Rebuilt(new, pairs)
+        return Rebuilt(new, work.pairs)
 
-    def _model(self, model: Model, made: dict[int, Operation], pairs: list[tuple[Operation, Operation]]) -> Model:
-        position = len(pairs)
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """A rebuilding under way: what was asked for, the copies made so far, and the pairs."""
+
+    asked: Rebuild
+    made: dict[int, Operation]
+    pairs: list[tuple[Operation, Operation]]
+
+    def model(self, model: Model, shapes: Sequence[Any] | None) -> Model:
+        """Rebuild a model whose inputs have these shapes now; None keeps its own."""
+        position = len(self.pairs)
         build = self._sequential if isinstance(model, keras.Sequential) else self._functional
-        new = build(model, made, pairs)
-        pairs.insert(position, (model, new))
+        new = build(model, shapes)
+        self.pairs.insert(position, (model, new))
         return new
 
-    def _operation(
-        self, operation: Operation, made: dict[int, Operation], pairs: list[tuple[Operation, Operation]]
-    ) -> Operation:
+    def _operation(self, operation: Operation, arguments: Any) -> Operation:
         """Return the one copy of an operation, so that shared layers stay shared."""
-        if id(operation) not in made:
+        if id(operation) not in self.made:
             if is_graph(operation):
-                made[id(operation)] = self._model(operation, made, pairs)
+                shapes = [tensor.shape for tensor in keras.tree.flatten(arguments)[: len(operation.inputs)]]
+                self.made[id(operation)] = self.model(operation, shapes)
             else:
-                made[id(operation)] = self.replace(operation)
+                self.made[id(operation)] = self.asked.replace(operation)
                 if isinstance(operation, keras.Layer):
-                    pairs.append((operation, made[id(operation)]))
-        return made[id(operation)]
+                    self.pairs.append((operation, self.made[id(operation)]))
+        return self.made[id(operation)]
 
-    def _sequential(self, model: Model, made: dict[int, Operation], pairs: list[tuple[Operation, Operation]]) -> Model:
-        layers = [self._operation(layer, made, pairs) for layer in model.layers]
-        if model._functional is not None:  # noqa: SLF001
-            layers = []
-            for node in nodes_of(model):
-                if id(node) not in self.skip:
-                    layers.append(self._operation(node.operation, made, pairs))
-                layers.extend(self.follow.get(id(node), ()))
-            shape, dtype = model.inputs[0].shape, model.inputs[0].dtype
-            layers.insert(0, keras.Input(batch_shape=shape, dtype=dtype, name=model.inputs[0].name))
-        return type(model)(layers, name=model.name)
+    def _sequential(self, model: Model, shapes: Sequence[Any] | None) -> Model:
+        if model._functional is None:  # noqa: SLF001
+            return type(model)([self._operation(layer, ()) for layer in model.layers], name=model.name)
+        start = _input_like(model.inputs[0], shapes and shapes[0])
+        new = type(model)([start], name=model.name)
+        nested = any(is_graph(layer) for layer in model.layers)
+        for node in nodes_of(model):
+            if id(node) not in self.asked.skip:
+                arguments = new.outputs if nested and new.layers else [start]
+                new.add(self._operation(node.operation, arguments), rebuild=nested)
+            for layer in self.asked.follow.get(id(node), ()):
+                new.add(layer, rebuild=nested)
+        new.build(new._layers[0].batch_shape)  # noqa: SLF001
+        return new
 
-    def _functional(self, model: Model, made: dict[int, Operation], pairs: list[tuple[Operation, Operation]]) -> Model:
-        inputs = keras.tree.map_structure(_input_like, model.input)
-        tensors = dict(zip(map(id, model.inputs), keras.tree.flatten(inputs), strict=True))
+    def _functional(self, model: Model, shapes: Sequence[Any] | None) -> Model:
+        new_inputs = [
+            _input_like(t, s) for t, s in zip(model.inputs, shapes or [None] * len(model.inputs), strict=True)
+        ]
+        inputs = keras.tree.pack_sequence_as(model.input, new_inputs)
+        tensors = dict(zip(map(id, model.inputs), new_inputs, strict=True))
         for node in nodes_of(model):
             args, kwargs = node.arguments.fill_in(tensors)
-            if id(node) in self.skip:
+            if id(node) in self.asked.skip:
                 outputs = [tensors[id(node.input_tensors[0])]]
             else:
-                outputs = keras.tree.flatten(self._operation(node.operation, made, pairs)(*args, **kwargs))
-            for layer in self.follow.get(id(node), ()):
+                outputs = keras.tree.flatten(self._operation(node.operation, (args, kwargs))(*args, **kwargs))
+            for layer in self.asked.follow.get(id(node), ()):
                 outputs = [layer(outputs[0]), *outputs[1:]]
             tensors.update(zip(map(id, node.outputs), outputs, strict=True))
-        outputs = keras.tree.map_structure(lambda tensor: tensors[id(tensor)], model.output)
-        return type(model)(inputs, outputs, name=model.name)
+        return type(model)(
+            inputs, keras.tree.pack_sequence_as(model.output, [tensors[id(t)] for t in model.outputs]), name=model.name
+        )
 
 
-def _input_like(tensor: Any) -> Any:
+def _input_like(tensor: Any, shape: Any = None) -> Any:
+    """Return a new input like a model's, of another shape where its surroundings have changed."""
     layer = tensor._keras_history.operation  # noqa: SLF001
-    optional = isinstance(layer, keras.layers.InputLayer) and layer.optional
+    is_input = isinstance(layer, keras.layers.InputLayer)
     return keras.Input(
-        batch_shape=tensor.shape, dtype=tensor.dtype, sparse=tensor.sparse, name=tensor.name, optional=optional
+        batch_shape=tensor.shape if shape is None else shape,
+        dtype=tensor.dtype,
+        sparse=tensor.sparse,
+        name=layer.name if is_input else tensor.name,
+        optional=is_input and layer.optional,
     )
 
 

@@ -1,0 +1,235 @@
+"""What a remedy is: a function from a compiled model to a compiled model, that composes, explains and names itself."""
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, final
+
+from gengap.errors import ModelError, RemedyError
+from gengap.remedies.explanation import Change, Explanation
+from gengap.remedies.notation import snake, write_call
+from gengap.remedies.stopping import StoppingRule
+
+if TYPE_CHECKING:
+    from gengap.remedies.anatomy import Anatomy
+
+Model = Any
+Layer = Any
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """A named model in a study, with the two things that a Keras model cannot hold.
+
+    Attributes:
+        name: Name in tables and figures.
+        model: A compiled `keras.Model`.
+        share: Share of the training cases that its runs learn from, in (0, 1].
+        stopping: When its runs stop by themselves, or None to train all epochs.
+        remedy: Canonical form of the remedy that made it; empty for a model given by hand.
+    """
+
+    name: str
+    model: Model
+    share: float = 1.0
+    stopping: StoppingRule | None = None
+    remedy: str = ""
+
+
+class Remedy(ABC):
+    """A treatment of overfitting: `remedy(model)` gives a treated clone and leaves the model as it was.
+
+    Remedies compose with `+`, applied from left to right: `(a + b)(model) == b(a(model))`. `str(remedy)` is canonical
+    (`"dropout(0.5)+l2(0.001)"`) and reads back through `gengap.remedy`; remedies of equal form are equal.
+    """
+
+    @abstractmethod
+    def __call__(self, model: Model) -> Model:
+        """Return a treated clone of a compiled model, compiled as the original was."""
+
+    @abstractmethod
+    def treat(self, variant: Variant) -> Variant:
+        """Return the treated variant: what a study makes of its baseline. Its name is `str(remedy)`."""
+
+    @abstractmethod
+    def explain(self, model: Model) -> Explanation:
+        """Return what the remedy does to a model, layer by layer, and what it leaves alone and why."""
+
+    @abstractmethod
+    def parts(self) -> tuple["Remedy", ...]:
+        """Return the remedies that this one applies, in order; itself where it is not composed."""
+
+    @final
+    def __add__(self, other: "Remedy") -> "Remedy":
+        check_remedy(other)
+        return Composed(self.parts() + other.parts())
+
+    @final
+    def __str__(self) -> str:
+        return "+".join(write_call(snake(type(part).__name__), part) for part in self.parts())
+
+    @final
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Remedy) and str(self) == str(other)
+
+    @final
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+def check_remedy(candidate: Any) -> Remedy:
+    """Return a remedy as it is.
+
+    Raises:
+        TypeError: Something else was given, such as a Keras layer.
+    """
+    if isinstance(candidate, Remedy):
+        return candidate
+    if isinstance(candidate, type) and issubclass(candidate, Remedy):
+        raise TypeError(f"`remedies` takes instances: write gg.{candidate.__name__}(...) with its strength.")
+    module = getattr(candidate, "__module__", type(candidate).__module__) or ""
+    if module.startswith("keras"):
+        name = candidate.__name__ if isinstance(candidate, type) else type(candidate).__name__
+        raise TypeError(
+            f"{name} is a Keras object, not a remedy: gg.Dropout(0.5), gg.L2(1e-3) and the like say where in the model "
+            "such objects go, and gg.Augment(layer) takes a preprocessing layer."
+        )
+    raise TypeError(f"Expected a remedy such as gg.Dropout(0.5), received {type(candidate).__name__}: {candidate!r}.")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Composed(Remedy):
+    """Several remedies, one after the other; made by `+`, flat and in the order in which they were written.
+
+    Attributes:
+        remedies: The parts, first applied first.
+    """
+
+    remedies: tuple[Remedy, ...]
+
+    def __repr__(self) -> str:
+        return " + ".join(map(repr, self.remedies))
+
+    def __call__(self, model: Model) -> Model:
+        """Apply the parts from left to right."""
+        for part in self.remedies:
+            model = part(model)
+        return model
+
+    def treat(self, variant: Variant) -> Variant:
+        """Treat with one part after the other."""
+        for part in self.remedies:
+            variant = part.treat(variant)
+        return dataclasses.replace(variant, name=str(self), remedy=str(self))
+
+    def explain(self, model: Model) -> Explanation:
+        """Explain each part on what the parts before it left."""
+        changes: list[Change] = []
+        before = after = trainable_parameters(model)
+        variant = Variant("", model)
+        for part in self.remedies:
+            explanation = part.explain(variant.model)
+            changes += explanation.changes
+            after = explanation.parameters[1]
+            variant = part.treat(variant)
+        return Explanation(tuple(changes), (before, after))
+
+    def parts(self) -> tuple[Remedy, ...]:
+        """Return the parts."""
+        return self.remedies
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What a surgery is going to do to one model; `id()` of original objects are the keys.
+
+    Attributes:
+        configs: New configuration of layers, by `id(layer)`.
+        follow: New layers to call on the output of a node, by `id(node)`.
+        skip: `id(node)` of the calls to leave out.
+        compile: From the original's compile arguments to the new ones, or None to compile as it was.
+        finish: Called with the compiled result and the pairs of original and new layers, or None.
+        changes: What to say about it.
+    """
+
+    configs: Mapping[int, dict[str, Any]] = field(default_factory=dict)
+    follow: Mapping[int, Sequence[Layer]] = field(default_factory=dict)
+    skip: frozenset[int] = frozenset()
+    compile: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    finish: Callable[[Model, Sequence[tuple[Any, Any]]], None] | None = None
+    changes: Sequence[Change] = ()
+
+
+class Surgery(Remedy):
+    """A remedy that changes the model itself: layers, their configuration, or what `compile` was told."""
+
+    @abstractmethod
+    def plan(self, anatomy: "Anatomy") -> Plan:
+        """Decide what to do to a model, without doing it.
+
+        Raises:
+            RemedyError: It cannot be done to this model; the message says what to do instead.
+        """
+
+    @final
+    def __call__(self, model: Model) -> Model:
+        """Return a treated clone of a compiled Sequential or functional model.
+
+        Weights are carried over wherever their shapes stay equal, frozen layers stay frozen, shared layers stay
+        shared, and the clone is compiled as the original was, with a fresh optimizer state.
+
+        Raises:
+            ModelError: The model is not compiled, is subclassed, or does not know its input shape.
+            RemedyError: The surgery is impossible on this model.
+            UnknownNameError: `on` names a layer that the model does not have.
+        """
+        return self._operate(model)[0]
+
+    @final
+    def treat(self, variant: Variant) -> Variant:
+        """Return the variant with a treated model."""
+        return Variant(str(self), self(variant.model), variant.share, variant.stopping, str(self))
+
+    @final
+    def explain(self, model: Model) -> Explanation:
+        """Operate on a clone and return what changed, what was left alone and why, and which weights are fresh."""
+        treated, changes = self._operate(model)
+        return Explanation(tuple(changes), (trainable_parameters(model), trainable_parameters(treated)))
+
+    @final
+    def parts(self) -> tuple[Remedy, ...]:
+        """Return this remedy."""
+        return (self,)
+
+    def _operate(self, model: Model) -> tuple[Model, list[Change]]:
+        from gengap.remedies.anatomy import Anatomy
+        from gengap.remedies.surgery import perform
+
+        if not getattr(model, "compiled", False):
+            raise ModelError(
+                f"{self} needs a compiled Keras model, so that what it returns can be trained alike: "
+                f"call model.compile(...) first. Received {type(model).__name__}."
+            )
+        plan = self.plan(Anatomy.of(model))
+        try:
+            treated, fresh = perform(plan, model)
+        except (ValueError, TypeError, KeyError) as error:
+            if isinstance(error, RemedyError | ModelError):
+                raise
+            raise RemedyError(
+                f"{self} does not fit model {model.name!r}: Keras refuses the result. Choose other layers with `on`, "
+                f"or write this variant by hand. Keras says: {error}"
+            ) from error
+        return treated, [*plan.changes, *(Change(str(self), path, f"fresh weights {what}") for path, what in fresh)]
+
+
+def trainable_parameters(model: Model) -> int:
+    """Return the number of trainable parameters of a built Keras model."""
+    total = 0
+    for variable in model.trainable_variables:
+        size = 1
+        for length in variable.shape:
+            size *= length
+        total += size
+    return total

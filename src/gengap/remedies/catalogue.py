@@ -1,0 +1,54 @@
+"""Every remedy by name, and the way from text to remedy."""
+
+from typing import Any
+
+from gengap.errors import UnknownNameError
+from gengap.remedies.base import Composed, Remedy
+from gengap.remedies.capacity import Width
+from gengap.remedies.noise import Dropout, SpatialDropout
+from gengap.remedies.notation import Term, read, snake
+from gengap.remedies.penalties import L1, L1L2, L2
+from gengap.remedies.training import EarlyStopping, Subsample
+
+REMEDIES: dict[str, type[Any]] = {
+    snake(cls.__name__): cls for cls in (Width, L1, L2, L1L2, Dropout, SpatialDropout, Subsample, EarlyStopping)
+}
+"""Classes of remedies by canonical name."""
+
+
+def remedy(text: str) -> Remedy:
+    """Read a remedy as `str(remedy)` writes it, and as the command line takes it.
+
+    Args:
+        text: Calls joined by `+`, such as `"dropout(0.5)+l2(0.001, on=kernels)"`. Names may be written in the class's
+            spelling; patterns stand in quotes.
+
+    Returns:
+        The remedy.
+
+    Raises:
+        ValueError: The text is not a sum of calls, or a remedy does not take these values.
+        UnknownNameError: There is no remedy of that name.
+
+    Example:
+        >>> from gengap.remedies import L2, Dropout, remedy
+        >>> remedy("dropout(0.5) + L2(1e-3)") == Dropout(0.5) + L2(0.001)
+        True
+    """
+    parts = tuple(_make(term) for term in read(text))
+    return parts[0] if len(parts) == 1 else Composed(parts)
+
+
+def _make(term: Term) -> Remedy:
+    cls = REMEDIES.get(snake(term.name)) or REMEDIES.get(_squeezed().get(term.name.replace("_", "").lower(), ""))
+    if cls is None:
+        raise UnknownNameError(f"There is no remedy named {term.name!r}. There are: {', '.join(sorted(REMEDIES))}.")
+    try:
+        made: Remedy = cls(*term.args, **term.kwargs)
+    except TypeError as error:
+        raise ValueError(f"{snake(cls.__name__)} cannot be made of {term.args} {term.kwargs}: {error}") from error
+    return made
+
+
+def _squeezed() -> dict[str, str]:
+    return {name.replace("_", ""): name for name in REMEDIES}
