@@ -1,50 +1,30 @@
-"""Ctrl-C and SIGTERM during a study: finish the step, save, and say how to go on."""
+"""SIGTERM during a study: what a scheduler sends before it kills is taken as Ctrl-C."""
 
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, final
-
-
-@final
-class Interruption:
-    """Whether somebody asked a study to end; an engine calls it after every step."""
-
-    def __init__(self) -> None:
-        self._requested = False
-
-    def __call__(self) -> bool:
-        """Say whether somebody asked."""
-        return self._requested
-
-    def request(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  what `signal` passes
-        """Take a signal: the first asks the engine to save and end, the second ends at once.
-
-        Raises:
-            KeyboardInterrupt: It was the second.
-        """
-        if self._requested:
-            raise KeyboardInterrupt
-        self._requested = True
 
 
 @contextmanager
-def interruptible() -> Iterator[Interruption]:
-    """Take Ctrl-C, and the SIGTERM that schedulers send before they kill, as a request to save and end.
+def interruptible() -> Iterator[None]:
+    """Let SIGTERM end a study as Ctrl-C does: by `KeyboardInterrupt`.
 
-    Python delivers signals to the main thread only: in any other thread, and for a signal that the program handles
-    itself, nothing changes. The handlers that were there before are put back.
+    The fused engine takes both signals itself while it trains, finishes its step and hands out its state first.
+    Python delivers signals to the main thread only: in any other thread, and where the program handles SIGTERM itself,
+    nothing changes. The handler that was there before is put back.
     """
-    interruption = Interruption()
-    usual: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
-    in_main = threading.current_thread() is threading.main_thread()
-    taken = [number for number, handler in usual.items() if in_main and signal.getsignal(number) is handler]
-    for number in taken:
-        signal.signal(number, interruption.request)
+    before = signal.getsignal(signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread() or before is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        yield interruption
+        yield
     finally:
-        for number in taken:
-            signal.signal(number, usual[number])
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  the signature that `signal` demands
+    raise KeyboardInterrupt(f"received {signal.Signals(number).name}")
