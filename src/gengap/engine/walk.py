@@ -92,7 +92,7 @@ def read_graph(model: keras.Model) -> Graph:
         model: A built model; it is not changed.
     """
     functional = _functional(model)
-    if functional is None or any(getattr(output, "_keras_mask", None) is not None for output in functional.outputs):
+    if functional is None or has_masked_output(model):
         return _single_step(model)
     slots = _Counter()
     inputs = tuple(slots.take() for _ in functional.inputs)
@@ -142,6 +142,12 @@ def input_specs(model: keras.Model) -> list[tuple[tuple[int | None, ...], str]] 
     if functional is None:
         return None
     return [(tuple(tensor.shape[1:]), str(tensor.dtype)) for tensor in functional.inputs]
+
+
+def has_masked_output(model: keras.Model) -> bool:
+    """Tell whether an output carries a mask, which Keras' losses and metrics heed."""
+    functional = _functional(model)
+    return functional is not None and any(getattr(one, "_keras_mask", None) is not None for one in functional.outputs)
 
 
 class _Counter:

@@ -1,0 +1,117 @@
+"""Which runs may train as one program: those whose models are equal but for their strengths."""
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import keras
+import numpy as np
+from keras import tree
+
+from gengap.engine.kernels.optimizers import rule_from_keras
+from gengap.engine.layers.noise import FUSED_NOISE
+from gengap.engine.optimizers.base import config, has_schedule
+from gengap.engine.runs import Run
+from gengap.engine.walk import Slot, read_graph
+
+_PER_WEIGHT = ("_regularizer", "_initializer", "_constraint")
+_PER_RUN_RATES = ("weight_decay", "clipvalue", "clipnorm", "global_clipnorm")
+
+
+def cohorts(runs: Sequence[Run]) -> list[list[int]]:
+    """Group runs that may train together.
+
+    Args:
+        runs: Runs with compiled models.
+
+    Returns:
+        Positions of the runs of each cohort. Runs of one seed stand side by side, since they share batches.
+    """
+    signatures: dict[int, str] = {}
+    groups: dict[tuple[str, float], list[int]] = {}
+    for position, run in enumerate(runs):
+        if id(run.model) not in signatures:
+            signatures[id(run.model)] = signature(run.model)
+        groups.setdefault((signatures[id(run.model)], run.share), []).append(position)
+    seeds = {seed: rank for rank, seed in enumerate(dict.fromkeys(run.seed for run in runs))}
+    return [sorted(group, key=lambda position: (seeds[runs[position].seed], position)) for group in groups.values()]
+
+
+def signature(model: Any) -> str:
+    """Return what models must have in common to train together: graph, weights, losses, metrics, kind of optimizer.
+
+    Rates of noise layers, L1 and L2 strengths, constraints, and for optimizers with a kernel also learning rate, decay
+    and clipping are left out: they are one number per run.
+    """
+    parts = [
+        [_step(step) for step in read_graph(model).steps],
+        str(read_graph(model).outputs),
+        [(tuple(weight.shape), str(weight.dtype), weight.trainable) for weight in model.weights],
+        [id(weight) in {id(one) for one in model.trainable_weights} for weight in model.weights],
+        tree.map_structure(_value, model._compile_config.config.get("loss")),  # noqa: SLF001  see `compile_arguments`
+        tree.map_structure(_value, model._compile_config.config.get("loss_weights")),  # noqa: SLF001
+        tree.map_structure(_value, model._compile_config.config.get("metrics")),  # noqa: SLF001
+        tree.map_structure(_value, model._compile_config.config.get("weighted_metrics")),  # noqa: SLF001
+        _optimizer(model.optimizer),
+    ]
+    return blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+
+def _step(step: Any) -> Any:
+    operation = step.operation
+    arguments = tree.map_structure(_value, (step.args, step.kwargs))
+    return type(operation).__qualname__, _config(operation), arguments, step.outputs
+
+
+def _config(operation: Any) -> Any:
+    if not isinstance(operation, keras.layers.Layer):
+        return _value(operation)
+    if isinstance(operation, keras.Model):
+        return id(operation)
+    try:
+        given = operation.get_config()
+    except (NotImplementedError, ValueError, TypeError):
+        return id(operation)
+    strengths = {"rate", "stddev", "seed"} if type(operation).__name__ in FUSED_NOISE else set()
+    return repr(
+        {
+            name: value
+            for name, value in given.items()
+            if name != "name" and name not in strengths and not name.endswith(_PER_WEIGHT)
+        }
+    )
+
+
+def _value(leaf: Any) -> Any:
+    """Describe a constant, a function or a Keras object so that equal ones look equal."""
+    if isinstance(leaf, Slot | str | int | float | bool | type(None)):
+        return leaf
+    if isinstance(leaf, keras.KerasTensor):
+        return str(leaf.shape)
+    if isinstance(leaf, np.ndarray):
+        return leaf.shape, blake2b(leaf.tobytes(), digest_size=8).hexdigest()
+    if type(leaf).__module__.startswith("keras."):
+        described = {name: value for name, value in _describe(leaf).items() if name not in {"name", "seed"}}
+        return type(leaf).__qualname__, repr(described)
+    return id(leaf)
+
+
+def _describe(leaf: Any) -> Mapping[str, Any]:
+    if isinstance(leaf, keras.losses.Loss | keras.metrics.Metric):
+        try:
+            described = dict(leaf.get_config())
+        except (NotImplementedError, ValueError, TypeError):
+            return {"id": id(leaf)}
+        function = getattr(leaf, "fn", None) or getattr(leaf, "_fn", None)
+        return {**described, "fn": id(function)} if function is not None else described
+    return {name: value for name, value in vars(leaf).items() if isinstance(value, str | int | float | tuple | None)}
+
+
+def _optimizer(optimizer: Any) -> Any:
+    described = config(optimizer)
+    if rule_from_keras(optimizer) is not None:
+        free = _PER_RUN_RATES if has_schedule(optimizer) else (*_PER_RUN_RATES, "learning_rate")
+        described = {name: value for name, value in described.items() if name not in free}
+        described["kind"] = str(rule_from_keras(optimizer))
+        return repr(described)
+    return type(optimizer).__qualname__, repr(described)

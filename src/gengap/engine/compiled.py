@@ -1,0 +1,122 @@
+"""What `compile` told a model, read in one place: losses and metrics as flat lists."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from keras import tree
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledLoss:
+    """One loss of a model.
+
+    Attributes:
+        loss: The `keras.losses.Loss`.
+        weight: Its weight in the objective.
+        output: Place of its output among the flat outputs.
+        name: What Keras calls it in logs, for models with several.
+    """
+
+    loss: Any
+    weight: float
+    output: int
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledMetric:
+    """One metric of a model.
+
+    Attributes:
+        metric: The `keras.metrics.Metric`.
+        name: Its name in logs.
+        output: Place of its output among the flat outputs.
+        weighted: Whether it wants sample weights.
+    """
+
+    metric: Any
+    name: str
+    output: int
+    weighted: bool
+
+
+def align_answers(model: Any, y_true: Any, y_pred: Any) -> list[Any]:
+    """Return the answers flat, in the order of the flattened outputs.
+
+    Args:
+        model: The model; names of its outputs match answers given as a mapping.
+        y_true: Answers: one array, or a list or mapping of them.
+        y_pred: The model's output, for its structure.
+    """
+    if not tree.is_nested(y_pred):
+        return [y_true] if not tree.is_nested(y_true) else tree.flatten(y_true)[:1]
+    if isinstance(y_true, Mapping):
+        names = list(y_pred) if isinstance(y_pred, Mapping) else list(model.output_names)
+        ordered = {name: y_true.get(name) for name in names}
+        return [ordered[name] for name in (sorted(names) if isinstance(y_pred, Mapping) else names)]
+    return list(tree.flatten(y_true))
+
+
+def compiled_losses(model: Any, y_true: Sequence[Any], y_pred: Any) -> list[CompiledLoss]:
+    """Return the losses of a compiled model.
+
+    Args:
+        model: The model; its compile state is read, not changed.
+        y_true: Flat answers of some cases, see `align_answers`.
+        y_pred: The model's output for them.
+    """
+    own = model._compile_loss  # noqa: SLF001  Keras says nowhere else how it spreads losses over outputs
+    fresh = type(own)(own._user_loss, own._user_loss_weights, output_names=own.output_names)  # noqa: SLF001
+    nested = tree.is_nested(y_pred)
+    fresh.build(tree.pack_sequence_as(y_pred, list(y_true)) if nested else y_true[0], y_pred)
+    paths = [path for path, _ in tree.flatten_with_path(y_pred)] if nested else [()]
+    flat = fresh._flat_losses if nested else fresh._flat_losses[:1]  # noqa: SLF001  as CompileLoss.call has it
+    return [
+        CompiledLoss(
+            one.loss,
+            1.0 if one.loss_weights is None else float(one.loss_weights),
+            paths.index(tuple(one.path)),
+            one.name,
+        )
+        for one in flat
+    ]
+
+
+def compiled_metrics(model: Any, y_true: Sequence[Any], y_pred: Any) -> list[CompiledMetric]:
+    """Return the metrics of a compiled model, in the order of its logs; `loss` is not among them.
+
+    Args:
+        model: The model. Its metrics are reset and used.
+        y_true: Flat answers of some cases, see `align_answers`.
+        y_pred: The model's output for them.
+    """
+    own = model._compile_metrics  # noqa: SLF001  the public `metrics` hides names and outputs
+    if own is None:
+        return []
+    nested = tree.is_nested(y_pred)
+    if not own.built:
+        own.build(tree.pack_sequence_as(y_pred, list(y_true)) if nested else y_true[0], y_pred)
+    listed = [
+        (metric, output, weighted)
+        for group, weighted in ((own._flat_metrics, False), (own._flat_weighted_metrics, True))  # noqa: SLF001
+        for output, one in enumerate(group)
+        if one
+        for metric in one.metrics
+    ]
+    own.reset_state()
+    names = list(own.result())
+    return [
+        CompiledMetric(metric, name, output, weighted)
+        for name, (metric, output, weighted) in zip(names, listed, strict=True)
+    ]
+
+
+def has_metrics(model: Any) -> bool:
+    """Tell whether a model was compiled with metrics."""
+    return model._compile_metrics is not None  # noqa: SLF001
+
+
+def computes_plain_loss(model: Any) -> bool:
+    """Tell whether a model was compiled with a loss."""
+    return model._compile_loss is not None  # noqa: SLF001

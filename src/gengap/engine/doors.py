@@ -1,0 +1,171 @@
+"""The three doors through which an operation sees K runs at once: fold, fuse, loop."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
+
+import keras
+import numpy as np
+import torch
+from keras import tree
+
+from gengap.engine.randomness import key
+from gengap.engine.stack import Stack
+from gengap.engine.walk import Step
+
+
+@dataclass(frozen=True, eq=False)
+class Stacked:
+    """A value of all runs, `(K, B, ...)`.
+
+    The class tells activations from constants among a node's arguments, which look like tensors too.
+    """
+
+    value: torch.Tensor
+
+
+@dataclass(eq=False)
+class Pass:
+    """One pass through the graph.
+
+    Attributes:
+        training: Whether noise is on and batch statistics are used.
+        epoch: Epoch, from 1.
+        step: Step within the epoch, from 1.
+        extra_losses: What layers add to the objective of each run (activity penalties, `add_loss`), each `(K,)`.
+    """
+
+    training: bool
+    epoch: int = 1
+    step: int = 1
+    extra_losses: list[torch.Tensor] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """One step of the graph in all K runs.
+
+    Attributes:
+        step: The step, as the first run's model has it.
+        operations: Each run's own operation at this step. Runs of one variant share theirs.
+        weights: Places of the operation's weights in the stack, in the order of `operation.weights`.
+        seeds: Seed of each run.
+        identity: What the layer is called in keys: class, ordinal within the class, occurrence in the graph.
+        generators: What each seed generator of the runs' models is called in keys, by the `id` of its state.
+        stack: The weights of all runs.
+    """
+
+    step: Step
+    operations: Sequence[Any]
+    weights: Sequence[int]
+    seeds: Sequence[int]
+    identity: str
+    generators: Mapping[int, str]
+    stack: Stack
+
+    @property
+    def operation(self) -> Any:
+        """The operation of the first run; equal to the others' but for its strengths."""
+        return self.operations[0]
+
+    def weight(self, variable: Any) -> torch.Tensor:
+        """Return the stacked values of one of the first run's variables: `(K, *shape)`."""
+        own = [id(weight) for weight in self.operation.weights]
+        return self.stack.values[self.weights[own.index(id(variable))]]
+
+    def strengths(self, read: Callable[[Any], float]) -> torch.Tensor:
+        """Return one number of each run's operation, `(K,)` float32."""
+        return torch.tensor([float(read(operation)) for operation in self.operations], device=self.stack.device)
+
+    def keys(self, epoch: int, step: int) -> list[int]:
+        """Return the key of this place's noise for each run: equal for runs of equal seed."""
+        return [key(seed, "noise", self.identity, epoch, step) for seed in self.seeds]
+
+
+class Door(ABC):
+    """How one step of the graph is computed for all runs."""
+
+    name: str
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+    @abstractmethod
+    def __call__(self, now: Pass, *args: Any, **kwargs: Any) -> Any:
+        """Return the operation's result for arguments that hold `Stacked` values."""
+
+
+class Fold(Door):
+    """All runs' samples as one long batch, through Keras' own code."""
+
+    name = "fold"
+
+    def __call__(self, now: Pass, *args: Any, **kwargs: Any) -> Any:
+        """Call the operation once on `(K*B, ...)`."""
+        num_runs = first_value((args, kwargs)).shape[0]
+        args, kwargs = map_stacked(lambda value: value.flatten(0, 1), (args, kwargs))
+        if self.place.step.takes_training:
+            kwargs["training"] = now.training
+        result = self.place.operation(*args, **kwargs)
+        return tree.map_structure(lambda value: Stacked(value.reshape(num_runs, -1, *value.shape[1:])), result)
+
+
+class Loop(Door):
+    """One call per run, of the run's own layer object, with its slice of the weights: slower, never wrong."""
+
+    name = "loop"
+
+    def __call__(self, now: Pass, *args: Any, **kwargs: Any) -> Any:
+        """Call the operation of every run and stack the results."""
+        values = [self.place.stack.values[place].unbind(0) for place in self.place.weights]
+        results, losses = [], []
+        for k, operation in enumerate(self.place.operations):
+            own_args, own_kwargs = map_stacked(itemgetter(k), (args, kwargs))
+            if self.place.step.takes_training:
+                own_kwargs["training"] = now.training
+            scope = keras.StatelessScope(
+                [*self._weights_of(operation, values, k), *self._noise_of(operation, k, now)], collect_losses=True
+            )
+            with scope:
+                results.append(operation(*own_args, **own_kwargs))
+            losses.append(sum(scope.losses, torch.zeros((), device=first_value((args, kwargs)).device)))
+            self._store_changes(operation, scope, k)
+        now.extra_losses.append(torch.stack(losses))
+        return tree.map_structure(lambda *parts: Stacked(torch.stack(parts)), *results)
+
+    def _weights_of(
+        self, operation: Any, values: Sequence[Sequence[torch.Tensor]], k: int
+    ) -> Iterable[tuple[Any, torch.Tensor]]:
+        if not values:
+            return
+        for weight, place, value in zip(operation.weights, self.place.weights, values, strict=True):
+            # what a layer assigns to while it is called must not be a view of what autograd has seen
+            yield weight, value[k] if self.place.stack.trainable[place] else value[k].detach().clone()
+
+    def _noise_of(self, operation: Any, k: int, now: Pass) -> Iterable[tuple[Any, torch.Tensor]]:
+        """Key every seed generator as `NoiseKeys` does in the plain loop, so that both draw the same."""
+        for variable in getattr(operation, "variables", ()):
+            name = self.place.generators.get(id(variable))
+            if name is not None:
+                word = key(self.place.seeds[k], "noise", name, now.epoch, now.step)
+                state = np.array([word & 0x7FFFFFFF, word >> 32], dtype=np.uint32)
+                yield variable, keras.ops.convert_to_tensor(state, dtype=variable.dtype)
+
+    def _store_changes(self, operation: Any, scope: keras.StatelessScope, k: int) -> None:
+        if not self.place.weights:
+            return
+        for weight, place in zip(operation.weights, self.place.weights, strict=True):
+            if not self.place.stack.trainable[place]:
+                self.place.stack.values[place][k] = scope.get_current_value(weight).detach()
+
+
+def first_value(structure: Any) -> torch.Tensor:
+    """Return the first stacked value of some arguments."""
+    return next(leaf.value for leaf in tree.flatten(structure) if isinstance(leaf, Stacked))
+
+
+def map_stacked(function: Callable[[torch.Tensor], Any], structure: Any) -> Any:
+    """Replace every stacked value of some arguments; all else stays as it is."""
+    return tree.map_structure(lambda leaf: function(leaf.value) if isinstance(leaf, Stacked) else leaf, structure)

@@ -1,0 +1,123 @@
+"""Predictions of all runs of a chunk at the end of an epoch, in inference mode, and what is read off them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from keras import tree
+from numpy.typing import NDArray
+
+from gengap.engine.doors import Pass
+from gengap.engine.feed import Feed, to_tensor
+from gengap.engine.losses import Objective
+from gengap.engine.metrics import Metrics
+from gengap.engine.outputs import OutputKind, targets, to_predictions
+from gengap.engine.program import Program
+from gengap.engine.runs import Array, TrainingData, TrainingSettings
+
+_SAMPLES_AT_ONCE = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """What an evaluation leaves.
+
+    Attributes:
+        train: Predictions of each run for its own training cases.
+        held_out: Predictions of each run for the held-out splits, by name.
+        logs: `val_loss`, validation metrics, `(K,)` each.
+    """
+
+    train: Sequence[Array]
+    held_out: Mapping[str, Sequence[Array]]
+    logs: Mapping[str, NDArray[np.float64]]
+
+
+class Evaluation:
+    """The held-out splits on the device, ready to be predicted.
+
+    Args:
+        model: A model of the runs.
+        kind: How its output is read.
+        data: Validated splits.
+        settings: What all runs have in common.
+        feed: The training cases.
+        device: Where predictions are computed.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        kind: OutputKind,
+        data: TrainingData,
+        settings: TrainingSettings,
+        *,
+        feed: Feed,
+        device: str,
+    ) -> None:
+        self._kind, self._batch_size, self._device = kind, settings.batch_size, device
+        self._train = feed
+        self._feeds = {name: Feed(model, split.x, device=device) for name, split in data.held_out().items()}
+        self._validation: tuple[Any, torch.Tensor | None] | None = None
+        if data.validation is not None:
+            weight = data.validation.sample_weight
+            y = tree.map_structure(lambda v: to_tensor(v).to(device), targets(data.validation.y, kind))
+            self._validation = (y, None if weight is None else to_tensor(weight).to(device).float())
+
+    @torch.no_grad()
+    def __call__(
+        self, program: Program, objective: Objective, metrics: Metrics, own_cases: NDArray[np.int64] | None
+    ) -> Evaluated:
+        """Predict everything with the weights as they are now.
+
+        Args:
+            program: The runs.
+            objective: Their data loss.
+            metrics: Their metrics.
+            own_cases: Training cases of each run, `(K, n)`; None where all runs see all.
+        """
+        outputs = {name: self._predict(program, feed) for name, feed in self._feeds.items()}
+        logs: dict[str, NDArray[np.float64]] = {}
+        if self._validation is not None:
+            logs = self._validate(program, objective, metrics, outputs["validation"])
+        train = self._predict(program, self._train, own_cases)
+        return Evaluated(
+            self._read(train, program), {name: self._read(raw, program) for name, raw in outputs.items()}, logs
+        )
+
+    def _validate(
+        self, program: Program, objective: Objective, metrics: Metrics, outputs: Any
+    ) -> dict[str, NDArray[np.float64]]:
+        y, weight = self._validation or (None, None)
+        num_runs = program.stack.num_runs
+        y_true = tree.map_structure(lambda value: value.expand(num_runs, *value.shape), y)
+        weights = None if weight is None else weight.expand(num_runs, -1)
+        flat = objective.answers(y_true, outputs)
+        parts = objective.parts(flat, outputs, weights)
+        logs = {"val_loss": objective.total(parts).double().cpu().numpy()}
+        if len(parts) > 1:
+            logs |= {f"val_{name}_loss": value.double().cpu().numpy() for name, value in parts.items()}
+        return logs | {f"val_{name}": value for name, value in metrics.values(flat, outputs, weights).items()}
+
+    def _predict(self, program: Program, feed: Feed, cases: NDArray[np.int64] | None = None) -> Any:
+        num_runs = program.stack.num_runs
+        total = feed.num_cases if cases is None else cases.shape[1]
+        size = _SAMPLES_AT_ONCE if program.mixes_samples else max(self._batch_size, _SAMPLES_AT_ONCE // num_runs)
+        parts = []
+        for start in range(0, total, size):
+            stop = min(start + size, total)
+            if cases is None:
+                inputs = [value.expand(num_runs, *value.shape) for value in feed.span(start, stop)]
+            else:
+                inputs = feed.rows(cases[:, start:stop])
+            parts.append(program(inputs, Pass(training=False)))
+        return tree.map_structure(lambda *values: torch.cat(values, dim=1), *parts)
+
+    def _read(self, outputs: Any, program: Program) -> list[Array]:
+        arrays = tree.map_structure(lambda value: value.float().cpu().numpy(), outputs)
+        return [
+            to_predictions(tree.map_structure(lambda value, k=k: value[k], arrays), self._kind)
+            for k in range(program.stack.num_runs)
+        ]

@@ -1,0 +1,120 @@
+"""The engine's entry: all runs of a study, fused where that is possible, by Keras' own loop where it is not."""
+
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from gengap.engine.initial_weights import draw_initial_weights
+from gengap.engine.memory import keep_freed_memory
+from gengap.engine.outputs import describe_output
+from gengap.engine.planner import Device, Plan, choose_device, make_plan, timed
+from gengap.engine.precision import in_precision
+from gengap.engine.reference import train_reference
+from gengap.engine.runs import Listener, Run, TrainingData, TrainingSettings
+from gengap.engine.state import ChunkState, Interrupted
+from gengap.engine.trainer import Member, Trainer
+from gengap.remedies.clone import clone_compiled
+
+
+def train_fused(
+    runs: Sequence[Run],
+    data: TrainingData,
+    settings: TrainingSettings,
+    listener: Listener,
+    *,
+    plan: Plan | None = None,
+    device: Device = "auto",
+    states: Mapping[str, ChunkState] | None = None,
+    checkpoint_seconds: float = 30.0,
+) -> Plan:
+    """Train every run, those of equal architecture together.
+
+    Args:
+        runs: The runs; their models stay as they are.
+        data: Validated splits.
+        settings: What the runs have in common.
+        listener: Is told of every finished epoch and run; a `CheckpointListener` also gets states.
+        plan: What trains together; None makes one. Runs that the plan does not name are left out, and the other way
+            round: runs of the plan that are not given (finished before) are skipped, chunk by chunk.
+        device: Where to train, for a plan that is made here.
+        states: States of chunks under way, by chunk, from which they go on.
+        checkpoint_seconds: How long to train between two states.
+
+    Returns:
+        The plan that was followed.
+
+    Raises:
+        KeyboardInterrupt: SIGINT or SIGTERM came; the step was finished and its state handed out.
+    """
+    members = _Members(data, settings)
+    if plan is None:
+        plan = plan_fused(runs, data, settings, device=device)
+    by_name = {(run.variant, run.seed): run for run in runs}
+    with keep_freed_memory(), _interruptible() as interrupted:
+        for chunk in plan.chunks:
+            own = [by_name[name] for name in chunk.runs if name in by_name]
+            if not own:
+                continue
+            if chunk.engine == "keras":
+                train_reference(own, data, settings, listener)
+                continue
+            trainer = Trainer(chunk.id, [members.of(run) for run in own], data, settings, device=plan.device)
+            state = (states or {}).get(chunk.id)
+            if state is not None:
+                trainer.restore(state)
+            trainer.train(listener, checkpoint_seconds=checkpoint_seconds, interrupted=interrupted)
+    return plan
+
+
+def plan_fused(runs: Sequence[Run], data: TrainingData, settings: TrainingSettings, *, device: Device = "auto") -> Plan:
+    """Plan a training: group runs, and measure for a moment how many of them to train at once.
+
+    Args:
+        runs: The runs.
+        data: Validated splits; a few steps are tried on them and thrown away.
+        settings: What the runs have in common.
+        device: Where to train.
+    """
+    members, where = _Members(data, settings, draw=False), choose_device(device)
+
+    def measure(positions: Sequence[int]) -> float:
+        trainer = Trainer("probe", [members.of(runs[p]) for p in positions], data, settings, device=where)
+        return timed([trainer.rehearse] * 4)
+
+    with keep_freed_memory():
+        return make_plan(runs, settings, device=device, measure=measure)
+
+
+class _Members:
+    """Runs made ready: one clone per variant, initial weights per run."""
+
+    def __init__(self, data: TrainingData, settings: TrainingSettings, *, draw: bool = True) -> None:
+        self._data, self._settings, self._draw = data, settings, draw
+        self._clones: dict[int, Any] = {}
+
+    def of(self, run: Run) -> Member:
+        if id(run.model) not in self._clones:
+            clone = clone_compiled(run.model)
+            self._clones[id(run.model)] = in_precision(clone, self._settings.precision)
+        model = self._clones[id(run.model)]
+        fresh = self._draw and self._settings.initial_weights == "fresh"
+        weights = draw_initial_weights(run.model, run.seed) if fresh else run.model.get_weights()
+        return Member(run, model, describe_output(model, self._settings.output, task=self._settings.task), weights)
+
+
+@contextmanager
+def _interruptible() -> Iterator[Interrupted]:
+    """Turn SIGINT and SIGTERM into a question that is asked between steps; in the main thread only."""
+    asked: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda received, _: asked.append(received)) for number in signals}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,74 @@
+"""What all stacked kernels of layers share: when they apply, number formats, activations."""
+
+from abc import abstractmethod
+from typing import Any, final
+
+import keras
+import torch
+
+from gengap.engine.doors import Door, Pass, Place, Stacked
+from gengap.engine.probe import SampleWise
+
+
+class Fused(Door):
+    """A layer of all runs computed at once by code of ours, equal to Keras' to rounding."""
+
+    name = "fuse"
+
+    @classmethod
+    def fits(cls, place: Place) -> bool:  # noqa: ARG003  kernels that cannot do every configuration say so here
+        """Tell whether the kernel can do this layer as it is configured."""
+        return True
+
+    @abstractmethod
+    def compute(self, x: torch.Tensor, now: Pass) -> torch.Tensor:
+        """Return the layer's output `(K, B, ...)` for its input `(K, B, ...)`."""
+
+    @final
+    def __call__(self, now: Pass, *args: Any, **_: Any) -> Any:
+        """Compute the layer on its one input, in its compute dtype."""
+        return Stacked(self.compute(self.cast(args[0].value), now))
+
+    @final
+    def cast(self, x: torch.Tensor) -> torch.Tensor:
+        """Convert floating-point values as Keras' layers do: to the compute dtype of the layer's policy."""
+        dtype = _torch_dtype(self.place.operation.compute_dtype)
+        return x.to(dtype) if x.is_floating_point() and x.dtype != dtype else x
+
+    @final
+    def weight(self, name: str) -> torch.Tensor:
+        """Return a stacked weight by its attribute in the layer, in the compute dtype."""
+        return self.cast(self.place.weight(getattr(self.place.operation, name)))
+
+    @final
+    def bias(self) -> torch.Tensor | None:
+        """Return the stacked bias in the compute dtype; None where the layer has none."""
+        return None if self.place.operation.bias is None else self.weight("bias")
+
+
+class Activation:
+    """A layer's activation on all runs, folded where it treats samples independently."""
+
+    def __init__(self, layer: Any) -> None:
+        function = layer.activation
+        self._function = None if function in {None, keras.activations.linear} else SampleWise(function)
+
+    def __call__(self, z: torch.Tensor) -> torch.Tensor:
+        """Return the activation of `(K, B, ...)`."""
+        return z if self._function is None else self._function(z)
+
+
+def plain(place: Place) -> bool:
+    """Tell whether a layer is nothing but its class: no activity penalty, LoRA or quantization on it."""
+    layer = place.operation
+    own = type(layer).__module__.startswith("keras.")  # a user's subclass of the same name may do anything
+    return (
+        own
+        and all(operation.activity_regularizer is None for operation in place.operations)
+        and not getattr(layer, "lora_enabled", False)
+        and layer.quantization_mode is None
+    )
+
+
+def _torch_dtype(name: str) -> torch.dtype:
+    return getattr(torch, name)  # type: ignore[no-any-return]

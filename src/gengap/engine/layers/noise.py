@@ -1,0 +1,98 @@
+"""Dropout and noise of K runs: one rate per run, one draw per seed for all of them."""
+
+from abc import abstractmethod
+from typing import ClassVar, final
+
+import torch
+
+from gengap.engine.doors import Pass, Place
+from gengap.engine.kernels.noise import draw_normal, draw_uniform, drop
+from gengap.engine.layers.base import Fused
+
+
+class FusedNoise(Fused):
+    """Noise in training, nothing in inference."""
+
+    strength: ClassVar[str] = "rate"
+
+    @final
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self.strengths = place.strengths(lambda layer: getattr(layer, self.strength))
+        self._silent = not bool(self.strengths.any())
+        seeds = list(dict.fromkeys(place.seeds))
+        self._first_of_seed = [list(place.seeds).index(seed) for seed in seeds]
+        self._row = torch.tensor([seeds.index(seed) for seed in place.seeds], device=self.strengths.device)
+
+    @final
+    def compute(self, x: torch.Tensor, now: Pass) -> torch.Tensor:
+        """Return `x` with each run's noise of this step."""
+        if not now.training or self._silent:
+            return x
+        keys = self.place.keys(now.epoch, now.step)
+        return self.disturb(x, [keys[first] for first in self._first_of_seed])
+
+    @final
+    def per_run(self, draws: torch.Tensor) -> torch.Tensor:
+        """Turn draws `(seeds, ...)` into one row per run, on the device of the runs."""
+        return draws.to(self._row.device).index_select(0, self._row)
+
+    @final
+    def broadcast(self, strengths: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """Shape `(K,)` so that it broadcasts against `x`, in its dtype."""
+        return strengths.to(x.dtype).reshape(-1, *[1] * (x.ndim - 1))
+
+    @abstractmethod
+    def disturb(self, x: torch.Tensor, keys: list[int]) -> torch.Tensor:
+        """Return the disturbed activations, from one key per seed."""
+
+
+class FusedDropout(FusedNoise):
+    """Dropout, its noise shape included, and spatial dropout of any rank."""
+
+    def disturb(self, x: torch.Tensor, keys: list[int]) -> torch.Tensor:
+        """Drop by one uniform draw per seed: a higher rate drops what a lower one drops, and more."""
+        uniform = draw_uniform(keys, _noise_shape(self.place.operation, x))
+        return drop(x, self.per_run(uniform), self.strengths)
+
+
+class FusedGaussianDropout(FusedNoise):
+    """Multiplication by normal noise of mean 1 and variance `rate / (1 - rate)`."""
+
+    def disturb(self, x: torch.Tensor, keys: list[int]) -> torch.Tensor:
+        """Multiply."""
+        deviation = self.broadcast((self.strengths / (1.0 - self.strengths)).sqrt(), x)
+        return x * (1.0 + deviation * self.per_run(draw_normal(keys, x.shape[1:])).to(x.dtype))
+
+
+class FusedGaussianNoise(FusedNoise):
+    """Addition of normal noise."""
+
+    strength: ClassVar[str] = "stddev"
+
+    def disturb(self, x: torch.Tensor, keys: list[int]) -> torch.Tensor:
+        """Add."""
+        return x + self.broadcast(self.strengths, x) * self.per_run(draw_normal(keys, x.shape[1:])).to(x.dtype)
+
+
+def _noise_shape(layer: object, x: torch.Tensor) -> tuple[int, ...]:
+    """Return the shape of the mask of one run: 1 along axes that share it."""
+    shape = tuple(x.shape[1:])
+    if type(layer).__name__.startswith("Spatial"):
+        channels_first = getattr(layer, "data_format", "channels_last") == "channels_first"
+        ones = (1,) * (len(shape) - 2)
+        return (shape[0], shape[1], *ones) if channels_first else (shape[0], *ones, shape[-1])
+    given = getattr(layer, "noise_shape", None)
+    if given is None:
+        return shape
+    return tuple(size if wanted is None else wanted for wanted, size in zip(given, shape, strict=True))
+
+
+FUSED_NOISE: dict[str, type[Fused]] = {
+    "Dropout": FusedDropout,
+    "SpatialDropout1D": FusedDropout,
+    "SpatialDropout2D": FusedDropout,
+    "SpatialDropout3D": FusedDropout,
+    "GaussianDropout": FusedGaussianDropout,
+    "GaussianNoise": FusedGaussianNoise,
+}

@@ -1,0 +1,107 @@
+"""The objectives of K runs: Keras' own losses on all samples, reduced run by run."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import torch
+from keras import tree
+
+from gengap.engine.compiled import CompiledLoss, align_answers, compiled_losses
+from gengap.engine.probe import SampleWise
+
+
+class Objective:
+    """The data loss of each run: all its losses, weighted, without penalties.
+
+    Args:
+        model: A compiled model of the runs, which share their losses.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._losses: list[_Reduced] | None = None
+
+    def answers(self, y_true: Any, y_pred: Any) -> list[Any]:
+        """Return answers flat, in the order of the outputs."""
+        return align_answers(self._model, y_true, y_pred)
+
+    def parts(
+        self, y_true: Sequence[torch.Tensor], y_pred: Any, sample_weight: torch.Tensor | None
+    ) -> dict[str, torch.Tensor]:
+        """Return each loss of each run, unweighted among each other, by Keras' name: `(K,)` each.
+
+        Args:
+            y_true: Flat answers, `(K, B, ...)`.
+            y_pred: Outputs `(K, B, ...)` in the model's structure.
+            sample_weight: What each case counts, `(K, B)`, or None.
+        """
+        if self._losses is None:
+            first = tree.map_structure(lambda value: value[0].detach(), y_pred)
+            one = [None if value is None else value[0] for value in y_true]
+            self._losses = [_Reduced(loss) for loss in compiled_losses(self._model, one, first)]
+        outputs = tree.flatten(y_pred)
+        return {
+            loss.compiled.name: loss(y_true[loss.compiled.output], outputs[loss.compiled.output], sample_weight)
+            for loss in self._losses
+        }
+
+    def total(self, parts: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Return the weighted sum of what `parts` returned, `(K,)`."""
+        weights = {loss.compiled.name: loss.compiled.weight for loss in self._losses or ()}
+        first, *rest = [value if weights[name] == 1.0 else value * weights[name] for name, value in parts.items()]
+        return sum(rest, first)
+
+
+class _Reduced:
+    """One loss, reduced per run as Keras reduces it."""
+
+    def __init__(self, compiled: CompiledLoss) -> None:
+        self.compiled = compiled
+        self._loss = compiled.loss
+        self._values = SampleWise(fast_values(compiled.loss) or compiled.loss.call)
+
+    def __call__(self, y_true: torch.Tensor, y_pred: torch.Tensor, sample_weight: torch.Tensor | None) -> torch.Tensor:
+        y_true, y_pred = y_true.float(), y_pred.float()
+        if self._values.folds is not False:
+            values = self._values(y_true, y_pred)
+            if self._values.folds and (sample_weight is None or values.ndim == 2):
+                return self._reduce(values, sample_weight)
+        pairs = zip(y_true, y_pred, y_true if sample_weight is None else sample_weight, strict=True)
+        return torch.stack([self._loss(t, p, None if sample_weight is None else w) for t, p, w in pairs])
+
+    def _reduce(self, values: torch.Tensor, sample_weight: torch.Tensor | None) -> torch.Tensor:
+        weighted = values if sample_weight is None else values * sample_weight
+        total = weighted.flatten(1).sum(dim=1)
+        reduction = self._loss.reduction
+        if reduction == "sum":
+            return total
+        if reduction == "mean_with_sample_weight" and sample_weight is not None:
+            divisor = sample_weight.sum(dim=1)
+            return torch.where(divisor == 0, torch.zeros_like(total), total / divisor)
+        return total / values[0].numel()
+
+
+def fast_values(loss: Any) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None:
+    """Return the loss per sample in plain torch, for the losses that most studies use; None for all others.
+
+    The same formulas as Keras', without its conversions: a small network spends as long in them as in its layers.
+    """
+    kind = type(loss)
+    if kind is keras.losses.BinaryCrossentropy and not loss.from_logits and loss.axis == -1:
+        return _BinaryCrossentropy(float(loss.label_smoothing))
+    if kind is keras.losses.MeanSquaredError:
+        return lambda y_true, y_pred: (y_pred - y_true).square().mean(dim=-1)
+    return None
+
+
+class _BinaryCrossentropy:
+    def __init__(self, label_smoothing: float) -> None:
+        self._smoothing = label_smoothing
+
+    def __call__(self, y_true: torch.Tensor, y_pred: torch.Tensor) -> torch.Tensor:
+        if self._smoothing:
+            y_true = y_true * (1.0 - self._smoothing) + 0.5 * self._smoothing
+        epsilon = keras.config.epsilon()
+        clipped = y_pred.clamp(epsilon, 1.0 - epsilon)
+        return torch.nn.functional.binary_cross_entropy(clipped, y_true, reduction="none").mean(dim=-1)

@@ -1,0 +1,26 @@
+"""The three doors of optimizers: kernels in place, Keras' own on the stack, one Keras optimizer per run."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from gengap.engine.optimizers.apart import Apart
+from gengap.engine.optimizers.base import Updater
+from gengap.engine.optimizers.in_place import InPlace
+from gengap.engine.optimizers.stacked import Stacked
+from gengap.engine.stack import Stack
+
+
+def choose_updater(models: Sequence[Any], stack: Stack) -> Updater:
+    """Return the fastest door that is right for the optimizers of these runs.
+
+    Args:
+        models: The compiled model of each run.
+        stack: Their weights.
+    """
+    for door in (InPlace, Stacked):
+        if door.fits(models, stack):
+            return door(models, stack)
+    return Apart(models, stack)
+
+
+__all__ = ["Apart", "InPlace", "Stacked", "Updater", "choose_updater"]

@@ -1,0 +1,129 @@
+"""SGD, RMSprop, Adam and AdamW of all runs in place: runs may differ in learning rate, decay and clipping."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+import numpy as np
+import torch
+
+from gengap.engine.kernels.optimizers import UpdateRule, decay_weights, rule_from_keras
+from gengap.engine.optimizers.base import Array, Updater, config, has_schedule, to_numpy
+from gengap.engine.optimizers.clipping import read_clipping
+from gengap.engine.stack import Stack
+from gengap.remedies.clone import excluded_from_decay
+
+_OWN_WORK = ("loss_scale_factor", "gradient_accumulation_steps", "use_ema")
+
+
+@final
+class InPlace(Updater):
+    """One rule on the buffer of all trainable weights.
+
+    Args:
+        models: The compiled model of each run.
+        stack: Their weights.
+    """
+
+    name = "in place"
+
+    def __init__(self, models: Sequence[Any], stack: Stack) -> None:
+        optimizers = [model.optimizer for model in models]
+        rule = rule_from_keras(optimizers[0])
+        if rule is None:
+            raise TypeError(f"There is no kernel for {type(optimizers[0]).__name__}.")
+        self._stack = stack
+        self.rule: UpdateRule = rule
+        self._slots = rule.slots(stack.flat)
+        self._clipping = read_clipping(optimizers, stack.device)
+        self.rates = LearningRates(optimizers, stack.device)
+        self.decays = _decays(models, stack)
+        self.iterations = 0
+
+    @staticmethod
+    def fits(models: Sequence[Any], stack: Stack) -> bool:
+        """Tell whether all runs share a rule that has a kernel, and nothing that only Keras does."""
+        optimizers = [model.optimizer for model in models]
+        rules = [rule_from_keras(optimizer) for optimizer in optimizers]
+        alone = any(getattr(optimizer, name, None) for optimizer in optimizers for name in _OWN_WORK)
+        schedules = [config(optimizer)["learning_rate"] for optimizer in optimizers if has_schedule(optimizer)]
+        one_schedule = not schedules or (
+            len(schedules) == len(optimizers) and all(s == schedules[0] for s in schedules)
+        )
+        floats = stack.flat.dtype == torch.float32
+        return floats and not alone and one_schedule and rules[0] is not None and all(r == rules[0] for r in rules)
+
+    def update(self) -> None:
+        """Clip, decay, update."""
+        stack, rate = self._stack, self.rates.at(self.iterations)
+        self.iterations += 1
+        self._clipping.apply(stack)
+        for place, decay in self.decays:
+            value = stack.values[place].detach()
+            ones = [1] * (value.ndim - 1)
+            own_rate = rate.view(-1, *ones) if isinstance(rate, torch.Tensor) else rate
+            decay_weights(value, learning_rate=own_rate, weight_decay=decay.view(-1, *ones))
+        if stack.flat.shape[1]:
+            self.rule.update(stack.flat, stack.gradients, self._slots, step=self.iterations, learning_rate=rate)
+
+    def keep(self, runs: Sequence[int]) -> None:
+        """Slice slots and strengths."""
+        index = torch.as_tensor(list(runs), device=self._stack.device)
+        self._slots = tuple(slot.index_select(0, index) for slot in self._slots)
+        self._clipping = self._clipping.keep(index)
+        self.rates.keep(index)
+        self.decays = [(place, decay.index_select(0, index)) for place, decay in self.decays]
+
+    def state(self) -> dict[str, Array]:
+        """Return slots and the step."""
+        slots = {f"slot/{number}": to_numpy(slot) for number, slot in enumerate(self._slots)}
+        return {**slots, "iterations": np.array(self.iterations)}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Take slots and the step over."""
+        for number, slot in enumerate(self._slots):
+            slot.copy_(torch.from_numpy(np.array(state[f"slot/{number}"])))
+        self.iterations = int(state["iterations"])
+
+
+class LearningRates:
+    """The learning rate of each run at each step.
+
+    Args:
+        optimizers: The Keras optimizer of each run; with a schedule they must share it.
+        device: Where the runs are.
+    """
+
+    def __init__(self, optimizers: Sequence[Any], device: torch.device) -> None:
+        self._optimizer = optimizers[0] if has_schedule(optimizers[0]) else None
+        rates = [0.0 if self._optimizer else float(optimizer.learning_rate) for optimizer in optimizers]
+        self._each = torch.tensor(rates, device=device).view(-1, 1)
+        self._common = rates[0] if len(set(rates)) == 1 else None
+
+    def at(self, iterations: int) -> float | torch.Tensor:
+        """Return the rate after so many updates: one number, or `(K, 1)` where runs differ."""
+        if self._optimizer is not None:
+            self._optimizer.iterations.assign(iterations)
+            return float(self._optimizer.learning_rate)
+        return self._each if self._common is None else self._common
+
+    def keep(self, index: torch.Tensor) -> None:
+        """Keep the runs at these positions."""
+        self._each = self._each.index_select(0, index)
+
+
+def _decays(models: Sequence[Any], stack: Stack) -> list[tuple[int, torch.Tensor]]:
+    """Return the decay of each run, `(K,)`, for every weight that any run decays."""
+    strengths = [float(model.optimizer.weight_decay or 0.0) for model in models]
+    if not any(strengths):
+        return []
+    excluded = [{id(variable) for variable in excluded_from_decay(model)} for model in models]
+    weights = [model.weights for model in models]
+    decays = []
+    for place in (place for place, trains in enumerate(stack.trainable) if trains):
+        own = [
+            0.0 if id(each[place]) in out else strength
+            for strength, out, each in zip(strengths, excluded, weights, strict=True)
+        ]
+        if any(own) and place not in stack.outside:
+            decays.append((place, torch.tensor(own, device=stack.device)))
+    return decays

@@ -1,0 +1,88 @@
+"""Keras' own optimizer on the stacked weights: right where the update is elementwise and all runs share it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+import keras
+import torch
+
+from gengap.engine.optimizers.base import Array, Updater, config
+from gengap.engine.optimizers.clipping import Clipping, read_clipping
+from gengap.engine.optimizers.variables import bind, load_optimizer, numpy_state, variable_over
+from gengap.engine.stack import Stack
+from gengap.remedies.clone import copy_optimizer, excluded_from_decay
+
+_ELEMENTWISE = (
+    "SGD", "RMSprop", "Adam", "AdamW", "Adamax", "Nadam", "Adagrad", "Adadelta", "Lion", "Ftrl", "ScheduleFreeAdamW",
+)  # fmt: skip
+
+
+@final
+class Stacked(Updater):
+    """One Keras optimizer over variables that are the stack.
+
+    Args:
+        models: The compiled model of each run.
+        stack: Their weights.
+    """
+
+    name = "stacked"
+
+    def __init__(self, models: Sequence[Any], stack: Stack) -> None:
+        self._stack = stack
+        self._clipping: Clipping = read_clipping([model.optimizer for model in models], stack.device)
+        self._original = models[0].optimizer
+        excluded = {id(variable) for variable in excluded_from_decay(models[0])}
+        self._excluded = [place for place in stack.trained() if id(models[0].weights[place]) in excluded]
+        self._build()
+
+    @staticmethod
+    def fits(models: Sequence[Any], stack: Stack) -> bool:  # noqa: ARG004  the doors are asked alike
+        """Tell whether all runs share an elementwise optimizer of Keras, their clipping aside."""
+        optimizers = [model.optimizer for model in models]
+        first = optimizers[0]
+        known = type(first).__module__.startswith("keras.") and type(first).__name__ in _ELEMENTWISE
+        clips = {"clipvalue", "clipnorm", "global_clipnorm"}
+        first_config = config(first)
+        same = all(type(one) is type(first) and config(one) == first_config for one in optimizers[1:])
+        clips_late = first.gradient_accumulation_steps and any(first_config.get(clip) for clip in clips)
+        one_way_of_decay = len({len(excluded_from_decay(model)) for model in models}) == 1
+        return known and same and not clips_late and one_way_of_decay
+
+    def update(self) -> None:
+        """Clip run by run, then let Keras update."""
+        self._clipping.apply(self._stack)
+        with torch.no_grad():
+            self._optimizer.apply([self._stack.gradient(place) for place in self._stack.trained()], self._variables)
+
+    def keep(self, runs: Sequence[int]) -> None:
+        """Build the optimizer anew on the smaller stack and give it the kept part of its state."""
+        index = torch.as_tensor(list(runs), device=self._stack.device)
+        self._clipping = self._clipping.keep(index)
+        before = [variable.value.detach().clone() for variable in self._optimizer.variables]
+        self._build()
+        for variable, value in zip(self._optimizer.variables, before, strict=True):
+            stacked = tuple(variable.shape) != tuple(value.shape)
+            variable.assign(value.index_select(0, index) if stacked else value)
+
+    def state(self) -> dict[str, Array]:
+        """Return Keras' optimizer variables."""
+        return numpy_state(self._optimizer)
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Assign Keras' optimizer variables."""
+        load_optimizer(self._optimizer, state)
+
+    def _build(self) -> None:
+        self._optimizer = copy_optimizer(self._original)
+        for clip in ("clipvalue", "clipnorm", "global_clipnorm"):
+            setattr(self._optimizer, clip, None)
+        values = {place: self._stack.values[place].detach() for place in self._stack.trained()}
+        variables = {place: variable_over(value, self._stack.names[place]) for place, value in values.items()}
+        for place, value in values.items():
+            bind(variables[place], value)
+        self._variables: list[keras.Variable] = list(variables.values())
+        if self._excluded:
+            self._optimizer.exclude_from_weight_decay(var_list=[variables[place] for place in self._excluded])
+        with torch.no_grad():
+            self._optimizer.build(self._variables)

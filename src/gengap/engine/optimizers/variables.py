@@ -1,0 +1,36 @@
+"""Keras variables whose memory is the engine's: what lets Keras' own optimizers update a stack."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import torch
+
+from gengap.engine.optimizers.base import Array, to_numpy
+
+
+def variable_over(value: torch.Tensor, name: str) -> keras.Variable:
+    """Return a Keras variable of the shape of `value`, over its memory."""
+    variable = keras.Variable(
+        np.zeros(tuple(value.shape), dtype=np.float32), dtype=str(value.dtype).removeprefix("torch."),
+        name=name.replace("/", "_"),
+    )  # fmt: skip
+    bind(variable, value)
+    return variable
+
+
+def bind(variable: keras.Variable, value: torch.Tensor) -> None:
+    """Let a variable read and write the memory of `value`."""
+    variable._value = value  # noqa: SLF001  the torch backend keeps the tensor there; `assign` copies into it
+
+
+def numpy_state(optimizer: Any) -> dict[str, Array]:
+    """Return an optimizer's variables by position."""
+    return {f"variable/{number}": to_numpy(one.value) for number, one in enumerate(optimizer.variables)}
+
+
+def load_optimizer(optimizer: Any, state: Mapping[str, Array]) -> None:
+    """Assign variables that `numpy_state` returned."""
+    for number, variable in enumerate(optimizer.variables):
+        variable.assign(np.asarray(state[f"variable/{number}"]))

@@ -1,0 +1,174 @@
+"""Plans a training: cohorts cut into chunks that fit into memory, of the size that a moment's measurement prefers."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from keras import tree
+
+from gengap.engine.cohorts import cohorts
+from gengap.engine.fitness import why_not_fused
+from gengap.engine.runs import Run, TrainingSettings
+from gengap.errors import UnknownNameError
+
+Device = Literal["auto", "cpu", "cuda"]
+_SHARE_OF_MEMORY = 0.4
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Runs that train as one program.
+
+    Attributes:
+        id: Name of the chunk, for checkpoints.
+        runs: Variant and seed of each run, in the order of the stack.
+        engine: `"fused"`, or `"keras"` for runs that take Keras' own loop one after another.
+        reason: Why this size, or why Keras' loop.
+    """
+
+    id: str
+    runs: tuple[tuple[str, int], ...]
+    engine: Literal["fused", "keras"]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What trains together, and where. The same plan on the same device gives the same numbers to the bit.
+
+    Attributes:
+        device: `"cpu"` or `"cuda"`.
+        precision: Number format of the activations.
+        chunks: What trains together, in order.
+    """
+
+    device: str
+    precision: str
+    chunks: tuple[Chunk, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as JSON-able values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Plan":
+        """Return the plan that `to_json` wrote."""
+        chunks = tuple(
+            Chunk(one["id"], tuple((str(v), int(s)) for v, s in one["runs"]), one["engine"], one["reason"])
+            for one in values["chunks"]
+        )
+        return cls(values["device"], values["precision"], chunks)
+
+    def __str__(self) -> str:
+        lines = [f"{sum(len(c.runs) for c in self.chunks)} runs in {len(self.chunks)} chunks on {self.device}"]
+        for chunk in self.chunks:
+            variants = ", ".join(dict.fromkeys(variant for variant, _ in chunk.runs))
+            seeds = len({seed for _, seed in chunk.runs})
+            lines.append(f"{chunk.id}: {len(chunk.runs):3} runs together ({seeds} seeds of {variants}); {chunk.reason}")
+        return "\n".join(lines)
+
+
+Measure = Callable[[Sequence[int]], float]
+"""Takes positions of runs and returns the seconds of one training step of them together."""
+
+
+def make_plan(runs: Sequence[Run], settings: TrainingSettings, *, device: Device = "auto", measure: Measure) -> Plan:
+    """Plan the training of runs.
+
+    Args:
+        runs: The runs.
+        settings: What they have in common.
+        device: Where to train; `"auto"` takes CUDA where there is one.
+        measure: Times a step of some runs together, on the real data.
+    """
+    where = choose_device(device)
+    chunks: list[Chunk] = []
+    for group in cohorts(runs):
+        model = runs[group[0]].model
+        reason = why_not_fused(model)
+        if reason is not None:
+            chunks.append(_chunk(len(chunks), runs, group, "keras", f"Keras' own loop: {reason}"))
+            continue
+        size, why = _chunk_size(group, model, settings, where, measure)
+        pieces = np.array_split(np.array(group), -(-len(group) // size))
+        chunks += [
+            _chunk(len(chunks) + number, runs, [int(p) for p in piece], "fused", why)
+            for number, piece in enumerate(pieces)
+        ]
+    return Plan(where, settings.precision, tuple(chunks))
+
+
+def choose_device(device: Device) -> str:
+    """Return `"cpu"` or `"cuda"`.
+
+    Raises:
+        UnknownNameError: CUDA is asked for where there is none.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UnknownNameError("`device='cuda'` was asked for, but torch sees no CUDA device; use 'auto' or 'cpu'.")
+    return device
+
+
+def bytes_per_run(model: Any, batch_size: int) -> int:
+    """Estimate what one more run in a chunk takes: weights, gradients, slots, and activations there and back."""
+    parameters = sum(int(np.prod(weight.shape)) for weight in model.weights)
+    outputs = [
+        tensor.shape[1:]
+        for layer in model._flatten_layers(include_self=False)  # noqa: SLF001  nested ones too
+        for node in getattr(layer, "_inbound_nodes", ())
+        for tensor in tree.flatten(node.output_tensors)
+    ]
+    activations = sum(int(np.prod([size or 1 for size in shape])) for shape in outputs)
+    return 4 * (6 * parameters + 3 * batch_size * activations)
+
+
+def _chunk_size(
+    group: Sequence[int], model: Any, settings: TrainingSettings, device: str, measure: Measure
+) -> tuple[int, str]:
+    """Return the size at which a step costs least per run, and the reason in words."""
+    fits = max(1, int(_SHARE_OF_MEMORY * _free_memory(device) // bytes_per_run(model, settings.batch_size)))
+    largest = min(len(group), fits)
+    if largest == 1:
+        return 1, "one at a time"
+    sizes = sorted({1, min(4, largest), min(16, largest), largest})
+    per_run: dict[int, float] = {}
+    for size in sizes:
+        per_run[size] = measure(group[:size]) / size
+        if per_run[size] > 1.5 * min(per_run.values()):
+            break  # larger ones only lose more
+    best = min(per_run, key=lambda size: (round(per_run[size] / min(per_run.values()), 1), -size))
+    gain = per_run[1] / per_run[best]
+    return best, f"a step costs {1e3 * per_run[best]:.2f} ms a run, {gain:.1f} times less than alone"
+
+
+def _free_memory(device: str) -> int:
+    if device == "cuda":
+        return int(torch.cuda.mem_get_info()[0])
+    information = Path("/proc/meminfo")
+    if information.exists():
+        lines = dict(line.split(":", 1) for line in information.read_text().splitlines())
+        return 1024 * int(lines["MemAvailable"].split()[0])
+    return 4 * 2**30  # elsewhere nothing tells without another package; four GiB are there on any machine that trains
+
+
+def _chunk(
+    number: int, runs: Sequence[Run], positions: Sequence[int], engine: Literal["fused", "keras"], reason: str
+) -> Chunk:
+    names = tuple((runs[position].variant, runs[position].seed) for position in positions)
+    return Chunk(f"chunk-{number:03d}", names, engine, reason)
+
+
+def timed(steps: Sequence[Callable[[], None]]) -> float:
+    """Return the median seconds of some steps, the first of which only warms up."""
+    seconds = []
+    for step in steps:
+        started = time.perf_counter()
+        step()
+        seconds.append(time.perf_counter() - started)
+    return float(np.median(seconds[1:]))

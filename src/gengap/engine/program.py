@@ -1,0 +1,160 @@
+"""The graph of K runs as one program: each step behind the door that is right and fastest for it."""
+
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import keras
+import torch
+from keras import tree
+
+from gengap.engine.doors import Door, Fold, Loop, Pass, Place, Stacked, map_stacked
+from gengap.engine.initial_weights import identified_layers
+from gengap.engine.layers import fused_door
+from gengap.engine.probe import separates, unlike
+from gengap.engine.stack import Stack
+from gengap.engine.walk import Graph, read_graph
+from gengap.errors import SlowPathWarning
+
+_said: set[str] = set()
+
+
+class Program:
+    """K models of equal architecture, computed together.
+
+    Args:
+        models: The model of each run; runs of one variant may share theirs. They are read, never changed.
+        seeds: Seed of each run.
+        stack: Weights of all runs.
+        doors: Doors chosen before, by step, so that a smaller or resumed stack takes the same ones; None chooses.
+    """
+
+    def __init__(
+        self, models: Sequence[Any], seeds: Sequence[int], stack: Stack, *, doors: Mapping[int, str] | None = None
+    ) -> None:
+        self.graph = read_graph(models[0])
+        self.stack = stack
+        self._places = _places(self.graph, models, seeds, stack)
+        self._doors: list[Door | None] = [None] * len(self._places)
+        self._chosen = dict(doors or {})
+
+    @property
+    def doors(self) -> dict[int, str]:
+        """The door of every step: `"fold"`, `"loop"` or the name of a fused layer. Complete after the first pass."""
+        return {index: door.name for index, door in enumerate(self._doors) if door is not None}
+
+    @property
+    def mixes_samples(self) -> bool:
+        """Whether a step looks at several samples at once even in inference, as far as the probe could tell."""
+        return any(isinstance(door, Loop) and not door.place.weights for door in self._doors)
+
+    def __call__(self, inputs: Sequence[torch.Tensor], now: Pass) -> Any:
+        """Compute the outputs of all runs.
+
+        Args:
+            inputs: Flat inputs, each `(K, B, ...)`.
+            now: Mode and moment of the pass; collects extra losses.
+
+        Returns:
+            Outputs `(K, B, ...)` in the structure of the model's output.
+        """
+
+        def call(step: Any, *args: Any, **kwargs: Any) -> Any:
+            door = self._doors[step.index]
+            if door is None:
+                door = self._doors[step.index] = self._choose(self._places[step.index], args, kwargs)
+            return door(now, *args, **kwargs)
+
+        outputs = self.graph.run([Stacked(value) for value in inputs], call)
+        return tree.map_structure(lambda leaf: leaf.value, outputs)
+
+    def _choose(self, place: Place, args: Any, kwargs: Any) -> Door:
+        chosen = self._chosen.get(place.step.index)
+        if chosen == "loop":
+            return Loop(place)
+        fused = fused_door(place, args, kwargs)
+        if fused is not None:
+            return fused
+        if chosen == "fold" or may_fold(place, args, kwargs):
+            return Fold(place)
+        if len(place.operations) > 1:
+            _say_slow(place)
+        return Loop(place)
+
+
+def may_fold(place: Place, args: Any, kwargs: Any) -> bool:
+    """Tell whether an operation treats samples independently, by calling it with noise on and off.
+
+    What keeps weights, noise or losses of its own is never folded: the probe could not see it.
+    """
+    operation = place.operation
+    if place.weights or _keeps_state(operation):
+        return False
+    slots = [leaf for leaf in tree.flatten((args, kwargs)) if isinstance(leaf, Stacked)]
+    one = tuple(leaf.value[0].detach() for leaf in slots)
+    other = tuple(map(unlike, one))
+
+    def compute(mode: Mapping[str, bool], *values: torch.Tensor) -> Any:
+        remaining = iter(values)
+        own_args, own_kwargs = map_stacked(lambda _: next(remaining), (args, kwargs))
+        return operation(*own_args, **own_kwargs, **mode)
+
+    modes = [{"training": mode} for mode in (True, False)] if place.step.takes_training else [{}]
+    return all(separates(partial(compute, mode), one, other) for mode in modes)
+
+
+def _keeps_state(operation: Any) -> bool:
+    if not isinstance(operation, keras.layers.Layer):
+        return False
+    layers = list(operation._flatten_layers())  # noqa: SLF001  the public `layers` of a model leaves itself out
+    return (
+        bool(operation.variables)
+        or any(layer.activity_regularizer is not None for layer in layers)
+        or any(type(layer).add_loss is not keras.layers.Layer.add_loss for layer in layers)
+        or bool(operation.losses)
+    )
+
+
+def _places(graph: Graph, models: Sequence[Any], seeds: Sequence[int], stack: Stack) -> list[Place]:
+    graphs = {id(model): read_graph(model) for model in models}
+    position = {id(weight): place for place, weight in enumerate(graph.model.weights)}
+    identities = {id(layer): identity for identity, layer in identified_layers(graph.model)}
+    generators = {name: place for model in models for name, place in _generators(model)}
+    occurrences: Counter[int] = Counter()
+    places = []
+    for step in graph.steps:
+        operation = step.operation
+        weights = [position[id(weight)] for weight in getattr(operation, "weights", ())]
+        identity = f"{identities.get(id(operation), type(operation).__name__)}/{occurrences[id(operation)]}"
+        occurrences[id(operation)] += 1
+        operations = [graphs[id(model)].steps[step.index].operation for model in models]
+        places.append(Place(step, operations, weights, seeds, identity, generators, stack))
+    return places
+
+
+def _generators(model: Any) -> Iterator[tuple[int, str]]:
+    for identity, layer in identified_layers(model):
+        own = [value for value in vars(layer).values() if isinstance(value, keras.random.SeedGenerator)]
+        yield from ((id(one.state), f"{identity}/{ordinal}") for ordinal, one in enumerate(own))
+
+
+def _say_slow(place: Place) -> None:
+    layer = type(place.operation).__name__
+    if layer in _said:
+        return
+    _said.add(layer)
+    if place.weights:
+        reason = "the engine has no stacked kernel for it"
+    elif _keeps_state(place.operation):
+        reason = "it keeps noise or losses of its own"
+    else:
+        reason = "it mixes the samples of a batch"
+    name = getattr(place.operation, "name", layer)
+    warnings.warn(
+        f"Layer {name!r} ({layer}) is computed once per run instead of for all runs together, since {reason}: "
+        "right, but slower.",
+        SlowPathWarning,
+        stacklevel=2,
+    )

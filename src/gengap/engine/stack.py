@@ -1,0 +1,113 @@
+"""The weights of K runs of equal architecture: one buffer for what is trained, one view of it per weight."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+class Stack:
+    """Stacked weights, in the order of `model.weights`.
+
+    All trainable weights of a run lie in one row of one buffer, so that an optimizer is a handful of operations on
+    `(K, parameters)` instead of a handful per weight. The tensors that the layers compute with are views of it, and so
+    are their gradients.
+
+    Args:
+        model: A model of the runs' architecture; it says which weights are trained.
+        weights: Per run its weights, in the order of `model.weights`.
+        device: Where the stack lives.
+        outside: Places of trainable weights that somebody else keeps and updates: the kernel on sparse rows.
+
+    Attributes:
+        values: Per weight a tensor `(K, *shape)`; those of trainable weights are leaves that collect gradients.
+        trainable: Per weight whether an optimizer changes it.
+        names: Per weight its path in the model.
+        flat: The trainable weights, `(K, parameters)`.
+        gradients: Their gradients, of the same shape.
+    """
+
+    def __init__(
+        self, model: Any, weights: Sequence[Sequence[Array]], *, device: str = "cpu", outside: Sequence[int] = ()
+    ) -> None:
+        trained = {id(weight) for weight in model.trainable_weights}
+        self.trainable = [id(weight) in trained for weight in model.weights]
+        self.names = [weight.path for weight in model.weights]
+        self.outside = frozenset(outside)
+        self._num_runs = len(weights)
+        stacked = [
+            torch.from_numpy(np.stack([np.array(run[place]) for run in weights])).to(device)
+            for place in range(len(self.trainable))
+        ]
+        self.values = stacked
+        inside = [stacked[place].flatten(1) for place in self.trained()]
+        empty = torch.zeros(len(weights), 0, device=device)
+        self._take_buffer(torch.cat(inside, dim=1) if inside else empty)
+
+    @property
+    def num_runs(self) -> int:
+        """How many runs are stacked."""
+        return self._num_runs
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.flat.device
+
+    def trained(self) -> list[int]:
+        """Return the places of the trainable weights in the buffer."""
+        return [place for place, trains in enumerate(self.trainable) if trains and place not in self.outside]
+
+    def of_run(self, k: int) -> list[Array]:
+        """Return a copy of the weights of the run at position `k`, in the order of `model.weights`."""
+        return [value[k].detach().cpu().numpy().copy() for value in self.values]
+
+    def differentiate(self, total: torch.Tensor, others: Sequence[torch.Tensor] = ()) -> list[torch.Tensor]:
+        """Put the gradient of `total` into the buffer, and return that with respect to some other tensors.
+
+        Zero for a weight that `total` does not depend on.
+        """
+        leaves = [*(self.values[place] for place in self.trained()), *others]
+        found = torch.autograd.grad(total, leaves, allow_unused=True)
+        known = [torch.zeros_like(leaf) if one is None else one for leaf, one in zip(leaves, found, strict=True)]
+        inside = known[: len(known) - len(others)]
+        if inside:
+            torch.cat([one.reshape(self._num_runs, -1) for one in inside], dim=1, out=self.gradients)
+        return known[len(inside) :]
+
+    def gradient(self, place: int) -> torch.Tensor:
+        """Return the gradient of one trainable weight, `(K, *shape)`."""
+        return self._gradient_views[place]
+
+    def keep(self, runs: Sequence[int]) -> None:
+        """Drop all runs but those at these positions."""
+        index = torch.as_tensor(list(runs), device=self.device)
+        self._num_runs = len(index)
+        for place in set(range(len(self.values))) - set(self.trained()):
+            self.values[place] = self.values[place].detach().index_select(0, index)
+        self._take_buffer(self.flat.index_select(0, index))
+
+    def load(self, flat: torch.Tensor, others: Sequence[torch.Tensor]) -> None:
+        """Take values over bit by bit: the buffer, and the weights outside it in the order of their places."""
+        self.flat.copy_(flat)
+        for place, value in zip(self.untrained(), others, strict=True):
+            self.values[place].copy_(value)
+
+    def untrained(self) -> list[int]:
+        """Return the places of the weights that no optimizer changes."""
+        return [place for place, trains in enumerate(self.trainable) if not trains]
+
+    def _take_buffer(self, flat: torch.Tensor) -> None:
+        self.flat, self.gradients = flat, torch.zeros_like(flat)
+        self._gradient_views: dict[int, torch.Tensor] = {}
+        start = 0
+        for place in self.trained():
+            shape = self.values[place].shape[1:]
+            stop = start + shape.numel()
+            self.values[place] = flat[:, start:stop].view(-1, *shape).requires_grad_()
+            self._gradient_views[place] = self.gradients[:, start:stop].view(-1, *shape)
+            start = stop

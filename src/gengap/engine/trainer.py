@@ -1,0 +1,290 @@
+"""Trains one chunk: runs of equal architecture, epoch by epoch, as one program."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from keras import tree
+from numpy.typing import NDArray
+
+from gengap.engine.batches import count_cases, epoch_order, subset
+from gengap.engine.constraints import Constraints
+from gengap.engine.doors import Pass
+from gengap.engine.evaluation import Evaluation
+from gengap.engine.feed import Feed, per_run, to_tensor
+from gengap.engine.gathered import Gathered
+from gengap.engine.log import RunLog
+from gengap.engine.losses import Objective
+from gengap.engine.metrics import Metrics
+from gengap.engine.optimizers import choose_updater
+from gengap.engine.optimizers.base import to_numpy
+from gengap.engine.outputs import OutputKind, targets
+from gengap.engine.penalties import Penalties
+from gengap.engine.program import Program
+from gengap.engine.reference import case_weights
+from gengap.engine.runs import Array, Listener, Run, TrainingData, TrainingSettings
+from gengap.engine.stack import Stack
+from gengap.engine.state import CheckpointListener, ChunkState, Interrupted, nest, unnest
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """A run as the trainer takes it.
+
+    Attributes:
+        run: The run.
+        model: A compiled clone of its model, shared by the runs of its variant.
+        kind: How its output is read.
+        weights: What it starts from, in the order of `model.weights`.
+    """
+
+    run: Run
+    model: Any
+    kind: OutputKind
+    weights: Sequence[Array]
+
+
+class Trainer:
+    """The training of one chunk, from its first step or from a state.
+
+    Args:
+        chunk_id: What checkpoints are kept under.
+        members: The runs; equal in architecture, losses, metrics and share of the data.
+        data: Validated splits.
+        settings: What all runs of the study have in common.
+        device: Where the chunk trains.
+        doors: Doors chosen before, by step of the graph.
+    """
+
+    def __init__(
+        self,
+        chunk_id: str,
+        members: Sequence[Member],
+        data: TrainingData,
+        settings: TrainingSettings,
+        *,
+        device: str = "cpu",
+        doors: Mapping[int, str] | None = None,
+    ) -> None:
+        self.chunk_id = chunk_id
+        self._members = list(members)
+        self._settings, self._device = settings, device
+        first = self._members[0]
+        self._objective, self._metrics = Objective(first.model), Metrics(first.model)
+        self._num_cases = count_cases(data.train.x)
+        self._feed = Feed(first.model, data.train.x, device=device)
+        self._y = _tensors(targets(data.train.y, first.kind), device)
+        weight = case_weights(data, settings)
+        self._weight = None if weight is None else to_tensor(weight).to(device)
+        self._evaluation = Evaluation(first.model, first.kind, data, settings, feed=self._feed, device=device)
+        self._logs = [self._new_log(member, data) for member in self._members]
+        self.stack = Stack(first.model, [member.weights for member in self._members], device=device)
+        self._updater = choose_updater([member.model for member in self._members], self.stack)
+        self._doors = dict(doors or {})
+        self._assemble()
+        self.epoch, self.step = 1, 1
+        self._begin_epoch()
+        self._seconds = [0.0] * len(self._members)
+
+    @property
+    def doors(self) -> dict[int, str]:
+        """The doors that the program took, by step of the graph."""
+        return self._program.doors
+
+    @property
+    def optimizer_door(self) -> str:
+        """The door that the optimizers took."""
+        return self._updater.name
+
+    def train(
+        self,
+        listener: Listener,
+        *,
+        checkpoint_seconds: float = 30.0,
+        interrupted: Interrupted = lambda: False,
+    ) -> None:
+        """Train to the end, handing out records as runs finish.
+
+        Args:
+            listener: Is told of every finished epoch and run; a `CheckpointListener` also gets states.
+            checkpoint_seconds: How long to train between two states.
+            interrupted: Asked after every step; when it says yes, the state is handed out and training ends.
+
+        Raises:
+            KeyboardInterrupt: `interrupted` said yes.
+        """
+        last = time.perf_counter()
+        while self._members:
+            self.advance()
+            if self.step > self._steps_per_epoch:
+                self.end_epoch(listener)
+            stop = interrupted()
+            due = stop or time.perf_counter() - last >= checkpoint_seconds
+            if due and self._members and isinstance(listener, CheckpointListener):
+                listener.on_checkpoint(self.chunk_id, self.state())
+                last = time.perf_counter()
+            if stop:
+                raise KeyboardInterrupt
+
+    def advance(self) -> None:
+        """Take one step: forward, one backward pass of the sum of all objectives, update."""
+        started = time.perf_counter()
+        size = self._settings.batch_size
+        cases = self._orders[:, (self.step - 1) * size : self.step * size]
+        y_true = self._answers(cases)
+        weight = None if self._weight is None else per_run([_pick(self._weight, cases)], self._row)[0]
+        now = Pass(training=True, epoch=self.epoch, step=self.step)
+        outputs = self._program(per_run(self._feed.rows(cases), self._row), now)
+        parts = self._objective.parts(self._objective.answers(y_true, outputs), outputs, weight)
+        objective = sum(now.extra_losses, self._objective.total(parts))
+        self._backward(objective)
+        self._updater.update()
+        self._constraints.apply()
+        self._gathered.add(cases.shape[1], objective, parts, outputs)
+        self.step += 1
+        self._share_out(time.perf_counter() - started)
+
+    def rehearse(self) -> None:
+        """Take the first step once more, to measure it; what is trained this way is thrown away."""
+        self.step = 1
+        self.advance()
+
+    def end_epoch(self, listener: Listener) -> None:
+        """Evaluate every run, hand out those that are done, begin the next epoch with the others."""
+        started = time.perf_counter()
+        logs = self._gathered.logs()
+        logs |= self._training_metrics()
+        logs["penalty"] = self._penalties.values().cpu().numpy()
+        evaluated = self._evaluation(self._program, self._objective, self._metrics, self._own_cases())
+        logs |= evaluated.logs
+        going_on = []
+        for k, log in enumerate(self._logs):
+            goes_on = log.end_epoch(
+                {name: float(values[k]) for name, values in logs.items()},
+                evaluated.train[k],
+                {name: values[k] for name, values in evaluated.held_out.items()},
+                partial(self.stack.of_run, k),
+            )
+            listener.on_epoch(self._members[k].run, self.epoch, log.latest())
+            if goes_on and self.epoch < self._settings.epochs:
+                going_on.append(k)
+        self._share_out(time.perf_counter() - started)
+        for k in sorted(set(range(len(self._members))) - set(going_on)):
+            listener.on_record(self._logs[k].record(self.stack.of_run(k), seconds=self._seconds[k]))
+        self._keep(going_on)
+        self.epoch, self.step = self.epoch + 1, 1
+        self._begin_epoch()
+
+    def state(self) -> ChunkState:
+        """Return the state from which `restore` goes on to the same numbers."""
+        logs = [log.state() for log in self._logs]
+        arrays = {
+            "stack/flat": self.stack.flat.detach().cpu().numpy().copy(),
+            **{f"stack/other/{place:05d}": to_numpy(self.stack.values[place]) for place in self.stack.untrained()},
+            **nest("optimizer", self._updater.state()),
+            **nest("gathered", self._gathered.arrays()),
+        }
+        for k, (log_arrays, _) in enumerate(logs):
+            arrays |= nest(f"log/{k:05d}", log_arrays)
+        scalars = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "runs": [[member.run.variant, member.run.seed] for member in self._members],
+            "doors": {str(index): name for index, name in self.doors.items()},
+            "logs": [scalars for _, scalars in logs],
+            "seconds": list(self._seconds),
+        }
+        return ChunkState(arrays, scalars)
+
+    def restore(self, state: ChunkState) -> None:
+        """Go on from a state; runs that it does not name have finished and leave."""
+        still = [tuple(name) for name in state.scalars["runs"]]
+        names = [(member.run.variant, member.run.seed) for member in self._members]
+        self._doors = {int(index): name for index, name in state.scalars["doors"].items()}
+        self._keep([names.index(name) for name in still])
+        self.epoch, self.step = state.scalars["epoch"], state.scalars["step"]
+        self._begin_epoch()
+        others = [torch.from_numpy(np.array(state.arrays[f"stack/other/{p:05d}"])) for p in self.stack.untrained()]
+        self.stack.load(torch.from_numpy(np.array(state.arrays["stack/flat"])), others)
+        self._updater.restore(unnest("optimizer", state.arrays))
+        self._gathered.restore(unnest("gathered", state.arrays))
+        self._seconds = list(state.scalars["seconds"])
+        for k, (log, scalars) in enumerate(zip(self._logs, state.scalars["logs"], strict=True)):
+            log.restore(unnest(f"log/{k:05d}", state.arrays), scalars)
+
+    def _backward(self, objective: torch.Tensor) -> None:
+        scales = self._updater.loss_scales()
+        unusual = self._penalties.differentiable()
+        total = objective if unusual is None else objective + unusual
+        self.stack.differentiate((total if scales is None else total * scales).sum())
+        self._penalties.add_gradients(scales)
+
+    def _keep(self, runs: Sequence[int]) -> None:
+        if len(runs) == len(self._members):
+            return
+        self._members = [self._members[k] for k in runs]
+        self._logs = [self._logs[k] for k in runs]
+        self._seconds = [self._seconds[k] for k in runs]
+        if self._members:
+            self._doors |= self.doors
+            self.stack.keep(runs)
+            self._updater.keep(runs)
+            self._assemble()
+
+    def _assemble(self) -> None:
+        """Put together what holds one number per run; again when runs have left."""
+        models = [member.model for member in self._members]
+        seeds = [member.run.seed for member in self._members]
+        self._seeds = list(dict.fromkeys(seeds))
+        self._row = torch.tensor([self._seeds.index(seed) for seed in seeds], device=self._device)
+        self._program = Program(models, seeds, self.stack, doors=self._doors)
+        self._penalties = Penalties(models, self.stack)
+        self._constraints = Constraints(models, self.stack)
+
+    def _begin_epoch(self) -> None:
+        share, shuffle = self._members[0].run.share if self._members else 1.0, self._settings.shuffle
+        orders = [epoch_order(s, self.epoch, self._num_cases, share=share, shuffle=shuffle) for s in self._seeds]
+        self._orders: NDArray[np.int64] = np.stack(orders)
+        self._steps_per_epoch = -(-self._orders.shape[1] // self._settings.batch_size)
+        self._gathered = Gathered(keep_outputs=self._metrics.wanted)
+
+    def _training_metrics(self) -> dict[str, NDArray[np.float64]]:
+        if not self._metrics.wanted:
+            return {}
+        outputs = self._gathered.outputs()
+        y_true = self._objective.answers(self._answers(self._orders), outputs)
+        weight = None if self._weight is None else per_run([_pick(self._weight, self._orders)], self._row)[0]
+        return self._metrics.values(y_true, outputs, weight)
+
+    def _answers(self, cases: NDArray[np.int64]) -> Any:
+        return tree.map_structure(lambda values: per_run([_pick(values, cases)], self._row)[0], self._y)
+
+    def _own_cases(self) -> NDArray[np.int64] | None:
+        """Return the training cases of each run in their original order, `(K, n)`; None where all runs see all."""
+        share = self._members[0].run.share
+        if share >= 1:
+            return None
+        chosen = [subset(member.run.seed, self._num_cases, share=share) for member in self._members]
+        return np.stack([np.flatnonzero(mask) for mask in chosen])
+
+    def _share_out(self, seconds: float) -> None:
+        self._seconds = [spent + seconds / len(self._seconds) for spent in self._seconds]
+
+    def _new_log(self, member: Member, data: TrainingData) -> RunLog:
+        chosen = subset(member.run.seed, self._num_cases, share=member.run.share) if member.run.share < 1 else None
+        parameters = sum(int(np.prod(weight.shape)) for weight in member.model.trainable_weights)
+        return RunLog(member.run, member.kind, data, self._settings, training_cases=chosen, parameters=parameters)
+
+
+def _pick(values: torch.Tensor, cases: NDArray[np.int64]) -> torch.Tensor:
+    """Return rows `(G, B, ...)` of `values` for indices `(G, B)`."""
+    index = torch.from_numpy(np.ascontiguousarray(cases)).to(values.device)
+    return values.index_select(0, index.flatten()).reshape(*index.shape, *values.shape[1:])
+
+
+def _tensors(y: Any, device: str) -> Any:
+    return tree.map_structure(lambda values: to_tensor(values).to(device), y)

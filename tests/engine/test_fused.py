@@ -1,0 +1,188 @@
+"""The contract of the fused engine: K together = each alone = Keras' own loop on the same batches."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from gengap.engine.fused import train_fused
+from gengap.engine.planner import Chunk, Plan
+from gengap.engine.reference import train_reference
+from gengap.engine.runs import Run, StoppingRule
+
+L1, L2, L1L2 = keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2
+
+
+@keras.saving.register_keras_serializable("tests")
+class Centred(layers.Layer):
+    """Mixes the samples of a batch: must never be folded."""
+
+    def call(self, x):
+        return x - keras.ops.mean(x, axis=0, keepdims=True)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Scaled(layers.Layer):
+    """A user's layer with a weight, an added loss and a counter."""
+
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(shape[-1],), initializer="ones", name="scale")
+        self.count = self.add_weight(shape=(), initializer="zeros", trainable=False, name="count")
+
+    def call(self, x, training=False):
+        if training:
+            self.count.assign_add(1.0)
+        self.add_loss(1e-2 * keras.ops.sum(keras.ops.square(x)))
+        return x * self.scale
+
+
+def chain(*stack, shape=(6,), dtype="float32", head=None):
+    return keras.Sequential([keras.Input(shape, dtype=dtype), *stack, head or layers.Dense(1, activation="sigmoid")])
+
+
+def image(*stack, shape=(8, 8, 2)):
+    return chain(*stack, layers.Flatten(), shape=shape)
+
+
+def one_per_cell(*stack):
+    return chain(layers.Reshape((6, 1)), *stack, layers.Flatten())
+
+
+def sequence(*stack):
+    return chain(layers.Embedding(9, 4), *stack, layers.GlobalAveragePooling1D(), shape=(5,), dtype="int32")
+
+
+def functional():
+    x = keras.Input((6,))
+    shared = layers.Dense(6, activation="tanh")
+    h = layers.Concatenate()([shared(x), shared(shared(x))]) * 2.0
+    h = keras.ops.relu(h) + np.linspace(-1, 1, 12).astype("float32")
+    return keras.Model(x, layers.Dense(1, activation="sigmoid")(h))
+
+
+def nested():
+    inner = keras.Sequential([keras.Input((6,)), layers.Dense(5, activation="relu"), layers.BatchNormalization()])
+    return chain(inner, layers.Dense(3))
+
+
+def frozen():
+    model = chain(layers.Dense(5, activation="relu"), layers.BatchNormalization(), layers.Dense(4))
+    model.layers[0].trainable = False
+    model.layers[1].trainable = False
+    return model
+
+
+def attention():
+    x = keras.Input((6,))
+    h = layers.Dense(4)(layers.Reshape((6, 1))(x))
+    h = layers.MultiHeadAttention(2, 3)(h, h, use_causal_mask=True)
+    return keras.Model(x, layers.Dense(1, activation="sigmoid")(layers.Flatten()(h)))
+
+
+FAST = {
+    "dense": lambda: chain(layers.Dense(5, activation="relu"), layers.Dense(4, activation="softmax")),
+    "dense on sequences": lambda: one_per_cell(layers.Dense(3, activation="gelu"), layers.Dense(2, use_bias=False)),
+    "einsum": lambda: one_per_cell(layers.EinsumDense("abc,cde->abde", (None, 2, 3), bias_axes="de", activation="elu")),
+    "embedding": lambda: sequence(layers.Dense(3)),
+    "batch norm": lambda: chain(layers.Dense(5), layers.BatchNormalization(momentum=0.8), layers.ReLU()),
+    "batch norm plain": lambda: image(layers.BatchNormalization(center=False, scale=False)),
+    "layer norm": lambda: one_per_cell(layers.Dense(4), layers.LayerNormalization(axis=[1, 2]), layers.LayerNormalization()),
+    "group norm": lambda: one_per_cell(layers.Dense(4), layers.GroupNormalization(2)),
+    "reshape, permute, pad": lambda: image(layers.Permute((2, 1, 3)), layers.ZeroPadding2D(1), layers.UpSampling2D(2)),
+    "functional": functional,
+    "nested": nested,
+    "frozen": frozen,
+    "softmax over samples": lambda: chain(layers.Dense(4), layers.Softmax(axis=0), layers.Dense(3)),
+    "centred": lambda: chain(layers.Dense(4), Centred()),
+    "activity": lambda: chain(layers.Dense(4, activity_regularizer=L2(1e-2)), layers.ActivityRegularization(l1=1e-3)),
+    "own layer": lambda: chain(layers.Dense(4), Scaled()),
+    "prelu": lambda: chain(layers.Dense(4), layers.PReLU()),
+}
+"""Layers and graphs without convolutions."""
+
+CONVOLUTIONS = {
+    "conv1d": lambda: one_per_cell(layers.Conv1D(4, 3, padding="same", activation="relu"), layers.Conv1D(3, 2, strides=2)),
+    "conv1d causal": lambda: one_per_cell(layers.Conv1D(4, 3, padding="causal", dilation_rate=2, use_bias=False)),
+    "conv2d": lambda: image(layers.Conv2D(4, 3, padding="same", activation="relu"), layers.AveragePooling2D(2), layers.Conv2D(3, (2, 3), strides=2)),
+    "conv2d groups": lambda: image(layers.Conv2D(4, 3, groups=2, dilation_rate=2)),
+    "conv3d": lambda: image(layers.Reshape((4, 4, 4, 2)), layers.Conv3D(3, 2, padding="same"), layers.MaxPooling3D(2)),
+    "depthwise": lambda: image(layers.DepthwiseConv2D(3, depth_multiplier=2, padding="same"), layers.MaxPooling2D(2)),
+    "separable": lambda: image(layers.SeparableConv2D(4, 3, strides=2, padding="same", activation="relu")),
+    "separable1d": lambda: one_per_cell(layers.SeparableConv1D(4, 3), layers.DepthwiseConv1D(2), layers.MaxPooling1D(2)),
+    "pools": lambda: image(layers.AveragePooling2D(3, strides=2, padding="same"), layers.MaxPooling2D(2, padding="same")),
+}  # fmt: skip
+"""Convolutions and pooling of every rank."""
+
+LOOPED = {
+    "lstm": lambda: one_per_cell(layers.LSTM(3, return_sequences=True, dropout=0.2), layers.GRU(2, return_sequences=True)),
+    "bidirectional": lambda: one_per_cell(layers.Bidirectional(layers.LSTM(2, return_sequences=True))),
+    "time distributed": lambda: one_per_cell(layers.TimeDistributed(layers.Dense(3))),
+    "attention": attention,
+    "masked": lambda: chain(layers.Embedding(9, 4, mask_zero=True), layers.LSTM(3), shape=(5,), dtype="int32"),
+    "conv transpose": lambda: image(layers.Conv2DTranspose(2, 3)),
+}
+"""What takes the slow door."""
+
+
+def variants(build, optimizer=lambda: keras.optimizers.Adam(1e-2), **compile_with):
+    """Three variants of one architecture that differ in strengths, the third running to NaN."""
+    models = {}
+    for name, strength in (("plain", None), ("penalized", L1L2(1e-3, 1e-2)), ("wild", None)):
+        model = build()
+        for layer in model.layers:
+            if strength is not None and hasattr(layer, "kernel_regularizer"):
+                layer.kernel_regularizer = strength
+                layer.kernel.regularizer = strength
+        model.compile(optimizer(), compile_with.get("loss", "binary_crossentropy"), metrics=compile_with.get("metrics", ["accuracy"]))
+        models[name] = model
+    poisoned = [np.full_like(w, np.nan) if w.dtype.kind == "f" else w for w in models["wild"].get_weights()]
+    models["wild"].set_weights(poisoned)
+    return models
+
+
+def all_together(runs):
+    names = tuple((run.variant, run.seed) for run in runs)
+    return Plan("cpu", "float32", (Chunk("chunk-000", names, "fused", "test"),))
+
+
+def one_by_one(runs):
+    chunks = [Chunk(f"chunk-{n:03d}", ((run.variant, run.seed),), "fused", "test") for n, run in enumerate(runs)]
+    return Plan("cpu", "float32", tuple(chunks))
+
+
+def largest_difference(record, other):
+    pairs = [*zip(record.weights_last, other.weights_last, strict=True), *zip(record.weights_best, other.weights_best, strict=True)]
+    pairs += [(record.predictions[name].last, other.predictions[name].last) for name in record.predictions]
+    assert set(record.history) == set(other.history)
+    pairs += [(record.history[name], other.history[name]) for name in record.history]
+    return max(float(np.max(np.abs(np.asarray(a, float) - b), initial=0.0)) for a, b in pairs)
+
+
+def check_contract(build, data, settings, collect, *, tolerance=2e-5, **given):
+    models = variants(build, **given)
+    sane = [Run(name, seed, models[name]) for name in ("plain", "penalized") for seed in (0, 1)]
+    wild = [Run("wild", 0, models["wild"])]
+    keep = settings(initial_weights="keep")
+    together = collect(train_fused, sane, data, settings(), plan=all_together(sane))
+    alone = collect(train_fused, sane, data, settings(), plan=one_by_one(sane))
+    by_keras = collect(train_reference, sane, data, settings())
+    for name, record in by_keras.items():
+        assert largest_difference(together[name], record) < tolerance, name
+        assert largest_difference(alone[name], record) < tolerance, name
+    # beside a run whose weights are NaN from the start nothing changes, and that run says so
+    beside = collect(train_fused, [*wild, sane[0]], data, keep, plan=all_together([*wild, sane[0]]))
+    undisturbed = collect(train_fused, [sane[0]], data, keep, plan=all_together([sane[0]]))
+    assert largest_difference(beside["plain", 0], undisturbed["plain", 0]) < tolerance
+    assert beside["wild", 0].status.startswith("diverged at epoch 1")
+
+
+def data_for(build, make_data):
+    model = build()
+    shape, dtype = model.input_shape[1:], model.inputs[0].dtype
+    return make_data(shape, integers=9 if dtype == "int32" else None)
+
+
+@pytest.mark.filterwarnings("ignore::gengap.errors.SlowPathWarning")
+@pytest.mark.parametrize("name", [*FAST])
+def test_k_together_are_k_alone_are_keras(name, make_data, settings, collect):
+    check_contract(FAST[name], data_for(FAST[name], make_data), settings, collect)
