@@ -6,6 +6,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+BLOCK = 1024  # cases
+
 
 @dataclass(frozen=True, eq=False)
 class Standardization:
@@ -26,11 +28,16 @@ class Standardization:
 
     @classmethod
     def of(cls, train: NDArray[Any]) -> Self:
-        """Learn shift and scale from training cases, shape `(..., features)`; sums are in float64."""
+        """Learn shift and scale from training cases, shape `(n, ..., features)`; sums are in float64."""
         axes = tuple(range(train.ndim - 1))
-        mean = train.mean(axis=axes, dtype=np.float64)
-        deviation = train.std(axis=axes, dtype=np.float64)
-        return cls(mean, np.where(deviation > 0, deviation, 1.0))
+        # in blocks: np.std would make a float64 copy of all training cases
+        blocks = [train[start : start + BLOCK] for start in range(0, len(train), BLOCK)]
+        count = train.size // train.shape[-1]
+        mean = sum(block.sum(axis=axes, dtype=np.float64) for block in blocks) / count
+        variance = sum(((block - mean) ** 2).sum(axis=axes) for block in blocks) / count
+        # what a constant channel keeps after rounding is no spread
+        spread = variance > (np.finfo(np.float64).eps * np.abs(mean)) ** 2
+        return cls(mean, np.where(spread, np.sqrt(variance), 1.0))
 
     def __call__(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the standardized values, in the type of `values`."""
