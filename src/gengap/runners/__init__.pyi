@@ -1,3 +1,3 @@
-from gengap.runners.base import Runner as Runner
-from gengap.runners.local import LocalRunner as LocalRunner
-from gengap.runners.ray import RayRunner as RayRunner
+from .base import Runner as Runner
+from .local import LocalRunner as LocalRunner
+from .ray import RayRunner as RayRunner
