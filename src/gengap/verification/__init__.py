@@ -11,6 +11,13 @@ from gengap.verification.contingency import (
     contingency,
 )
 from gengap.verification.curves import PerformanceCurve, RocCurve, performance_curve, roc_curve
+from gengap.verification.decomposition import (
+    CorpDecomposition,
+    MurphyDecomposition,
+    ReliabilityBins,
+    corp_decomposition,
+    murphy_decomposition,
+)
 from gengap.verification.discrimination import placements, roc_auc
 from gengap.verification.ensemble import (
     PitHistogram,
@@ -34,6 +41,14 @@ from gengap.verification.losses import (
 )
 from gengap.verification.probability import brier_score, brier_skill_score, log_loss, ranked_probability_score
 from gengap.verification.ranking import RankedForecasts
+from gengap.verification.recalibration import (
+    Isotonic,
+    Platt,
+    Recalibration,
+    RecalibrationEffect,
+    Temperature,
+    recalibration_effect,
+)
 from gengap.verification.regression import (
     absolute_error,
     interval_coverage,
@@ -42,6 +57,16 @@ from gengap.verification.regression import (
     squared_error,
     squared_error_skill_score,
 )
+from gengap.verification.reliability import (
+    ReliabilityCurve,
+    TopLabel,
+    expected_calibration_error,
+    one_vs_rest,
+    reliability_bins,
+    reliability_curve,
+    top_label,
+)
+from gengap.verification.resampling import BootstrapDistribution, bootstrap_scores
 from gengap.verification.scores import SCORES, Score, influence, score_difference, score_interval
 from gengap.verification.spread import (
     DiscardCurve,
@@ -50,23 +75,37 @@ from gengap.verification.spread import (
     spread_skill_curve,
     spread_skill_ratio,
 )
+from gengap.verification.summary import ScoresBlock, scores_block
 
 __all__ = [
     "SCORES",
     "BestThreshold",
+    "BootstrapDistribution",
     "Contingency",
     "ContingencyScore",
+    "CorpDecomposition",
     "DiscardCurve",
     "Estimate",
+    "Isotonic",
+    "MurphyDecomposition",
     "PerformanceCurve",
     "PitHistogram",
+    "Platt",
     "RankHistogram",
     "RankedForecasts",
+    "Recalibration",
+    "RecalibrationEffect",
+    "ReliabilityBins",
+    "ReliabilityCurve",
     "RocCurve",
     "Score",
+    "ScoresBlock",
     "SpreadSkillCurve",
+    "Temperature",
+    "TopLabel",
     "absolute_error",
     "best_threshold",
+    "bootstrap_scores",
     "brier_score",
     "brier_skill_score",
     "case_absolute_errors",
@@ -78,26 +117,35 @@ __all__ = [
     "case_ranked_probability_scores",
     "case_squared_errors",
     "contingency",
+    "corp_decomposition",
     "crps_ensemble",
     "crps_normal",
     "discard_curve",
     "ensemble_pit",
+    "expected_calibration_error",
     "influence",
     "interval_coverage",
     "interval_score",
     "log_loss",
+    "murphy_decomposition",
+    "one_vs_rest",
     "performance_curve",
     "pit_histogram",
     "placements",
     "quantile_score",
     "rank_histogram",
     "ranked_probability_score",
+    "recalibration_effect",
+    "reliability_bins",
+    "reliability_curve",
     "roc_auc",
     "roc_curve",
     "score_difference",
     "score_interval",
+    "scores_block",
     "spread_skill_curve",
     "spread_skill_ratio",
     "squared_error",
     "squared_error_skill_score",
+    "top_label",
 ]

@@ -40,6 +40,7 @@ class Score:
         validate: Checks observations and forecasts.
         linearize: Maps valid cases (and the score's options) to its value and the influence of each case.
         scale: Scale on which its interval is symmetric.
+        losses: Loss of each case, where the score is their mean; else None.
     """
 
     name: str
@@ -48,13 +49,14 @@ class Score:
     validate: Validate
     linearize: Linearize
     scale: Scale = "identity"
+    losses: Callable[..., Floats] | None = None
 
 
-def _mean_of(losses: Callable[..., Floats]) -> Linearize:
+def _mean_score(name: str, validate: Validate, losses: Callable[..., Floats]) -> Score:
     def linearize(valid: Cases, **options: Any) -> Linearized:
         return linear_mean(losses(valid.observed, valid.forecast, **options), valid.weight)
 
-    return linearize
+    return Score(name, "smaller", 0.0, validate, linearize, "log", losses)
 
 
 def _squared_error_skill(valid: Cases, *, climatology: ArrayLike | None = None) -> Linearized:
@@ -118,24 +120,17 @@ def _contingency_score(name: ContingencyScore) -> Score:
 SCORES: Mapping[str, Score] = {
     score.name: score
     for score in (
-        Score("brier_score", "smaller", 0.0, probability_cases, _mean_of(case_brier_scores), "log"),
-        Score("log_loss", "smaller", 0.0, probability_cases, _mean_of(case_log_losses), "log"),
+        _mean_score("brier_score", probability_cases, case_brier_scores),
+        _mean_score("log_loss", probability_cases, case_log_losses),
+        _mean_score("ranked_probability_score", multiclass_cases, case_ranked_probability_scores),
+        _mean_score("squared_error", cases, case_squared_errors),
+        _mean_score("absolute_error", cases, case_absolute_errors),
+        _mean_score("quantile_score", cases, case_quantile_scores),
+        _mean_score("interval_score", _vectors, case_interval_scores),
+        _mean_score("crps_ensemble", _vectors, case_crps_ensemble),
         Score("brier_skill_score", "larger", 1.0, probability_cases, linear_brier_skill_score, "skill"),
-        Score("roc_auc", "larger", 1.0, label_cases, linear_roc_auc, "logit"),
-        Score(
-            "ranked_probability_score",
-            "smaller",
-            0.0,
-            multiclass_cases,
-            _mean_of(case_ranked_probability_scores),
-            "log",
-        ),
-        Score("squared_error", "smaller", 0.0, cases, _mean_of(case_squared_errors), "log"),
-        Score("absolute_error", "smaller", 0.0, cases, _mean_of(case_absolute_errors), "log"),
         Score("squared_error_skill_score", "larger", 1.0, cases, _squared_error_skill, "skill"),
-        Score("quantile_score", "smaller", 0.0, cases, _mean_of(case_quantile_scores), "log"),
-        Score("interval_score", "smaller", 0.0, _vectors, _mean_of(case_interval_scores), "log"),
-        Score("crps_ensemble", "smaller", 0.0, _vectors, _mean_of(case_crps_ensemble), "log"),
+        Score("roc_auc", "larger", 1.0, label_cases, linear_roc_auc, "logit"),
         *(_contingency_score(name) for name in get_args(ContingencyScore)),
     )
 }

@@ -1,0 +1,105 @@
+"""Scores of every run of a result, with its names: `gg.verify(result)`."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from gengap.errors import DataError, UnknownNameError
+from gengap.results import EpochRule, Result
+from gengap.verification import (
+    absolute_error,
+    brier_score,
+    brier_skill_score,
+    log_loss,
+    roc_auc,
+    squared_error,
+    squared_error_skill_score,
+)
+from gengap.verification.decomposition import corp_decomposition
+
+_BINARY = {"brier_score": brier_score, "log_loss": log_loss, "roc_auc": roc_auc}
+_MULTICLASS = {"brier_score": brier_score, "log_loss": log_loss}
+_REGRESSION = {"squared_error": squared_error, "absolute_error": absolute_error}
+_PLAIN: Mapping[str, Mapping[str, Callable[..., float]]] = {
+    "binary": _BINARY,
+    "multiclass": _MULTICLASS,
+    "regression": _REGRESSION,
+}
+
+
+def verify(
+    result: Result,
+    *,
+    split: Literal["validation", "test"] | None = None,
+    epoch: EpochRule | None = None,
+    climatology: Literal["training", "evaluation"] = "training",
+) -> xr.Dataset:
+    """Score the held-out predictions of every run.
+
+    Args:
+        result: What a study left.
+        split: Which held-out cases; None for test where there is one, else validation (which chose the epochs, and so
+            flatters).
+        epoch: Predictions of the best or of the last epoch; None for the rule that the study declared.
+        climatology: Whether skill is measured against the base rate (or mean) of the training data or of the evaluated
+            cases.
+
+    Returns:
+        A Dataset with dims `variant, seed` and a variable per score: for a binary task `brier_score`, `log_loss`,
+        `roc_auc`, `brier_skill_score`, `miscalibration` and `discrimination` (CORP, of the Brier score); for labels
+        `brier_score`, `log_loss`, `brier_skill_score`, `accuracy`; for real numbers `squared_error`, `absolute_error`,
+        `squared_error_skill_score`. Diverged runs are NaN. Attributes name split, epoch rule and climatology.
+
+    Raises:
+        UnknownNameError: The result has no such split.
+        DataError: The training climatology is asked for, but the result does not hold it.
+    """
+    name, part = _held_out(result, split)
+    rule = epoch or result.manifest.get("primary", {}).get("epoch", "best")
+    y_true, prediction = part["y_true"], part[f"prediction_{rule}"].astype(np.float64)
+    weight = part.coords.get("sample_weight")
+    reference = _climatology(result, climatology)
+    scores: dict[str, Any] = {
+        score: function(y_true, prediction, sample_weight=weight) for score, function in _PLAIN[result.task].items()
+    }
+    skill = squared_error_skill_score if result.task == "regression" else brier_skill_score
+    scores[skill.__name__] = skill(y_true, prediction, climatology=reference, sample_weight=weight)
+    if result.task == "binary":
+        scores |= _corp(y_true, prediction, weight)
+    if result.task == "multiclass":
+        right = (prediction.argmax("label") == y_true).where(prediction.notnull().all("label"))
+        scores["accuracy"] = (right if weight is None else right.weighted(weight)).mean("sample")
+    attributes = {"split": name, "epoch": rule, "climatology": climatology}
+    return xr.Dataset({score: values.rename(score) for score, values in scores.items()}, attrs=attributes)
+
+
+def _held_out(result: Result, split: str | None) -> tuple[str, xr.Dataset]:
+    splits = result.splits
+    name = split or ("test" if "test" in splits else "validation")
+    if name not in splits:
+        raise UnknownNameError(f"The result has no {name} split; it has {', '.join(splits) or 'none'}.")
+    return name, splits[name]
+
+
+def _climatology(result: Result, kind: str) -> Any:
+    if kind == "evaluation":
+        return None
+    found = result.manifest.get("data", {}).get("training_climatology")
+    if found is None:
+        raise DataError('The result does not hold the training climatology; use `climatology="evaluation"`.')
+    return np.asarray(found, dtype=np.float64)
+
+
+def _corp(y_true: xr.DataArray, prediction: xr.DataArray, weight: xr.DataArray | None) -> dict[str, xr.DataArray]:
+    def parts(forecast: Any) -> Any:
+        if np.isnan(forecast).any():
+            return np.nan, np.nan
+        found = corp_decomposition(y_true.values, forecast, sample_weight=None if weight is None else weight.values)
+        return found.miscalibration, found.discrimination
+
+    miscalibration, discrimination = xr.apply_ufunc(
+        parts, prediction, input_core_dims=[["sample"]], output_core_dims=[[], []], vectorize=True
+    )
+    return {"miscalibration": miscalibration, "discrimination": discrimination}

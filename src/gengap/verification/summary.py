@@ -1,0 +1,104 @@
+"""The AMS course's block of scores, exact and with intervals."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gengap.verification.estimates import Estimate, estimate
+from gengap.verification.inputs import binary_cases
+from gengap.verification.probability import linear_mean, reference_forecast
+from gengap.verification.scores import SCORES
+
+
+@dataclass(frozen=True)
+class ScoresBlock:
+    """AUC, Brier score, climatology's Brier score and Brier skill score of one forecast; prints as a block.
+
+    Attributes:
+        roc_auc: Area under the ROC curve.
+        brier_score: Brier score.
+        brier_score_climatology: Brier score of always forecasting `climatology`.
+        brier_skill_score: Brier skill score against it.
+        climatology: The reference probability.
+        climatology_source: Where it comes from: `"training"` (given) or `"evaluation"` (base rate of these cases).
+        cases: Number of cases.
+        groups: Number of independent groups of cases behind the intervals.
+    """
+
+    roc_auc: Estimate
+    brier_score: Estimate
+    brier_score_climatology: Estimate
+    brier_skill_score: Estimate
+    climatology: float
+    climatology_source: Literal["training", "evaluation"]
+    cases: int
+    groups: int
+
+    def __str__(self) -> str:
+        rows = {
+            "AUC": self.roc_auc,
+            "Brier Score": self.brier_score,
+            "Brier Score (Climatology)": self.brier_score_climatology,
+            "Brier Skill Score": self.brier_skill_score,
+        }
+        lines = [f"{name + ':':<27}{row.value: .3f}  [{row.low: .3f}, {row.high: .3f}]" for name, row in rows.items()]
+        independent = (
+            f"{self.groups} groups of {self.cases} cases" if self.groups < self.cases else f"{self.cases} cases"
+        )
+        lines.append(
+            f"{self.roc_auc.level:.0%} intervals over {independent}; climatology {self.climatology:.4f} "
+            f"from the {self.climatology_source} data"
+        )
+        return "\n".join(lines)
+
+
+def scores_block(
+    y_true: ArrayLike,
+    y_prob: ArrayLike,
+    *,
+    climatology: float | None = None,
+    groups: ArrayLike | None = None,
+    level: float = 0.95,
+    sample_weight: ArrayLike | None = None,
+) -> ScoresBlock:
+    """Compute the block of scores that the AMS course prints after training a model, with intervals.
+
+    Args:
+        y_true: 0/1, shape `(n,)`. Cases where it is NaN are left out.
+        y_prob: Probability of label 1, shape `(n,)`.
+        climatology: Base rate of the training data; None for that of the evaluated cases, as the course has it.
+        groups: Labels of groups of cases that are not independent (storms of one day), shape `(n,)`, or None.
+        level: Nominal coverage of each interval by itself.
+        sample_weight: Weight of each case, shape `(n,)`.
+
+    Raises:
+        DataError: The cases are invalid.
+
+    Example:
+        >>> print(scores_block([0, 0, 1, 1, 0, 1], [0.1, 0.4, 0.35, 0.8, 0.2, 0.9]))
+        AUC:                        0.889  [ 0.118,  0.998]
+        Brier Score:                0.114  [ 0.026,  0.503]
+        Brier Score (Climatology):  0.250  [ 0.250,  0.250]
+        Brier Skill Score:          0.545  [-1.013,  0.897]
+        95% intervals over 6 cases; climatology 0.5000 from the evaluation data
+    """
+    valid = binary_cases(y_true, y_prob, sample_weight)
+    labels = None if groups is None else valid.keep(groups, "groups")
+    reference = reference_forecast(valid, climatology)
+    linear = {
+        "roc_auc": SCORES["roc_auc"].linearize(valid),
+        "brier_score": SCORES["brier_score"].linearize(valid),
+        "brier_score_climatology": linear_mean(np.square(reference - valid.observed), valid.weight),
+        "brier_skill_score": SCORES["brier_skill_score"].linearize(valid, climatology=climatology),
+    }
+    scales = {name: SCORES[name].scale for name in linear if name in SCORES} | {"brier_score_climatology": "log"}
+    estimates = {name: estimate(part, groups=labels, level=level, scale=scales[name]) for name, part in linear.items()}
+    return ScoresBlock(
+        **estimates,
+        climatology=float(reference[0]),
+        climatology_source="evaluation" if climatology is None else "training",
+        cases=len(valid.observed),
+        groups=estimates["roc_auc"].groups,
+    )
