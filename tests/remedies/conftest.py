@@ -10,7 +10,7 @@ layers = keras.layers
 @pytest.fixture(autouse=True)
 def _fresh_names():
     """Layer names restart at every test, so that failures read alike."""
-    keras.backend.clear_session()
+    keras.utils.clear_session(free_memory=False)
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
 """A model laid open: every call of every layer, which are hidden, where activations end, what a name selects."""
 
 import fnmatch
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -81,10 +80,14 @@ class Anatomy:
     Attributes:
         model: The model.
         calls: Every call, in the order in which Keras runs them.
+        following: For each call the positions of those that take its output.
+        reaching: For each call whether a further layer with kernels is reached from it.
     """
 
     model: Model
     calls: Sequence[Call]
+    following: Sequence[Sequence[int]]
+    reaching: Sequence[bool]
 
     @staticmethod
     def of(model: Model) -> "Anatomy":
@@ -95,12 +98,19 @@ class Anatomy:
         """
         calls: list[Call] = []
         outputs = _trace(model, "", [-1] * len(function_of(model).inputs), calls)
-        leaving = set(outputs)
-        return Anatomy(model, [_mark(call, call.index in leaving) for call in calls])
+        calls = [replace(call, is_output=call.index in set(outputs)) for call in calls]
+        following: list[list[int]] = [[] for _ in calls]
+        for call in calls:
+            for source in set(call.sources) - {-1}:
+                following[source].append(call.index)
+        reaching = [False] * len(calls)
+        for call in reversed(calls):
+            reaching[call.index] = any(is_weighted(calls[i].operation) or reaching[i] for i in following[call.index])
+        return Anatomy(model, calls, following, reaching)
 
     def consumers(self, call: Call) -> list[Call]:
         """Return the calls that take a call's output."""
-        return [other for other in self.calls if call.index in other.sources]
+        return [self.calls[index] for index in self.following[call.index]]
 
     def weighted(self) -> list[Call]:
         """Return the calls of layers with kernels: weights of two or more axes that are not a normalization's."""
@@ -108,16 +118,7 @@ class Anatomy:
 
     def is_hidden(self, call: Call) -> bool:
         """Return whether a further layer with kernels is reached from a call; output layers are the others."""
-        seen, queue = set(), deque([call.index])
-        while queue:
-            here = queue.popleft()
-            for other in self.calls:
-                if here in other.sources and other.index not in seen:
-                    if is_weighted(other.operation):
-                        return True
-                    seen.add(other.index)
-                    queue.append(other.index)
-        return False
+        return self.reaching[call.index]
 
     def select(self, on: On) -> list[Call]:
         """Return the calls of the layers that `on` names, in order.
@@ -175,6 +176,18 @@ class Anatomy:
                 last = here
         return last
 
+    def block_of(self, call: Call) -> list[Call]:
+        """Return a layer's call and those that belong to it: its normalizations, activation and dropout, in order."""
+        block, ended = [call], own_activation(call.operation)
+        while not block[-1].is_output and len(following := self.consumers(block[-1])) == 1:
+            operation = following[0].operation
+            activates = is_activation(operation) and not ended
+            if not (activates or isinstance(operation, DROPOUTS if ended else (*NORMALIZATIONS, *DROPOUTS))):
+                break
+            ended = ended or activates
+            block.append(following[0])
+        return block
+
     def free_name(self, wish: str, taken: Iterable[str] = ()) -> str:
         """Return a layer name that the model does not use yet."""
         used = {name for call in self.calls for name in call.path.split("/")} | set(taken)
@@ -200,10 +213,6 @@ def _trace(model: Model, prefix: str, sources: Sequence[int], calls: list[Call])
             outgoing = [len(calls) - 1] * len(node.outputs)
         origin.update(zip(map(id, node.outputs), outgoing, strict=True))
     return [origin[id(tensor)] for tensor in function.outputs]
-
-
-def _mark(call: Call, is_output: bool) -> Call:
-    return Call(call.index, call.node, call.operation, call.path, call.sources, call.shape, is_output)
 
 
 def _parts(on: On) -> Iterator[str]:

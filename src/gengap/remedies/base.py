@@ -146,7 +146,7 @@ class Plan:
 
     Attributes:
         configs: New configuration of layers, by `id(layer)`.
-        follow: New layers to call on the output of a node, by `id(node)`.
+        follow: New layers to call on the output of a node, by `id(node)`, or on an input, by `id(tensor)`.
         skip: `id(node)` of the calls to leave out.
         compile: From the original's compile arguments to the new ones, or None to compile as it was.
         finish: Called with the compiled result and the pairs of original and new layers, or None.

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+import keras
+
 from gengap.errors import RemedyError
 from gengap.remedies.anatomy import Anatomy, Call, On
 from gengap.remedies.base import Plan, Surgery
@@ -76,3 +78,62 @@ def _tie(channels: Channels, call: Call, selected: set[int]) -> str:
     if others := [c.path for c in channels.tied(call.operation) if id(c.operation) not in selected]:
         return f"its output meets that of {', '.join(dict.fromkeys(others))}, which `on` leaves out or which is frozen"
     return ""
+
+
+@dataclass(frozen=True, eq=False)
+class Depth(Surgery):
+    """Add copies of the last hidden block, or take the last hidden blocks away.
+
+    A block is a hidden layer with the normalization, activation and dropout that follow it; the pooling after it
+    stays where it is. A copy has as many units, its convolutions keep the size of the maps, its weights are fresh.
+
+    Attributes:
+        blocks: How many blocks more (positive) or fewer (negative); 0 is the identity.
+        on: The last of these layers is the one repeated or removed. Default `"hidden"`.
+    """
+
+    blocks: int
+    on: On = field(default="hidden", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.blocks, bool) or not isinstance(self.blocks, int):
+            raise TypeError(f"`blocks` must be a whole number, received {type(self.blocks).__name__} {self.blocks!r}.")
+
+    def plan(self, anatomy: Anatomy) -> Plan:
+        """Copy the last block, or skip the calls of the last blocks."""
+        layers = [call for call in anatomy.select(self.on) if anatomy.is_hidden(call)]
+        if len(layers) < max(1, -self.blocks):
+            raise RemedyError(f"{self}: model {anatomy.model.name!r} has {len(layers)} hidden layers to choose from.")
+        return self._deeper(anatomy, layers[-1]) if self.blocks > 0 else self._shallower(anatomy, layers)
+
+    def _shallower(self, anatomy: Anatomy, layers: list[Call]) -> Plan:
+        gone = [call for layer in layers[len(layers) + self.blocks :] for call in anatomy.block_of(layer)]
+        if outputs := [call.path for call in gone if call.is_output]:
+            raise RemedyError(f"{self} would take away {', '.join(outputs)}, an output of the model: choose with `on`.")
+        paths = dict.fromkeys(call.path for call in gone)
+        changes = tuple(Change(str(self), path, "taken out") for path in paths)
+        return Plan(skip=frozenset(id(call.node) for call in gone), changes=changes)
+
+    def _deeper(self, anatomy: Anatomy, layer: Call) -> Plan:
+        block = anatomy.block_of(layer)
+        if block[-1].is_output or any(size is None for size in layer.shape[-1:]):
+            raise RemedyError(f"{self}: {block[-1].path!r} is an output of the model; choose another layer with `on`.")
+        names: set[str] = set()
+        copies: list[Any] = []
+        for _ in range(self.blocks):
+            for call in block:
+                name = anatomy.free_name(f"{call.operation.name}_copy", names)
+                names.add(name)
+                copies.append(_repeatable(call.operation, name))
+        change = Change(str(self), block[-1].path, f"followed by {', '.join(copy.name for copy in copies)}")
+        return Plan(follow={id(block[-1].node): copies}, changes=(change,))
+
+
+def _repeatable(operation: Any, name: str) -> Any:
+    """Return a fresh copy of an operation whose output has the shape of its input."""
+    config = operation.get_config()
+    if isinstance(operation, keras.Layer):
+        config["name"] = name
+    if "strides" in config and "kernel_size" in config:
+        config |= {"strides": [1] * len(config["kernel_size"]), "padding": "same"}
+    return type(operation).from_config(config)

@@ -2,17 +2,31 @@
 
 from typing import Any
 
+import keras
+
 from gengap.errors import UnknownNameError
+from gengap.remedies.augmenting import Augment
 from gengap.remedies.base import Composed, Remedy
-from gengap.remedies.capacity import Width
-from gengap.remedies.noise import Dropout, SpatialDropout
+from gengap.remedies.capacity import Depth, Width
+from gengap.remedies.constraints import MaxNorm
+from gengap.remedies.labels import LabelSmoothing
+from gengap.remedies.noise import Dropout, GaussianDropout, GaussianNoise, SpatialDropout
+from gengap.remedies.normalizing import BatchNorm
 from gengap.remedies.notation import Term, read, snake
+from gengap.remedies.optimizing import EMA, WeightDecay
 from gengap.remedies.penalties import L1, L1L2, L2
 from gengap.remedies.training import EarlyStopping, Subsample
 
-REMEDIES: dict[str, type[Any]] = {
-    snake(cls.__name__): cls for cls in (Width, L1, L2, L1L2, Dropout, SpatialDropout, Subsample, EarlyStopping)
-}
+CLASSES: tuple[type[Any], ...] = (
+    Width, Depth,
+    L1, L2, L1L2, WeightDecay, MaxNorm,
+    Dropout, SpatialDropout, GaussianDropout, GaussianNoise,
+    LabelSmoothing, BatchNorm, EMA,
+    Augment, Subsample, EarlyStopping,
+)  # fmt: skip
+"""All remedies, family by family."""
+
+REMEDIES: dict[str, type[Any]] = {snake(cls.__name__): cls for cls in CLASSES}
 """Classes of remedies by canonical name."""
 
 
@@ -43,11 +57,20 @@ def _make(term: Term) -> Remedy:
     cls = REMEDIES.get(snake(term.name)) or REMEDIES.get(_squeezed().get(term.name.replace("_", "").lower(), ""))
     if cls is None:
         raise UnknownNameError(f"There is no remedy named {term.name!r}. There are: {', '.join(sorted(REMEDIES))}.")
+    args = [_layer(value) if isinstance(value, Term) else value for value in term.args]
     try:
-        made: Remedy = cls(*term.args, **term.kwargs)
+        made: Remedy = cls(*args, **term.kwargs)
     except TypeError as error:
         raise ValueError(f"{snake(cls.__name__)} cannot be made of {term.args} {term.kwargs}: {error}") from error
     return made
+
+
+def _layer(term: Term) -> Any:
+    """Make the Keras layer that `augment(RandomFlip(mode=horizontal))` writes down."""
+    cls = getattr(keras.layers, term.name, None)
+    if not (isinstance(cls, type) and issubclass(cls, keras.Layer)):
+        raise UnknownNameError(f"keras.layers has no layer named {term.name!r}; write remedies with others in Python.")
+    return cls(*term.args, **term.kwargs)
 
 
 def _squeezed() -> dict[str, str]:

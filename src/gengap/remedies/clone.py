@@ -129,7 +129,7 @@ def _copy_metric(metric: Any) -> Any:
 
 def excluded_from_decay(model: Model) -> list[Any]:
     """Return the trainable variables that a compiled model's optimizer leaves out of weight decay."""
-    optimizer = _innermost(model.optimizer)
+    optimizer = innermost(model.optimizer)
     if optimizer is None:
         return []
     return [variable for variable in model.trainable_variables if not optimizer._use_weight_decay(variable)]  # noqa: SLF001
@@ -140,11 +140,17 @@ def _exclude_like(copy: Model, original: Model, pairs: Sequence[tuple[Operation,
     excluded = {id(variable) for variable in excluded_from_decay(original)}
     if not excluded:
         return
-    after = [new for pair in pairs for old, new in _variable_pairs(*pair) if id(old) in excluded]
-    _innermost(copy.optimizer).exclude_from_weight_decay(var_list=after)
+    known = {id(new): old for pair in pairs for old, new in _variable_pairs(*pair)}
+    after = [
+        variable
+        for variable in copy.trainable_variables
+        # what a surgery added has no original: its biases and scales do not decay either
+        if (id(known[id(variable)]) in excluded if id(variable) in known else len(variable.shape) < 2)
+    ]
+    innermost(copy.optimizer).exclude_from_weight_decay(var_list=after)
 
 
-def _innermost(optimizer: Any) -> Any:
+def innermost(optimizer: Any) -> Any:
     """Return the optimizer inside the wrapper that scales losses, where there is one."""
     while isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         optimizer = optimizer.inner_optimizer

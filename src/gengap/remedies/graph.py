@@ -71,7 +71,7 @@ class Rebuild:
 
     Attributes:
         replace: From an original operation (never a nested model) to the new one.
-        follow: Layers to call on the output of a node, by `id(node)`.
+        follow: Layers to call on the output of a node, by `id(node)`, or on an input, by `id(tensor)`.
         skip: Nodes to leave out, by `id(node)`: their first input takes the place of their output.
     """
 
@@ -121,7 +121,7 @@ class _Work:
         if model._functional is None:  # noqa: SLF001
             return type(model)([self._operation(layer, ()) for layer in model.layers], name=model.name)
         start = _input_like(model.inputs[0], shapes and shapes[0])
-        new = type(model)([start], name=model.name)
+        new = type(model)([start, *self.asked.follow.get(id(model.inputs[0]), ())], name=model.name)
         nested = any(is_graph(layer) for layer in model.layers)
         for node in nodes_of(model):
             if id(node) not in self.asked.skip:
@@ -138,6 +138,9 @@ class _Work:
         ]
         inputs = keras.tree.pack_sequence_as(model.input, new_inputs)
         tensors = dict(zip(map(id, model.inputs), new_inputs, strict=True))
+        for tensor in model.inputs:
+            for layer in self.asked.follow.get(id(tensor), ()):
+                tensors[id(tensor)] = layer(tensors[id(tensor)])
         for node in nodes_of(model):
             args, kwargs = node.arguments.fill_in(tensors)
             if id(node) in self.asked.skip:

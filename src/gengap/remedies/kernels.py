@@ -4,6 +4,8 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+import keras
+
 from gengap.remedies.graph import Operation
 
 PARTS = ("kernel", "recurrent", "depthwise", "pointwise", "embeddings")
@@ -13,25 +15,29 @@ INSIDE = ("layer", "backward_layer", "cell")
 """Where wrappers and recurrent layers keep the configuration of what is inside."""
 
 
-def edited(layer: Operation, suffix: str, change: Callable[[Any], Any]) -> dict[str, Any] | None:
+Change = Callable[[Any, str, dict[str, Any]], Any]
+
+
+def edited(layer: Operation, suffix: str, change: Change) -> dict[str, Any] | None:
     """Return a layer's configuration with every `<kernel>_<suffix>` entry changed, or None where it has none.
 
     Args:
-        layer: A Keras layer; wrappers and cells are entered.
+        layer: A Keras layer or operation; wrappers and cells are entered.
         suffix: `"regularizer"` or `"constraint"`.
-        change: From the entry (serialized, or None) to the new one.
+        change: From the entry (serialized, or None), the kernel's name and the configuration that holds both to the
+            new entry.
     """
-    config = copy.deepcopy(layer.get_config())
+    config: dict[str, Any] = copy.deepcopy(layer.get_config()) if isinstance(layer, keras.Layer) else {}
     return config if _edit(config, suffix, change) else None
 
 
-def _edit(config: dict[str, Any], suffix: str, change: Callable[[Any], Any]) -> bool:
-    keys = [f"{part}_{suffix}" for part in PARTS if f"{part}_{suffix}" in config]
-    for key in keys:
-        config[key] = change(config[key])
+def _edit(config: dict[str, Any], suffix: str, change: Change) -> bool:
+    parts = [part for part in PARTS if f"{part}_{suffix}" in config]
+    for part in parts:
+        config[f"{part}_{suffix}"] = change(config[f"{part}_{suffix}"], part, config)
     # a list, so that every wrapped layer is edited and none is skipped by any()
     inside = [_edit(config[key]["config"], suffix, change) for key in INSIDE if _is_layer(config.get(key))]
-    return bool(keys) or any(inside)
+    return bool(parts) or any(inside)
 
 
 def _is_layer(value: Any) -> bool:

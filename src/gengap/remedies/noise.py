@@ -10,7 +10,7 @@ import keras
 from gengap.errors import RemedyError
 from gengap.remedies.anatomy import DROPOUTS, Anatomy, Call, On
 from gengap.remedies.base import Layer, Plan, Surgery
-from gengap.remedies.checks import check_choice, check_rate
+from gengap.remedies.checks import check_choice, check_rate, check_strength
 from gengap.remedies.explanation import Change
 from gengap.remedies.notation import snake
 
@@ -164,3 +164,70 @@ class SpatialDropout(Noise):
         if len(call.shape) > 3:
             arguments["data_format"] = getattr(call.operation, "data_format", None)
         return getattr(keras.layers, classes[len(call.shape)])(float(self.rate), **arguments)
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianDropout(Noise):
+    """Each unit is multiplied in training by Gaussian noise of mean 1 and variance `rate / (1 - rate)`.
+
+    The same mean and variance as dropout, without zeros; nothing happens at inference.
+
+    Attributes:
+        rate: As in `Dropout`, in [0, 1); 0 is the identity.
+        on: After which layers. Default `"hidden"`, as for `Dropout`.
+        existing: `"add"` leaves the model's own dropout layers in place, `"replace"` takes all of them out.
+
+    References:
+        Srivastava, N. et al. (2014). Dropout, section 10. JMLR 15, 1929-1958.
+    """
+
+    rate: float
+    on: On = field(default="hidden", kw_only=True)
+    existing: Existing = field(default="add", kw_only=True)
+
+    misfit = ""
+
+    def __post_init__(self) -> None:
+        check_rate(self, self.rate)
+        check_choice("existing", self.existing, Existing)
+
+    def strength_of(self) -> float:
+        """Return the rate."""
+        return float(self.rate)
+
+    def layer(self, call: Call, name: str) -> Layer:
+        """Return a `keras.layers.GaussianDropout`."""
+        return keras.layers.GaussianDropout(float(self.rate), **_like(call, name))
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianNoise(Noise):
+    """Gaussian noise of mean 0 is added to each activation in training; nothing happens at inference.
+
+    Attributes:
+        stddev: Standard deviation of the noise, in units of the activation, at least 0; 0 is the identity.
+        on: After which layers. Default `"hidden"`: inputs may be counts, codes or sparse rows, where such noise means
+            nothing; for real-valued inputs use `Augment(keras.layers.GaussianNoise(...))`.
+        existing: `"add"` leaves the model's own dropout layers in place, `"replace"` takes all of them out.
+
+    References:
+        Bishop, C. (1995). Training with noise is equivalent to Tikhonov regularization. doi:10.1162/neco.1995.7.1.108
+    """
+
+    stddev: float
+    on: On = field(default="hidden", kw_only=True)
+    existing: Existing = field(default="add", kw_only=True)
+
+    misfit = ""
+
+    def __post_init__(self) -> None:
+        check_strength(self, self.stddev)
+        check_choice("existing", self.existing, Existing)
+
+    def strength_of(self) -> float:
+        """Return the standard deviation."""
+        return float(self.stddev)
+
+    def layer(self, call: Call, name: str) -> Layer:
+        """Return a `keras.layers.GaussianNoise`."""
+        return keras.layers.GaussianNoise(float(self.stddev), **_like(call, name))

@@ -39,9 +39,7 @@ class Penalty(Surgery):
         changes: dict[str, Change] = {}
         for call in anatomy.select(self.on):
             layer = call.operation
-            config = (
-                edited(layer, "regularizer", lambda old: self._regularizer(old, l1, l2)) if _is_layer(layer) else None
-            )
+            config = edited(layer, "regularizer", lambda old, *_: self._regularizer(old, l1, l2))
             if config is None:
                 changes[call.path] = Change(str(self), call.path, reason="it has no kernel that Keras can penalize")
             else:
@@ -53,6 +51,8 @@ class Penalty(Surgery):
 
     def _regularizer(self, old: Any, l1: float, l2: float) -> Any:
         """Return the serialized regularizer that takes the place of an old one."""
+        if self.existing == "add" and l1 == l2 == 0:
+            return old
         if old is not None and self.existing == "add":
             before = _strengths_of(old)
             if before is None:
@@ -78,10 +78,6 @@ def _strengths_of(config: Mapping[str, Any]) -> tuple[float, float] | None:
     if isinstance(regularizer, keras.regularizers.L1 | keras.regularizers.L2 | keras.regularizers.L1L2):
         return float(getattr(regularizer, "l1", 0.0)), float(getattr(regularizer, "l2", 0.0))
     return None
-
-
-def _is_layer(operation: Any) -> bool:
-    return isinstance(operation, keras.Layer)
 
 
 def _formula(l1: float, l2: float) -> str:
