@@ -6,9 +6,9 @@ from typing import Any
 import keras
 
 from gengap.engine.outputs import OutputKind, describe_output
-from gengap.errors import ModelError, UnknownNameError
-from gengap.remedies.base import Remedy, Variant
-from gengap.remedies.parsing import remedy as parse_remedy
+from gengap.errors import ModelError
+from gengap.remedies.base import Remedy, Variant, check_remedy
+from gengap.remedies.catalogue import remedy
 
 BASELINE = "baseline"
 
@@ -30,7 +30,7 @@ def make_variants(models: Any, remedies: Sequence[Remedy | str]) -> tuple[Varian
             raise ModelError("The mapping of models is empty: a study needs at least one.")
         return tuple(Variant(str(name), _checked(model, f" {name!r}")) for name, model in models.items())
     baseline = Variant(BASELINE, _checked(models, ""))
-    written = [parse_remedy(one) if isinstance(one, str) else _checked_remedy(one) for one in remedies]
+    written = [remedy(one) if isinstance(one, str) else check_remedy(one) for one in remedies]
     variants = [baseline, *(one.treat(baseline) for one in written)]
     names = [variant.name for variant in variants]
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -76,11 +76,3 @@ def _checked(model: Any, name: str) -> keras.Model:
         raise ModelError(f"The model{name} is not compiled: call `model.compile(optimizer, loss)` first.")
     return model
 
-
-def _checked_remedy(remedy: Any) -> Remedy:
-    if not isinstance(remedy, Remedy):
-        kind = remedy.__name__ if isinstance(remedy, type) else type(remedy).__name__
-        raise UnknownNameError(
-            f"{kind} is no remedy: use gengap's, for example gg.Dropout(0.5), or its written form 'dropout(0.5)'."
-        )
-    return remedy

@@ -1,0 +1,94 @@
+"""A study's folder -> Result."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gengap.datasets.split import Split
+from gengap.engine.outputs import OutputKind
+from gengap.engine.runs import Array, TrainingData
+from gengap.results import Result
+from gengap.storage import Store
+from gengap.study.assembly import assemble
+
+ANSWERS = "answers"
+"""Name under which a store keeps the answers of the held-out cases."""
+
+
+def load(folder: str | Path) -> Result:
+    """Return the result of a study that lies in a folder, finished or still running.
+
+    Args:
+        folder: What `Study.run(storage=)` was given, or a folder that `Result.save` wrote.
+
+    Returns:
+        The result; runs that have not finished are empty, with the status "not trained". Weights stay on disk until
+        they are looked at.
+
+    Raises:
+        StoreError: The folder holds neither.
+    """
+    if not Store.exists(folder) and (Path(folder) / "result.nc").exists():
+        return Result.load(folder)
+    with Store.open(folder) as store:
+        return stored_result(store)
+
+
+def stored_result(store: Store, *, variants: Sequence[str] | None = None, seeds: Sequence[int] | None = None) -> Result:
+    """Assemble the result of what a store holds.
+
+    Args:
+        store: The study's folder.
+        variants: Which variants; None takes all that the study has.
+        seeds: Which seeds; None takes all.
+    """
+    manifest = store.manifest
+    variants = list(manifest["variants"]) if variants is None else list(variants)
+    seeds = list(manifest["seeds"]) if seeds is None else list(seeds)
+    told = {**manifest, "seeds": seeds, "variants": {name: manifest["variants"][name] for name in variants}}
+    wanted = {(variant, seed) for variant in variants for seed in seeds}
+    return assemble(
+        (record for record in store.records() if (record.variant, record.seed) in wanted),
+        _data(store),
+        OutputKind(**manifest["output"]),
+        variants=variants,
+        seeds=seeds,
+        manifest=told,
+    )
+
+
+def pack_answers(data: TrainingData) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Take apart what a result says about held-out cases: answers, weights, groups, times.
+
+    Returns:
+        Arrays by name, and JSON values by name, as `Store.put_study` takes them.
+    """
+    arrays: dict[str, Array] = {}
+    values: dict[str, Any] = {"splits": list(data.held_out())}
+    for name, split in data.held_out().items():
+        arrays[f"{name}/y"] = np.asarray(split.y)
+        if split.sample_weight is not None:
+            arrays[f"{name}/sample_weight"] = np.asarray(split.sample_weight)
+        if split.groups is not None:
+            values[f"{name}/groups"] = np.asarray(split.groups).tolist()
+        if split.times is not None:
+            arrays[f"{name}/times"] = np.asarray(split.times, "datetime64[ns]").view(np.int64)
+    return arrays, values
+
+
+def _data(store: Store) -> TrainingData:
+    """Put together what `pack_answers` took apart; inputs and training cases are not stored."""
+    arrays, values = store.study(ANSWERS) or ({}, {"splits": []})
+    splits = {}
+    for name in values["splits"]:
+        groups, times = values.get(f"{name}/groups"), arrays.get(f"{name}/times")
+        splits[name] = Split(
+            None,
+            arrays[f"{name}/y"],
+            sample_weight=arrays.get(f"{name}/sample_weight"),
+            groups=None if groups is None else np.array(groups),
+            times=None if times is None else times.view("datetime64[ns]"),
+        )
+    return TrainingData(Split(None, np.empty(0)), splits.get("validation"), splits.get("test"))

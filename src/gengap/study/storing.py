@@ -1,0 +1,187 @@
+"""A study in a folder: what is left to train, under which plan, and what came of it."""
+
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gengap.engine.outputs import OutputKind
+from gengap.engine.runs import Listener, Run, TrainingData, TrainingSettings
+from gengap.errors import GengapWarning, ModelError
+from gengap.runners.base import Engine, Planner, Runner, States
+from gengap.storage import Store, StoreListener, begin_or_continue, interruptible, with_look
+from gengap.study.loading import ANSWERS, pack_answers
+
+if TYPE_CHECKING:
+    from gengap.engine.planner import Plan
+
+Key = tuple[str, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """What a study trains, how and where.
+
+    Attributes:
+        engine: What trains.
+        planner: What plans for that engine; None for an engine that trains run by run.
+        runner: Where.
+        runs: All runs of the study.
+        data: Its data.
+        settings: What the runs have in common.
+    """
+
+    engine: Engine
+    planner: Planner | None
+    runner: Runner
+    runs: Sequence[Run]
+    data: TrainingData
+    settings: TrainingSettings
+
+    def execute(
+        self, runs: Sequence[Run], listener: Listener, *, plan: "Plan | None", states: States | None = None
+    ) -> None:
+        """Train some of the runs."""
+        self.runner.execute(self.engine, runs, self.data, self.settings, listener, plan=plan, states=states)
+
+
+def train_missing(training: Training, store: Store, then: Listener) -> None:
+    """Train what a store lacks.
+
+    A run counts as stored when its files are whole. The stored plan is followed where there is one, and a chunk of
+    which anything is missing is trained with all its runs, from its checkpoint if it has one, because the sums of
+    floating-point numbers depend on which runs train together.
+
+    Args:
+        training: The study.
+        store: The study's folder, open for writing.
+        then: Is told what the store has been told.
+
+    Raises:
+        KeyboardInterrupt: Somebody asked for an end; the sentence says what is stored and how to go on.
+    """
+    _forget_damaged(store)
+    done = set(store.keys())
+    missing = {_key(run) for run in training.runs} - done
+    if not missing:
+        return
+    plan = _plan(training, store, missing)
+    chunks = {} if plan is None else {chunk.id: set(chunk.runs) for chunk in plan.chunks}
+    listener = StoreListener(store, then, chunks=chunks)
+    states = _states(store, chunks, missing)
+    todo = _whole_chunks(plan, missing)
+    try:
+        with interruptible():
+            training.execute([r for r in training.runs if _key(r) in todo], listener, plan=plan, states=states)
+    except KeyboardInterrupt:
+        stored = len({_key(run) for run in training.runs} & set(store.keys()))
+        raise KeyboardInterrupt(
+            f"{stored} of {len(training.runs)} runs are stored in {store.folder}; run the same study again to continue"
+        ) from None
+    finally:
+        listener.flush()
+
+
+def open_store(
+    folder: str | Path, manifest: Mapping[str, Any], kind: OutputKind, data: TrainingData, *, size: int
+) -> Store:
+    """Open or make the folder of a study, with the answers that a result needs.
+
+    Args:
+        folder: The folder.
+        manifest: What the study is.
+        kind: How its scored output is read.
+        data: Its data.
+        size: Bytes that its runs will take, about; checked against the free space of a new store.
+
+    Raises:
+        ModelError: A model has no configuration that can be read back without trusting it.
+        StoreError: The folder cannot be used; see `gengap.storage.begin_or_continue`.
+    """
+    for name, described in manifest["variants"].items():
+        if described["model"] is None or "__lambda__" in json.dumps(described["model"]):
+            raise ModelError(
+                f"The model of variant {name!r} cannot be stored, because it cannot be rebuilt from its configuration: "
+                "give its classes get_config(), and write lambdas as functions with a name."
+            )
+    store = begin_or_continue(folder, {**manifest, "output": asdict(kind)})
+    try:
+        if store.study(ANSWERS) is None:
+            store.require_space(size)
+            store.put_study(ANSWERS, *pack_answers(data))
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def record_look(store: Store, seeds: Sequence[int]) -> None:
+    """Note in the store that somebody now sees results of so many seeds."""
+    store.update_manifest(with_look(store.manifest, len(seeds)))
+
+
+def _key(run: Run) -> Key:
+    return run.variant, run.seed
+
+
+def _forget_damaged(store: Store) -> None:
+    damaged = store.damaged()
+    for sentence in damaged.values():
+        warnings.warn(sentence, GengapWarning, stacklevel=4)
+    store.discard(damaged)
+
+
+def _plan(training: Training, store: Store, missing: AbstractSet[Key]) -> "Plan | None":
+    """Return the stored plan, extended by chunks for runs that it does not know; it is stored before training."""
+    if training.planner is None:
+        return None
+    from gengap.engine.planner import Plan  # torch is imported only where it is used
+
+    manifest = store.manifest
+    stored = Plan.from_json(manifest["plan"]) if manifest.get("plan") else None
+    old = () if stored is None else stored.chunks
+    known = {key for chunk in old for key in chunk.runs}
+    unknown = [run for run in training.runs if _key(run) in missing - known]
+    if stored is not None and not unknown:
+        return _for_this_place(stored)
+    new = training.runner.plan(training.planner, unknown, training.data, training.settings)
+    chunks = tuple(replace(chunk, id=f"chunk-{len(old) + n:03d}") for n, chunk in enumerate(new.chunks))
+    plan = replace(new if stored is None else stored, chunks=old + chunks)
+    store.update_manifest({**manifest, "plan": plan.to_json()})
+    return _for_this_place(plan)
+
+
+def _for_this_place(plan: "Plan") -> "Plan":
+    from gengap.engine.planner import choose_device
+
+    if plan.device == choose_device("auto") or plan.device == "cpu":
+        return plan
+    warnings.warn(
+        f"The study was planned for {plan.device}, which is not here: it goes on on the CPU, and its numbers agree "
+        "with those of another place to rounding only.",
+        GengapWarning,
+        stacklevel=5,
+    )
+    return replace(plan, device="cpu")
+
+
+def _whole_chunks(plan: "Plan | None", missing: AbstractSet[Key]) -> set[Key]:
+    """Return the runs of all chunks of which a run is missing; in Keras' own loop every run is alone."""
+    together = [set(c.runs) for c in plan.chunks if c.engine == "fused" and missing & set(c.runs)] if plan else []
+    return set(missing).union(*together)
+
+
+def _states(store: Store, chunks: Mapping[str, AbstractSet[Key]], missing: AbstractSet[Key]) -> States:
+    """Return the checkpoints to go on from; one that lacks a missing run (damaged after it finished) is dropped."""
+    states = {}
+    for chunk in store.checkpoints():
+        state = store.checkpoint(chunk)
+        wanted = chunks.get(chunk, set()) & missing
+        if state is not None and wanted and wanted <= {(v, s) for v, s in state.scalars["runs"]}:
+            states[chunk] = state
+        else:
+            store.drop_checkpoint(chunk)
+    return states
