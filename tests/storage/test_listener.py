@@ -17,13 +17,25 @@ def test_what_an_engine_tells_reaches_the_store_and_the_next_listener(tmp_path, 
     assert [r.seed for r in then.records] == [0]
 
 
-def test_a_run_that_is_stored_already_is_passed_on_but_not_written_again(tmp_path, manifest, make_record):
+def test_a_run_that_is_stored_already_is_neither_written_nor_told_again(tmp_path, manifest, make_record):
     with Store.create(tmp_path / "x", manifest) as store:
         store.put(make_record())
         then = Collector()
         StoreListener(store, then).on_record(make_record(scale=2.0))
         np.testing.assert_array_equal(next(store.records()).weights_last[0], make_record().weights_last[0])
-        assert len(then.records) == 1
+        assert then.records == []
+
+
+def test_the_checkpoint_of_a_chunk_goes_with_its_last_run(tmp_path, manifest, make_record):
+    with Store.create(tmp_path / "x", manifest) as store:
+        store.put(make_record(seed=0))
+        listener = StoreListener(store, chunks={"a": {("baseline", s) for s in range(3)}, "b": {("baseline", 9)}})
+        for chunk in ("a", "b"):
+            listener.on_checkpoint(chunk, ChunkState({}, {}))
+        listener.on_record(make_record(seed=1))
+        assert store.checkpoints() == ["a", "b"]
+        listener.on_record(make_record(seed=2))
+        assert store.checkpoints() == ["b"]
 
 
 def test_epochs_are_written_together_every_now_and_then(tmp_path, manifest, monkeypatch):

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import final
 
 from gengap.engine.runs import Listener, Run, RunRecord
 from gengap.engine.state import ChunkState
+from gengap.storage.ledger import Key
 from gengap.storage.store import Store
 
 EPOCHS_EVERY = 1.0
@@ -17,13 +19,17 @@ class StoreListener:
     """Writes records and checkpoints at once and epochs every now and then, and passes everything on.
 
     Args:
-        store: Where everything goes, open for writing.
+        store: Where everything goes, open for writing. Runs in its ledger count as stored: discard damaged ones first.
         then: Is told what the store has been told; None for nobody.
+        chunks: Variant and seed of the runs of each chunk; the checkpoint of a chunk goes when its last run is stored.
     """
 
-    def __init__(self, store: Store, then: Listener | None = None) -> None:
+    def __init__(
+        self, store: Store, then: Listener | None = None, *, chunks: Mapping[str, AbstractSet[Key]] | None = None
+    ) -> None:
         self._store, self._then = store, then
-        self._done = store.done()
+        self._done = set(store.keys())
+        self._chunks = dict(chunks or {})
         self._epochs: list[tuple[str, int, int, Mapping[str, float]]] = []
         self._written = time.monotonic()
 
@@ -38,9 +44,12 @@ class StoreListener:
     def on_record(self, record: RunRecord) -> None:
         """Store a finished run, unless it is stored already: a chunk that resumes finishes some of its runs again."""
         key = (record.variant, record.seed)
-        if key not in self._done:
-            self._store.put(record)
-            self._done.add(key)
+        if key in self._done:
+            return
+        self._store.put(record)
+        self._done.add(key)
+        for chunk in [name for name, keys in self._chunks.items() if key in keys and keys <= self._done]:
+            self._store.drop_checkpoint(chunk)
         if self._then is not None:
             self._then.on_record(record)
 
