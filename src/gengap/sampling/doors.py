@@ -1,0 +1,116 @@
+"""Torch computations of the layers that members spend their time in, each equal to the Keras layer in inference mode."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import torch
+
+from gengap.engine.kernels.convolution import average_pool, convolve, max_pool
+
+Door = Callable[[torch.Tensor], torch.Tensor]
+
+_CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
+_POOLS: Mapping[type, Callable[..., torch.Tensor]] = {
+    keras.layers.AveragePooling1D: average_pool,
+    keras.layers.AveragePooling2D: average_pool,
+    keras.layers.AveragePooling3D: average_pool,
+    keras.layers.MaxPooling1D: max_pool,
+    keras.layers.MaxPooling2D: max_pool,
+    keras.layers.MaxPooling3D: max_pool,
+}
+_CHANNELWISE = (
+    *_POOLS,
+    *(getattr(keras.layers, f"Global{kind}Pooling{rank}D") for kind in ("Average", "Max") for rank in (1, 2, 3)),
+    *(getattr(keras.layers, f"{name}{rank}D") for name in ("UpSampling", "ZeroPadding", "Cropping") for rank in (1, 2, 3)),
+)
+_ACTIVATIONS: Mapping[str, Door] = {"relu": torch.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh, "linear": lambda x: x}
+
+
+def find_door(operation: Any) -> Door | None:
+    """Return the torch computation of a layer on activations of any real dtype, or None: call the Keras layer then."""
+    if type(operation) in _CONVOLUTIONS and is_channels_last(operation) and _is_plain(operation):
+        return lambda x: activate(operation, convolve_rows(operation, x))
+    if type(operation) in _POOLS and is_channels_last(operation):
+        return lambda x: _pool(operation, x)
+    if type(operation) is keras.layers.ReLU and _is_plain_relu(operation):
+        return torch.relu
+    if type(operation) is keras.layers.Activation:
+        return _ACTIVATIONS.get(_activation_name(operation))
+    if type(operation) is keras.layers.Flatten and is_channels_last(operation):
+        return lambda x: x.reshape(x.shape[0], -1)
+    return None
+
+
+def scales_channels(operation: Any) -> bool:
+    """Tell whether an operation on channels-last values commutes with factors >= 0 on its channels.
+
+    So do pooling, padding, cropping and upsampling, which never mix channels, and rectifiers, which are positively
+    homogeneous. A mask of channels may then be multiplied after the operation, on fewer values.
+    """
+    if type(operation) in _CHANNELWISE:
+        return is_channels_last(operation)
+    if type(operation) is keras.layers.Activation:
+        return _activation_name(operation) in {"relu", "leaky_relu", "linear"}
+    if type(operation) is keras.layers.ReLU:
+        return operation.max_value is None and not operation.threshold
+    return type(operation) is keras.layers.LeakyReLU
+
+
+def is_linear_in_channels(operation: Any) -> bool:
+    """Tell whether an operation is a convolution of which the parts of each input channel can be summed."""
+    return type(operation) in _CONVOLUTIONS and is_channels_last(operation) and _is_plain(operation)
+
+
+def is_channels_last(operation: Any) -> bool:
+    """Tell whether channels are the last axis of what a layer takes; 1-D cropping and padding know no other way."""
+    return getattr(operation, "data_format", "channels_last") in {"channels_last", None}
+
+
+def convolve_rows(layer: Any, x: torch.Tensor, *, bias: bool = True) -> torch.Tensor:
+    """Return a convolution layer's `(rows, *space, filters)` before its activation."""
+    kernel = layer.kernel.value.to(x.dtype).unsqueeze(0)
+    offset = layer.bias.value.to(x.dtype).unsqueeze(0) if bias and layer.use_bias else None
+    return convolve(x.unsqueeze(0), kernel, offset, **_geometry(layer)).squeeze(0)
+
+
+def channel_parts(layer: Any, x: torch.Tensor) -> torch.Tensor:
+    """Return what each input channel adds to a convolution, `(cases, channels, *space, filters)`, without the bias.
+
+    A masked convolution is the sum of these parts times the mask: one matrix product instead of a convolution for
+    every member. The channels stand where the kernel stacks runs.
+    """
+    parts = convolve(x.movedim(-1, 0).unsqueeze(-1), layer.kernel.value.movedim(-2, 0).unsqueeze(-2), **_geometry(layer))
+    return parts.movedim(0, 1)
+
+
+def activate(layer: Any, x: torch.Tensor) -> torch.Tensor:
+    """Apply the activation that a layer carries."""
+    name = _activation_name(layer)
+    return _ACTIVATIONS[name](x) if name in _ACTIVATIONS else layer.activation(x)
+
+
+def _geometry(layer: Any) -> dict[str, Any]:
+    return {"strides": layer.strides, "padding": layer.padding, "dilation": layer.dilation_rate}
+
+
+def _pool(layer: Any, x: torch.Tensor) -> torch.Tensor:
+    return _POOLS[type(layer)](x, pool_size=layer.pool_size, strides=layer.strides, padding=layer.padding)
+
+
+def _activation_name(layer: Any) -> str:
+    return str(getattr(layer.activation, "__name__", ""))
+
+
+def _is_plain(layer: Any) -> bool:
+    """Tell whether a convolution is nothing but its kernel and bias: no groups, adapters, quantization, mixed dtype."""
+    return (
+        layer.groups == 1
+        and not getattr(layer, "lora_enabled", False)
+        and getattr(layer, "quantization_mode", None) is None
+        and layer.dtype_policy.name == "float32"
+    )
+
+
+def _is_plain_relu(layer: Any) -> bool:
+    return layer.max_value is None and not layer.negative_slope and not layer.threshold

@@ -1,0 +1,292 @@
+"""The fast sampler: what precedes the noise once per case, channel masks by linearity, members folded into the batch."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import scipy.sparse as sp
+import torch
+from numpy.typing import NDArray
+
+from gengap.engine.walk import Graph, Step, read_graph
+from gengap.sampling.doors import (
+    Door,
+    activate,
+    channel_parts,
+    find_door,
+    is_linear_in_channels,
+    scales_channels,
+)
+from gengap.sampling.masks import Block
+from gengap.sampling.noise import NoiseLayer, NoiseStrength, foreign_noise, noise_layers
+from gengap.sampling.sampler import Precision, Sampler, dense, no_gradients
+from gengap.sampling.switch import NoiseSource, noise_switched_on
+from gengap.sampling.values import Masked, PerCase, PerMember, Value, add_noise, per_member
+
+
+class GraphSampler(Sampler):
+    """Samples a model on Keras' torch backend, step by step of its graph.
+
+    Args:
+        model: A built model; a subclassed one is a graph of a single step.
+        source: Where the noise comes from.
+        precision: Number format of the activations of convolutions and pooling after the noise; all else is float32.
+    """
+
+    def __init__(self, model: Any, source: NoiseSource, *, precision: Precision = "float32") -> None:
+        self._graph: Graph = read_graph(model)
+        self._source = source
+        self._dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+        self._device = torch.device(keras.src.backend.torch.core.get_device())
+        self._noise = {id(noise.layer): noise for noise in noise_layers(model)}
+        self._foreign = bool(foreign_noise(model))
+        self._reads = {step.index: [slot.index for slot in step.input_slots()] for step in self._graph.steps}
+        self._last_reader = {index: step.index for step in self._graph.steps for index in self._reads[step.index]}
+        self._noisy = {step.index for step in self._graph.steps if _makes_noise(step.operation)}
+        self._before, self._after = self._split()
+        self._doors: dict[int, Door | None] = {step.index: find_door(step.operation) for step in self._after}
+        self._scaling = {step.index for step in self._after if scales_channels(step.operation)}
+        self._summable = {step.index for step in self._after if _has_parts(step.operation)}
+        self._kept: dict[int, Value] = {}
+        self._once: dict[int, Any] = {}
+
+    def load(self, inputs: Sequence[Any]) -> None:
+        """Compute everything up to the first noise of every path through the graph, in inference mode."""
+        self._once = {}
+        values: dict[int, Value] = {
+            slot.index: PerCase(_as_rows(x, self._device)) for slot, x in zip(self._graph.inputs, inputs, strict=True)
+        }
+        needed = {index for step in self._after for index in self._reads[step.index]}
+        needed |= {slot.index for slot in keras.tree.flatten(self._graph.outputs)}
+        with no_gradients():
+            for step in self._before:
+                self._store(step, values, self._infer(step, values))
+                self._forget(step, values, needed)
+        self._kept = {index: value for index, value in values.items() if index in needed}
+
+    def draw(self, block: Block, strength: NoiseStrength) -> Any:
+        """Compute the rest of the graph for the members of `block`."""
+        values, calls = dict(self._kept), Counter[int]()
+        outputs = {slot.index for slot in keras.tree.flatten(self._graph.outputs)}
+        with no_gradients():
+            for step in self._after:
+                self._store(step, values, self._compute(step, values, block, strength, calls))
+                self._forget(step, values, outputs)
+            return keras.tree.map_structure(
+                lambda slot: per_member(values[slot.index], block.cases, block.members, torch.float32).cpu().numpy(),
+                self._graph.outputs,
+            )
+
+    def rows(self, memory_limit: int) -> int:
+        """Return how many rows the largest step after the noise allows."""
+        if self._foreign:
+            return 1024  # Keras draws the whole pass at once: its size must not depend on the memory
+        largest = max((sum(map(_width, _tensors_of(step))) for step in self._after), default=1)
+        return max(1, memory_limit // (4 * _LIVE * max(largest, 1)))
+
+    def cases(self, memory_limit: int) -> int:
+        """Return how many cases fit, with all that they keep: activations before the noise, parts of channels."""
+        if self._foreign:
+            return 32
+        kept = sum(_width(tensor) for step in self._before[-2:] for tensor in _tensors_of(step))
+        parts = sum(self._parts_width(step) for step in self._after)
+        return max(1, memory_limit // (4 * max(kept + parts, 1)))
+
+    def _split(self) -> tuple[list[Step], list[Step]]:
+        """Return the steps that no noise reaches, and the others."""
+        noisy: set[int] = set()
+        before: list[Step] = []
+        after: list[Step] = []
+        for step in self._graph.steps:
+            if step.index in self._noisy or any(index in noisy for index in self._reads[step.index]):
+                noisy.update(slot.index for slot in step.outputs)
+                after.append(step)
+            else:
+                before.append(step)
+        return before, after
+
+    def _store(self, step: Step, values: dict[int, Value], results: list[Value]) -> None:
+        for slot, value in zip(step.outputs, results, strict=True):
+            values[slot.index] = value
+
+    def _forget(self, step: Step, values: dict[int, Value], needed: set[int]) -> None:
+        """Drop what the step was the last to read."""
+        for index in self._reads[step.index]:
+            if self._last_reader[index] == step.index and index not in needed:
+                values.pop(index, None)
+
+    def _compute(
+        self, step: Step, values: dict[int, Value], block: Block, strength: NoiseStrength, calls: Counter[int]
+    ) -> list[Value]:
+        """Compute one step by the cheapest way that is right for what flows into it."""
+        noise = self._noise.get(id(step.operation))
+        given = [values[index] for index in self._reads[step.index]]
+        if noise is not None:
+            return [self._add_noise(noise, given[0], block, strength.of(noise), calls)]
+        if step.index in self._noisy:
+            return self._switch(step, values, block, strength, calls)
+        if all(isinstance(value, PerCase) for value in given):
+            return self._infer_once(step, values)
+        if len(given) == 1 and isinstance(given[0], Masked):
+            if step.index in self._scaling:
+                return [self._behind_mask(step, given[0])]
+            if isinstance(given[0].base, PerCase) and step.index in self._summable and block.members > 1:
+                return [self._sum_parts(step, given[0], block)]
+        return self._fold(step, values, block)
+
+    def _add_noise(
+        self, noise: NoiseLayer, value: Value, block: Block, strength: float, calls: Counter[int]
+    ) -> Value:
+        call = calls[noise.index]
+        calls[noise.index] += 1
+        if strength == 0:
+            return value
+        if isinstance(value, PerCase) and sp.issparse(value.tensor):
+            value = PerCase(_tensor(dense(value.tensor), self._device))
+        shape = noise.mask_shape((value.base if isinstance(value, Masked) else value).tensor.shape[1:])
+        drawn = self._source.draw(noise, call, block, shape, strength)
+        factor, summand = (None if part is None else torch.from_numpy(part).to(self._device) for part in drawn)
+        on_channels = len(shape) > 1 and math.prod(shape) == shape[-1] > 1
+        if factor is None or summand is not None or not on_channels or noise.kind not in {"dropout", "spatial"}:
+            return add_noise(value, factor, summand, cases=block.cases, members=block.members)
+        mask = factor.reshape(*factor.shape[:2], -1)
+        if isinstance(value, Masked):
+            return Masked(value.base, value.mask * mask)
+        return Masked(value, mask)
+
+    def _switch(
+        self, step: Step, values: dict[int, Value], block: Block, strength: NoiseStrength, calls: Counter[int]
+    ) -> list[Value]:
+        """Call a layer with noise inside (attention, wrappers, a subclassed model) on folded rows, its noise on."""
+        inside = [self._noise[id(noise.layer)] for noise in noise_layers(step.operation)]
+        with noise_switched_on(
+            inside, foreign_noise(step.operation), self._source, block=block, strength=strength, calls=calls
+        ):
+            return self._fold(step, values, block)
+
+    def _infer_once(self, step: Step, values: dict[int, Value]) -> list[Value]:
+        """Compute a step in inference mode once for all members, passes and strengths."""
+        if step.index not in self._once:
+            self._once[step.index] = self._infer(step, values)
+        results: list[Value] = self._once[step.index]
+        return results
+
+    def _infer(self, step: Step, values: dict[int, Value]) -> list[Value]:
+        given = {index: values[index].tensor for index in self._reads[step.index]}  # type: ignore[union-attr]
+        sparse = next((tensor for tensor in given.values() if sp.issparse(tensor)), None)
+        if sparse is not None and type(step.operation) is keras.layers.Dense and len(given) == 1:
+            return [PerCase(_sparse_dense(step.operation, sparse, self._device))]
+        given = {index: _tensor(dense(t), self._device) if sp.issparse(t) else t for index, t in given.items()}
+        return [PerCase(tensor) for tensor in _call(step, given)]
+
+    def _behind_mask(self, step: Step, value: Masked) -> Masked:
+        """Apply a step that commutes with the mask to what stands before it."""
+        if isinstance(value.base, PerCase):
+            if step.index not in self._once:
+                self._once[step.index] = [PerCase(self._on_base(step, value.base.tensor))]
+            return Masked(self._once[step.index][0], value.mask)
+        return Masked(PerMember(self._on_base(step, value.base.tensor)), value.mask)
+
+    def _on_base(self, step: Step, tensor: torch.Tensor) -> torch.Tensor:
+        door = self._doors[step.index]
+        if door is not None:
+            return door(tensor)
+        (result,) = _call(step, {self._reads[step.index][0]: tensor.float()})
+        return result
+
+    def _sum_parts(self, step: Step, value: Masked, block: Block) -> PerMember:
+        layer = step.operation
+        if ("parts", step.index) not in self._once:
+            parts = channel_parts(layer, value.base.tensor).to(self._dtype)
+            bias = layer.bias.value.to(self._dtype) if layer.use_bias else parts.new_zeros(parts.shape[-1])
+            constant = bias.expand(parts.shape[0], 1, *parts.shape[2:])
+            self._once["parts", step.index] = torch.cat([parts, constant], dim=1)
+        parts = self._once["parts", step.index]
+        mask = value.mask.to(self._dtype).expand(block.cases, block.members, -1)
+        weights = torch.cat([mask, mask.new_ones(*mask.shape[:2], 1)], dim=-1)
+        summed = torch.bmm(weights, parts.flatten(2)).view(block.rows, *parts.shape[2:])
+        return PerMember(activate(layer, summed))
+
+    def _parts_width(self, step: Step) -> int:
+        if step.index not in self._summable:
+            return 0
+        return (int(step.operation.kernel.shape[-2]) + 1) * _width(_tensors_of(step)[-1])
+
+    def _fold(self, step: Step, values: dict[int, Value], block: Block) -> list[Value]:
+        """Call a step on all cases and members as one batch."""
+        door = self._doors[step.index]
+        dtype = torch.float32 if door is None else self._dtype
+        given = {
+            index: per_member(_on_device(values[index], self._device), block.cases, block.members, dtype)
+            for index in self._reads[step.index]
+        }
+        if door is not None and len(given) == 1:
+            return [PerMember(door(next(iter(given.values()))))]
+        return [PerMember(tensor) for tensor in _call(step, given)]
+
+
+_LIVE = 3
+"""Tensors of a step's size that are alive at once: input, output, and what a kernel lays out anew."""
+
+
+def _makes_noise(operation: Any) -> bool:
+    layer = operation if isinstance(operation, keras.layers.Layer) else None
+    return bool(noise_layers(layer) or foreign_noise(layer))
+
+
+def _has_parts(operation: Any) -> bool:
+    """Tell whether summing parts of channels pays: a window of more than one cell costs more than a product."""
+    return is_linear_in_channels(operation) and math.prod(operation.kernel_size) > 1
+
+
+def _call(step: Step, given: dict[int, Any]) -> list[Any]:
+    """Call a step as Keras wrote it, in inference mode; returns its flat results."""
+    args, kwargs = step.arguments(_Lookup(given))
+    if step.takes_training:
+        kwargs = {**kwargs, "training": False}
+    return list(keras.tree.flatten(step.operation(*args, **kwargs)))
+
+
+class _Lookup(dict[int, Any]):
+    """The values of one step by slot index, where `Step.arguments` reads a sequence."""
+
+
+def _as_rows(x: Any, device: torch.device) -> Any:
+    return sp.csr_matrix(x) if sp.issparse(x) else _tensor(np.asarray(x), device)
+
+
+def _tensor(values: NDArray[Any], device: torch.device) -> torch.Tensor:
+    if values.dtype == np.float64:
+        values = values.astype(np.float32)
+    return torch.from_numpy(np.ascontiguousarray(values)).to(device)
+
+
+def _on_device(value: Value, device: torch.device) -> Value:
+    if isinstance(value, PerCase) and sp.issparse(value.tensor):
+        return PerCase(_tensor(dense(value.tensor), device))
+    return value
+
+
+def _sparse_dense(layer: Any, rows: Any, device: torch.device) -> torch.Tensor:
+    """Return a Dense layer's output for CSR rows, which are never written out."""
+    product = rows.astype(np.float32) @ keras.ops.convert_to_numpy(layer.kernel)
+    result = _tensor(np.asarray(product), device)
+    if layer.use_bias:
+        result = result + layer.bias.value
+    return activate(layer, result)
+
+
+def _tensors_of(step: Step) -> list[Any]:
+    """Return the symbolic tensors of an operation, inputs first; none where Keras does not know them."""
+    try:
+        return [*keras.tree.flatten(step.operation.input), *keras.tree.flatten(step.operation.output)]
+    except (AttributeError, ValueError):  # a subclassed model, or a layer that stands in several places
+        return []
+
+
+def _width(tensor: Any) -> int:
+    """Return how many numbers one row of a symbolic tensor has; an open axis counts as 1."""
+    return math.prod(int(size or 1) for size in tensor.shape[1:])

@@ -1,0 +1,139 @@
+"""Members of a predictive distribution: the plan of passes over cases and members, and what comes out of them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.engine.walk import flat_inputs
+from gengap.errors import DataError, ModelError
+from gengap.sampling.masks import Block
+from gengap.sampling.noise import NoiseStrength, foreign_noise, noise_layers
+from gengap.sampling.sampler import Precision, Sampler, WholeModelSampler, dense, no_gradients
+from gengap.sampling.switch import NoiseSource
+
+Array = NDArray[np.float32]
+Reader = Callable[[Any], Array]
+"""Turns raw outputs into predictions: see `gengap.engine.outputs.to_predictions`."""
+
+PREDICT_BATCH = 32
+"""Rows that `Model.predict` takes at once; the same here, so that the deterministic forecast is equal to the bit."""
+
+
+def draw_members(  # noqa: PLR0913  one sampling has these independent settings
+    model: Any,
+    x: Any,
+    strengths: Sequence[NoiseStrength],
+    *,
+    num_samples: int,
+    seed: int,
+    fixed_mask: bool,
+    precision: Precision,
+    memory_limit: int,
+    read: Reader,
+    advance: Callable[[int], None] = lambda rows: None,
+) -> list[Array]:
+    """Return the members under each strength of the noise, `(members, cases[, labels])`, from one pass over the cases.
+
+    All strengths see the same random numbers, and share what precedes the noise.
+
+    Args:
+        model: A built model.
+        x: Cases, as the model takes them; CSR rows stay sparse up to the first Dense layer.
+        strengths: How strong the noise is; one result for each.
+        num_samples: How many members.
+        seed: Fixes all masks.
+        fixed_mask: Whether a member is one network for all cases.
+        precision: Number format of the activations after the noise.
+        memory_limit: Bytes that activations may take.
+        read: Turns raw outputs into predictions.
+        advance: Told how many rows were computed.
+
+    Raises:
+        ModelError: No layer of the model makes noise, or its noise cannot be set or fixed.
+    """
+    layers, foreign = noise_layers(model), foreign_noise(model)
+    _check_noise(model, layers, foreign, strengths, fixed_mask=fixed_mask)
+    sampler = _sampler(model, NoiseSource(seed, fixed_mask=fixed_mask), precision)
+    inputs = flat_inputs(model, x)
+    parts: list[list[Array]] = [[] for _ in strengths]
+    for first, cases in _chunks(count_cases(inputs), sampler.cases(memory_limit // 2)):
+        sampler.load([values[first : first + cases] for values in inputs])
+        for drawn, strength in zip(parts, strengths, strict=True):
+            drawn.append(_draw(sampler, first, cases, num_samples, memory_limit // 2, strength, read, advance))
+    return [np.concatenate(drawn, axis=1) for drawn in parts]
+
+
+def predict_deterministic(model: Any, x: Any, read: Reader) -> Array:
+    """Return the forecast in inference mode, as `Model.predict` gives it, of dense or CSR rows: `(cases[, labels])`."""
+    inputs = flat_inputs(model, x)
+    parts = []
+    with no_gradients():
+        for first, cases in _chunks(count_cases(inputs), PREDICT_BATCH):
+            rows = [keras.ops.convert_to_tensor(dense(values[first : first + cases])) for values in inputs]
+            raw = model(keras.tree.pack_sequence_as(x, rows) if keras.tree.is_nested(x) else rows[0], training=False)
+            parts.append(read(keras.tree.map_structure(keras.ops.convert_to_numpy, raw)))
+    return np.concatenate(parts)
+
+
+def count_cases(inputs: Sequence[Any]) -> int:
+    """Return the number of cases of flat inputs.
+
+    Raises:
+        DataError: There is no case, or inputs have different numbers of them.
+    """
+    counts = {int(values.shape[0]) for values in inputs}
+    if len(counts) != 1 or 0 in counts:
+        raise DataError(f"Every input must have the same number of cases, at least one; received {sorted(counts)}.")
+    return counts.pop()
+
+
+def _draw(  # noqa: PLR0913  the plan of one load
+    sampler: Sampler,
+    first: int,
+    cases: int,
+    num_samples: int,
+    memory_limit: int,
+    strength: NoiseStrength,
+    read: Reader,
+    advance: Callable[[int], None],
+) -> Array:
+    members = []
+    for start, count in _chunks(num_samples, max(1, sampler.rows(memory_limit) // cases)):
+        block = Block(first, cases, start, count)
+        drawn = read(sampler.draw(block, strength))
+        members.append(drawn.reshape(cases, count, *drawn.shape[1:]).swapaxes(0, 1))
+        advance(block.rows)
+    return np.concatenate(members)
+
+
+def _chunks(total: int, size: int) -> Iterator[tuple[int, int]]:
+    for first in range(0, total, size):
+        yield first, min(size, total - first)
+
+
+def _sampler(model: Any, source: NoiseSource, precision: Precision) -> Sampler:
+    if keras.backend.backend() == "torch":
+        from gengap.sampling.graph_sampler import GraphSampler
+
+        return GraphSampler(model, source, precision=precision)
+    return WholeModelSampler(model, source)
+
+
+def _check_noise(
+    model: Any, layers: Sequence[Any], foreign: Sequence[Any], strengths: Sequence[NoiseStrength], *, fixed_mask: bool
+) -> None:
+    if not layers and not foreign:
+        raise ModelError(
+            f"No layer of {model.name!r} makes noise, so every sample would be the same: add dropout "
+            '(gengap.Dropout), or use method="ensemble" on a Result with several seeds.'
+        )
+    for strength in strengths:
+        strength.check(layers)
+    names = [layer.name for layer in foreign]
+    if foreign and not all(strength.is_trained for strength in strengths):
+        raise ModelError(f"Layers {names} draw noise of their own, whose strength cannot be set: leave `rate` and `scale`.")
+    if foreign and fixed_mask:
+        raise ModelError(f"Layers {names} draw noise of their own for every case: `fixed_mask` is not possible.")

@@ -1,0 +1,74 @@
+"""What flows through the sampled graph: the same for all members, one per member, or a base times a channel mask."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+
+@dataclass(frozen=True, eq=False)
+class PerCase:
+    """A value that no noise has touched: `(cases, ...)`, as in inference mode. CSR rows stand for themselves."""
+
+    tensor: Any
+
+
+@dataclass(frozen=True, eq=False)
+class PerMember:
+    """A value for every case and member: `(cases * members, ...)`, ordered by case, then member."""
+
+    tensor: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Masked:
+    """A value times a mask of its channels that is still to be multiplied: what comes next may be cheaper without.
+
+    Attributes:
+        base: Channels-last values, per case or per member.
+        mask: Factors, `(cases or 1, members, channels)`, not negative.
+    """
+
+    base: PerCase | PerMember
+    mask: torch.Tensor
+
+
+Value = PerCase | PerMember | Masked
+
+
+def per_member(value: Value, cases: int, members: int, dtype: torch.dtype | None = None) -> torch.Tensor:
+    """Return a value written out for every case and member, in `dtype` where that is given and it is real."""
+    if isinstance(value, Masked):
+        return _multiply(value, cases, members, dtype)
+    tensor = value.tensor
+    if dtype is not None and torch.is_floating_point(tensor):
+        tensor = tensor.to(dtype)
+    return tensor.repeat_interleave(members, dim=0) if isinstance(value, PerCase) and members > 1 else tensor
+
+
+def add_noise(
+    value: Value, factor: torch.Tensor | None, summand: torch.Tensor | None, *, cases: int, members: int
+) -> PerMember:
+    """Return `value * factor + summand`; noise is `(cases or 1, members, *shape)`, broadcastable to the value."""
+    tensor = _by_case(value, cases, members)
+    if factor is not None:
+        tensor = tensor * factor.to(tensor.dtype)
+    if summand is not None:
+        tensor = tensor + summand.to(tensor.dtype)
+    return PerMember(tensor.reshape(cases * members, *tensor.shape[2:]))
+
+
+def _by_case(value: Value, cases: int, members: int) -> torch.Tensor:
+    """Return a value as `(cases, members or 1, ...)`."""
+    if isinstance(value, PerCase):
+        return value.tensor.unsqueeze(1)
+    return per_member(value, cases, members).unflatten(0, (cases, members))
+
+
+def _multiply(value: Masked, cases: int, members: int, dtype: torch.dtype | None) -> torch.Tensor:
+    base = value.base.tensor if dtype is None else value.base.tensor.to(dtype)
+    base = base.unsqueeze(1) if isinstance(value.base, PerCase) else base.unflatten(0, (cases, members))
+    space = (1,) * (base.ndim - 3)
+    mask = value.mask.to(base.dtype)
+    product = base * mask.view(*mask.shape[:2], *space, mask.shape[-1])
+    return product.reshape(cases * members, *product.shape[2:])
