@@ -13,6 +13,7 @@ from .split import Task as Task
 from .storm_generator import rotation_probability as rotation_probability
 from .storm_generator import synthetic_storms as synthetic_storms
 from .storm_patches import storms as storms
+from .table_files import read_split as read_split
 from .tokens import TokenSequences as TokenSequences
 from .tokens import decode_review as decode_review
 from .tokens import multi_hot as multi_hot

@@ -1,0 +1,67 @@
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from gengap.datasets import read_split
+from gengap.errors import DataError, UnknownNameError
+
+X = np.arange(12.0).reshape(4, 3)
+Y = np.array([0, 1, 1, 0])
+TABLE = pd.DataFrame(X, columns=["a", "b", "c"]).assign(storm=Y, day=list("ppqq"))
+
+
+def test_a_table_gives_its_columns(tmp_path):
+    TABLE.to_csv(tmp_path / "t.csv", index=False)
+    split = read_split(tmp_path / "t.csv", target="storm", groups="day")
+    np.testing.assert_array_equal(split.x, X.astype(np.float32))
+    np.testing.assert_array_equal(split.y, Y)
+    assert split.groups.tolist() == list("ppqq")
+
+
+def test_the_last_column_is_the_answer_by_default(tmp_path):
+    TABLE.drop(columns="day").to_csv(tmp_path / "t.csv", index=False)
+    np.testing.assert_array_equal(read_split(tmp_path / "t.csv").y, Y)
+
+
+def test_archives_and_netcdf_hold_arrays_by_name(tmp_path):
+    image = X.reshape(4, 3, 1)
+    np.savez(tmp_path / "t.npz", x=image, y=Y, groups=Y)
+    xr.Dataset({"x": (("sample", "i", "j"), image), "y": ("sample", Y)}).to_netcdf(tmp_path / "t.nc", engine="h5netcdf")
+    for name in ("t.npz", "t.nc"):
+        split = read_split(tmp_path / name)
+        np.testing.assert_array_equal(split.x, image)
+        np.testing.assert_array_equal(split.y, Y)
+    np.testing.assert_array_equal(read_split(tmp_path / "t.npz").groups, Y)
+
+
+def test_parquet_is_a_table(tmp_path):
+    pytest.importorskip("pyarrow", reason="Parquet needs pyarrow")
+    TABLE.to_parquet(tmp_path / "t.parquet")
+    np.testing.assert_array_equal(read_split(tmp_path / "t.parquet", target="storm", groups="day").x, X)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options", "error", "sentence"),
+    [
+        ("t.xlsx", "", {}, DataError, "unknown ending; files may be .csv"),
+        ("gone.csv", None, {}, DataError, "There is no file"),
+        ("t.csv", "", {}, DataError, "cannot be read as CSV"),
+        ("t.csv", "a\n1\n", {}, DataError, "a column of answers and one of features"),
+        ("t.csv", "a,y\n1,0\n", {"target": "z"}, UnknownNameError, "no column 'z'; its columns are a, y"),
+        ("t.csv", "a,y\nx,0\n", {}, DataError, "Features must be numbers.* in a"),
+        ("t.npz", "no archive", {}, DataError, "cannot be read as a NumPy archive"),
+        ("t.nc", "no netcdf", {}, DataError, "cannot be read as netCDF"),
+    ],
+)
+def test_bad_files_get_one_sentence(tmp_path, name, content, options, error, sentence):
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    with pytest.raises(error, match=sentence):
+        read_split(tmp_path / name, **options)
+
+
+def test_nothing_is_unpickled(tmp_path):
+    np.savez(tmp_path / "t.npz", x=np.array([{}], dtype=object), y=Y)
+    with pytest.raises(DataError, match="plain arrays"):
+        read_split(tmp_path / "t.npz")
