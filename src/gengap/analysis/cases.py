@@ -1,0 +1,159 @@
+"""The score of every single held-out case, read from a result: what all statistics here start from."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.errors import DataError, UnknownNameError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from gengap.results import Result
+
+EpochRule = Literal["best", "last"]
+Part = Literal["validation", "test"]
+CaseScore = Literal["log_loss", "brier_score", "squared_error"]
+Floats = NDArray[np.float64]
+
+CASE_SCORES: tuple[CaseScore, ...] = ("log_loss", "brier_score", "squared_error")
+CLIP = 1e-7
+"""Probabilities are kept this far from 0 and 1 in the log loss, as Keras does (single precision)."""
+CLIP_HALF = 2.0**-12
+"""The same for predictions stored in half precision, whose spacing below 1 is 2**-11."""
+
+
+def case_scores(y_true: NDArray[Any], y_pred: NDArray[Any], *, score: CaseScore) -> Floats:
+    r"""Score of every case; smaller is better, 0 is perfect.
+
+    Log loss is $-\log p(\text{what happened})$ in nats; the Brier score $(p - o)^2$, summed over labels where there
+    are more than two (Brier's own definition); squared error $(\hat y - y)^2$, averaged over targets.
+
+    Args:
+        y_true: Labels 0/1 or integer codes, shape `(n,)`; for regression real numbers, `(n,)` or `(n, targets)`.
+        y_pred: Predictions, shape `(..., n)`; for several labels or targets `(..., n, labels)`.
+        score: Which score.
+
+    Returns:
+        Scores, shape `(..., n)`, float64; NaN where a prediction is NaN.
+
+    Raises:
+        UnknownNameError: `score` is none of `CASE_SCORES`.
+
+    Example:
+        >>> case_scores(np.array([0, 1]), np.array([[0.2, 0.5]]), score="brier_score")
+        array([[0.04, 0.25]])
+    """
+    if score not in CASE_SCORES:
+        raise UnknownNameError(f"`score` must be one of {', '.join(CASE_SCORES)}, got {score!r}.")
+    y_true, prediction = np.asarray(y_true), np.asarray(y_pred)
+    clip = CLIP_HALF if prediction.dtype == np.float16 else CLIP
+    prediction = prediction.astype(np.float64, copy=False)
+    several = prediction.shape[-1:] != y_true.shape[-1:] or (y_true.ndim > 1)
+    if score == "log_loss":
+        happened = _probability_of_truth(y_true, prediction, several=several)
+        return cast("Floats", -np.log(np.clip(happened, clip, 1 - clip)))
+    if score == "brier_score" and several:
+        # sum_l (p_l - o_l)^2 = sum_l p_l^2 - 2 p_truth + 1 needs no one-hot copy of the truth
+        happened = _probability_of_truth(y_true, prediction, several=True)
+        return cast("Floats", np.sum(prediction**2, axis=-1) - 2 * happened + 1)
+    error = (prediction - y_true) ** 2
+    return cast("Floats", error.mean(axis=-1) if y_true.ndim > 1 else error)
+
+
+def _probability_of_truth(y_true: NDArray[Any], prob: Floats, *, several: bool) -> Floats:
+    if several:
+        index = y_true.astype(np.int64).reshape((1,) * (prob.ndim - 2) + (-1, 1))
+        return np.take_along_axis(prob, index, axis=-1)[..., 0]
+    return np.where(y_true == 1, prob, 1 - prob)
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """One held-out split of a result, ready for statistics.
+
+    Attributes:
+        data: The split's dataset, as `Result.validation` or `Result.test` holds it.
+        part: Which split it is.
+        y_true: Answers, shape `(n,)` or `(n, targets)`.
+        weight: Weights of the cases with mean 1, shape `(n,)`, or None where all are equal.
+        group: Code of each case's group, `0 .. groups - 1`, shape `(n,)`; None where cases are independent.
+    """
+
+    data: "xr.Dataset"
+    part: Part
+    y_true: NDArray[Any]
+    weight: Floats | None
+    group: NDArray[np.int64] | None
+
+    def __len__(self) -> int:
+        return len(self.y_true)
+
+    def predictions(self, variant: str, rule: EpochRule) -> NDArray[Any]:
+        """Return a variant's predictions at the best or last epoch, shape `(seeds, n)` or `(seeds, n, labels)`."""
+        array = self.data[f"prediction_{rule}"].sel(variant=variant)
+        return array.transpose("seed", "sample", ...).to_numpy()
+
+
+def held_out(result: "Result", part: Part) -> HeldOut | None:
+    """Return a held-out split of a result, or None where the result holds no predictions for it."""
+    data = result.validation if part == "validation" else result.test
+    if "y_true" not in data or "prediction_last" not in data:
+        return None
+    y_true = data["y_true"].transpose("sample", ...).to_numpy()
+    weight = data["sample_weight"].to_numpy().astype(np.float64) if "sample_weight" in data.coords else None
+    if weight is not None:
+        weight = None if np.ptp(weight) == 0 else weight / weight.mean()
+    return HeldOut(data=data, part=part, y_true=y_true, weight=weight, group=_group_codes(data))
+
+
+def reading_part(result: "Result") -> HeldOut:
+    """Return the split that claims are read on: the test split, else the validation split.
+
+    Raises:
+        DataError: the result holds predictions for neither.
+    """
+    found = held_out(result, "test") or held_out(result, "validation")
+    if found is None:
+        raise DataError(
+            "This result holds no held-out predictions, only histories; run the study with `validation_data`, or "
+            "build the result with `Result.from_predictions`."
+        )
+    return found
+
+
+def _group_codes(data: "xr.Dataset") -> NDArray[np.int64] | None:
+    """Codes of `group`; without groups, cases of the same day belong together."""
+    if "group" in data.coords:
+        labels = data["group"].to_numpy()
+    elif "time" in data.coords:
+        labels = data["time"].to_numpy().astype("datetime64[D]")
+    else:
+        return None
+    codes = np.unique(labels, return_inverse=True)[1].astype(np.int64).ravel()
+    return None if codes.max() + 1 == len(codes) else codes
+
+
+def primary_score(result: "Result") -> str:
+    """Return the score that the study declared before it ran."""
+    primary = result.manifest.get("primary") or {}
+    return str(primary.get("score") or result.manifest.get("score") or "log_loss")
+
+
+def primary_rule(result: "Result") -> EpochRule:
+    """Return the epoch rule that the study declared before it ran: `"best"` unless it said `"last"`."""
+    primary = result.manifest.get("primary") or {}
+    return "last" if primary.get("epoch") == "last" else "best"
+
+
+def baseline_name(result: "Result", baseline: str | None = None) -> str:
+    """Return the variant that all others are compared with: the one asked for, else the result's own.
+
+    Raises:
+        UnknownNameError: no variant has the asked-for name.
+    """
+    if baseline is not None and baseline not in result.variants:
+        raise UnknownNameError(f"There is no variant {baseline!r}; the variants are {', '.join(result.variants)}.")
+    return baseline or result.baseline

@@ -1,0 +1,40 @@
+"""What a forecast without any skill would score: always the training split's base rate, shares or mean."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.analysis.cases import CaseScore, Floats, HeldOut, case_scores
+
+if TYPE_CHECKING:
+    from gengap.results import Result
+
+SKILL_OF: dict[str, CaseScore] = {"binary": "brier_score", "multiclass": "brier_score", "regression": "squared_error"}
+"""Which score the skill score of a task is about."""
+
+
+def training_climatology(result: "Result", held: HeldOut | None = None) -> NDArray[np.float64]:
+    """Return the climatology of the training split: base rate (scalar), label shares, or mean of the targets.
+
+    A result from elsewhere may not know it; then the held-out split's own takes its place.
+
+    Returns:
+        Shape `()` or `(labels,)`; NaN where neither is known.
+    """
+    known = (result.manifest.get("data") or {}).get("training_climatology")
+    if known is not None:
+        return np.asarray(known, dtype=np.float64).squeeze()
+    if held is None:
+        return np.asarray(np.nan)
+    if str(result.manifest.get("task")) != "multiclass":
+        return np.asarray(np.average(held.y_true, axis=0, weights=held.weight))
+    labels = held.data.sizes["label"]
+    return np.bincount(held.y_true.astype(np.int64), weights=held.weight, minlength=labels) / len(held)
+
+
+def climatology_scores(result: "Result", held: HeldOut, *, score: CaseScore) -> Floats:
+    """Score of every case under the forecast that always says the training climatology, shape `(n,)`."""
+    constant: NDArray[Any] = training_climatology(result, held)
+    prediction = np.broadcast_to(constant, (len(held), *np.shape(constant)))
+    return case_scores(held.y_true, prediction, score=score)

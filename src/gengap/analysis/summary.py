@@ -1,0 +1,135 @@
+"""The table of variants: score, skill, gap, size and time, at the best and at the last epoch."""
+
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from gengap.analysis.cases import (
+    CASE_SCORES,
+    EpochRule,
+    Floats,
+    HeldOut,
+    Part,
+    case_scores,
+    held_out,
+)
+from gengap.analysis.climatology import SKILL_OF, climatology_scores
+from gengap.analysis.tables import Cell, Column, Spread, Table
+
+if TYPE_CHECKING:
+    from gengap.results import Result
+
+RULES: tuple[EpochRule, ...] = ("best", "last")
+PARTS: tuple[Part, ...] = ("validation", "test")
+SKILL_LABEL = {"brier_score": "Brier skill", "squared_error": "MSE skill"}
+
+
+def summarize(result: "Result") -> Table:
+    """Table of all variants: two rows each, at the best epoch (chosen on validation) and at the last.
+
+    Scores are means over seeds with the standard deviation between seeds. Skill is one minus the Brier score (for
+    regression: the mean squared error) over that of always forecasting the training climatology: 1 is perfect, 0 is
+    no better than the base rate. The gap is the held-out minus the training score at the same epoch, both without
+    penalties and noise. A run that diverged counts in no mean; a note says so.
+
+    Args:
+        result: A study's result, or one from elsewhere; columns that it cannot fill are left out.
+
+    Returns:
+        A table with the columns `variant`, `rule`, `epoch`, `validation_score`, `validation_skill`, `test_score`,
+        `test_skill`, `gap`, `parameters` and `seconds`.
+    """
+    score = str(result.manifest.get("score") or "log_loss")
+    task = str(result.manifest.get("task") or "binary")
+    skill = SKILL_LABEL[SKILL_OF[task]]
+    columns = [Column("variant", "variant"), Column("rule", "at epoch"), Column("epoch", "epoch", ".1f")]
+    for part in PARTS:
+        columns.append(Column(f"{part}_score", f"{part} {score.replace('_', ' ')}", ".4f"))
+        columns.append(Column(f"{part}_skill", f"{part} {skill}", ".3f"))
+    columns += [
+        Column("gap", "gap", ".4f"),
+        Column("parameters", "parameters", ",d"),
+        Column("seconds", "seconds", ".1f"),
+    ]
+    rows = [_row(result, variant, rule, columns) for variant in result.variants for rule in RULES]
+    used = [index for index, _ in enumerate(columns) if any(row[index] is not None for row in rows)]
+    seeds = result.runs.sizes["seed"]
+    return Table(
+        title=f"{len(result.variants)} variants, {seeds} seed{'s' if seeds != 1 else ''} each (mean ± sd of seeds)",
+        columns=tuple(columns[index] for index in used),
+        rows=tuple(tuple(row[index] for index in used) for row in rows),
+        notes=_notes(result, score),
+    )
+
+
+def _row(result: "Result", variant: str, rule: EpochRule, columns: list[Column]) -> tuple[Cell, ...]:
+    runs = result.runs.sel(variant=variant)
+    epochs = runs["best_epoch" if rule == "best" else "epochs"].to_numpy().astype(float)
+    cells: dict[str, Cell] = {"variant": variant, "rule": rule, "epoch": _spread(epochs)}
+    for part in PARTS:
+        cells[f"{part}_score"] = _spread(_score(result, variant, rule, part))
+        cells[f"{part}_skill"] = _spread(_skill(result, variant, rule, part))
+    cells["gap"] = _spread(
+        at_epoch(result, variant, "val_score", rule) - at_epoch(result, variant, "train_score", rule)
+    )
+    if "parameters" in runs:
+        cells["parameters"] = int(runs["parameters"].to_numpy().max())
+    if "seconds" in runs:
+        cells["seconds"] = _spread(runs["seconds"].to_numpy().astype(float))
+    return tuple(cells.get(column.name) for column in columns)
+
+
+def at_epoch(result: "Result", variant: str, name: str, rule: EpochRule) -> Floats:
+    """Return a column of the history at each run's best or last epoch, shape `(seeds,)`; NaN where unknown."""
+    seeds = result.runs.sizes["seed"]
+    if name not in result.history or not result.history.sizes["epoch"]:
+        return np.full(seeds, np.nan)
+    curve = result.history[name].sel(variant=variant).transpose("seed", "epoch").to_numpy().astype(np.float64)
+    counts = result.runs["best_epoch" if rule == "best" else "epochs"].sel(variant=variant).to_numpy()
+    index = np.clip(np.nan_to_num(counts.astype(float), nan=1.0).astype(int) - 1, 0, curve.shape[1] - 1)
+    return cast("Floats", curve[np.arange(seeds), index])
+
+
+def _score(result: "Result", variant: str, rule: EpochRule, part: Part) -> Floats:
+    """Score of each seed: from the stored predictions, else (validation only) from the history."""
+    score = str(result.manifest.get("score") or "log_loss")
+    held = held_out(result, part)
+    if held is not None and score in CASE_SCORES:
+        return _means(held, case_scores(held.y_true, held.predictions(variant, rule), score=score))
+    if part == "validation":
+        return at_epoch(result, variant, "val_score", rule)
+    return np.full(result.runs.sizes["seed"], np.nan)
+
+
+def _skill(result: "Result", variant: str, rule: EpochRule, part: Part) -> Floats:
+    held = held_out(result, part)
+    if held is None:
+        return np.full(result.runs.sizes["seed"], np.nan)
+    score = SKILL_OF[str(result.manifest.get("task") or "binary")]
+    reference = float(_means(held, climatology_scores(result, held, score=score)))
+    if not reference > 0:
+        return np.full(result.runs.sizes["seed"], np.nan)
+    return 1 - _means(held, case_scores(held.y_true, held.predictions(variant, rule), score=score)) / reference
+
+
+def _means(held: HeldOut, scores: Floats) -> Floats:
+    return cast("Floats", np.average(scores, axis=-1, weights=held.weight))
+
+
+def _spread(values: Floats) -> Spread | None:
+    kept = values[np.isfinite(values)]
+    if not len(kept):
+        return None
+    return Spread(float(kept.mean()), float(kept.std(ddof=1)) if len(kept) > 1 else float("nan"))
+
+
+def _notes(result: "Result", score: str) -> tuple[str, ...]:
+    notes = [f"{score.replace('_', ' ').capitalize()}: smaller is better. Best epoch: chosen on validation."]
+    if held_out(result, "test") is None:
+        notes.append("There is no test split: the best epoch was chosen on the cases that are scored here.")
+    if "status" in result.runs:
+        status = result.runs["status"].to_numpy().astype(str)
+        lost = int(np.sum(np.char.startswith(status, "diverged")))
+        if lost:
+            notes.append(f"{lost} of {status.size} runs diverged; they count in no mean.")
+    return tuple(notes)

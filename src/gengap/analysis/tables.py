@@ -1,0 +1,200 @@
+"""One table for terminal, notebook, paper and program: values stay numbers until somebody looks."""
+
+import html
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table as RichTable
+
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A mean over seeds with the standard deviation between them (NaN for a single seed)."""
+
+    mean: float
+    sd: float
+
+    def show(self, spec: str) -> str:
+        """Write `mean ± sd`, both in the number format `spec`."""
+        if math.isnan(self.mean):
+            return MISSING
+        return f"{self.mean:{spec}}" if math.isnan(self.sd) else f"{self.mean:{spec}} ± {self.sd:{spec}}"
+
+    def fields(self, name: str) -> dict[str, float]:
+        """Return the columns that this cell fills in a DataFrame."""
+        return {name: self.mean, f"{name}_sd": self.sd}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def show(self, spec: str) -> str:
+        """Write `value [low, high]`, all in the number format `spec`."""
+        if math.isnan(self.value):
+            return MISSING
+        if math.isnan(self.low) and math.isnan(self.high):
+            return f"{self.value:{spec}}"
+        return f"{self.value:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
+
+    def fields(self, name: str) -> dict[str, float]:
+        """Return the columns that this cell fills in a DataFrame."""
+        return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
+
+
+Cell = str | int | float | None | Spread | Estimate
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: `name` for programs, `label` for people, `spec` the number format of its cells."""
+
+    name: str
+    label: str
+    spec: str = ""
+
+    def show(self, cell: Cell) -> str:
+        """Write one cell as people read it."""
+        if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+            return MISSING
+        if isinstance(cell, Spread | Estimate):
+            return cell.show(self.spec)
+        return cell if isinstance(cell, str) else f"{cell:{self.spec}}"
+
+    def fields(self, cell: Cell) -> dict[str, Any]:
+        """Return what the cell is called in a DataFrame."""
+        return cell.fields(self.name) if isinstance(cell, Spread | Estimate) else {self.name: cell}
+
+
+@dataclass(frozen=True, repr=False)
+class Table:
+    """Rows of typed cells under named columns, with a title above and notes below.
+
+    Printing it gives text; in a notebook it is HTML; `to_latex` and `to_dataframe` serve papers and programs.
+
+    Attributes:
+        title: One line that says what the rows are.
+        columns: The columns, in order.
+        rows: One tuple of cells per row, as long as `columns`.
+        notes: Sentences that belong under the table.
+
+    Example:
+        >>> table = Table("Scores", (Column("variant", "variant"), Column("log_loss", "log loss", ".3f")),
+        ...               (("baseline", Spread(0.31, 0.004)), ("l2", Spread(0.29, 0.002))))
+        >>> print(table)
+        Scores
+        variant  | log loss
+        ---------+--------------
+        baseline | 0.310 ± 0.004
+        l2       | 0.290 ± 0.002
+        >>> table.to_dataframe()["log_loss"].tolist()
+        [0.31, 0.29]
+    """
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def column(self, name: str) -> tuple[Cell, ...]:
+        """Return the cells of one column, top to bottom.
+
+        Raises:
+            KeyError: no column is called `name`.
+        """
+        names = [column.name for column in self.columns]
+        if name not in names:
+            raise KeyError(f"no column {name!r}; the columns are {', '.join(names)}")
+        return tuple(row[names.index(name)] for row in self.rows)
+
+    def __str__(self) -> str:
+        from rich.console import Console
+
+        console = Console(file=io.StringIO(), width=400, color_system=None, legacy_windows=False)
+        console.print(self._grid())
+        text = "\n".join(line.rstrip() for line in cast("io.StringIO", console.file).getvalue().splitlines())
+        return "\n".join([self.title, text, *self.notes]).strip()
+
+    __repr__ = __str__
+
+    def __rich__(self) -> "RichTable":
+        table = self._grid()
+        table.title, table.title_justify = self.title, "left"
+        table.caption, table.caption_justify = "\n".join(self.notes) or None, "left"
+        return table
+
+    def _grid(self) -> "RichTable":
+        from rich import box
+        from rich.markup import escape
+        from rich.table import Table as RichTable
+
+        table = RichTable(box=box.ASCII, show_edge=False, pad_edge=False)
+        for column in self.columns:
+            table.add_column(escape(column.label), justify="right" if column.spec else "left")
+        for row in self._shown():
+            table.add_row(*(escape(cell) for cell in row))
+        return table
+
+    def _shown(self) -> list[list[str]]:
+        return [[column.show(cell) for column, cell in zip(self.columns, row, strict=True)] for row in self.rows]
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def to_html(self) -> str:
+        """Return an HTML `<table>` with caption and, below it, the notes; all text is escaped."""
+        head = "".join(f'<th scope="col">{html.escape(column.label)}</th>' for column in self.columns)
+        numeric = [' class="number"' if column.spec else "" for column in self.columns]
+        body = "".join(_html_row(row, numeric) for row in self._shown())
+        notes = "".join(f'<p class="note">{html.escape(note)}</p>' for note in self.notes)
+        caption = f"<caption>{html.escape(self.title)}</caption>"
+        return f'<table class="gengap">{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}'
+
+    def to_latex(self) -> str:
+        r"""Return a `tabular` in the style of the booktabs package, ready for `\input`."""
+        align = "".join("r" if column.spec else "l" for column in self.columns)
+        head = " & ".join(_latex(column.label) for column in self.columns)
+        body = "\n".join(" & ".join(_latex(cell) for cell in row) + r" \\" for row in self._shown())
+        lines = [rf"\begin{{tabular}}{{{align}}}", r"\toprule", head + r" \\", r"\midrule", body, r"\bottomrule"]
+        return "\n".join([*lines, r"\end{tabular}", *(f"% {note}" for note in self.notes)]) + "\n"
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """Return a DataFrame of numbers: spreads and intervals become columns `*_sd`, `*_low`, `*_high`."""
+        import pandas as pd
+
+        records: list[dict[str, Any]] = []
+        for row in self.rows:
+            record: dict[str, Any] = {}
+            for column, cell in zip(self.columns, row, strict=True):
+                record |= column.fields(cell)
+            records.append(record)
+        return pd.DataFrame(records) if records else pd.DataFrame(columns=[column.name for column in self.columns])
+
+
+def _html_row(cells: Sequence[str], classes: Sequence[str]) -> str:
+    inner = "".join(f"<td{css}>{html.escape(cell)}</td>" for cell, css in zip(cells, classes, strict=True))
+    return f"<tr>{inner}</tr>"
+
+
+_LATEX = str.maketrans({
+    "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "±": r"$\pm$",
+    "–": "--", "<": "$<$", ">": "$>$", "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+})  # fmt: skip
+
+
+def _latex(text: str) -> str:
+    return text.translate(_LATEX)

@@ -1,0 +1,79 @@
+"""What a comparison may say: better, worse, equivalent, or that it cannot say and what it would take."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from scipy import stats
+
+from gengap.analysis.advice import Advice, advise
+from gengap.analysis.components import MeanEstimate
+
+Kind = Literal["better", "worse", "equivalent", "cannot say"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A verdict and, where nothing can be said, what would settle it."""
+
+    kind: Kind
+    margin: float | None = None
+    advice: Advice | None = None
+
+    def __str__(self) -> str:
+        if self.kind == "equivalent":
+            return f"equivalent within {self.margin:g}"
+        return f"cannot say, {self.advice}" if self.kind == "cannot say" and self.advice else self.kind
+
+
+def interval(estimate: MeanEstimate, level: float) -> tuple[float, float]:
+    """Two-sided t interval of confidence `1 - level` of a scalar estimate."""
+    reach = float(stats.t.isf(level / 2, float(estimate.df))) * float(estimate.se)
+    return float(estimate.mean) - reach, float(estimate.mean) + reach
+
+
+def p_value(estimate: MeanEstimate) -> float:
+    """Two-sided p value of "no difference"; 1 where nothing differs anywhere, 0 where everything differs alike."""
+    mean, se = float(estimate.mean), float(estimate.se)
+    if se == 0:
+        return 1.0 if mean == 0 else 0.0
+    return float(2 * stats.t.sf(abs(mean / se), float(estimate.df)))
+
+
+def judge(
+    estimate: MeanEstimate, *, level: float, next_level: float, larger_is_better: bool, margin: float | None, cases: int
+) -> Verdict:
+    """Read the verdict off the simultaneous interval, so that the two can never disagree.
+
+    Args:
+        estimate: The difference from the baseline.
+        level: Level of the interval that is shown.
+        next_level: Level that a further look would have, for the advice.
+        larger_is_better: Orientation of the score.
+        margin: Differences within it do not matter to the user; None allows no verdict of equivalence.
+        cases: Number of held-out cases.
+
+    Returns:
+        `equivalent` where the whole interval lies within the margin, `better` or `worse` where it excludes 0.
+    """
+    low, high = interval(estimate, level)
+    if margin is not None and -margin < low and high < margin:
+        return Verdict("equivalent", margin=margin)
+    if low > 0 or high < 0:
+        return Verdict("better" if (low > 0) == larger_is_better else "worse")
+    return Verdict("cannot say", margin=margin, advice=_advice(estimate, next_level, margin, cases))
+
+
+def _advice(estimate: MeanEstimate, level: float, margin: float | None, cases: int) -> Advice:
+    """What would show the difference seen so far or, if that is less, that none as large as the margin exists."""
+    found = advise(estimate, target=abs(float(estimate.mean)), level=level, cases=cases)
+    if margin is None or math.isclose(margin, 0):
+        return found
+    bounded = advise(estimate, target=margin - abs(float(estimate.mean)), level=level, cases=cases)
+    return min((found, bounded), key=_effort)
+
+
+def _effort(advice: Advice) -> float:
+    if advice.seeds is None and advice.cases is None:
+        return math.inf
+    return (advice.seeds or 0) + 1e-3 * (advice.cases or 0)
