@@ -1,4 +1,4 @@
-"""The command line: `gengap demo | report | doctor`."""
+"""The command line: `gengap demo | run | report | doctor`."""
 
 import os
 import sys
@@ -53,6 +53,45 @@ def demo(
     study = chosen.study(seeds=seeds, engine=engine)
     result = study.run(dataset, epochs=chosen.epochs, batch_size=chosen.batch_size)
     _write(result, output or Path("demo") / name)
+
+
+@app.command()
+def run(  # noqa: PLR0913  each is an option of the command
+    study_file: Annotated[Path | None, typer.Argument(help="A Python file that defines `study` and `fit`.")] = None,
+    *,
+    model: Annotated[Path | None, typer.Option(help="A saved, compiled model: model.keras.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Training data: .csv, .parquet, .npz or .nc.")] = None,
+    validation: Annotated[Path | None, typer.Option(help="Validation data; without, the last fifth of --data.")] = None,
+    test: Annotated[Path | None, typer.Option(help="Test data, read once, at the end.")] = None,
+    target: Annotated[str | None, typer.Option(help="Column of the answers; the last one by default.")] = None,
+    groups: Annotated[str | None, typer.Option(help="Column of groups of dependent cases (days, patients).")] = None,
+    remedies: Annotated[str, typer.Option(help='What to try: "l2(0.001), dropout(0.5)+l2(0.001)".')] = "",
+    suggest: Annotated[bool, typer.Option("--suggest", help="Let gengap choose the remedies.")] = False,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds; 10 by default.")] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of every run, at most.")] = 30,
+    batch_size: Annotated[int, typer.Option(min=1, help="Cases a step.")] = 32,
+    output: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("gengap-study"),
+) -> None:
+    """Run a study: of a saved model on a data file, or of a study file (which is Python code, and is executed)."""
+    from gengap.experiments.launch import study_from_files, study_from_script
+
+    if (study_file is None) == (model is None):
+        raise typer.BadParameter("give a study file, or --model and --data")
+    if study_file is not None:
+        launch = study_from_script(study_file, seeds=seeds)
+    else:
+        launch = study_from_files(
+            model,
+            {"train": data, "validation": validation, "test": test},
+            target=target,
+            groups=groups,
+            remedies=remedies,
+            suggest=suggest,
+            seeds=seeds,
+            fit={"epochs": epochs, "batch_size": batch_size},
+        )
+    typer.echo(f"{len(launch.study.variants)} variants x {len(launch.study.seeds)} seeds")
+    _write(launch.run(), output)
 
 
 @app.command()

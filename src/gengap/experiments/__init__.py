@@ -1,0 +1,1 @@
+"""Studies of studies, and ready-made ones."""

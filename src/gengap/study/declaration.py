@@ -1,5 +1,6 @@
 """A study: variants x seeds on one data set, declared before it runs."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -142,6 +143,12 @@ class Study:
             seeds=self.seeds,
             manifest=manifest,
         )
+
+    def with_seeds(self, seeds: int | Sequence[int]) -> "Study":
+        """Return the same study with other seeds; those that both have give the same runs."""
+        other = copy.copy(self)
+        other.seeds = check_seeds(seeds)
+        return other
 
     def runs(self) -> list[Run]:
         """Return the runs of the study: all variants of the first seed, then of the next."""

@@ -75,4 +75,3 @@ def _checked(model: Any, name: str) -> keras.Model:
     if not model.compiled:
         raise ModelError(f"The model{name} is not compiled: call `model.compile(optimizer, loss)` first.")
     return model
-
