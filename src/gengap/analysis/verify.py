@@ -34,7 +34,7 @@ def verify(
     *,
     split: Literal["validation", "test"] | None = None,
     epoch: EpochRule | None = None,
-    climatology: Literal["training", "evaluation"] = "training",
+    climatology: Literal["training", "evaluation"] | None = None,
 ) -> xr.Dataset:
     """Score the held-out predictions of every run.
 
@@ -44,7 +44,7 @@ def verify(
             flatters).
         epoch: Predictions of the best or of the last epoch; None for the rule that the study declared.
         climatology: Whether skill is measured against the base rate (or mean) of the training data or of the evaluated
-            cases.
+            cases; None for training where the result knows it.
 
     Returns:
         A Dataset with dims `variant, seed` and a variable per score: for a binary task `brier_score`, `log_loss`,
@@ -58,9 +58,13 @@ def verify(
     """
     name, part = _held_out(result, split)
     rule = epoch or result.manifest.get("primary", {}).get("epoch", "best")
-    y_true, prediction = part["y_true"], part[f"prediction_{rule}"].astype(np.float64)
+    y_true, prediction = part["y_true"], part[f"prediction_{rule}"]
     weight = part.coords.get("sample_weight")
-    reference = _climatology(result, climatology)
+    known = result.manifest.get("data", {}).get("training_climatology")
+    kind = climatology or ("evaluation" if known is None else "training")
+    if kind == "training" and known is None:
+        raise DataError('The result does not hold the training climatology; use `climatology="evaluation"`.')
+    reference = np.asarray(known, dtype=np.float64) if kind == "training" else None
     scores: dict[str, Any] = {
         score: function(y_true, prediction, sample_weight=weight) for score, function in _PLAIN[result.task].items()
     }
@@ -71,7 +75,7 @@ def verify(
     if result.task == "multiclass":
         right = (prediction.argmax("label") == y_true).where(prediction.notnull().all("label"))
         scores["accuracy"] = (right if weight is None else right.weighted(weight)).mean("sample")
-    attributes = {"split": name, "epoch": rule, "climatology": climatology}
+    attributes = {"split": name, "epoch": rule, "climatology": kind}
     return xr.Dataset({score: values.rename(score) for score, values in scores.items()}, attrs=attributes)
 
 
@@ -81,15 +85,6 @@ def _held_out(result: Result, split: str | None) -> tuple[str, xr.Dataset]:
     if name not in splits:
         raise UnknownNameError(f"The result has no {name} split; it has {', '.join(splits) or 'none'}.")
     return name, splits[name]
-
-
-def _climatology(result: Result, kind: str) -> Any:
-    if kind == "evaluation":
-        return None
-    found = result.manifest.get("data", {}).get("training_climatology")
-    if found is None:
-        raise DataError('The result does not hold the training climatology; use `climatology="evaluation"`.')
-    return np.asarray(found, dtype=np.float64)
 
 
 def _corp(y_true: xr.DataArray, prediction: xr.DataArray, weight: xr.DataArray | None) -> dict[str, xr.DataArray]:

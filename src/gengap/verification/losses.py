@@ -150,29 +150,30 @@ def case_quantile_scores(y_true: ArrayLike, y_pred: ArrayLike, *, quantile: floa
     return np.maximum(quantile * error, (quantile - 1) * error)
 
 
-def case_interval_scores(y_true: ArrayLike, y_interval: ArrayLike, *, level: float = 0.9) -> Floats:
+def case_interval_scores(y_true: ArrayLike, y_interval: ArrayLike, *, coverage: float = 0.9) -> Floats:
     r"""Interval score of each case: the interval's width, plus $2/\alpha$ times the distance of a miss.
 
-    $$\mathrm{IS} = (u - l) + \tfrac{2}{\alpha}(l - y)_+ + \tfrac{2}{\alpha}(y - u)_+, \quad \alpha = 1 - \text{level}$$
+    $$\mathrm{IS} = (u - l) + \tfrac{2}{\alpha}(l - y)_+ + \tfrac{2}{\alpha}(y - u)_+,
+    \quad \alpha = 1 - \text{coverage}$$
 
     Args:
         y_true: Observations, shape `(n,)`.
         y_interval: Lower and upper end, shape `(n, 2)`.
-        level: Nominal coverage of the central interval.
+        coverage: Nominal coverage of the central interval.
 
     Raises:
-        ValueError: `level` is not between 0 and 1.
+        ValueError: `coverage` is not between 0 and 1.
 
     Example:
-        >>> case_interval_scores([1.0, 3.0], [[0.0, 2.0], [0.0, 2.0]], level=0.9)
+        >>> case_interval_scores([1.0, 3.0], [[0.0, 2.0], [0.0, 2.0]], coverage=0.9)
         array([ 2., 22.])
     """
-    if not 0 < level < 1:
-        raise ValueError(f"`level` must lie between 0 and 1, got {level}")
+    if not 0 < coverage < 1:
+        raise ValueError(f"`coverage` must lie between 0 and 1, got {coverage}")
     low, high = np.moveaxis(np.asarray(y_interval, dtype=np.float64), -1, 0)
     y = np.asarray(y_true, dtype=np.float64)
     miss = np.maximum(low - y, 0) + np.maximum(y - high, 0)
-    return np.asarray(high - low + 2 / (1 - level) * miss)
+    return np.asarray(high - low + 2 / (1 - coverage) * miss)
 
 
 def _difference(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:

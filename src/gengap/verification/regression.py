@@ -184,20 +184,20 @@ def quantile_score(
 
 @keeps_dims("bound")
 def interval_score(
-    y_true: ArrayLike, y_interval: ArrayLike, *, level: float = 0.9, sample_weight: ArrayLike | None = None
+    y_true: ArrayLike, y_interval: ArrayLike, *, coverage: float = 0.9, sample_weight: ArrayLike | None = None
 ) -> float:
     r"""Interval (Winkler) score: mean width of the intervals plus a fine for each miss, in units of `y_true`.
 
-    Smaller is better. Proper for the central interval of the given level, so it cannot be gamed by width or by
+    Smaller is better. Proper for the central interval of the given coverage, so it cannot be gamed by width or by
     coverage alone.
 
     $$\mathrm{IS} = \overline{(u - l) + \tfrac{2}{\alpha}(l - y)_+ + \tfrac{2}{\alpha}(y - u)_+},
-    \quad \alpha = 1 - \text{level}$$
+    \quad \alpha = 1 - \text{coverage}$$
 
     Args:
         y_true: Observations, shape `(n,)`. Cases where it is NaN are left out.
         y_interval: Lower and upper end, shape `(n, 2)`; in labelled arrays the dim `bound`.
-        level: Nominal coverage.
+        coverage: Nominal coverage.
         sample_weight: Weight of each case, shape `(n,)`.
 
     Returns:
@@ -205,10 +205,10 @@ def interval_score(
 
     Raises:
         DataError: Shapes differ, an end is NaN or above the other, or no case is left.
-        ValueError: `level` is not between 0 and 1.
+        ValueError: `coverage` is not between 0 and 1.
 
     Example:
-        >>> interval_score([1.0, 3.0], [[0.0, 2.0], [0.0, 2.0]], level=0.9)
+        >>> interval_score([1.0, 3.0], [[0.0, 2.0], [0.0, 2.0]], coverage=0.9)
         12.0
 
     References:
@@ -216,7 +216,9 @@ def interval_score(
         the American Statistical Association 102. doi 10.1198/016214506000001437
     """
     valid = _interval_cases(y_true, y_interval, sample_weight)
-    return float(np.average(case_interval_scores(valid.observed, valid.forecast, level=level), weights=valid.weight))
+    return float(
+        np.average(case_interval_scores(valid.observed, valid.forecast, coverage=coverage), weights=valid.weight)
+    )
 
 
 @keeps_dims("bound")

@@ -44,9 +44,7 @@ class ScoresBlock:
             "Brier Skill Score": self.brier_skill_score,
         }
         lines = [f"{name + ':':<27}{row.value: .3f}  [{row.low: .3f}, {row.high: .3f}]" for name, row in rows.items()]
-        independent = (
-            f"{self.groups} groups of {self.cases} cases" if self.groups < self.cases else f"{self.cases} cases"
-        )
+        independent = f"{self.cases} cases" + (f" in {self.groups} groups" if self.groups < self.cases else "")
         lines.append(
             f"{self.roc_auc.level:.0%} intervals over {independent}; climatology {self.climatology:.4f} "
             f"from the {self.climatology_source} data"
