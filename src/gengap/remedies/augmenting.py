@@ -42,6 +42,9 @@ class Augment(Surgery):
         if name not in inputs:
             raise UnknownNameError(f"No input of the model is named {name!r}. There are: {', '.join(inputs)}.")
         tensor = inputs[name]
+        takers = [call.operation for call in anatomy.calls if any(t is tensor for t in call.node.input_tensors)]
+        if any(isinstance(taker, keras.layers.Embedding) for taker in takers):
+            raise RemedyError(f"{self}: input {name!r} holds the numbers of words or categories; nothing can be added.")
         copy = self._copy(anatomy)
         shape = tuple(copy.compute_output_shape(tuple(tensor.shape)))
         if shape != tuple(tensor.shape):

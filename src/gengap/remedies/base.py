@@ -218,8 +218,8 @@ class Surgery(Remedy):
             if isinstance(error, RemedyError | ModelError):
                 raise
             raise RemedyError(
-                f"{self} does not fit model {model.name!r}: Keras refuses the result. Choose other layers with `on`, "
-                f"or write this variant by hand. Keras says: {error}"
+                f"{self} does not fit model {model.name!r}: choose other layers with `on`, or write this variant by "
+                f"hand. What went wrong: {error}"
             ) from error
         return treated, [*plan.changes, *(Change(str(self), path, f"fresh weights {what}") for path, what in fresh)]
 

@@ -12,6 +12,7 @@ from gengap.remedies.base import Plan, Surgery
 from gengap.remedies.channels import Channels, width_of, with_width
 from gengap.remedies.checks import check_positive
 from gengap.remedies.explanation import Change
+from gengap.remedies.graph import copy_operation
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,4 +137,6 @@ def _repeatable(operation: Any, name: str) -> Any:
         config["name"] = name
     if "strides" in config and "kernel_size" in config:
         config |= {"strides": [1] * len(config["kernel_size"]), "padding": "same"}
-    return type(operation).from_config(config)
+    copy = copy_operation(operation, config)
+    copy.name = name
+    return copy

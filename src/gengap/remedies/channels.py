@@ -84,7 +84,8 @@ class Channels:
         owners: list[Any] = []
         entered: dict[int, Any] = {}
         for call in self.anatomy.calls:
-            incoming = [FIXED if source < 0 else owners[source] for source in call.sources]
+            tensors = zip(call.sources, call.node.input_tensors, strict=True)
+            incoming = [FIXED if i < 0 else owners[i] for i, tensor in tensors if tensor.dtype != "bool"]  # no masks
             owners.append(self._owner(call, incoming))
             if incoming and isinstance(call.operation, keras.Layer):
                 # a shared layer's kernel fits one number of input channels only
@@ -134,9 +135,9 @@ class Channels:
             mixture = ("mixture", call.index)
             self.mixtures[mixture] = incoming
             return mixture
-        for source, owner in zip(call.sources, incoming, strict=True):
+        for tensor, owner in zip(call.node.input_tensors, incoming, strict=False):
             # unknown to us: what keeps its number of channels may depend on it
-            if source < 0 or self.anatomy.calls[source].shape[-1:] == (last,) or not isinstance(layer, keras.Layer):
+            if tuple(tensor.shape[-1:]) == (last,) or not isinstance(layer, keras.Layer):
                 self.join(owner, FIXED)
         return FIXED
 

@@ -168,9 +168,16 @@ def _input_like(tensor: Any, shape: Any = None) -> Any:
     )
 
 
-def copy_operation(operation: Operation) -> Operation:
-    """Return a layer or operation of equal configuration, with weights of its own."""
-    copy = type(operation).from_config(operation.get_config())
+def copy_operation(operation: Operation, config: dict[str, Any] | None = None) -> Operation:
+    """Return a layer or operation with weights of its own, of equal or of the given configuration."""
+    copy = type(operation).from_config(_unbuilt(operation.get_config() if config is None else config))
     if not isinstance(copy, keras.Layer):
         copy.name = operation.name  # an operation's configuration may leave the name out
     return copy
+
+
+def _unbuilt(value: Any) -> Any:
+    """Return a configuration whose inner layers do not remember for which input shape they were built."""
+    if isinstance(value, dict):
+        return {key: _unbuilt(entry) for key, entry in value.items() if key != "build_config"}
+    return [_unbuilt(entry) for entry in value] if isinstance(value, list) else value
