@@ -1,5 +1,7 @@
 """The runner of several machines, or of several devices of one: chunks as tasks of a Ray cluster."""
 
+import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -13,6 +15,7 @@ from gengap.engine.runs import Listener, Run, RunRecord, TrainingData, TrainingS
 from gengap.engine.state import ChunkState
 from gengap.errors import GengapError, GengapWarning, MissingExtraError
 from gengap.runners.base import Engine, Planner, Runner, States
+from gengap.runners.mailbox import Mailbox
 from gengap.runners.spreading import spread
 from gengap.runners.travel import pack, unpack
 
@@ -156,7 +159,7 @@ class _Session:
 
     def __init__(self, task: Any, post: _Post, retries: int) -> None:
         self._task, self._post, self._retries = task, post, retries
-        self._mailbox = ray.remote(num_cpus=0)(_Mailbox).remote()
+        self._mailbox = ray.remote(num_cpus=0)(Mailbox).remote()
         self._arguments: dict[str, tuple[Any, ...]] = {}
         self._losses: dict[str, int] = {}
         self._pending: dict[Any, str] = {}
@@ -176,15 +179,18 @@ class _Session:
 
     def run(self) -> None:
         try:
-            while self._pending:
-                ready, _ = ray.wait(list(self._pending), timeout=POLL)
+            # a signal in the midst of a call of Ray could lose what that call brings, so it waits for the next round
+            with _signals_noted() as asked:
+                while self._pending and not asked:
+                    ready, _ = ray.wait(list(self._pending), timeout=POLL)
+                    self._take_mail()
+                    for ref in ready:
+                        self._conclude(ref, self._pending.pop(ref))
+                if asked:
+                    self._end_workers()
                 self._take_mail()
-                for ref in ready:
-                    self._conclude(ref, self._pending.pop(ref))
-            self._take_mail()
-        except KeyboardInterrupt:
-            self._ask_to_end()
-            raise
+            if asked:
+                raise KeyboardInterrupt
         finally:
             for ref in self._pending:
                 ray.cancel(ref, force=True)
@@ -195,12 +201,11 @@ class _Session:
     def _take_mail(self) -> None:
         self._post.deliver(ray.get(self._mailbox.take.remote()))
 
-    def _ask_to_end(self) -> None:
+    def _end_workers(self) -> None:
         """Interrupt the workers, which finish their step and send their state, and wait for that."""
         for ref in self._pending:
             ray.cancel(ref)
         ray.wait(list(self._pending), num_returns=len(self._pending), timeout=GRACE)
-        self._take_mail()
 
     def _conclude(self, ref: Any, name: str) -> None:
         """Take the end of a task; where its worker was lost, begin it again."""
@@ -223,18 +228,20 @@ class _Session:
             raise error.cause from error
 
 
-class _Mailbox:
-    """Where workers leave what the study's process shall know; an actor of Ray."""
-
-    def __init__(self) -> None:
-        self._items: list[tuple[Any, ...]] = []
-
-    def put(self, *item: Any) -> None:
-        self._items.append(item)
-
-    def take(self) -> list[tuple[Any, ...]]:
-        items, self._items = self._items, []
-        return items
+@contextmanager
+def _signals_noted() -> Iterator[list[int]]:
+    """Note SIGINT and SIGTERM in a list while the block runs; in the main thread, which alone receives them."""
+    noted: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda received, _: noted.append(received)) for number in numbers}
+    try:
+        yield noted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @final

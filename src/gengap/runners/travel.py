@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +39,11 @@ def pack(model: keras.Model) -> PackedModel:
             it then refuses to read.
     """
     try:
-        config = json.dumps(keras.saving.serialize_keras_object(model))
+        with warnings.catch_warnings():
+            warnings.filterwarnings(
+                "ignore", message="The object being serialized includes a `lambda`"
+            )  # refused below
+            config = json.dumps(keras.saving.serialize_keras_object(model))
     except (TypeError, ValueError, NotImplementedError) as error:
         raise ModelError(
             f"The model {model.name!r} cannot be written as a configuration, which it needs to reach another process: "

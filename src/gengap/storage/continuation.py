@@ -1,7 +1,6 @@
 """Whether a study on disk is the one that wants to continue it, and what the two together are."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -47,8 +46,8 @@ def check_same_study(stored: Manifest, new: Manifest) -> None:
     """Check that a new study may add its runs to a stored one.
 
     Task, score, settings, the data's fingerprint and the definition of every variant that both name must agree. New
-    seeds and new variants may come; fewer of either are no difference. Names that Keras gives to layers by counting
-    (`dense_7`) do not count: the same code run twice in one session gives other ones.
+    seeds and new variants may come; fewer of either are no difference. Names of layers do not count: the same code run
+    twice in one session gives other ones (`dense_7`).
 
     Raises:
         StudyChangedError: They differ; the sentence says where, and what to do.
@@ -58,7 +57,7 @@ def check_same_study(stored: Manifest, new: Manifest) -> None:
         manifest.get("settings", {}).pop("keep_every_epoch", None)
     pairs = [(name, stored.get(name), new.get(name)) for name in _FIXED]
     pairs.append(("the data's fingerprint", _fingerprint(stored), _fingerprint(new)))
-    for name in stored.get("variants", {}).keys() & new.get("variants", {}).keys():
+    for name in (name for name in stored.get("variants", {}) if name in new.get("variants", {})):
         old, now_ = stored["variants"][name], new["variants"][name]
         pairs += [(f"{part} of variant {name!r}", _canonical(old.get(part)), _canonical(now_.get(part)))
                   for part in _OF_VARIANT]  # fmt: skip
@@ -104,36 +103,30 @@ def _as_json(manifest: Manifest) -> dict[str, Any]:
 
 
 def _canonical(config: object) -> object:
-    """Return a Keras config with counted layer names and object ids replaced by their order of appearance."""
-    names: dict[str, str] = {}
-    for name, class_name in _named(config):
-        snake = _snake(class_name)
-        if re.fullmatch(rf"{re.escape(snake)}(_\d+)?", name):
-            names.setdefault(name, f"{snake}#{len(names)}")
-    return _renamed(config, names)
+    """Return a Keras config whose names are numbers in the order of their appearance.
+
+    Keras counts names through a session (`dense_7`), and remedies derive names from those (`dense_7_dropout`); no
+    number that is trained depends on a name.
+    """
+    return _renamed(config, {name: f"#{number}" for number, name in enumerate(dict.fromkeys(_names(config)))})
 
 
-def _snake(class_name: str) -> str:
-    """Return what Keras makes of a class's name before it counts."""
-    spaced = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", class_name))
-    return re.sub("([a-z])([A-Z])", r"\1_\2", spaced).lower()
-
-
-def _named(config: object) -> Iterator[tuple[str, str]]:
+def _names(config: object) -> Iterator[str]:
     if isinstance(config, Mapping):
         inner = config.get("config")
         if isinstance(inner, Mapping) and isinstance(inner.get("name"), str):
-            yield inner["name"], str(config.get("class_name", ""))
+            yield inner["name"]
         for value in config.values():
-            yield from _named(value)
+            yield from _names(value)
     elif isinstance(config, list):
         for value in config:
-            yield from _named(value)
+            yield from _names(value)
 
 
 def _renamed(config: object, names: Mapping[str, str]) -> object:
     if isinstance(config, Mapping):
-        return {key: _renamed(value, names) for key, value in config.items() if key != "shared_object_id"}
+        kept = {key: value for key, value in config.items() if key != "shared_object_id"}
+        return {names.get(key, key): _renamed(value, names) for key, value in kept.items()}
     if isinstance(config, list):
         return [_renamed(value, names) for value in config]
     return names.get(config, config) if isinstance(config, str) else config

@@ -2,21 +2,25 @@
 
 import copy
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import keras
 
 from gengap.datasets.split import Dataset, Task
 from gengap.engine.outputs import OutputKind
-from gengap.engine.runs import Collector, Listener, Run, TrainingData, TrainingSettings
+from gengap.engine.runs import Collector, Run, TrainingData, TrainingSettings
 from gengap.engine.scoring import choose_score
 from gengap.remedies.base import Remedy, Variant
 from gengap.results import Result
+from gengap.runners.base import Runner
 from gengap.study.assembly import assemble
-from gengap.study.engines import Engine, choose_engine, train
+from gengap.study.engines import Engine, choose_engine, choose_runner, engine_functions
 from gengap.study.inputs import as_splits, check_data
+from gengap.study.loading import stored_result
 from gengap.study.manifest import make_manifest
-from gengap.study.progress import shown
+from gengap.study.progress import Silence, shown
+from gengap.study.storing import Training, open_store, record_look, train_missing
 from gengap.study.variants import check_seeds, common_output, make_variants
 
 _KEPT_EPOCHS_BYTES = 2**30
@@ -37,10 +41,13 @@ class Study:
         engine: `"fused"` trains all runs as one program, `"keras"` one after another in Keras' own loop; `"auto"`
             takes the first where Keras runs on torch.
         initial_weights: `"fresh"` draws each run's weights from its seed, `"keep"` starts from the model's own.
+        storage: Folder that keeps the study while it runs; running it again continues. None keeps it in memory.
+        runner: `"local"` trains in this process, `"ray"` on a Ray session or this machine's cores; or a `RayRunner`.
 
     Raises:
         ModelError: A model cannot be used as given.
-        UnknownNameError: A score or remedy does not exist.
+        UnknownNameError: A score, remedy, engine or runner does not exist.
+        MissingExtraError: The runner's library is not installed.
 
     Example:
         >>> import gengap as gg, keras
@@ -64,6 +71,8 @@ class Study:
         output: str | None = None,
         engine: Engine = "auto",
         initial_weights: Literal["fresh", "keep"] = "fresh",
+        storage: str | Path | None = None,
+        runner: Runner | Literal["local", "ray"] = "local",
     ) -> None:
         self.variants: tuple[Variant, ...] = make_variants(model, remedies)
         self.seeds = check_seeds(seeds)
@@ -72,6 +81,8 @@ class Study:
         self.primary_epoch = primary_epoch
         self.engine = choose_engine(engine)
         self._initial_weights: Literal["fresh", "keep"] = initial_weights
+        self.storage = None if storage is None else Path(storage)
+        self.runner = choose_runner(runner)
 
     def run(
         self,
@@ -110,6 +121,8 @@ class Study:
 
         Raises:
             DataError: The data cannot be used as given; nothing has been trained then.
+            StudyChangedError: The folder of `storage` holds another study; the sentence names the difference.
+            StoreError: That folder cannot be used, or the disk is full; what was stored before stands.
         """
         given = as_splits(
             x,
@@ -131,18 +144,9 @@ class Study:
             engine=self.engine,
             dataset=_describe_dataset(x),
         )
-        collector = Collector()
-        runs = self.runs()
-        with shown(collector, num_runs=len(runs), num_epochs=epochs, show=progress) as listener:
-            self._train(runs, data, settings, listener)
-        return assemble(
-            collector.records,
-            data,
-            self.kind,
-            variants=[variant.name for variant in self.variants],
-            seeds=self.seeds,
-            manifest=manifest,
-        )
+        training = Training(*engine_functions(self.engine), self.runner, self.runs(), data, settings)
+        train = self._train_in_memory if self.storage is None else self._train_in_store
+        return train(training, manifest, progress=progress)
 
     def with_seeds(self, seeds: int | Sequence[int]) -> "Study":
         """Return the same study with other seeds; those that both have give the same runs."""
@@ -158,8 +162,35 @@ class Study:
             for variant in self.variants
         ]
 
-    def _train(self, runs: Sequence[Run], data: TrainingData, settings: TrainingSettings, listener: Listener) -> None:
-        train(self.engine, runs, data, settings, listener)
+    def stored_in(self, storage: str | Path | None, *, runner: Runner | Literal["local", "ray"] = "local") -> "Study":
+        """Return the same study, kept in another folder and trained by another runner."""
+        other = copy.copy(self)
+        other.storage = None if storage is None else Path(storage)
+        other.runner = choose_runner(runner)
+        return other
+
+    def _train_in_memory(self, training: Training, manifest: Mapping[str, Any], *, progress: bool) -> Result:
+        collector, epochs = Collector(), training.settings.epochs
+        plan = training.plan(training.runs)
+        with shown(collector, num_runs=len(training.runs), num_epochs=epochs, show=progress) as listener:
+            training.execute(training.runs, listener, plan=plan)
+        return assemble(
+            collector.records,
+            training.data,
+            self.kind,
+            variants=[variant.name for variant in self.variants],
+            seeds=self.seeds,
+            manifest={**manifest, "plan": None if plan is None else plan.to_json()},
+        )
+
+    def _train_in_store(self, training: Training, manifest: Mapping[str, Any], *, progress: bool) -> Result:
+        names, epochs = [variant.name for variant in self.variants], training.settings.epochs
+        with open_store(self.storage or "", manifest, self.kind, training) as store:
+            num_missing = len({(run.variant, run.seed) for run in training.runs} - set(store.keys()))
+            with shown(Silence(), num_runs=num_missing, num_epochs=epochs, show=progress) as listener:
+                train_missing(training, store, listener)
+            record_look(store, self.seeds)
+            return stored_result(store, variants=names, seeds=self.seeds)
 
     def _settings(
         self,

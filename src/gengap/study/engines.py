@@ -1,4 +1,4 @@
-"""The engines by name, and which one a study takes."""
+"""Engines and runners by name, and which ones a study takes."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -8,6 +8,9 @@ import keras
 from gengap.engine.reference import train_reference
 from gengap.engine.runs import Listener, Run, TrainingData, TrainingSettings
 from gengap.errors import ModelError, UnknownNameError
+from gengap.runners.base import Engine as EngineFunction
+from gengap.runners.base import Planner, Runner
+from gengap.runners.local import LocalRunner
 
 Engine = Literal["auto", "fused", "keras"]
 
@@ -32,17 +35,41 @@ def choose_engine(engine: str) -> Literal["fused", "keras"]:
     raise UnknownNameError(f"There is no engine {engine!r}; choose from 'auto', 'fused', 'keras'.")
 
 
-def train(
-    engine: Literal["fused", "keras"],
+def engine_functions(name: Literal["fused", "keras"]) -> tuple[EngineFunction, Planner | None]:
+    """Return what trains, and what plans for it; Keras' own loop trains run by run and needs no plan."""
+    if name == "keras":
+        return train_plain, None
+    from gengap.engine.fused import plan_fused, train_fused  # torch is imported only where it is used
+
+    return train_fused, plan_fused
+
+
+def train_plain(
     runs: Sequence[Run],
     data: TrainingData,
     settings: TrainingSettings,
     listener: Listener,
+    *,
+    plan: object = None,  # noqa: ARG001  the form that runners call
+    states: object = None,  # noqa: ARG001
 ) -> None:
-    """Train all runs with the named engine."""
-    if engine == "keras":
-        train_reference(runs, data, settings, listener)
-        return
-    from gengap.engine.fused import train_fused  # torch is imported only where it is used
+    """Train every run in Keras' own loop, in the form that runners call."""
+    train_reference(runs, data, settings, listener)
 
-    train_fused(runs, data, settings, listener)
+
+def choose_runner(runner: Runner | str) -> Runner:
+    """Return the runner that a study takes.
+
+    Raises:
+        UnknownNameError: There is no such runner.
+        MissingExtraError: Its library is not installed.
+    """
+    if isinstance(runner, Runner):
+        return runner
+    if runner == "local":
+        return LocalRunner()
+    if runner == "ray":
+        from gengap.runners.ray import RayRunner
+
+        return RayRunner()
+    raise UnknownNameError(f"There is no runner {runner!r}; choose from 'local', 'ray', or give a gengap.RayRunner.")

@@ -16,6 +16,16 @@ from rich.progress import (
 from gengap.engine.runs import Listener, Run, RunRecord
 
 
+class Silence:
+    """The listener that keeps nothing, where a store does."""
+
+    def on_epoch(self, run: Run, epoch: int, logs: Mapping[str, float]) -> None:
+        """Ignore an epoch."""
+
+    def on_record(self, record: RunRecord) -> None:
+        """Ignore a record."""
+
+
 class ProgressListener:
     """Shows what an engine tells, and passes it on.
 

@@ -13,6 +13,7 @@ from gengap.engine.runs import Listener, Run, TrainingData, TrainingSettings
 from gengap.errors import GengapWarning, ModelError
 from gengap.runners.base import Engine, Planner, Runner, States
 from gengap.storage import Store, StoreListener, begin_or_continue, interruptible, with_look
+from gengap.storage.files import require_space
 from gengap.study.loading import ANSWERS, pack_answers
 
 if TYPE_CHECKING:
@@ -40,6 +41,10 @@ class Training:
     runs: Sequence[Run]
     data: TrainingData
     settings: TrainingSettings
+
+    def plan(self, runs: Sequence[Run]) -> "Plan | None":
+        """Plan the training of some of the runs; None for an engine that needs no plan."""
+        return None if self.planner is None else self.runner.plan(self.planner, runs, self.data, self.settings)
 
     def execute(
         self, runs: Sequence[Run], listener: Listener, *, plan: "Plan | None", states: States | None = None
@@ -85,17 +90,14 @@ def train_missing(training: Training, store: Store, then: Listener) -> None:
         listener.flush()
 
 
-def open_store(
-    folder: str | Path, manifest: Mapping[str, Any], kind: OutputKind, data: TrainingData, *, size: int
-) -> Store:
+def open_store(folder: str | Path, manifest: Mapping[str, Any], kind: OutputKind, training: Training) -> Store:
     """Open or make the folder of a study, with the answers that a result needs.
 
     Args:
         folder: The folder.
         manifest: What the study is.
         kind: How its scored output is read.
-        data: Its data.
-        size: Bytes that its runs will take, about; checked against the free space of a new store.
+        training: The study; the space that it will take is checked before a folder is made.
 
     Raises:
         ModelError: A model has no configuration that can be read back without trusting it.
@@ -107,14 +109,15 @@ def open_store(
                 f"The model of variant {name!r} cannot be stored, because it cannot be rebuilt from its configuration: "
                 "give its classes get_config(), and write lambdas as functions with a name."
             )
-    store = begin_or_continue(folder, {**manifest, "output": asdict(kind)})
-    try:
-        if store.study(ANSWERS) is None:
-            store.require_space(size)
-            store.put_study(ANSWERS, *pack_answers(data))
-    except BaseException:
-        store.close()
-        raise
+    if not Store.exists(folder):
+        require_space(_existing(Path(folder)), _expected_size(training, kind))
+    store = begin_or_continue(folder, {**manifest, "output": asdict(kind), "plan": None})
+    if store.study(ANSWERS) is None:
+        try:
+            store.put_study(ANSWERS, *pack_answers(training.data))
+        except BaseException:
+            store.close()
+            raise
     return store
 
 
@@ -125,6 +128,19 @@ def record_look(store: Store, seeds: Sequence[int]) -> None:
 
 def _key(run: Run) -> Key:
     return run.variant, run.seed
+
+
+def _expected_size(training: Training, kind: OutputKind) -> int:
+    """Estimate the bytes of all runs: weights twice, predictions at two epochs and, in half precision, at each."""
+    settings = training.settings
+    answers = kind.width * sum(len(split.y) for split in training.data.held_out().values())
+    per_answer = 8 + (2 * settings.epochs if settings.keep_every_epoch else 0)
+    return sum(8 * int(run.model.count_params()) + per_answer * answers for run in training.runs)
+
+
+def _existing(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that exists."""
+    return next(path for path in (folder.absolute(), *folder.absolute().parents) if path.is_dir())
 
 
 def _forget_damaged(store: Store) -> None:

@@ -1,0 +1,179 @@
+"""Ray on this machine: two one-core workers. Slow, because every worker imports Keras and torch."""
+
+import os
+import signal
+import threading
+import time
+import warnings
+
+import numpy as np
+import pytest
+
+from gengap.engine.fused import plan_fused, train_fused
+from gengap.engine.runs import Collector
+from gengap.engine.state import ChunkState
+from gengap.errors import DataError, GengapError, GengapWarning, MissingExtraError, SlowPathWarning
+from gengap.runners import RayRunner
+from gengap.runners import ray as module
+
+ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Ray's own
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()
+
+
+class Remembering(Collector):
+    """A listener that keeps epochs and checkpoints as well."""
+
+    def __init__(self):
+        super().__init__()
+        self.epochs, self.states = [], {}
+
+    def on_epoch(self, run, epoch, logs):
+        self.epochs.append((run.variant, run.seed, epoch))
+        assert logs["loss"] > 0
+
+    def on_checkpoint(self, chunk_id, state):
+        self.states[chunk_id] = state
+
+
+def by_run(records):
+    return {(r.variant, r.seed): r for r in records}
+
+
+def assert_equal(one, other):
+    assert one.keys() == other.keys()
+    for key, record in one.items():
+        for a, b in zip(record.weights_last, other[key].weights_last, strict=True):
+            np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(record.history["val_score"], other[key].history["val_score"])
+        np.testing.assert_array_equal(record.predictions["validation"].last, other[key].predictions["validation"].last)
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_numbers_of_one_machine(cluster, runs, data, settings):
+    runner, far, near = RayRunner(), Remembering(), Collector()
+    plan = runner.plan(plan_fused, runs, data, settings)
+    assert len(plan.chunks) == 2
+    runner.execute(train_fused, runs, data, settings, far, plan=plan)
+    train_fused(runs, data, settings, near, plan=plan)
+    assert_equal(by_run(far.records), by_run(near.records))
+    assert sorted(far.epochs) == sorted((r.variant, r.seed, e) for r in runs for e in (1, 2, 3))
+    assert ray.is_initialized()  # a session that was there stays
+
+
+def plain(runs, data, settings, listener, *, plan, states):
+    """Stands in for Keras' own loop: no plan, no states."""
+    assert plan is None
+    assert states is None
+    train_fused(runs, data, settings, listener)
+
+
+@pytest.mark.slow
+def test_without_a_plan_every_run_is_a_task(cluster, runs, data, settings):
+    far, near = Collector(), Collector()
+    RayRunner().execute(plain, runs, data, settings, far)
+    for run in runs:
+        train_fused([run], data, settings, near)
+    assert_equal(by_run(far.records), by_run(near.records))
+
+
+def dying(runs, data, settings, listener, *, plan, states):
+    """Sends a state and dies; goes on when it gets the state back."""
+    chunk = plan.chunks[0].id
+    if not states:
+        listener.on_checkpoint(chunk, ChunkState({"w": np.arange(3)}, {"epoch": 2, "runs": []}))
+        os.kill(os.getpid(), signal.SIGKILL)
+    assert states[chunk].scalars["epoch"] == 2
+    train_fused(runs, data, settings, listener, plan=plan)
+
+
+@pytest.mark.slow
+def test_a_lost_worker_costs_nothing_before_its_last_checkpoint(cluster, runs, data, settings):
+    listener, near = Remembering(), Collector()
+    plan = plan_fused(runs, data, settings)
+    with pytest.warns(GengapWarning, match=r"worker was lost .* goes on from its last checkpoint on another"):
+        RayRunner().execute(dying, runs, data, settings, listener, plan=plan)
+    train_fused(runs, data, settings, near, plan=plan)
+    assert_equal(by_run(listener.records), by_run(near.records))
+    assert set(listener.states) == {chunk.id for chunk in plan.chunks}
+
+
+def always_dying(runs, data, settings, listener, *, plan, states):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_a_chunk_that_loses_every_worker_is_given_up(cluster, runs, data, settings):
+    with (
+        pytest.warns(GengapWarning, match="worker was lost"),
+        pytest.raises(GengapError, match="lost its worker 2 times"),
+    ):
+        RayRunner(retries=1).execute(always_dying, runs[:1], data, settings, Collector())
+
+
+def failing(runs, data, settings, listener, *, plan, states):
+    warnings.warn("the slow door", SlowPathWarning, stacklevel=1)
+    if runs[0].seed == 1:
+        raise DataError("one sentence")
+
+
+@pytest.mark.slow
+def test_errors_and_warnings_arrive_as_they_were(cluster, runs, data, settings):
+    with pytest.warns(SlowPathWarning, match="the slow door") as caught:
+        RayRunner().execute(failing, runs[:2], data, settings, Collector())
+    assert len([one for one in caught if one.category is SlowPathWarning]) == 1
+    with pytest.raises(DataError, match=r"^one sentence$"):
+        RayRunner().execute(failing, runs[2:3], data, settings, Collector())
+
+
+def patient(runs, data, settings, listener, *, plan, states):
+    """Trains until it is interrupted, then hands out its state, as the fused engine does."""
+    listener.on_epoch(runs[0], 1, {"loss": 1.0})
+    try:
+        for _ in range(600):
+            time.sleep(0.1)
+    except KeyboardInterrupt:
+        listener.on_checkpoint(plan.chunks[0].id, ChunkState({}, {"epoch": 5, "runs": []}))
+        raise
+
+
+@pytest.mark.slow
+def test_ctrl_c_brings_the_states_home(cluster, runs, data, settings):
+    listener = Remembering()
+    plan = plan_fused(runs, data, settings)
+
+    def press():
+        deadline = time.monotonic() + 30
+        while not listener.epochs and time.monotonic() < deadline:
+            time.sleep(0.05)
+        signal.raise_signal(signal.SIGINT)
+
+    presser = threading.Thread(target=press)
+    presser.start()
+    with pytest.raises(KeyboardInterrupt):
+        RayRunner().execute(patient, runs, data, settings, listener, plan=plan)
+    presser.join()
+    assert {name: state.scalars["epoch"] for name, state in listener.states.items()} == {
+        chunk.id: 5 for chunk in plan.chunks
+    }
+
+
+@pytest.mark.slow
+def test_a_cluster_without_room_is_said(cluster, runs, data, settings):
+    with pytest.raises(GengapError, match=r"asks for 64 CPU and the whole Ray cluster has 2: lower `num_cpus`"):
+        RayRunner(num_cpus=64).execute(train_fused, runs, data, settings, Collector())
+    with pytest.raises(GengapError, match="asks for 1 GPU"):
+        RayRunner(num_gpus=1).plan(plan_fused, runs, data, settings)
+
+
+def test_without_ray_the_extra_is_named(monkeypatch):
+    monkeypatch.setattr(module, "ray", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'gengap\[ray\]'"):
+        RayRunner()
