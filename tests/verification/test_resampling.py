@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import gengap.verification as gv
-from gengap.verification.resampling import _draws
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ def test_replicates_are_the_score_of_the_drawn_cases(cases, score, how):
     # the same draws, but gathered and scored one by one by the public function
     order = np.lexsort((p, y == 0)) if how in {"cases", "weights"} else np.arange(200)
     expected = []
-    for counts in _draws(200, 6, groups, length, 4):
+    for counts in gv.bootstrap_counts(200, replicates=6, groups=groups, block_length=length, seed=4):
         drawn = np.repeat(order, counts)
         options = {} if weight is None else {"sample_weight": weight[drawn]}
         if score == "critical_success_index":
@@ -41,14 +40,14 @@ def test_replicates_are_the_score_of_the_drawn_cases(cases, score, how):
 
 
 def test_draws_are_multinomial_blocks_are_whole_and_seeds_repeat(cases):
-    counts = np.array(list(_draws(50, 4000, None, None, 0)))
+    counts = np.array(list(gv.bootstrap_counts(50, replicates=4000)))
     assert (counts.sum(axis=1) == 50).all()
     assert counts.mean(axis=0) == pytest.approx(np.ones(50), abs=0.08)
     assert counts.var(axis=0).mean() == pytest.approx(1 - 1 / 50, rel=0.03)
     groups = np.repeat([0, 1, 2], [3, 4, 5])
-    for draw in _draws(12, 20, groups, None, 0):
+    for draw in gv.bootstrap_counts(12, replicates=20, groups=groups):
         assert all(len(set(draw[groups == g])) == 1 for g in range(3))
-    for draw in _draws(10, 20, None, 5, 0):
+    for draw in gv.bootstrap_counts(10, replicates=20, block_length=5):
         assert draw.sum() == 10
         assert draw.max() <= 2
     y, p = cases

@@ -3,6 +3,7 @@
 Truth first: `(y_true, y_prob)`, `(y_true, y_pred)`. NumPy and SciPy at heart; scikit-learn where it is asked for.
 """
 
+from gengap.verification.bands import RocBand, consistency_bars, roc_band
 from gengap.verification.contingency import (
     BestThreshold,
     Contingency,
@@ -66,7 +67,7 @@ from gengap.verification.reliability import (
     reliability_curve,
     top_label,
 )
-from gengap.verification.resampling import BootstrapDistribution, bootstrap_scores
+from gengap.verification.resampling import BootstrapDistribution, bootstrap_counts, bootstrap_scores
 from gengap.verification.scores import SCORES, Score, influence, score_difference, score_interval
 from gengap.verification.spread import (
     DiscardCurve,
@@ -97,6 +98,7 @@ __all__ = [
     "RecalibrationEffect",
     "ReliabilityBins",
     "ReliabilityCurve",
+    "RocBand",
     "RocCurve",
     "Score",
     "ScoresBlock",
@@ -105,6 +107,7 @@ __all__ = [
     "TopLabel",
     "absolute_error",
     "best_threshold",
+    "bootstrap_counts",
     "bootstrap_scores",
     "brier_score",
     "brier_skill_score",
@@ -116,6 +119,7 @@ __all__ = [
     "case_quantile_scores",
     "case_ranked_probability_scores",
     "case_squared_errors",
+    "consistency_bars",
     "contingency",
     "corp_decomposition",
     "crps_ensemble",
@@ -139,6 +143,7 @@ __all__ = [
     "reliability_bins",
     "reliability_curve",
     "roc_auc",
+    "roc_band",
     "roc_curve",
     "score_difference",
     "score_interval",

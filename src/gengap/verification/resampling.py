@@ -107,7 +107,9 @@ def bootstrap_scores(
     arranged = {name: _taken(part, order) for name, part in valid.items()}
     weighted = {name: _weighted(chosen[name], arranged[name], options, whole=weight is None) for name in chosen}
     found = {name: np.empty(replicates) for name in chosen}
-    for row, counts in enumerate(_draws(len(order), replicates, labels, block_length, seed)):
+    for row, counts in enumerate(
+        bootstrap_counts(len(order), replicates=replicates, groups=labels, block_length=block_length, seed=seed)
+    ):
         # which cases are drawn is pure chance, so counts of single cases need no rearrangement
         drawn = counts if labels is None and block_length is None else counts[order]
         weights = drawn.astype(np.float64) if weight is None else drawn * weight
@@ -118,16 +120,39 @@ def bootstrap_scores(
     return {name: BootstrapDistribution(weighted[name](once), found[name], unit) for name in chosen}
 
 
-def _draws(
-    n: int, replicates: int, labels: NDArray[Any] | None, block_length: int | None, seed: int
+def bootstrap_counts(
+    n: int,
+    *,
+    replicates: int,
+    groups: NDArray[Any] | None = None,
+    block_length: int | None = None,
+    seed: int = 0,
 ) -> Iterator[NDArray[np.int64]]:
-    """Yield how often each case is drawn, once per replicate."""
-    if labels is not None and block_length is not None:
+    """Yield how often each case is drawn, once per bootstrap sample: weights for scores of one's own.
+
+    Args:
+        n: Number of cases.
+        replicates: Number of samples.
+        groups: Labels of groups of cases, shape `(n,)`: whole groups are drawn.
+        block_length: Draws circular blocks of so many successive cases instead.
+        seed: Fixes the samples.
+
+    Yields:
+        Counts, shape `(n,)`.
+
+    Raises:
+        ValueError: Both `groups` and `block_length` are given, or `block_length` is not between 1 and n.
+
+    Example:
+        >>> [int(counts.sum()) for counts in bootstrap_counts(5, replicates=2)]
+        [5, 5]
+    """
+    if groups is not None and block_length is not None:
         raise ValueError("give `groups` or `block_length`, not both")
     if block_length is not None and not 1 <= block_length <= n:
         raise ValueError(f"`block_length` must lie between 1 and the number of cases, {n}, got {block_length}")
     rng = np.random.Generator(np.random.SFC64(seed))
-    names, codes = (None, None) if labels is None else np.unique(labels, return_inverse=True)
+    names, codes = (None, None) if groups is None else np.unique(groups, return_inverse=True)
     for _ in range(replicates):
         if block_length is not None:
             yield _block_counts(rng, n, block_length)

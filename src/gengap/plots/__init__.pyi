@@ -1,0 +1,10 @@
+from .attributes import AttributesDisplay as AttributesDisplay
+from .discard import DiscardDisplay as DiscardDisplay
+from .learning_curves import LearningCurvesDisplay as LearningCurvesDisplay
+from .performance import PerformanceDisplay as PerformanceDisplay
+from .rank_histogram import PitDisplay as PitDisplay
+from .rank_histogram import RankHistogramDisplay as RankHistogramDisplay
+from .reliability import ReliabilityDisplay as ReliabilityDisplay
+from .roc import RocDisplay as RocDisplay
+from .sharpness import SharpnessDisplay as SharpnessDisplay
+from .spread_skill import SpreadSkillDisplay as SpreadSkillDisplay

@@ -1,0 +1,81 @@
+"""Discard diagram: what is left of the error when the most uncertain cases are set aside."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from numpy.typing import ArrayLike
+
+from gengap.plots.names import Forecasts, by_name
+from gengap.plots.style import appearance, axes_for, style
+from gengap.verification import DiscardCurve, discard_curve
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True, eq=False)
+class DiscardDisplay:
+    """Discard curves for one or several measures of uncertainty.
+
+    Attributes:
+        data: The curves, by name.
+        ylabel: What the loss is.
+    """
+
+    data: Mapping[str, DiscardCurve]
+    ylabel: str
+
+    @classmethod
+    def from_losses(
+        cls,
+        losses: Forecasts,
+        uncertainty: Forecasts,
+        *,
+        ylabel: str = "Mean loss of the cases left",
+        ax: "Axes | None" = None,
+    ) -> "DiscardDisplay":
+        """Compute the curves.
+
+        Args:
+            losses: Loss of each case, shape `(n,)`, such as `case_brier_scores` gives; or a mapping from names.
+            uncertainty: Uncertainty of each case, shape `(n,)`; or a mapping from names to such. Where only one of the
+                two is a mapping, the other serves all names.
+            ylabel: What the loss is, for the axis.
+            ax: Axes to draw on at once; None draws nothing yet.
+
+        Raises:
+            DataError: The cases are invalid.
+        """
+        left, right = by_name(losses), by_name(uncertainty)
+        names = right if len(right) >= len(left) else left
+        curves = {
+            name: discard_curve(_of(left, name), _of(right, name))
+            for name in names
+        }  # fmt: skip
+        display = cls(curves, ylabel)
+        if ax is not None:
+            display.plot(ax)
+        return display
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the curves; a falling one means that the uncertainty knows where the errors are.
+
+        Args:
+            ax: Axes to draw on; None makes new ones.
+        """
+        with style():
+            ax = axes_for(ax, figsize=(4.8, 3.6))
+            for index, (name, curve) in enumerate(self.data.items()):
+                text = f"monotonic at {curve.monotonicity_fraction:.0%} of steps"
+                look = appearance(index, marker=True)
+                label = f"{name}: {text}" if name else text.capitalize()
+                ax.plot(curve.fraction, curve.loss, **look, markeredgecolor="white", label=label)
+            ax.set(xlabel="Share of cases discarded, most uncertain first", ylabel=self.ylabel)
+            ax.set_ylim(bottom=0)
+            ax.legend(loc="lower left")
+        return ax
+
+
+def _of(named: Mapping[str, ArrayLike], name: str) -> ArrayLike:
+    return named[name] if name in named else named[""]

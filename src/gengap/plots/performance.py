@@ -1,0 +1,155 @@
+"""Performance diagram (Roebber 2009): success ratio, detection, bias and critical success index in one square."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gengap.plots.names import Forecasts, by_name
+from gengap.plots.style import GRID, REFERENCE, appearance, axes_for, square_probability_axes, style
+from gengap.verification import (
+    BestThreshold,
+    Estimate,
+    PerformanceCurve,
+    best_threshold,
+    performance_curve,
+    score_interval,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_BIASES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
+_INDICES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+
+
+@dataclass(frozen=True, eq=False)
+class PerformanceDisplay:
+    """Performance curves of one or several forecasts.
+
+    Attributes:
+        data: The curves, by name.
+        best: Threshold of the largest critical success index on these cases, by name.
+        crosses: Intervals of success ratio and detection at marked thresholds, by name and threshold.
+    """
+
+    data: Mapping[str, PerformanceCurve]
+    best: Mapping[str, BestThreshold]
+    crosses: Mapping[str, Mapping[float, tuple[Estimate, Estimate]]]
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        y_prob: Forecasts,
+        *,
+        thresholds: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7, 0.9),
+        groups: ArrayLike | None = None,
+        level: float = 0.95,
+        ax: "Axes | None" = None,
+    ) -> "PerformanceDisplay":
+        """Compute curves, their best points and the intervals at marked thresholds.
+
+        Args:
+            y_true: 0/1 with at least one event, shape `(n,)`.
+            y_prob: Probability of label 1, shape `(n,)`; or a mapping from names to such.
+            thresholds: Probabilities to mark, with pointwise intervals; those never reached are left out.
+            groups: Labels of groups of cases that are not independent, shape `(n,)`, or None.
+            level: Coverage of each interval.
+            ax: Axes to draw on at once; None draws nothing yet.
+
+        Raises:
+            DataError: The cases are invalid, or no event occurs.
+        """
+        named = by_name(y_prob)
+
+        def cross(p: ArrayLike, threshold: float) -> tuple[Estimate, Estimate]:
+            ratio, detection = (
+                score_interval(y_true, p, score=score, threshold=threshold, groups=groups, level=level)
+                for score in ("success_ratio", "probability_of_detection")
+            )
+            return ratio, detection
+
+        display = cls(
+            data={name: performance_curve(y_true, p) for name, p in named.items()},
+            best={name: best_threshold(y_true, p, score="critical_success_index") for name, p in named.items()},
+            crosses={
+                name: {t: cross(p, t) for t in thresholds if t <= np.nanmax(np.asarray(p, dtype=np.float64))}
+                for name, p in named.items()
+            },
+        )
+        if ax is not None:
+            display.plot(ax)
+        return display
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the curves over contours of critical success index and rays of equal bias.
+
+        Args:
+            ax: Axes to draw on; None makes new ones.
+        """
+        with style():
+            ax = axes_for(ax, figsize=(5.0, 5.0))
+            _draw_background(ax)
+            for index, (name, curve) in enumerate(self.data.items()):
+                look, best = appearance(index, marker=True), self.best[name]
+                line = {key: look[key] for key in ("color", "linestyle")}
+                text = f"largest CSI {best.value:.2f} at {best.threshold:.2f}"
+                ax.plot(
+                    curve.success_ratio,
+                    curve.probability_of_detection,
+                    **line,
+                    label=f"{name}: {text}" if name else text[0].upper() + text[1:],
+                    zorder=3,
+                )
+                for threshold, (ratio, detection) in self.crosses[name].items():
+                    _draw_cross(ax, ratio, detection, look, f"{threshold:g}" if len(self.data) == 1 else "")
+                ax.plot(best.table.success_ratio, best.table.probability_of_detection, marker="*", markersize=12,
+                        color=look["color"], markeredgecolor="white", zorder=5)  # fmt: skip
+            square_probability_axes(
+                ax, xlabel="Success ratio (1 - false alarm ratio)", ylabel="Probability of detection"
+            )
+            ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14))
+        return ax
+
+
+def _draw_background(ax: "Axes") -> None:
+    """Draw contours of the critical success index and rays of equal frequency bias, each labelled at its end."""
+    ratio, detection = np.meshgrid(*[np.linspace(1e-3, 1, 400)] * 2)
+    index = 1 / (1 / ratio + 1 / detection - 1)
+    lines = ax.contour(ratio, detection, index, levels=_INDICES, colors=GRID, linewidths=0.8, zorder=1)
+    # labels sit where each contour crosses the ray of bias 0.8: away from the rays and from each other
+    labelled = [csi for csi in _INDICES if csi < 0.75]
+    ratios = [csi * (1 + 1 / 0.8) / (1 + csi) for csi in labelled]
+    names = {csi: f"{csi:.1f}" for csi in labelled} | {0.7: "CSI 0.7"}
+    ax.clabel(lines, levels=labelled, manual=[(x, 0.8 * x) for x in ratios], fmt=names, fontsize=7.5, colors=REFERENCE)
+    for bias in _BIASES:
+        end = min(1.0, 1 / bias)
+        ax.plot([0, end], [0, bias * end], color=GRID, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+        x, y, side = (end, 1.0, "bottom") if bias >= 1 else (1.0, bias, "center")
+        ax.annotate(
+            f"{bias:g}",
+            (x, y),
+            xytext=(0, 3) if bias >= 1 else (4, 0),
+            textcoords="offset points",
+            ha="center" if bias >= 1 else "left",
+            va=side,
+            fontsize=7.5,
+            color=REFERENCE,
+            annotation_clip=False,
+        )
+    ax.annotate("Bias", (0.125, 1), xytext=(0, 3), textcoords="offset points", ha="center", va="bottom", fontsize=7.5,
+                color=REFERENCE, annotation_clip=False)  # fmt: skip
+
+
+def _draw_cross(ax: "Axes", ratio: Estimate, detection: Estimate, look: Mapping[str, object], text: str) -> None:
+    x, y, color = ratio.value, detection.value, str(look["color"])
+    if not np.isfinite([x, y]).all():
+        return
+    ax.plot([ratio.low, ratio.high], [y, y], color=color, linewidth=0.8, alpha=0.7, zorder=2)
+    ax.plot([x, x], [detection.low, detection.high], color=color, linewidth=0.8, alpha=0.7, zorder=2)
+    ax.plot(x, y, marker=str(look["marker"]), color=color, markersize=5, markeredgecolor="white", zorder=4)
+    if text:
+        ax.annotate(text, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8, zorder=6)

@@ -1,0 +1,102 @@
+"""Bands and bars around curves: how far chance alone moves them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gengap.verification.decomposition import ReliabilityBins
+from gengap.verification.inputs import Floats, label_cases
+from gengap.verification.resampling import bootstrap_counts
+
+
+@dataclass(frozen=True, eq=False)
+class RocBand:
+    """Pointwise confidence band of a ROC curve: of detection at given false detection.
+
+    Attributes:
+        probability_of_false_detection: From 0 to 1, shape `(k,)`.
+        low: Lower end of the probability of detection, shape `(k,)`.
+        high: Upper end, shape `(k,)`.
+        level: Nominal coverage at each value by itself.
+    """
+
+    probability_of_false_detection: Floats
+    low: Floats
+    high: Floats
+    level: float
+
+
+def roc_band(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    level: float = 0.95,
+    replicates: int = 500,
+    seed: int = 0,
+) -> RocBand:
+    """Pointwise bootstrap band of the ROC curve, over cases or groups of cases.
+
+    Args:
+        y_true: 0/1, shape `(n,)`. Cases where it is NaN are left out.
+        y_score: Probabilities, or any real numbers that rise with the chance of the event, shape `(n,)`.
+        groups: Labels of groups of cases that are not independent, shape `(n,)`, or None.
+        level: Nominal coverage at each value by itself.
+        replicates: Number of bootstrap samples.
+        seed: Fixes the samples.
+
+    Returns:
+        The band on 101 values; NaN throughout where only one label occurs.
+
+    Raises:
+        DataError: The cases are invalid.
+
+    Example:
+        >>> band = roc_band([0, 1, 0, 1, 0, 1], [0.1, 0.4, 0.35, 0.8, 0.2, 0.3], replicates=50)
+        >>> bool((band.low <= band.high).all())
+        True
+    """
+    valid = label_cases(y_true, y_score)
+    grid = np.linspace(0.0, 1.0, 101)
+    _, rank = np.unique(-valid.forecast, return_inverse=True)
+    event = valid.observed == 1
+    ranks = int(rank.max()) + 1
+    curves = np.full((replicates, len(grid)), np.nan)
+    labels = None if groups is None else valid.keep(groups, "groups")
+    for row, counts in enumerate(bootstrap_counts(len(event), replicates=replicates, groups=labels, seed=seed)):
+        hits, alarms = (np.cumsum(np.bincount(rank, counts * part, ranks)) for part in (event, ~event))
+        if hits[-1] and alarms[-1]:
+            pofd, pod = np.append(0, alarms / alarms[-1]), np.append(0, hits / hits[-1])
+            curves[row] = np.interp(grid, pofd, pod)
+    if np.isnan(curves).all():
+        return RocBand(grid, curves[0], curves[0], level)
+    low, high = np.nanquantile(curves, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return RocBand(grid, low, high, level)
+
+
+def consistency_bars(table: ReliabilityBins, *, level: float = 0.95) -> tuple[Floats, Floats]:
+    """Ends of the event frequency in each bin that calibrated, independent forecasts would show.
+
+    Args:
+        table: Forecasts and outcomes in bins, without weights.
+        level: Probability of each frequency to lie between its ends, by itself (at least, as counts are whole).
+
+    Returns:
+        Lower and upper ends, each of shape `(k,)`; NaN for empty bins.
+
+    Example:
+        >>> from gengap.verification import reliability_bins
+        >>> low, high = consistency_bars(reliability_bins([0, 1, 0, 1], [0.2, 0.3, 0.6, 0.9], bins=2))
+        >>> low.tolist(), high.tolist()
+        ([0.0, 0.0], [1.0, 1.0])
+
+    References:
+        Bröcker, J. and Smith, L. A. (2007). doi 10.1175/WAF993.1
+    """
+    from scipy.stats import binom
+
+    n = np.round(table.weight)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        low, high = (binom.ppf(q, n, table.forecast) / n for q in ((1 - level) / 2, (1 + level) / 2))
+    return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
