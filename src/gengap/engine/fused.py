@@ -8,6 +8,7 @@ from typing import Any
 
 from gengap.engine.initial_weights import draw_initial_weights
 from gengap.engine.memory import keep_freed_memory
+from gengap.engine.noise_states import obey_their_state
 from gengap.engine.outputs import describe_output
 from gengap.engine.planner import Device, Plan, choose_device, make_plan, timed
 from gengap.engine.precision import in_precision
@@ -96,8 +97,9 @@ class _Members:
 
     def of(self, run: Run) -> Member:
         if id(run.model) not in self._clones:
-            clone = clone_compiled(run.model)
-            self._clones[id(run.model)] = in_precision(clone, self._settings.precision)
+            clone = in_precision(clone_compiled(run.model), self._settings.precision)
+            obey_their_state(clone)
+            self._clones[id(run.model)] = clone
         model = self._clones[id(run.model)]
         fresh = self._draw and self._settings.initial_weights == "fresh"
         weights = draw_initial_weights(run.model, run.seed) if fresh else run.model.get_weights()

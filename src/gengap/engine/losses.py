@@ -59,16 +59,29 @@ class _Reduced:
     def __init__(self, compiled: CompiledLoss) -> None:
         self.compiled = compiled
         self._loss = compiled.loss
-        self._values = SampleWise(fast_values(compiled.loss) or compiled.loss.call)
+        fast = fast_values(compiled.loss)
+        self._guarded = fast is None
+        self._values = SampleWise(fast or compiled.loss.call)
 
     def __call__(self, y_true: torch.Tensor, y_pred: torch.Tensor, sample_weight: torch.Tensor | None) -> torch.Tensor:
         y_true, y_pred = y_true.float(), y_pred.float()
+        if not self._guarded:
+            return self._all_runs(y_true, y_pred, sample_weight)
+        # torch's losses raise for NaN: a run that has diverged would stop all others
+        ones = [1] * (y_pred.ndim - 1)
+        sane = y_pred.detach().isfinite().flatten(1).all(dim=1)
+        safe = torch.where(sane.view(-1, *ones), y_pred, torch.full_like(y_pred, 0.5))
+        losses = self._all_runs(y_true, safe, sample_weight)
+        return torch.where(sane, losses, torch.full_like(losses, torch.nan))
+
+    def _all_runs(self, y_true: torch.Tensor, y_pred: torch.Tensor, sample_weight: torch.Tensor | None) -> torch.Tensor:
         if self._values.folds is not False:
             values = self._values(y_true, y_pred)
             if self._values.folds and (sample_weight is None or values.ndim == 2):
                 return self._reduce(values, sample_weight)
-        pairs = zip(y_true, y_pred, y_true if sample_weight is None else sample_weight, strict=True)
-        return torch.stack([self._loss(t, p, None if sample_weight is None else w) for t, p, w in pairs])
+        runs = range(len(y_pred))
+        weights = [None for _ in runs] if sample_weight is None else list(sample_weight)
+        return torch.stack([self._loss(y_true[k], y_pred[k], weights[k]) for k in runs])
 
     def _reduce(self, values: torch.Tensor, sample_weight: torch.Tensor | None) -> torch.Tensor:
         weighted = values if sample_weight is None else values * sample_weight
@@ -87,10 +100,11 @@ def fast_values(loss: Any) -> Callable[[torch.Tensor, torch.Tensor], torch.Tenso
 
     The same formulas as Keras', without its conversions: a small network spends as long in them as in its layers.
     """
-    kind = type(loss)
-    if kind is keras.losses.BinaryCrossentropy and not loss.from_logits and loss.axis == -1:
-        return _BinaryCrossentropy(float(loss.label_smoothing))
-    if kind is keras.losses.MeanSquaredError:
+    function, options = getattr(loss, "fn", None), dict(getattr(loss, "_fn_kwargs", {}))
+    if function is keras.losses.binary_crossentropy and not options.pop("from_logits", False):
+        smoothing = float(options.pop("label_smoothing", 0.0))
+        return _BinaryCrossentropy(smoothing) if options in ({}, {"axis": -1}) else None
+    if function is keras.losses.mean_squared_error and not options:
         return lambda y_true, y_pred: (y_pred - y_true).square().mean(dim=-1)
     return None
 
@@ -104,4 +118,4 @@ class _BinaryCrossentropy:
             y_true = y_true * (1.0 - self._smoothing) + 0.5 * self._smoothing
         epsilon = keras.config.epsilon()
         clipped = y_pred.clamp(epsilon, 1.0 - epsilon)
-        return torch.nn.functional.binary_cross_entropy(clipped, y_true, reduction="none").mean(dim=-1)
+        return -(y_true * clipped.log() + (1.0 - y_true) * (1.0 - clipped).log()).mean(dim=-1)

@@ -65,6 +65,9 @@ def _all_runs(
             return _numbers((per_case * weight).sum(dim=1) / weight.sum(dim=1))
     results = []
     for k in range(y_pred.shape[0]):
+        if not bool(y_pred[k].isfinite().all()):
+            results.append(np.nan)  # a run that has diverged; Keras' metrics may raise for it
+            continue
         one.metric.reset_state()
         if one.weighted:
             one.metric.update_state(y_true[k], y_pred[k], None if weight is None else weight[k])

@@ -33,6 +33,11 @@ def unlike(batch: torch.Tensor) -> torch.Tensor:
     return batch[:1].expand_as(batch)
 
 
+def sane(batch: torch.Tensor) -> torch.Tensor:
+    """Return a batch fit to be probed with, whatever the run that it comes from has come to."""
+    return batch.detach().nan_to_num() if batch.is_floating_point() else batch
+
+
 class SampleWise:
     """A function of tensors `(K, B, ...)`: called once on all runs' samples, or once per run where it mixes samples.
 
@@ -48,7 +53,7 @@ class SampleWise:
         """Return the function's results of all runs; the first axis is the run."""
         num_runs = values[0].shape[0]
         if self.folds is None:
-            first = tuple(value[0].detach() for value in values)
+            first = tuple(sane(value[0]) for value in values)
             self.folds = separates(self.function, first, tuple(map(unlike, first)))
         if not self.folds:
             return torch.stack([self.function(*(value[k] for value in values)) for k in range(num_runs)])

@@ -2,7 +2,7 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,8 @@ from keras import tree
 from gengap.engine.doors import Door, Fold, Loop, Pass, Place, Stacked, map_stacked
 from gengap.engine.initial_weights import identified_layers
 from gengap.engine.layers import fused_door
-from gengap.engine.probe import separates, unlike
+from gengap.engine.noise_states import seed_generators
+from gengap.engine.probe import sane, separates, unlike
 from gengap.engine.stack import Stack
 from gengap.engine.walk import Graph, read_graph
 from gengap.errors import SlowPathWarning
@@ -93,7 +94,7 @@ def may_fold(place: Place, args: Any, kwargs: Any) -> bool:
     if place.weights or _keeps_state(operation):
         return False
     slots = [leaf for leaf in tree.flatten((args, kwargs)) if isinstance(leaf, Stacked)]
-    one = tuple(leaf.value[0].detach() for leaf in slots)
+    one = tuple(sane(leaf.value[0]) for leaf in slots)
     other = tuple(map(unlike, one))
 
     def compute(mode: Mapping[str, bool], *values: torch.Tensor) -> Any:
@@ -121,7 +122,7 @@ def _places(graph: Graph, models: Sequence[Any], seeds: Sequence[int], stack: St
     graphs = {id(model): read_graph(model) for model in models}
     position = {id(weight): place for place, weight in enumerate(graph.model.weights)}
     identities = {id(layer): identity for identity, layer in identified_layers(graph.model)}
-    generators = {name: place for model in models for name, place in _generators(model)}
+    generators = {id(one.state): name for model in set(models) for name, one in seed_generators(model)}
     occurrences: Counter[int] = Counter()
     places = []
     for step in graph.steps:
@@ -132,12 +133,6 @@ def _places(graph: Graph, models: Sequence[Any], seeds: Sequence[int], stack: St
         operations = [graphs[id(model)].steps[step.index].operation for model in models]
         places.append(Place(step, operations, weights, seeds, identity, generators, stack))
     return places
-
-
-def _generators(model: Any) -> Iterator[tuple[int, str]]:
-    for identity, layer in identified_layers(model):
-        own = [value for value in vars(layer).values() if isinstance(value, keras.random.SeedGenerator)]
-        yield from ((id(one.state), f"{identity}/{ordinal}") for ordinal, one in enumerate(own))
 
 
 def _say_slow(place: Place) -> None:

@@ -36,7 +36,8 @@ class FusedConvolution(_Convolution):
     def convolve(self, x: torch.Tensor) -> torch.Tensor:
         """Convolve, with the layer's groups."""
         layer = self.place.operation
-        return convolve(x, self.weight("kernel"), self.bias(), groups=layer.groups, **_window(layer))
+        common = x[0] if x.stride(0) == 0 and len(x) > 1 else x  # one batch under all kernels
+        return convolve(common, self.weight("kernel"), self.bias(), groups=layer.groups, **_window(layer))
 
 
 class FusedDepthwiseConvolution(_Convolution):

@@ -3,7 +3,7 @@
 import torch
 
 from gengap.engine.doors import Pass, Place
-from gengap.engine.kernels.convolution import average_pool, max_pool
+from gengap.engine.kernels.pooling import average_pool, max_pool
 from gengap.engine.layers.base import Fused
 
 

@@ -55,6 +55,11 @@ class Stacked(Updater):
         with torch.no_grad():
             self._optimizer.apply([self._stack.gradient(place) for place in self._stack.trained()], self._variables)
 
+    def loss_scales(self) -> torch.Tensor | None:
+        """Return the constant loss scale of all runs; Keras divides by it again."""
+        factor = self._optimizer.loss_scale_factor
+        return None if factor is None else torch.full((self._stack.num_runs,), float(factor), device=self._stack.device)
+
     def keep(self, runs: Sequence[int]) -> None:
         """Build the optimizer anew on the smaller stack and give it the kept part of its state."""
         index = torch.as_tensor(list(runs), device=self._stack.device)
