@@ -142,7 +142,8 @@ def test_a_display_draws_on_the_axes_it_is_given(binary):
     ax = plt.subplots()[1]
     gp.SharpnessDisplay.from_predictions(y, forecasts["baseline"], ax=ax)
     assert ax.get_ylabel() == "Cases"
-    assert gp.RocDisplay.from_predictions(y, forecasts).plot(ax) is ax
+    other = plt.subplots()[1]
+    assert gp.RocDisplay.from_predictions(y, forecasts).plot(other) is other
 
 
 def test_no_labels_overlap(binary):

@@ -115,6 +115,24 @@ def test_the_curve_turns_at_kept_points_only_and_loses_nothing(cases):
         assert (np.abs(cross[between]) < 1e-12).any()
 
 
+@given(cases=forecasts(), weighted=st.booleans())
+@few
+def test_the_overview_says_what_the_single_functions_say(cases, weighted):
+    y, p = cases
+    options = {"sample_weight": np.linspace(0.5, 2, len(y))} if weighted else {}
+    found = gv.verify_binary(y, p, climatology=0.3, bins=4, **options)
+    same = {"abs": 1e-12, "nan_ok": True}
+    assert found.brier_score == pytest.approx(gv.brier_score(y, p, **options), **same)
+    assert found.log_loss == pytest.approx(gv.log_loss(y, p, **options), rel=1e-9)
+    assert found.roc_auc == pytest.approx(gv.roc_auc(y, p, **options), **same)
+    skill = gv.brier_skill_score(y, p, climatology=0.3, **options)
+    assert found.brier_skill_score == pytest.approx(skill, **same)
+    assert found.murphy == gv.murphy_decomposition(y, p, bins=4, **options)
+    assert found.corp == gv.corp_decomposition(y, p, **options)
+    table = gv.contingency(y, p, threshold=0.5, **options)
+    assert found.contingency.hits[10] == pytest.approx(table.hits, abs=1e-12)
+
+
 def test_a_threshold_may_be_many():
     y, p = [0, 1, 1, 0], [0.2, 0.4, 0.9, 0.6]
     many = gv.contingency(y, p, threshold=[0.0, 0.5, 1.0])

@@ -108,9 +108,7 @@ class PerformanceDisplay:
                     _draw_cross(ax, ratio, detection, look, f"{threshold:g}" if len(self.data) == 1 else "")
                 ax.plot(best.table.success_ratio, best.table.probability_of_detection, marker="*", markersize=12,
                         color=look["color"], markeredgecolor="white", zorder=5)  # fmt: skip
-            square_probability_axes(
-                ax, xlabel="Success ratio (1 - false alarm ratio)", ylabel="Probability of detection"
-            )
+            square_probability_axes(ax, xlabel="Success ratio (1 - FAR)", ylabel="Probability of detection")
             ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14))
         return ax
 

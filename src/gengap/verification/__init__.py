@@ -40,6 +40,7 @@ from gengap.verification.losses import (
     case_ranked_probability_scores,
     case_squared_errors,
 )
+from gengap.verification.overview import BinaryOverview, verify_binary
 from gengap.verification.probability import brier_score, brier_skill_score, log_loss, ranked_probability_score
 from gengap.verification.ranking import RankedForecasts
 from gengap.verification.recalibration import (
@@ -81,6 +82,7 @@ from gengap.verification.summary import ScoresBlock, scores_block
 __all__ = [
     "SCORES",
     "BestThreshold",
+    "BinaryOverview",
     "BootstrapDistribution",
     "Contingency",
     "ContingencyScore",
@@ -153,4 +155,5 @@ __all__ = [
     "squared_error",
     "squared_error_skill_score",
     "top_label",
+    "verify_binary",
 ]
