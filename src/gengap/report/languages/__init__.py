@@ -1,0 +1,43 @@
+"""The texts of the report, one catalogue per language; all hold the same keys and the same blanks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gengap.errors import UnknownNameError
+from gengap.report.languages import en, zh
+
+
+@dataclass(frozen=True)
+class Language:
+    """A catalogue of texts.
+
+    Attributes:
+        code: Language tag of the page, for `<html lang>`.
+        texts: Texts by key; blanks are named, `"{seeds} seeds"`.
+    """
+
+    code: str
+    texts: Mapping[str, str]
+
+    def __call__(self, key: str, **blanks: Any) -> str:
+        """Return a text with its blanks filled in."""
+        return self.texts[key].format_map(blanks)
+
+    def name_of(self, kind: str, name: str) -> str:
+        """Return what people call a thing, such as `("score", "log_loss")`; a thing without a text keeps its name."""
+        return self.texts.get(f"{kind}.{name}", name.replace("_", " "))
+
+
+LANGUAGES: Mapping[str, Language] = {"en": Language("en", en.TEXTS), "zh": Language("zh-CN", zh.TEXTS)}
+
+
+def get_language(lang: str) -> Language:
+    """Return a language by its name.
+
+    Raises:
+        UnknownNameError: The report does not speak it.
+    """
+    if lang not in LANGUAGES:
+        raise UnknownNameError(f"The report speaks {', '.join(LANGUAGES)}; got `lang={lang!r}`.")
+    return LANGUAGES[lang]

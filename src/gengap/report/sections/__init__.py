@@ -1,0 +1,16 @@
+"""The sections of the report, in the order in which a reader needs them; one file per section."""
+
+from gengap.report.section import Builder
+from gengap.report.sections.comparison import comparison_section
+from gengap.report.sections.curves import curves_section
+from gengap.report.sections.findings import findings_section
+from gengap.report.sections.provenance import provenance_section
+from gengap.report.sections.scores import scores_section
+
+SECTIONS: tuple[Builder, ...] = (
+    findings_section,
+    comparison_section,
+    scores_section,
+    curves_section,
+    provenance_section,
+)
