@@ -146,6 +146,34 @@ def estimate(
     return Estimate(value, error, low, high, level, freedom, len(units))
 
 
+def difference_of_proportions(first: Estimate, second: Estimate, correlation: float) -> Estimate:
+    r"""Combine the intervals of two proportions into one of their difference (square-and-add, "MOVER").
+
+    Needed where one proportion is exactly 0 or 1 in the sample: its influences are all zero then, its interval is not.
+
+    $$\text{low} = \hat d - \sqrt{(\hat p_1 - l_1)^2 + (u_2 - \hat p_2)^2 - 2 \rho (\hat p_1 - l_1)(u_2 - \hat p_2)}$$
+
+    Args:
+        first: The first proportion.
+        second: The proportion that is subtracted.
+        correlation: Correlation of the two, 0 for independent cases.
+
+    References:
+        Newcombe, R. G. (1998). Interval estimation for the difference between independent proportions. Statistics in
+        Medicine 17. Zou, G. Y. and Donner, A. (2008). doi 10.1002/sim.3095
+    """
+
+    def reach(one: float, other: float) -> float:
+        return math.sqrt(max(one**2 + other**2 - 2 * correlation * one * other, 0.0))
+
+    value = first.value - second.value
+    low = value - reach(first.value - first.low, second.high - second.value)
+    high = value + reach(first.high - first.value, second.value - second.low)
+    error = reach(first.standard_error, second.standard_error)
+    freedom = min(first.degrees_of_freedom, second.degrees_of_freedom)
+    return Estimate(value, error, low, high, first.level, freedom, first.groups)
+
+
 def _inside(value: float, scale: Scale) -> bool:
     return {
         "identity": True,

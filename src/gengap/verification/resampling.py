@@ -157,9 +157,23 @@ def bootstrap_counts(
         if block_length is not None:
             yield _block_counts(rng, n, block_length)
         elif names is None or codes is None:
-            yield np.bincount(rng.integers(0, n, n), minlength=n)
+            yield np.bincount(_positions(rng, n), minlength=n)
         else:
             yield np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))[codes]
+
+
+def _positions(rng: np.random.Generator, n: int) -> NDArray[np.int64]:
+    """Return n draws from 0 to n - 1, in half the time of `rng.integers`.
+
+    Multiplying 32 random bits by n and keeping the upper word favours some positions by at most n / 2^32 of their
+    chance, 0.1 % at the largest n that takes this way.
+    """
+    if n > 2**22:
+        return rng.integers(0, n, n)
+    bits = rng.bit_generator.random_raw((n + 1) // 2).view(np.uint32)[:n].astype(np.uint64)
+    bits *= np.uint64(n)
+    bits >>= np.uint64(32)
+    return bits.view(np.int64)
 
 
 def _block_counts(rng: np.random.Generator, n: int, length: int) -> NDArray[np.int64]:

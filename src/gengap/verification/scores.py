@@ -5,13 +5,20 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from gengap.errors import DataError, UnknownNameError
 from gengap.verification.contingency import Contingency, ContingencyScore
 from gengap.verification.discrimination import linear_roc_auc
 from gengap.verification.ensemble import case_crps_ensemble
-from gengap.verification.estimates import Estimate, Linearized, Scale, estimate
+from gengap.verification.estimates import (
+    Estimate,
+    Linearized,
+    Scale,
+    difference_of_proportions,
+    estimate,
+    group_sums,
+)
 from gengap.verification.inputs import Cases, Floats, binary_cases, cases, label_cases, multiclass_cases
 from gengap.verification.losses import (
     case_absolute_errors,
@@ -227,7 +234,20 @@ def score_interval(
     chosen = get_score(score)
     valid = chosen.validate(y_true, y_pred, sample_weight)
     labels = None if groups is None else valid.keep(groups, "groups")
+    if score == "peirce_skill_score":
+        return _peirce_interval(valid, labels, level, options)
     return estimate(chosen.linearize(valid, **options), groups=labels, level=level, scale=chosen.scale)
+
+
+def _peirce_interval(valid: Cases, labels: NDArray[Any] | None, level: float, options: Mapping[str, Any]) -> Estimate:
+    names = ("probability_of_detection", "probability_of_false_detection")
+    linear = [SCORES[name].linearize(valid, **options) for name in names]
+    detection, false_detection = (estimate(part, groups=labels, level=level, scale="logit") for part in linear)
+    correlation = 0.0
+    if labels is not None and detection.standard_error * false_detection.standard_error > 0:
+        one, other = (group_sums(part.influence, labels) for part in linear)
+        correlation = float(np.corrcoef(one, other)[0, 1])
+    return difference_of_proportions(detection, false_detection, correlation)
 
 
 def score_difference(
