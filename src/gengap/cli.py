@@ -142,9 +142,10 @@ def _write(result: "Result", folder: Path) -> None:
     result.save(folder)
     table = summarize(result)
     (folder / "table.csv").write_text(table.to_dataframe().to_csv(index=False))
-    axes = LearningCurvesDisplay.from_result(result).plot()
-    for suffix in ("svg", "png"):
-        axes.figure.savefig(folder / f"learning_curves.{suffix}")
+    curves = LearningCurvesDisplay.from_result(result)
+    for name, figure in {"learning_curves": curves.plot().figure, "learning_curve_pairs": curves.plot_pairs()}.items():
+        for suffix in ("svg", "png"):
+            figure.savefig(folder / f"{name}.{suffix}", bbox_inches="tight")
     write_report(result, folder / "report.html")
     typer.echo(str(table))
     typer.echo(f"Table:   {folder / 'table.csv'}\nFigures: {folder / 'learning_curves.svg'}")

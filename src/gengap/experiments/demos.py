@@ -42,7 +42,7 @@ class Demo:
 
 
 def soundings_model() -> keras.Model:
-    """Return the small 1-D CNN that overfits the soundings at once: three convolutions over 32 heights x 5 channels."""
+    """Return the small 1-D CNN that overfits the soundings at once: three convolutions, one hidden layer."""
     layers = keras.layers
     model = keras.Sequential(
         [
@@ -54,6 +54,7 @@ def soundings_model() -> keras.Model:
             layers.Conv1D(64, 5, padding="same", activation="relu"),
             layers.AveragePooling1D(2),
             layers.Flatten(),
+            layers.Dense(32, activation="relu"),
             layers.Dense(1, activation="sigmoid"),
         ]
     )

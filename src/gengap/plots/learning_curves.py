@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from gengap.analysis.curves import Curve, learning_curves
 from gengap.plots.style import appearance, axes_for, band, epoch_axis, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from gengap.results import Result
 
@@ -61,25 +62,73 @@ class LearningCurvesDisplay:
         label = _LABELS.get(result.score, result.score) if curve == "score" else curve.replace("_", " ").capitalize()
         return cls(tuple(curves), label, ("train_score", curve))
 
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants that are drawn, in order."""
+        return tuple(dict.fromkeys(curve.variant for curve in self.data))
+
     def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw the curves; bands are pointwise 95 % intervals of the mean over seeds.
+        """Draw all curves on one pair of axes; bands are pointwise 95 % intervals of the mean over seeds.
 
         Args:
             ax: Axes to draw on; None makes new ones.
         """
         with style():
-            ax = axes_for(ax, figsize=(6.4, 4.2))
-            variants = list(dict.fromkeys(curve.variant for curve in self.data))
-            kinds = len({curve.name in self.training_names for curve in self.data})
-            for curve in self.data:
-                training = curve.name in self.training_names
-                look = appearance(variants.index(curve.variant)) | ({"linestyle": ":"} if training else {})
-                for seed in curve.seeds[:_MAX_SEEDS_DRAWN]:
-                    ax.plot(curve.epoch, seed, **(look | {"linewidth": 0.5, "alpha": 0.3}))
-                suffix = (" (training)" if training else " (validation)") if kinds > 1 else ""
-                ax.plot(curve.epoch, curve.mean, **look, label=f"{curve.variant}{suffix}")
-                band(ax, curve.epoch, curve.low, curve.high, color=look["color"])
-            epoch_axis(ax)
-            ax.set_ylabel(self.ylabel)
-            ax.legend()
+            ax = axes_for(ax, figsize=(7.2, 4.2))
+            for index, variant in enumerate(self.variants):
+                self._draw(ax, variant, appearance(index))
+            self._finish(ax)
+            ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), title=self._key())
         return ax
+
+    def plot_pairs(self) -> "Figure":
+        """Draw the baseline against each other variant, a panel for each on equal axes, as the tutorials do."""
+        import matplotlib.pyplot as plt
+
+        baseline, *others = self.variants
+        columns = min(3, max(1, len(others)))
+        rows = -(-max(1, len(others)) // columns)
+        with style():
+            size = (0.8 + 3.1 * columns, 0.5 + 2.7 * rows)
+            figure, grid = plt.subplots(rows, columns, figsize=size, sharex=True, sharey=True, squeeze=False)
+            for ax in grid.flat[max(1, len(others)) :]:
+                ax.set_visible(False)
+            panels = others or [baseline]
+            for place, (ax, variant) in enumerate(zip(grid.flat, panels, strict=False)):
+                self._draw(ax, baseline, appearance(0))
+                if others:
+                    self._draw(ax, variant, appearance(1))
+                ax.set_title(variant)
+                self._finish(ax)
+                ax.label_outer()
+                if place >= len(panels) - columns:  # the lowest panel of its column, also where the last row is short
+                    ax.tick_params(labelbottom=True)
+                    ax.set_xlabel("Epoch")
+            handles, labels = grid.flat[0].get_legend_handles_labels()
+            if others:
+                labels = [baseline, "the variant above each panel"]
+            figure.legend(handles, labels, loc="outside lower center", ncols=2, title=self._key())
+        return figure
+
+    def _draw(self, ax: "Axes", variant: str, look: dict[str, Any]) -> None:
+        for curve in self.data:
+            if curve.variant != variant:
+                continue
+            training = curve.name in self.training_names
+            own = look | ({"linestyle": ":"} if training and self._both else {})
+            for seed in curve.seeds[:_MAX_SEEDS_DRAWN]:
+                ax.plot(curve.epoch, seed, **(own | {"linewidth": 0.4, "alpha": 0.35}))
+            shown = None if training and self._both else variant
+            ax.plot(curve.epoch, curve.mean, **own, label=shown)
+            band(ax, curve.epoch, curve.low, curve.high, color=look["color"])
+
+    @property
+    def _both(self) -> bool:
+        return len({curve.name in self.training_names for curve in self.data}) > 1
+
+    def _key(self) -> str:
+        return "dotted: training data" if self._both else ""
+
+    def _finish(self, ax: "Axes") -> None:
+        epoch_axis(ax)
+        ax.set_ylabel(self.ylabel)

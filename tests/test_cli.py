@@ -1,0 +1,109 @@
+"""The command line as a user meets it."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from keras import layers
+
+from gengap.cli import main
+
+RNG = np.random.default_rng(0)
+
+
+def gengap(*arguments, cwd=None):
+    command = [sys.executable, "-c", "from gengap.cli import main; main()", *map(str, arguments)]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=240, cwd=cwd)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    x = RNG.normal(size=(80, 4))
+    table = pd.DataFrame(x, columns=list("abcd")).assign(storm=(x[:, 0] > 0).astype(int))
+    table.to_csv(folder / "train.csv", index=False)
+    model = keras.Sequential(
+        [keras.Input((4,)), layers.Dense(4, activation="relu"), layers.Dense(1, activation="sigmoid")]
+    )
+    model.save(folder / "raw.keras")
+    model.compile("adam", "binary_crossentropy")
+    model.save(folder / "model.keras")
+    (folder / "damaged.keras").write_text("no model")
+    (folder / "study.py").write_text("print('a study file that declares nothing')")
+    return folder
+
+
+def test_help_names_the_commands():
+    answer = gengap("--help")
+    assert answer.returncode == 0
+    assert all(command in answer.stdout for command in ("demo", "run", "report", "doctor"))
+
+
+def test_help_loads_neither_keras_nor_torch():
+    code = "import sys, gengap.cli; assert not {'keras', 'torch', 'matplotlib'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_doctor_names_versions_backend_and_device():
+    answer = gengap("doctor")
+    assert answer.returncode == 0
+    assert f"keras         {keras.__version__}" in answer.stdout
+    assert "Keras backend: torch" in answer.stdout
+    assert "Device: " in answer.stdout
+
+
+def test_a_model_and_a_table_give_a_report(files, tmp_path):
+    answer = gengap(
+        "run", "--model", files / "model.keras", "--data", files / "train.csv",
+        "--remedies", "l2(0.01), dropout(0.5)+l2(0.01)", "--seeds", 2, "--epochs", 2, "--output", tmp_path / "out",
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    assert "dropout(0.5)+l2(0.01)" in answer.stdout
+    assert str(tmp_path / "out" / "report.html") in answer.stdout
+    assert {"report.html", "result.nc", "table.csv", "learning_curves.svg"} <= {
+        p.name for p in (tmp_path / "out").iterdir()
+    }
+    again = gengap("report", tmp_path / "out", "--output", tmp_path / "again.html")
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "again.html").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["demo", "nothing"], "There is no demo 'nothing'; demos are soundings"),
+        (["run"], "give a study file, or --model and --data"),
+        (["run", "--model", "gone.keras", "--data", "train.csv"], "gone.keras is no saved model"),
+        (["run", "--model", "damaged.keras", "--data", "train.csv"], "cannot be loaded safely"),
+        (["run", "--model", "raw.keras", "--data", "train.csv"], "is not compiled"),
+        (["run", "--model", "model.keras"], "needs a model and training data"),
+        (["run", "--model", "model.keras", "--data", "gone.csv"], "There is no file gone.csv"),
+        (["run", "--model", "model.keras", "--data", "train.csv", "--target", "hail"], "no column 'hail'"),
+        (["run", "--model", "model.keras", "--data", "train.csv", "--target", "a"], "must be the integers 0 to 1"),
+        (["run", "--model", "model.keras", "--data", "train.csv", "--remedies", "magic(1)"], "no remedy named 'magic'"),
+        (["run", "study.py"], "must define `study`"),
+        (["run", "gone.py"], "There is no file gone.py"),
+        (["report", "nowhere"], "nowhere/result.nc is no result of gengap"),
+        (["demo", "soundings", "--seeds", "0"], "seeds"),
+        (["fly"], "No such command"),
+    ],
+)
+def test_what_is_wrong_gets_one_sentence_and_exit_code_2(files, arguments, sentence, monkeypatch, capsys):
+    monkeypatch.chdir(files)
+    monkeypatch.setattr(sys, "argv", ["gengap", *arguments])
+    before = sorted(files.iterdir())
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    assert exit_.value.code == 2
+    said = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert sentence in said
+    assert sorted(files.iterdir()) == before
+
+
+def test_no_traceback_reaches_the_user(files):
+    answer = gengap("report", "nowhere", cwd=files)
+    assert answer.returncode == 2
+    assert len(answer.stderr.strip().splitlines()) == 1
