@@ -33,6 +33,7 @@ def draw_members(  # noqa: PLR0913  one sampling has these independent settings
     precision: Precision,
     memory_limit: int,
     read: Reader,
+    deterministic: Array,
     advance: Callable[[int], None] = lambda rows: None,
 ) -> list[Array]:
     """Return the members under each strength of the noise, `(members, cases[, labels])`, from one pass over the cases.
@@ -49,6 +50,7 @@ def draw_members(  # noqa: PLR0913  one sampling has these independent settings
         precision: Number format of the activations after the noise.
         memory_limit: Bytes that activations may take.
         read: Turns raw outputs into predictions.
+        deterministic: The forecast in inference mode, which every member is where the noise has no strength.
         advance: Told how many rows were computed.
 
     Raises:
@@ -58,10 +60,15 @@ def draw_members(  # noqa: PLR0913  one sampling has these independent settings
     _check_noise(model, layers, foreign, strengths, fixed_mask=fixed_mask)
     sampler = _sampler(model, NoiseSource(seed, fixed_mask=fixed_mask), precision)
     inputs = flat_inputs(model, x)
+    silent = [not foreign and all(strength.of(noise) == 0 for noise in layers) for strength in strengths]
     parts: list[list[Array]] = [[] for _ in strengths]
     for first, cases in _chunks(count_cases(inputs), sampler.cases(memory_limit // 2)):
         sampler.load([values[first : first + cases] for values in inputs])
-        for drawn, strength in zip(parts, strengths, strict=True):
+        for drawn, strength, is_silent in zip(parts, strengths, silent, strict=True):
+            if is_silent:
+                same = deterministic[first : first + cases]
+                drawn.append(np.broadcast_to(same, (num_samples, *same.shape)))
+                continue
             drawn.append(_draw(sampler, first, cases, num_samples, memory_limit // 2, strength, read, advance))
     return [np.concatenate(drawn, axis=1) for drawn in parts]
 

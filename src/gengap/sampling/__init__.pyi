@@ -1,0 +1,2 @@
+from .distribution import PredictiveDistribution as PredictiveDistribution
+from .predict import predict_distribution as predict_distribution
