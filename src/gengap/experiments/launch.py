@@ -2,6 +2,7 @@
 
 import math
 import runpy
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +113,9 @@ def load_model(path: Path) -> keras.Model:
     if not path.is_file() or path.suffix != ".keras":
         raise ModelError(f"{path} is no saved model: save one with `model.save('model.keras')`.")
     try:
-        model = keras.saving.load_model(path, safe_mode=True)
+        with warnings.catch_warnings():  # a study starts from a fresh optimizer: that this one's state is lost is right
+            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+            model = keras.saving.load_model(path, safe_mode=True)
     except (ValueError, TypeError, OSError, KeyError) as reason:
         raise ModelError(f"{path} cannot be loaded safely: {str(reason).splitlines()[0]}") from reason
     if not model.compiled:
