@@ -6,13 +6,20 @@ One table: `tests/remedies/test_laws.py` runs it as tests, `scripts/law_matrix.p
 import functools
 import json
 import tempfile
+import warnings
 from pathlib import Path
 
 import keras
 import numpy as np
+import torch
 
 import gengap.remedies as gr
-from gengap.errors import RemedyError
+from gengap.engine.doors import Pass
+from gengap.engine.fitness import why_not_fused
+from gengap.engine.program import Program
+from gengap.engine.stack import Stack
+from gengap.engine.walk import flat_inputs
+from gengap.errors import RemedyError, SlowPathWarning
 
 layers = keras.layers
 RNG = np.random.default_rng(7)
@@ -236,6 +243,8 @@ EXEMPT = {
     **{(name, "label_smoothing"): NO_LABELS for name in ("regression_mlp", "custom_layer")},
     ("two_in_two_out", "augment"): "it has two inputs: one must be named",
     ("shared", "augment"): "it has two inputs: one must be named",
+    ("mobilenet", "batch_norm"): "its hidden layers are normalized already",
+    ("resnet", "shallower"): "its last hidden layer ends a residual branch whose sum needs as many channels",
     ("regression_mlp", "batch_norm"): "its hidden layers are normalized already",
     ("recurrent", "depth"): SEQUENCE,
     ("recurrent", "shallower"): SEQUENCE,
@@ -254,6 +263,7 @@ class Case:
     """
 
     def __init__(self, name, treatment):
+        self.name = name
         self.remedy, self.zero = TREATMENTS[treatment]
         self.model, self.x, self.y = ZOO[name]()
         self.model.fit(self.x, self.y, verbose=0)
@@ -371,7 +381,31 @@ def explained(case):
     assert gr.remedy(str(case.remedy)) == case.remedy
 
 
-LAWS = (untouched, trains, saves, config, zero, shapes, carried, explained)
+def fused(case):
+    """The fused engine takes every step through fold or fuse that it did not already loop in the original."""
+    if why_not_fused(case.model):
+        raise ExemptError(f"the engine trains the original by Keras' own loop: {why_not_fused(case.model)}")
+    assert why_not_fused(case.result) is None
+    before, after = looped(case.model, case.x), looped(case.result, case.x)
+    if (case.name, str(case.remedy)) == ("recurrent", "batch_norm()"):
+        assert after - before == {"BatchNormalization"}, "the exemption is out of date"
+        raise ExemptError("the engine loops batch normalization of masked sequences")
+    assert not after - before, f"looped: {after - before}"
+
+
+def looped(model, x):
+    """Classes of the operations that the engine runs one model at a time."""
+    arrays = [np.stack([np.asarray(value)] * 2) for value in flat_inputs(model, x)]
+    weights = [np.array(value) for value in model.get_weights()]
+    program = Program([model, model], [0, 1], Stack(model, [weights, weights]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SlowPathWarning)
+        program([torch.from_numpy(value) for value in arrays], Pass(training=True))
+    steps = {step.index: type(step.operation).__name__ for step in program.graph.steps}
+    return {steps[index] for index, door in program.doors.items() if door == "loop"}
+
+
+LAWS = (untouched, trains, saves, config, zero, shapes, carried, explained, fused)
 
 
 def verdicts(name, treatment):

@@ -1,3 +1,5 @@
+from .advice import Suggestion as Suggestion
+from .advice import suggest as suggest
 from .augmenting import Augment as Augment
 from .base import Remedy as Remedy
 from .base import Variant as Variant
@@ -6,6 +8,7 @@ from .capacity import Width as Width
 from .catalogue import REMEDIES as REMEDIES
 from .catalogue import remedy as remedy
 from .clone import clone_compiled as clone_compiled
+from .code import to_code as to_code
 from .constraints import MaxNorm as MaxNorm
 from .explanation import Change as Change
 from .explanation import Explanation as Explanation

@@ -11,7 +11,7 @@ from gengap.remedies.anatomy import Anatomy, Call, On
 from gengap.remedies.base import Plan, Surgery
 from gengap.remedies.channels import Channels, width_of, with_width
 from gengap.remedies.checks import check_positive
-from gengap.remedies.explanation import Change
+from gengap.remedies.explanation import Change, grouped
 from gengap.remedies.graph import copy_operation
 
 
@@ -58,8 +58,9 @@ class Width(Surgery):
                 configs[id(layer)] = with_width(layer, new)
                 changes[call.path] = Change(str(self), call.path, f"{width} -> {new} units")
         if not configs:
-            reasons = "; ".join(f"{change.layer}: {change.reason}" for change in changes.values())
-            raise RemedyError(f"{self} can change no layer of model {anatomy.model.name!r}. {reasons}.")
+            raise RemedyError(
+                f"{self} can change no layer of model {anatomy.model.name!r}. {grouped(changes.values())}."
+            )
         return Plan(configs=configs, changes=tuple(changes.values()))
 
     def _new_width(self, path: str, width: int) -> int:

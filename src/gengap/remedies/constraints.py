@@ -9,7 +9,7 @@ from gengap.errors import RemedyError
 from gengap.remedies.anatomy import Anatomy, On
 from gengap.remedies.base import Plan, Surgery
 from gengap.remedies.checks import check_positive
-from gengap.remedies.explanation import Change
+from gengap.remedies.explanation import Change, grouped
 from gengap.remedies.kernels import edited
 
 
@@ -49,8 +49,7 @@ class MaxNorm(Surgery):
                 configs[id(call.operation)] = config
                 changes[call.path] = Change(str(self), call.path, f"norm of the weights into a unit <= {self.limit:g}")
         if not configs:
-            reasons = "; ".join(f"{change.layer}: {change.reason}" for change in changes.values())
-            raise RemedyError(f"{self} constrains nothing. {reasons}.")
+            raise RemedyError(f"{self} constrains nothing. {grouped(changes.values())}.")
         return Plan(configs=configs, changes=tuple(changes.values()))
 
     def _constraint(self, old: Any, part: str, config: dict[str, Any]) -> Any:

@@ -1,7 +1,7 @@
 """What a remedy did to a model, layer by layer, and what it left alone and why."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 
@@ -52,6 +52,14 @@ class Explanation:
         return (
             f"trainable parameters: {before:,} -> {after:,}" if before != after else f"trainable parameters: {after:,}"
         )
+
+
+def grouped(changes: Iterable[Change]) -> str:
+    """Return reasons with the layers that they are about, each reason once."""
+    layers: dict[str, list[str]] = {}
+    for change in changes:
+        layers.setdefault(change.reason, []).append(change.layer)
+    return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in layers.items())
 
 
 def _told(change: Change) -> str:

@@ -11,7 +11,7 @@ from gengap.errors import RemedyError
 from gengap.remedies.anatomy import DROPOUTS, Anatomy, Call, On
 from gengap.remedies.base import Layer, Plan, Surgery
 from gengap.remedies.checks import check_choice, check_rate, check_strength
-from gengap.remedies.explanation import Change
+from gengap.remedies.explanation import Change, grouped
 from gengap.remedies.notation import snake
 
 Existing = Literal["add", "replace"]
@@ -59,8 +59,7 @@ class Noise(Surgery):
                 follow[id(call.node)] = [layer]
                 changes.append(Change(str(self), call.path, f"followed by {type(layer).__name__} {name!r}"))
         if not follow and self.strength_of():
-            reasons = "; ".join(dict.fromkeys(f"{change.layer}: {change.reason}" for change in changes))
-            raise RemedyError(f"{self} finds no place in model {anatomy.model.name!r}. {reasons}.")
+            raise RemedyError(f"{self} finds no place in model {anatomy.model.name!r}. {grouped(changes)}.")
         return Plan(follow=follow, skip=skip, changes=tuple(changes))
 
     def _places(self, anatomy: Anatomy) -> Iterator[tuple[Call, str]]:

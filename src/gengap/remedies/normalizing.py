@@ -9,7 +9,7 @@ from gengap.errors import RemedyError
 from gengap.remedies.anatomy import NORMALIZATIONS, Anatomy, Call, On, own_activation
 from gengap.remedies.base import Layer, Plan, Surgery
 from gengap.remedies.checks import check_rate
-from gengap.remedies.explanation import Change
+from gengap.remedies.explanation import Change, grouped
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class BatchNorm(Surgery):
                 how += ", then its activation"
             changes.append(Change(str(self), call.path, how))
         if not follow:
-            raise RemedyError(f"{self} finds no place. {'; '.join(f'{c.layer}: {c.reason}' for c in changes)}.")
+            raise RemedyError(f"{self} finds no place in model {anatomy.model.name!r}. {grouped(changes)}.")
         return Plan(configs=configs, follow=follow, changes=tuple(changes))
 
     def _layer(self, call: Call, name: str) -> Layer:
