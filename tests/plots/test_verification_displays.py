@@ -5,6 +5,7 @@ import pytest
 
 import gengap.plots as gp
 import gengap.verification as gv
+from gengap.errors import DataError
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +134,19 @@ def test_discard(binary):
     ax = gp.DiscardDisplay.from_losses(losses, {"variance": p * (1 - p), "none": np.ones(400)}).plot()
     assert drawn(ax, "variance")[:, 1] == pytest.approx(gv.discard_curve(losses, p * (1 - p)).loss)
     assert drawn(ax, "none")[:, 1] == pytest.approx(np.full(10, losses.mean()))
+
+
+def test_one_label_against_the_rest():
+    rng = np.random.default_rng(5)
+    codes, p = rng.integers(0, 3, 200), rng.dirichlet(np.ones(3), 200)
+    truth = dict(zip("abc", gv.one_vs_rest(codes, labels=3).T, strict=True))
+    forecasts = dict(zip("abc", p.T, strict=True))
+    display = gp.RocDisplay.from_predictions(truth, forecasts)
+    assert display.areas["b"].value == pytest.approx(gv.roc_auc(codes == 1, p[:, 1]))
+    performance = gp.PerformanceDisplay.from_predictions(truth, forecasts)
+    assert performance.data["c"].base_rate == pytest.approx(np.mean(codes == 2))
+    with pytest.raises(DataError, match="need the same names"):
+        gp.RocDisplay.from_predictions(truth, {"a": p[:, 0]})
 
 
 def test_a_display_draws_on_the_axes_it_is_given(binary):

@@ -9,6 +9,7 @@ from sklearn import metrics
 from sklearn.isotonic import IsotonicRegression
 
 import gengap.verification as gv
+from gengap.errors import UnknownNameError
 
 FINLEY = gv.Contingency(28.0, 72.0, 23.0, 2680.0)
 
@@ -198,6 +199,18 @@ def test_closed_forms_and_quantiles_agree_with_scoringrules(ensemble):
     ends = np.column_stack([mean - spread, mean + spread])
     theirs = scoringrules.interval_score(y, ends[:, 0], ends[:, 1], 0.2)
     assert gv.interval_score(y, ends, coverage=0.8) == pytest.approx(np.mean(theirs))
+
+
+def test_parametric_forecasts_against_the_integral():
+    from scipy.integrate import quad
+    from scipy.stats import gamma
+
+    y = 1.3
+    below, above = quad(lambda x: gamma.cdf(x, 2.0) ** 2, 0, y)[0], quad(lambda x: gamma.sf(x, 2.0) ** 2, y, 50)[0]
+    ours = gv.crps_distribution([y, np.nan], family="gamma", shape=2.0, rate=1.0)
+    assert ours == pytest.approx(below + above, rel=1e-6)
+    with pytest.raises(UnknownNameError, match="'gauss' is no family of scoringrules; choose from"):
+        gv.crps_distribution([y], family="gauss")
 
 
 def test_errors_agree_with_scikit_learn(ensemble, weight):

@@ -45,7 +45,7 @@ class AttributesDisplay:
         """Put forecasts and outcomes into bins.
 
         Args:
-            y_true: 0/1, shape `(n,)`.
+            y_true: 0/1, shape `(n,)`. Labels of a multiclass task have their own climatology: one diagram each.
             y_prob: Probability of label 1, shape `(n,)`; or a mapping from names to such.
             bins: Number of equally wide bins, or their edges.
             level: Coverage of each consistency bar, for independent cases.

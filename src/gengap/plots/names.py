@@ -4,10 +4,28 @@ from collections.abc import Mapping
 
 from numpy.typing import ArrayLike
 
+from gengap.errors import DataError
+
 Forecasts = ArrayLike | Mapping[str, ArrayLike]
 """Forecasts of one model, or a mapping from names to forecasts of the same cases."""
+Observations = ArrayLike | Mapping[str, ArrayLike]
+"""Observations of the cases, or a mapping from the forecasts' names to observations: one label against the rest."""
 
 
 def by_name(y_prob: Forecasts) -> dict[str, ArrayLike]:
     """Return forecasts by name; a single one has the empty name and no entry in the legend."""
     return dict(y_prob) if isinstance(y_prob, Mapping) else {"": y_prob}
+
+
+def pairs_by_name(y_true: Observations, y_prob: Forecasts) -> dict[str, tuple[ArrayLike, ArrayLike]]:
+    """Return observations and forecasts by name.
+
+    Raises:
+        DataError: Observations come by name, but not under the names of the forecasts.
+    """
+    forecasts = by_name(y_prob)
+    if not isinstance(y_true, Mapping):
+        return {name: (y_true, p) for name, p in forecasts.items()}
+    if set(y_true) != set(forecasts):
+        raise DataError(f"observations and forecasts need the same names, got {list(y_true)} and {list(forecasts)}")
+    return {name: (y_true[name], p) for name, p in forecasts.items()}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gengap.plots.names import Forecasts, by_name
+from gengap.plots.names import Forecasts, Observations, pairs_by_name
 from gengap.plots.style import GRID, REFERENCE, appearance, axes_for, square_probability_axes, style
 from gengap.verification import (
     BestThreshold,
@@ -42,7 +42,7 @@ class PerformanceDisplay:
     @classmethod
     def from_predictions(
         cls,
-        y_true: ArrayLike,
+        y_true: Observations,
         y_prob: Forecasts,
         *,
         thresholds: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7, 0.9),
@@ -53,7 +53,7 @@ class PerformanceDisplay:
         """Compute curves, their best points and the intervals at marked thresholds.
 
         Args:
-            y_true: 0/1 with at least one event, shape `(n,)`.
+            y_true: 0/1 with at least one event, shape `(n,)`; or a mapping from the same names to such.
             y_prob: Probability of label 1, shape `(n,)`; or a mapping from names to such.
             thresholds: Probabilities to mark, with pointwise intervals; those never reached are left out.
             groups: Labels of groups of cases that are not independent, shape `(n,)`, or None.
@@ -63,21 +63,21 @@ class PerformanceDisplay:
         Raises:
             DataError: The cases are invalid, or no event occurs.
         """
-        named = by_name(y_prob)
+        named = pairs_by_name(y_true, y_prob)
 
-        def cross(p: ArrayLike, threshold: float) -> tuple[Estimate, Estimate]:
+        def cross(y: ArrayLike, p: ArrayLike, threshold: float) -> tuple[Estimate, Estimate]:
             ratio, detection = (
-                score_interval(y_true, p, score=score, threshold=threshold, groups=groups, level=level)
+                score_interval(y, p, score=score, threshold=threshold, groups=groups, level=level)
                 for score in ("success_ratio", "probability_of_detection")
             )
             return ratio, detection
 
         display = cls(
-            data={name: performance_curve(y_true, p) for name, p in named.items()},
-            best={name: best_threshold(y_true, p, score="critical_success_index") for name, p in named.items()},
+            data={name: performance_curve(y, p) for name, (y, p) in named.items()},
+            best={name: best_threshold(y, p, score="critical_success_index") for name, (y, p) in named.items()},
             crosses={
-                name: {t: cross(p, t) for t in thresholds if t <= np.nanmax(np.asarray(p, dtype=np.float64))}
-                for name, p in named.items()
+                name: {t: cross(y, p, t) for t in thresholds if t <= np.nanmax(np.asarray(p, dtype=np.float64))}
+                for name, (y, p) in named.items()
             },
         )
         if ax is not None:

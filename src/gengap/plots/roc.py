@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
-from gengap.plots.names import Forecasts, by_name
+from gengap.plots.names import Forecasts, Observations, pairs_by_name
 from gengap.plots.style import REFERENCE, appearance, axes_for, band, square_probability_axes, style
 from gengap.verification import Estimate, RocBand, RocCurve, roc_band, roc_curve, score_interval
 
@@ -31,7 +31,7 @@ class RocDisplay:
     @classmethod
     def from_predictions(
         cls,
-        y_true: ArrayLike,
+        y_true: Observations,
         y_prob: Forecasts,
         *,
         groups: ArrayLike | None = None,
@@ -41,7 +41,7 @@ class RocDisplay:
         """Compute curves, bands and areas.
 
         Args:
-            y_true: 0/1, shape `(n,)`.
+            y_true: 0/1, shape `(n,)`; or a mapping from the same names to such (one label against the rest).
             y_prob: Probability of label 1, shape `(n,)`; or a mapping from names to such.
             groups: Labels of groups of cases that are not independent, shape `(n,)`, or None.
             level: Pointwise coverage of bands and intervals.
@@ -50,13 +50,13 @@ class RocDisplay:
         Raises:
             DataError: The cases are invalid.
         """
-        named = by_name(y_prob)
+        named = pairs_by_name(y_true, y_prob)
         display = cls(
-            data={name: roc_curve(y_true, p) for name, p in named.items()},
-            bands={name: roc_band(y_true, p, groups=groups, level=level) for name, p in named.items()},
+            data={name: roc_curve(y, p) for name, (y, p) in named.items()},
+            bands={name: roc_band(y, p, groups=groups, level=level) for name, (y, p) in named.items()},
             areas={
-                name: score_interval(y_true, p, score="roc_auc", groups=groups, level=level)
-                for name, p in named.items()
+                name: score_interval(y, p, score="roc_auc", groups=groups, level=level)
+                for name, (y, p) in named.items()
             },
         )
         if ax is not None:
