@@ -70,6 +70,12 @@ class Material:
             return best.variant
         return self.result.baseline if len(self.result.variants) < 2 else self._lowest()
 
+    def median_seed(self, variant: str) -> int:
+        """The seed whose run has the median validation score; the first where there are no curves."""
+        if not self.result.history.sizes.get("epoch"):
+            return self.result.seeds[0]
+        return self.result.median_seed(variant, epoch=self.rule)
+
     def _lowest(self) -> str:
         score = "val_score" if "val_score" in self.result.history else "train_score"
         lowest = self.result.history[score].min("epoch").mean("seed").fillna(float("inf"))

@@ -2,11 +2,13 @@
 
 import base64
 import hashlib
+import re
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from gengap._version import __version__
 from gengap.report.languages import get_language
@@ -59,6 +61,7 @@ def render_report(result: "Result", *, lang: str = "en") -> str:
         lstrip_blocks=True,
     )
     environment.globals.update(t=language, version=__version__)
+    environment.filters["breakable"] = _breakable
     script = _page_file("report.js")
     return environment.get_template("report.html").render(
         title=_title(material),
@@ -90,6 +93,11 @@ def _lead(material: Material) -> str:
     ]
     said = (text(f"task.{result.task}"), text("page.compared", score=text.name_of("score", result.score)), *cases)
     return " · ".join(said)
+
+
+def _breakable(name: str) -> Markup:
+    """Let a long name of a variant end its line where its parts meet."""
+    return Markup(re.sub(r"([+_/])", r"\1<wbr>", str(escape(name))))  # noqa: S704  escaped first
 
 
 def _page_file(name: str) -> str:

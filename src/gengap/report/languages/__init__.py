@@ -15,10 +15,12 @@ class Language:
     Attributes:
         code: Language tag of the page, for `<html lang>`.
         texts: Texts by key; blanks are named, `"{seeds} seeds"`.
+        figure_words: What the figures' English words are called, the longest first.
     """
 
     code: str
     texts: Mapping[str, str]
+    figure_words: Mapping[str, str]
 
     def __call__(self, key: str, **blanks: Any) -> str:
         """Return a text with its blanks filled in."""
@@ -28,8 +30,17 @@ class Language:
         """Return what people call a thing, such as `("score", "log_loss")`; a thing without a text keeps its name."""
         return self.texts.get(f"{kind}.{name}", name.replace("_", " "))
 
+    def in_figure(self, words: str) -> str:
+        """Translate what a figure says, as far as the language knows its words."""
+        for english, own in self.figure_words.items():
+            words = words.replace(english, own)
+        return words
 
-LANGUAGES: Mapping[str, Language] = {"en": Language("en", en.TEXTS), "zh": Language("zh-CN", zh.TEXTS)}
+
+LANGUAGES: Mapping[str, Language] = {
+    "en": Language("en", en.TEXTS, {}),
+    "zh": Language("zh-CN", zh.TEXTS, zh.FIGURE_WORDS),
+}
 
 
 def get_language(lang: str) -> Language:

@@ -116,6 +116,26 @@ TEXTS: dict[str, str] = {
     "curves.epoch": "Epoch",
     "curves.values": "Values of the chosen variants",
     "curves.no_script": "The figure needs JavaScript; the values below do not.",
+    # verification
+    "title.verification": "Can the forecasts be trusted?",
+    "lead.verification": "Forecasts of the {part} cases by the run with the median validation score of {variants}, at "
+    "the {rule} epoch. Bands and bars are 95 % and hold for these runs and new cases.",
+    "diagram.roc": "ROC curve",
+    "caption.roc": "How many events are caught against how many non-events are called. The dotted diagonal is chance.",
+    "diagram.performance": "Performance diagram",
+    "caption.performance": "Towards the upper right is better. Grey curves have equal critical success index, dashed "
+    "rays equal frequency bias; the star is the threshold of the largest index on these cases.",
+    "diagram.attributes": "Attributes diagram",
+    "caption.attributes": "Points on the diagonal are reliable; in the shaded area they add skill over climatology. "
+    "Bars show where calibrated forecasts would lie. Below: how often each probability was forecast.",
+    "diagram.reliability": "Reliability",
+    "caption.reliability": "The curve is the best monotone recalibration. Inside the band, chance alone could explain "
+    "its departure from the diagonal. MCB is what recalibration would gain, DSC what the forecast knows.",
+    "diagram.top_label": "Reliability of the likeliest label",
+    "caption.top_label": "Is the likeliest label right as often as its probability claims? Inside the band, chance "
+    "alone could explain the departure from the diagonal.",
+    "diagram.scatter": "Forecast and outcome",
+    "caption.scatter": "On the diagonal the forecast was right.",
     # provenance
     "title.provenance": "How it came about",
     "lead.provenance": "Everything that is needed to repeat the study.",

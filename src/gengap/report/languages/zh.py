@@ -106,6 +106,25 @@ TEXTS: dict[str, str] = {
     "curves.epoch": "轮次",
     "curves.values": "所选变体的数值",
     "curves.no_script": "图形需要 JavaScript；下面的数值不需要。",
+    # verification
+    "title.verification": "预报可信吗？",
+    "lead.verification": "{variants} 中验证评分居中的那次训练，在{rule}轮次对{part}样本的预报。"
+    "色带和误差条为 95 %，适用于这些训练和新样本。",
+    "diagram.roc": "ROC 曲线",
+    "caption.roc": "命中事件的比例与误报非事件的比例。点状对角线为随机水平。",
+    "diagram.performance": "性能图",
+    "caption.performance": "越靠右上越好。灰色曲线为相等的临界成功指数，"
+    "虚线射线为相等的频率偏差；星号为本批样本上该指数最大的阈值。",
+    "diagram.attributes": "属性图",
+    "caption.attributes": "落在对角线上的点是可靠的；落在阴影区内则相对气候态有正技巧。"
+    "竖条表示校准良好的预报应在的范围。下方为各概率的预报频率。",
+    "diagram.reliability": "可靠性图",
+    "caption.reliability": "曲线为最佳单调再校准。在色带之内，偏离对角线可由偶然解释。"
+    "MCB 为再校准可获得的改进，DSC 为预报所含的信息。",
+    "diagram.top_label": "最可能类别的可靠性",
+    "caption.top_label": "最可能的类别是否与其概率所称的一样常正确？在色带之内，偏离对角线可由偶然解释。",
+    "diagram.scatter": "预报与实况",
+    "caption.scatter": "落在对角线上即预报正确。",
     # provenance
     "title.provenance": "来龙去脉",
     "lead.provenance": "重复本研究所需的一切。",
@@ -119,3 +138,27 @@ TEXTS: dict[str, str] = {
     "provenance.engine": "引擎",
     "provenance.backend": "Keras 后端",
 }
+
+FIGURE_WORDS: dict[str, str] = {
+    "Probability of false detection": "误报概率（POFD）",
+    "Probability of detection": "命中概率（POD）",
+    "Success ratio (1 - FAR)": "成功率（1 - FAR）",
+    "largest CSI": "最大 CSI",
+    "Largest CSI": "最大 CSI",
+    " at 0": "，阈值 0",
+    "Observed relative frequency": "观测相对频率",
+    "Forecast probability": "预报概率",
+    "Conditional event probability": "条件事件概率",
+    "consistency band (pointwise)": "一致性带（逐点）",
+    "Recalibrated forecast": "再校准的预报",
+    "Brier score": "Brier 评分",
+    "No skill": "无技巧",
+    "Climatology": "气候态",
+    "Perfect": "完美",
+    "Share": "比例",
+    "Mean outcome": "实况均值",
+    "Forecast": "预报",
+    "Outcome": "实况",
+    "Bias": "偏差",
+}
+"""English words of the Displays and what they are called, the longer ones before those that they contain."""

@@ -48,6 +48,7 @@
   const slider = view.querySelector("[name=epoch]");
   const boxes = [...view.querySelectorAll("[name=variant]")];
   const rows = [...view.querySelectorAll(".readout tbody tr")];
+  let before = null; // how values were read before the pointer came
   const SPACE = { left: 52, right: 14, top: 12, bottom: 40 };
 
   const element = (name, attributes, parent) => {
@@ -78,7 +79,9 @@
   function range() {
     let low = Infinity;
     let high = -Infinity;
-    const take = (value) => { if (known(value)) { low = Math.min(low, value); high = Math.max(high, value); } };
+    const take = (value) => {
+      if (known(value)) { low = Math.min(low, value); high = Math.max(high, value); }
+    };
     for (const split of splits()) {
       for (const index of chosen()) {
         const curve = quantity()[split][index];
@@ -153,10 +156,17 @@
     }
     mark(x, y, height);
     chart.onpointermove = chart.onpointerdown = (event) => {
+      before ??= form.elements.read.value;
       const inside = event.clientX - chart.getBoundingClientRect().left - SPACE.left;
       const at = Math.round((inside / (width - SPACE.left - SPACE.right)) * last);
       slider.value = Math.min(Math.max(at, 0), data.epochs.length - 1) + 1;
       slider.dispatchEvent(new Event("input", { bubbles: true }));
+    };
+    chart.onpointerleave = () => {
+      if (before === null) return;
+      form.elements.read.value = before; // what the pointer showed ends with it
+      before = null;
+      draw();
     };
     read();
   }
@@ -177,9 +187,7 @@
         };
         if (rule === "epoch") { dot(at, curve.mean[at], "mean"); continue; }
         const epochs = (data[rule][index] || []).map((epoch) => epoch - 1);
-        if (form.elements.seeds.checked) {
-          epochs.forEach((epoch, seed) => { if (epoch >= 0) dot(epoch, curve.seeds[seed][epoch], "run"); });
-        }
+        epochs.forEach((epoch, seed) => { if (epoch >= 0) dot(epoch, curve.seeds[seed][epoch], "run"); });
       }
     }
   }
@@ -195,6 +203,7 @@
   function read() {
     const rule = form.elements.read.value;
     const at = Number(slider.value) - 1;
+    view.dataset.show = splits().length > 1 ? "both" : splits()[0];
     view.querySelector("output").textContent = slider.value;
     view.querySelector(".slider").classList.toggle("idle", rule !== "epoch");
     rows.forEach((row, index) => {

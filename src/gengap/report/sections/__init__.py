@@ -6,11 +6,13 @@ from gengap.report.sections.curves import curves_section
 from gengap.report.sections.findings import findings_section
 from gengap.report.sections.provenance import provenance_section
 from gengap.report.sections.scores import scores_section
+from gengap.report.sections.verification import verification_section
 
 SECTIONS: tuple[Builder, ...] = (
     findings_section,
     comparison_section,
     scores_section,
     curves_section,
+    verification_section,
     provenance_section,
 )

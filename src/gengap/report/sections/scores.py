@@ -1,19 +1,24 @@
 """The table of variants: score, skill, gap, size and time, at the best and at the last epoch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from gengap.analysis.tables import Cell, Column, Spread
+from gengap.report.languages import Language
 from gengap.report.material import Material
-from gengap.report.numbers import MISSING, decimals_for, write_number, write_spread
+from gengap.report.numbers import MISSING, decimals_for, write_number
 from gengap.report.section import Section
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A cell: what people read, and the number that the table sorts by (None for words)."""
+    """A cell: what people read, the number that the table sorts by (None for words), and the scatter of seeds."""
 
     text: str
     number: float | None = None
+    sd: str = ""
 
 
 @dataclass(frozen=True)
@@ -27,43 +32,57 @@ class Head:
 def scores_section(material: Material) -> Section:
     """Show every variant at both epoch rules, so that two rankings stand side by side."""
     table, text = material.summary, material.language
-    head = tuple(Head(_label(material, column), number=bool(column.spec)) for column in table.columns)
-    rows = tuple(
-        tuple(_shown(material, column, cell) for column, cell in zip(table.columns, row, strict=True))
-        for row in table.rows
-    )
+    kept = [at for at, column in enumerate(table.columns) if not _spare(material, column)]
+    columns = [_Shower.of(table.columns[at], [row[at] for row in table.rows], text) for at in kept]
     return Section(
         "scores",
         {
-            "head": head,
-            "rows": rows,
+            "head": tuple(
+                Head(_label(material, table.columns[at]), number=bool(table.columns[at].spec)) for at in kept
+            ),
+            "rows": tuple(
+                tuple(shower.show(row[at]) for shower, at in zip(columns, kept, strict=True)) for row in table.rows
+            ),
             "seeds": len(material.result.seeds),
-            "score": text.name_of("score", str(material.result.score)),
+            "score": text.name_of("score", material.result.score),
         },
     )
 
 
+def _spare(material: Material, column: Column) -> bool:
+    """Validation skill says little where there is a test split, and the table is wide enough without it."""
+    return column.name == "validation_skill" and "test" in material.result.splits
+
+
 def _label(material: Material, column: Column) -> str:
-    text, name = material.language, column.name
+    text, key = material.language, f"column.{column.name}"
     score = text.name_of("score", material.result.score)
-    return text(f"column.{name}", score=score) if f"column.{name}" in text.texts else column.label
+    return text(key, score=score) if key in text.texts else column.label
 
 
-def _shown(material: Material, column: Column, cell: Cell) -> Shown:
-    if cell is None:
-        return Shown(MISSING)
-    if isinstance(cell, Spread):
-        return Shown(_spread(column.name, cell), cell.mean)
-    if isinstance(cell, int):
-        return Shown(f"{cell:,}", float(cell))
-    return Shown(material.language(f"rule.{cell}") if column.name == "rule" else str(cell))
+@dataclass(frozen=True)
+class _Shower:
+    """Writes the cells of one column, all with the same decimals so that they can be compared at a glance."""
 
+    name: str
+    decimals: int
+    language: Language
 
-def _spread(name: str, cell: Spread) -> str:
-    if name in {"epoch", "seconds"}:  # counts and times need no two digits of their scatter
-        decimals = 0 if name == "epoch" and cell.mean == round(cell.mean) and not cell.sd > 0 else 1
-        shown = write_number(cell.mean, decimals)
-        return f"{shown} ± {write_number(cell.sd, max(decimals, 1))}" if cell.sd > 0 else shown
-    if cell.sd > 0:
-        return write_spread(cell.mean, cell.sd)
-    return write_number(cell.mean, max(decimals_for(abs(cell.mean) / 100), 2))
+    @classmethod
+    def of(cls, column: Column, cells: Sequence[Cell], language: Language) -> "_Shower":
+        if column.name in {"epoch", "seconds"}:  # counts and times need no two digits of their scatter
+            return cls(column.name, 1, language)
+        spreads = [cell for cell in cells if isinstance(cell, Spread)]
+        widths = [spread.sd if spread.sd > 0 else abs(spread.mean) / 100 for spread in spreads]
+        return cls(column.name, decimals_for(float(np.median(widths))) if widths else 0, language)
+
+    def show(self, cell: Cell) -> Shown:
+        if isinstance(cell, Spread):
+            sd = write_number(cell.sd, self.decimals) if cell.sd > 0 else ""
+            whole = self.name == "epoch" and not sd and cell.mean == round(cell.mean)
+            return Shown(write_number(cell.mean, 0 if whole else self.decimals), cell.mean, sd)
+        if isinstance(cell, int | float):
+            return Shown(f"{cell:,}", float(cell))
+        if cell is None:
+            return Shown(MISSING)
+        return Shown(self.language(f"rule.{cell}") if self.name == "rule" else str(cell))

@@ -1,0 +1,158 @@
+"""Verification diagrams of the baseline and the leader: discrimination, reliability, and what they are worth."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from markupsafe import Markup
+
+from gengap.errors import GengapError
+from gengap.report.figures import inline_svg
+from gengap.report.material import Material
+from gengap.report.section import Section
+from gengap.verification import top_label
+from gengap.verification.inputs import Floats
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class Diagram:
+    """A diagram and the text below it."""
+
+    svg: Markup
+    title: str
+    caption: str
+
+
+@dataclass(frozen=True, eq=False)
+class Forecasts:
+    """Outcomes and the forecasts of the shown variants: of the run that has the median validation score."""
+
+    y_true: Floats
+    by_variant: Mapping[str, Floats]
+    groups: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Sketch:
+    """A diagram to be drawn: its name in the catalogue, of which variants, and what draws it on given axes."""
+
+    name: str
+    variants: tuple[str, ...]
+    draw: Callable[["Axes"], object]
+
+
+def verification_section(material: Material) -> Section | None:
+    """Draw the diagrams that suit the task; None where the result holds no predictions."""
+    held, forecasts, text = material.held_out, shown_forecasts(material), material.language
+    if held is None or forecasts is None:
+        return None
+    sketches = _SKETCHES[material.result.task](forecasts)
+    diagrams = [diagram for sketch in sketches if (diagram := _drawn(material, sketch)) is not None]
+    if not diagrams:
+        return None
+    return Section(
+        "verification",
+        {
+            "diagrams": diagrams,
+            "part": text(f"part.{held.part}"),
+            "rule": text(f"rule.{material.rule}"),
+            "variants": list(forecasts.by_variant),
+        },
+    )
+
+
+def shown_forecasts(material: Material) -> Forecasts | None:
+    """Return the median runs' forecasts of the baseline and of the leader, at the declared epoch rule."""
+    held, result = material.held_out, material.result
+    if held is None or held.y_true.ndim > 1:
+        return None
+    found = {}
+    for variant in dict.fromkeys((result.baseline, material.leader)):
+        seed = result.seeds.index(material.median_seed(variant))
+        prediction = held.predictions(variant, material.rule)[seed].astype(np.float64)
+        if np.isfinite(prediction).all():
+            found[variant] = prediction
+    return Forecasts(held.y_true.astype(np.float64), found, held.group) if found else None
+
+
+def _binary(forecasts: Forecasts) -> Iterator[Sketch]:
+    everyone = tuple(forecasts.by_variant)
+    yield Sketch("roc", everyone, partial(_roc, forecasts))
+    yield Sketch("performance", everyone, partial(_performance, forecasts))
+    yield Sketch("attributes", everyone, partial(_attributes, forecasts))
+    for variant, prediction in forecasts.by_variant.items():
+        yield Sketch("reliability", (variant,), partial(_reliability, forecasts.y_true, prediction))
+
+
+def _multiclass(forecasts: Forecasts) -> Iterator[Sketch]:
+    for variant, prediction in forecasts.by_variant.items():
+        top = top_label(forecasts.y_true, prediction)
+        yield Sketch("top_label", (variant,), partial(_reliability, top.correct, top.confidence))
+
+
+def _regression(forecasts: Forecasts) -> Iterator[Sketch]:
+    for variant, prediction in forecasts.by_variant.items():
+        yield Sketch("scatter", (variant,), partial(_scatter, forecasts.y_true, prediction))
+
+
+_SKETCHES: Mapping[str, Callable[[Forecasts], Iterator[Sketch]]] = {
+    "binary": _binary,
+    "multiclass": _multiclass,
+    "regression": _regression,
+}
+_OF_ONE = frozenset({"reliability", "top_label", "scatter"})
+
+
+def _roc(forecasts: Forecasts, ax: "Axes") -> None:
+    from gengap.plots import RocDisplay
+
+    RocDisplay.from_predictions(forecasts.y_true, forecasts.by_variant, groups=forecasts.groups).plot(ax)
+
+
+def _performance(forecasts: Forecasts, ax: "Axes") -> None:
+    from gengap.plots import PerformanceDisplay
+
+    PerformanceDisplay.from_predictions(forecasts.y_true, forecasts.by_variant, groups=forecasts.groups).plot(ax)
+
+
+def _attributes(forecasts: Forecasts, ax: "Axes") -> None:
+    from gengap.plots import AttributesDisplay
+
+    AttributesDisplay.from_predictions(forecasts.y_true, forecasts.by_variant).plot(ax)
+
+
+def _reliability(y_true: Floats, y_prob: Floats, ax: "Axes") -> None:
+    from gengap.plots import ReliabilityDisplay
+
+    ReliabilityDisplay.from_predictions(y_true, y_prob).plot(ax)
+
+
+def _scatter(y_true: Floats, y_pred: Floats, ax: "Axes") -> None:
+    from gengap.plots.scatter import ScatterDisplay
+
+    ScatterDisplay.from_predictions(y_true, y_pred).plot(ax)
+
+
+def _drawn(material: Material, sketch: Sketch) -> Diagram | None:
+    """Draw one diagram; None where these cases do not allow it (a single class, no event)."""
+    text, single = material.language, sketch.name in _OF_ONE
+    places = [material.result.variants.index(variant) for variant in sketch.variants]
+    title = text(f"diagram.{sketch.name}")
+    try:
+        svg = inline_svg(
+            sketch.draw,
+            name=f"{sketch.name}-{places[0]}" if single else sketch.name,
+            label=f"{title}: {', '.join(sketch.variants)}",
+            language=text,
+            # a figure of one variant draws it in the second colour, one of several in the order of the cycle
+            variants={1: places[0]} if single else dict(enumerate(places)),
+        )
+    except GengapError:
+        return None
+    heading = f"{title}: {sketch.variants[0]}" if single else title
+    return Diagram(svg, heading, text(f"caption.{sketch.name}"))
