@@ -1,12 +1,14 @@
 """Bands and bars around curves: how far chance alone moves them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from gengap.verification.decomposition import ReliabilityBins
-from gengap.verification.inputs import Floats, label_cases
+from gengap.verification.inputs import Cases, Floats, label_cases
 from gengap.verification.resampling import bootstrap_counts
 
 
@@ -58,21 +60,35 @@ def roc_band(
         True
     """
     valid = label_cases(y_true, y_score)
-    grid = np.linspace(0.0, 1.0, 101)
-    _, rank = np.unique(-valid.forecast, return_inverse=True)
-    event = valid.observed == 1
-    ranks = int(rank.max()) + 1
-    curves = np.full((replicates, len(grid)), np.nan)
     labels = None if groups is None else valid.keep(groups, "groups")
-    for row, counts in enumerate(bootstrap_counts(len(event), replicates=replicates, groups=labels, seed=seed)):
-        hits, alarms = (np.cumsum(np.bincount(rank, counts * part, ranks)) for part in (event, ~event))
+    grid = np.linspace(0.0, 1.0, 101)
+    curves = np.full((replicates, len(grid)), np.nan)
+    for row, tallies in enumerate(_tallies(valid, labels, replicates, seed)):
+        hits, alarms = np.cumsum(tallies, axis=1)
         if hits[-1] and alarms[-1]:
-            pofd, pod = np.append(0, alarms / alarms[-1]), np.append(0, hits / hits[-1])
-            curves[row] = np.interp(grid, pofd, pod)
+            curves[row] = np.interp(grid, np.append(0, alarms / alarms[-1]), np.append(0, hits / hits[-1]))
     if np.isnan(curves).all():
         return RocBand(grid, curves[0], curves[0], level)
     low, high = np.nanquantile(curves, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return RocBand(grid, low, high, level)
+
+
+def _tallies(valid: Cases, labels: NDArray[Any] | None, replicates: int, seed: int) -> Iterator[NDArray[Any]]:
+    """Yield events and non-events of each bootstrap sample by forecast, from the highest down, shape `(2, k)`.
+
+    At most 2,000 values are told apart: more than any figure can show.
+    """
+    values, rank = np.unique(-valid.forecast, return_inverse=True)
+    count = min(len(values), 2000)
+    cell = rank * count // len(values) + np.where(valid.observed == 1, 0, count)
+    if labels is None:
+        # drawing cases and tallying them is drawing tallies
+        share = np.bincount(cell, minlength=2 * count) / len(cell)
+        rng = np.random.default_rng(seed)
+        yield from (rng.multinomial(len(cell), share).reshape(2, count) for _ in range(replicates))
+        return
+    for counts in bootstrap_counts(len(cell), replicates=replicates, groups=labels, seed=seed):
+        yield np.bincount(cell, counts, 2 * count).reshape(2, count)
 
 
 def consistency_bars(table: ReliabilityBins, *, level: float = 0.95) -> tuple[Floats, Floats]:
