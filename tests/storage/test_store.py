@@ -63,6 +63,16 @@ def test_equal_weights_are_written_once(folder, manifest, make_record, assert_sa
     assert size < 60 + 15 * 4 * 2 + 400
 
 
+def test_runs_with_equal_weights_do_not_share_a_file(folder, manifest, make_record):
+    from dataclasses import replace
+
+    with Store.create(folder, manifest) as store:
+        store.put(make_record("a"))
+        store.put(replace(make_record("a"), variant="b"))
+        store.discard([("a", 0)])
+        assert store.done() == {("b", 0)}
+
+
 def test_names_never_become_paths(tmp_path, manifest, make_record):
     wild = ["../../out", "/etc/passwd", "a/b\\c", "<script>", "nul\0", "", "..", "長い" * 200, "'; DROP TABLE run; --"]
     with Store.create(tmp_path / "s", manifest) as store:

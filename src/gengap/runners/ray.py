@@ -62,10 +62,10 @@ class RayRunner(Runner):
             GengapError: The cluster has no room for a chunk.
         """
         with self._connected():
-            models = _packed(runs)
+            places, models = self._room(), _packed(runs)
             task = self._remote(_plan)
             plan = ray.get(task.remote(planner, _without_models(runs), _places(runs), data, settings, *models.values()))
-            return spread(plan, self._room())
+            return spread(plan, places)
 
     def execute(
         self,

@@ -48,7 +48,9 @@ def pack_weights(record: RunRecord) -> tuple[dict[str, Array], dict[str, Any]]:
     arrays = {f"last/{i}": array for i, array in enumerate(last)}
     if not same:
         arrays |= {f"best/{i}": array for i, array in enumerate(best)}
-    return arrays, {"last": ["last"] * len(last), "best": ["last" if same else "best"] * len(best)}
+    # variant and seed make the file, and so its name, the run's own: equal weights of two runs are two files
+    owner = {"variant": record.variant, "seed": record.seed}
+    return arrays, {**owner, "last": ["last"] * len(last), "best": ["last" if same else "best"] * len(best)}
 
 
 def pack_results(record: RunRecord, weights: Blob, study: str) -> tuple[dict[str, Array], dict[str, Any]]:
