@@ -2,17 +2,37 @@ from . import datasets as datasets
 from . import errors as errors
 from . import plots as plots
 from . import verification as verification
+from .analysis import compare as compare
+from .analysis import summarize as summarize
+from .analysis.verify import verify as verify
+from .datasets import Dataset as Dataset
+from .datasets import Split as Split
+from .remedies import EMA as EMA
 from .remedies import L1 as L1
 from .remedies import L1L2 as L1L2
 from .remedies import L2 as L2
+from .remedies import Augment as Augment
+from .remedies import BatchNorm as BatchNorm
+from .remedies import Depth as Depth
 from .remedies import Dropout as Dropout
 from .remedies import EarlyStopping as EarlyStopping
+from .remedies import GaussianDropout as GaussianDropout
+from .remedies import GaussianNoise as GaussianNoise
+from .remedies import LabelSmoothing as LabelSmoothing
+from .remedies import MaxNorm as MaxNorm
 from .remedies import Remedy as Remedy
 from .remedies import SpatialDropout as SpatialDropout
 from .remedies import Subsample as Subsample
+from .remedies import Variant as Variant
+from .remedies import WeightDecay as WeightDecay
 from .remedies import Width as Width
 from .remedies import remedy as remedy
+from .remedies import suggest as suggest
+from .remedies import to_code as to_code
 from .results import Result as Result
+from .sampling import PredictiveDistribution as PredictiveDistribution
+from .sampling import predict_distribution as predict_distribution
 from .study import Study as Study
+from .study import load as load
 
 __version__: str

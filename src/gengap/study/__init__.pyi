@@ -1,1 +1,2 @@
 from .declaration import Study as Study
+from .loading import load as load

@@ -1,0 +1,35 @@
+"""Every code block of README and docs runs, page by page, in one namespace per page."""
+
+import re
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+WITH_CODE = [page for page in PAGES if BLOCK.search(page.read_text())]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace = {"__name__": "__main__"}
+    for number, code in enumerate(BLOCK.findall(page.read_text()), start=1):
+        exec(compile(code, f"{page.name}, block {number}", "exec"), namespace)
+    plt.close("all")
+    assert len(namespace) > 2  # something was defined
+
+
+def test_links_between_pages_lead_somewhere():
+    link = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in PAGES
+        for target in link.findall(page.read_text())
+        if not (page.parent / target).exists()
+    ]
+    assert not broken
