@@ -1,4 +1,4 @@
-"""How sure is it of this case? Predictive distributions from dropout and seeds, their quality, the choice of the rate."""
+"""How sure is it of this case? Distributions from dropout and seeds, their quality, the choice of the rate."""
 
 import lazy_loader
 

@@ -53,7 +53,7 @@ class PredictiveDistribution:
     @property
     def spread(self) -> xr.DataArray:
         """Standard deviation of the members (divisor n - 1) over `(sample[, label])`."""
-        return np.sqrt(self.variance()["total"])
+        return self.variance()["total"] ** 0.5
 
     def quantile(self, q: float | Sequence[float]) -> xr.DataArray:
         """Return quantiles of the members over `(quantile, sample[, label])`; no `quantile` dim for a single one.
@@ -76,10 +76,10 @@ class PredictiveDistribution:
     def variance(self) -> xr.Dataset:
         r"""Return the variance of the members, split by network, over `(sample[, label])`.
 
-        `within` is the mean variance inside a network (its dropout), `between` the variance of the networks' means (their
-        seeds, freed of what a finite number of members inside each adds), `total` that of all members. With one member
-        per network all is between, with one network all is within. For equally many members per network (m in each of
-        s), with the unbiased variances,
+        `within` is the mean variance inside a network (its dropout), `between` the variance of the networks' means
+        (their seeds, freed of what a finite number of members inside each adds), `total` that of all members. With one
+        member per network all is between, with one network all is within. For m members in each network, with the
+        unbiased variances,
 
         $$\mathrm{between} = \max\Big(0, \mathrm{var}(\bar x_j) - \mathrm{within} / m\Big), \qquad
         \mathrm{total} = \mathrm{within} + \mathrm{between}.$$
@@ -103,7 +103,7 @@ class PredictiveDistribution:
         return self._entropy_of(self.mean)
 
     def expected_entropy(self) -> xr.DataArray:
-        """Return the mean entropy of the members over `sample`, in nats: chance that remains though the network is known.
+        """Return the mean entropy of the members over `sample`, in nats: what remains unsure in a known network.
 
         Raises:
             DataError: The task is a regression.
@@ -111,7 +111,7 @@ class PredictiveDistribution:
         return self._entropy_of(self.members.astype(np.float64)).mean("member")
 
     def mutual_information(self) -> xr.DataArray:
-        """Return the entropy that knowing the network would remove (epistemic) over `sample`, in nats; never negative.
+        """Return the entropy over `sample` that knowing the network would remove (epistemic), in nats; never negative.
 
         Raises:
             DataError: The task is a regression.
@@ -126,7 +126,7 @@ class PredictiveDistribution:
         if self.task != "regression":
             return self.entropy()
         total = self.variance()["total"]
-        return np.sqrt(total.mean("label") if "label" in total.dims else total)
+        return (total.mean("label") if "label" in total.dims else total) ** 0.5
 
     def table(self, *, level: float = 0.9, y_true: Any = None) -> pd.DataFrame:
         """Return one row per case, the most uncertain first.
@@ -136,9 +136,9 @@ class PredictiveDistribution:
             y_true: Answers, shape `(n,)`, to be shown beside the forecasts; or None.
 
         Returns:
-            For binary tasks and single targets `deterministic`, `mean`, `median`, `spread`, `lower`, `upper`; for several
-            labels these of the most probable one, named in `label`. Classifiers also `entropy` and
-            `mutual_information`. The index is the sample.
+            For binary tasks and single targets `deterministic`, `mean`, `median`, `spread`, `lower`, `upper`; for
+            several labels these of the most probable one, named in `label`; for several targets these of each.
+            Classifiers also `entropy` and `mutual_information`. The index is the sample.
         """
         parts = {"deterministic": self.deterministic, "mean": self.mean, "median": self.median, "spread": self.spread}
         ends = self.interval(level)
@@ -149,7 +149,8 @@ class PredictiveDistribution:
             columns["label"] = self.members["label"].values[top.values]
             parts = {name: part.isel(label=top) for name, part in parts.items()}
         elif "label" in self.members.dims:
-            parts = {f"{name} {label}": part.sel(label=label) for name, part in parts.items() for label in part["label"].values}
+            labels = self.members["label"].values
+            parts = {f"{name} {at}": part.sel(label=at) for name, part in parts.items() for at in labels}
         columns |= {name: part.values for name, part in parts.items()}
         if self.task != "regression":
             columns |= {"entropy": self.entropy().values, "mutual_information": self.mutual_information().values}
@@ -167,7 +168,7 @@ class PredictiveDistribution:
             samples of a model that is wrong converge to the wrong forecast. With several networks it takes these
             networks as given.
         """
-        within = np.sqrt(self.variance()["within"] if len(np.unique(self.members["seed"])) > 1 else self.variance()["total"])
+        within = self.variance()["within"] ** 0.5
         counts = []
         count = self.num_samples
         while count >= 10 or count == self.num_samples:
@@ -208,7 +209,7 @@ class PredictiveDistribution:
         """
         with xr.open_dataset(path, engine="h5netcdf") as stored:
             if stored.attrs.get("format") != _FORMAT:
-                raise StoreError(f"{path} is no predictive distribution of gengap (format {stored.attrs.get('format')!r}).")
+                raise StoreError(f"{path} is no predictive distribution of gengap.")
             data = stored.load()
         members = data["member_forecast"].rename(None)
         return cls(members, data["deterministic"].rename(None), data.attrs["task"], json.loads(data.attrs["settings"]))
@@ -225,7 +226,9 @@ class PredictiveDistribution:
 
     def _entropy_of(self, probability: xr.DataArray) -> xr.DataArray:
         if self.task == "regression":
-            raise DataError("Entropy needs probabilities; the members are a regression's: use `spread` or `variance()`.")
+            raise DataError(
+                "Entropy needs probabilities; the members are a regression's: use `spread` or `variance()`."
+            )
         if self.task == "binary":
             return _surprise(probability) + _surprise(1 - probability)
         return _surprise(probability).sum("label")

@@ -1,4 +1,4 @@
-"""Torch computations of the layers that members spend their time in, each equal to the Keras layer in inference mode."""
+"""Torch computations of the layers that members spend their time in, equal to the Keras layers in inference mode."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 import keras
 import torch
 
-from gengap.engine.kernels.convolution import average_pool, convolve, max_pool
+from gengap.engine.kernels.convolution import convolve
+from gengap.engine.kernels.pooling import average_pool, max_pool
 
 Door = Callable[[torch.Tensor], torch.Tensor]
 
@@ -21,10 +22,18 @@ _POOLS: Mapping[type, Callable[..., torch.Tensor]] = {
 }
 _CHANNELWISE = (
     *_POOLS,
-    *(getattr(keras.layers, f"Global{kind}Pooling{rank}D") for kind in ("Average", "Max") for rank in (1, 2, 3)),
-    *(getattr(keras.layers, f"{name}{rank}D") for name in ("UpSampling", "ZeroPadding", "Cropping") for rank in (1, 2, 3)),
+    *(
+        getattr(keras.layers, f"{name}{rank}D")
+        for name in ("GlobalAveragePooling", "GlobalMaxPooling", "UpSampling", "ZeroPadding", "Cropping")
+        for rank in (1, 2, 3)
+    ),
 )
-_ACTIVATIONS: Mapping[str, Door] = {"relu": torch.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh, "linear": lambda x: x}
+_ACTIVATIONS: Mapping[str, Door] = {
+    "relu": torch.relu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "linear": lambda x: x,
+}
 
 
 def find_door(operation: Any) -> Door | None:
@@ -80,8 +89,8 @@ def channel_parts(layer: Any, x: torch.Tensor) -> torch.Tensor:
     A masked convolution is the sum of these parts times the mask: one matrix product instead of a convolution for
     every member. The channels stand where the kernel stacks runs.
     """
-    parts = convolve(x.movedim(-1, 0).unsqueeze(-1), layer.kernel.value.movedim(-2, 0).unsqueeze(-2), **_geometry(layer))
-    return parts.movedim(0, 1)
+    kernels = layer.kernel.value.movedim(-2, 0).unsqueeze(-2)
+    return convolve(x.movedim(-1, 0).unsqueeze(-1), kernels, **_geometry(layer)).movedim(0, 1)
 
 
 def activate(layer: Any, x: torch.Tensor) -> torch.Tensor:

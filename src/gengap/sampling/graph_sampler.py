@@ -1,4 +1,4 @@
-"""The fast sampler: what precedes the noise once per case, channel masks by linearity, members folded into the batch."""
+"""The fast sampler: once per case what precedes the noise, channel masks by linearity, members in one batch."""
 
 import math
 from collections import Counter
@@ -51,11 +51,12 @@ class GraphSampler(Sampler):
         self._scaling = {step.index for step in self._after if scales_channels(step.operation)}
         self._summable = {step.index for step in self._after if _has_parts(step.operation)}
         self._kept: dict[int, Value] = {}
-        self._once: dict[int, Any] = {}
+        self._once: dict[int, list[Value]] = {}
+        self._parts: dict[int, torch.Tensor] = {}
 
     def load(self, inputs: Sequence[Any]) -> None:
         """Compute everything up to the first noise of every path through the graph, in inference mode."""
-        self._once = {}
+        self._once, self._parts = {}, {}
         values: dict[int, Value] = {
             slot.index: PerCase(_as_rows(x, self._device)) for slot, x in zip(self._graph.inputs, inputs, strict=True)
         }
@@ -137,9 +138,7 @@ class GraphSampler(Sampler):
                 return [self._sum_parts(step, given[0], block)]
         return self._fold(step, values, block)
 
-    def _add_noise(
-        self, noise: NoiseLayer, value: Value, block: Block, strength: float, calls: Counter[int]
-    ) -> Value:
+    def _add_noise(self, noise: NoiseLayer, value: Value, block: Block, strength: float, calls: Counter[int]) -> Value:
         call = calls[noise.index]
         calls[noise.index] += 1
         if strength == 0:
@@ -171,11 +170,10 @@ class GraphSampler(Sampler):
         """Compute a step in inference mode once for all members, passes and strengths."""
         if step.index not in self._once:
             self._once[step.index] = self._infer(step, values)
-        results: list[Value] = self._once[step.index]
-        return results
+        return self._once[step.index]
 
     def _infer(self, step: Step, values: dict[int, Value]) -> list[Value]:
-        given = {index: values[index].tensor for index in self._reads[step.index]}  # type: ignore[union-attr]
+        given = {index: _plain(values[index]) for index in self._reads[step.index]}
         sparse = next((tensor for tensor in given.values() if sp.issparse(tensor)), None)
         if sparse is not None and type(step.operation) is keras.layers.Dense and len(given) == 1:
             return [PerCase(_sparse_dense(step.operation, sparse, self._device))]
@@ -187,24 +185,24 @@ class GraphSampler(Sampler):
         if isinstance(value.base, PerCase):
             if step.index not in self._once:
                 self._once[step.index] = [PerCase(self._on_base(step, value.base.tensor))]
-            return Masked(self._once[step.index][0], value.mask)
+            return Masked(PerCase(_plain(self._once[step.index][0])), value.mask)
         return Masked(PerMember(self._on_base(step, value.base.tensor)), value.mask)
 
     def _on_base(self, step: Step, tensor: torch.Tensor) -> torch.Tensor:
         door = self._doors[step.index]
         if door is not None:
             return door(tensor)
-        (result,) = _call(step, {self._reads[step.index][0]: tensor.float()})
+        result: torch.Tensor = _call(step, {self._reads[step.index][0]: tensor.float()})[0]
         return result
 
     def _sum_parts(self, step: Step, value: Masked, block: Block) -> PerMember:
         layer = step.operation
-        if ("parts", step.index) not in self._once:
+        if step.index not in self._parts:
             parts = channel_parts(layer, value.base.tensor).to(self._dtype)
             bias = layer.bias.value.to(self._dtype) if layer.use_bias else parts.new_zeros(parts.shape[-1])
             constant = bias.expand(parts.shape[0], 1, *parts.shape[2:])
-            self._once["parts", step.index] = torch.cat([parts, constant], dim=1)
-        parts = self._once["parts", step.index]
+            self._parts[step.index] = torch.cat([parts, constant], dim=1)
+        parts = self._parts[step.index]
         mask = value.mask.to(self._dtype).expand(block.cases, block.members, -1)
         weights = torch.cat([mask, mask.new_ones(*mask.shape[:2], 1)], dim=-1)
         summed = torch.bmm(weights, parts.flatten(2)).view(block.rows, *parts.shape[2:])
@@ -242,16 +240,21 @@ def _has_parts(operation: Any) -> bool:
     return is_linear_in_channels(operation) and math.prod(operation.kernel_size) > 1
 
 
+def _plain(value: Value) -> Any:
+    """Return a value that no noise has touched."""
+    assert isinstance(value, PerCase)  # noqa: S101  the split of the graph promises it
+    return value.tensor
+
+
 def _call(step: Step, given: dict[int, Any]) -> list[Any]:
     """Call a step as Keras wrote it, in inference mode; returns its flat results."""
-    args, kwargs = step.arguments(_Lookup(given))
+    by_index: list[Any] = [None] * (max(given, default=-1) + 1)
+    for index, value in given.items():
+        by_index[index] = value
+    args, kwargs = step.arguments(by_index)
     if step.takes_training:
         kwargs = {**kwargs, "training": False}
     return list(keras.tree.flatten(step.operation(*args, **kwargs)))
-
-
-class _Lookup(dict[int, Any]):
-    """The values of one step by slot index, where `Step.arguments` reads a sequence."""
 
 
 def _as_rows(x: Any, device: torch.device) -> Any:

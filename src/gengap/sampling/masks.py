@@ -56,7 +56,7 @@ class MaskStream:
 
     def __init__(self, seed: int, layer: int, call: int = 0, *, shared: bool = False) -> None:
         self._philox = np.random.Philox(key=key(seed, "predictive distribution", layer, call))
-        self._state: dict[str, Any] = dict(self._philox.state)
+        self._state: Any = dict(self._philox.state)
         self._shared = shared
 
     def uniform(self, block: Block, size: int) -> NDArray[np.uint16]:

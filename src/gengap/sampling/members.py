@@ -22,7 +22,7 @@ PREDICT_BATCH = 32
 """Rows that `Model.predict` takes at once; the same here, so that the deterministic forecast is equal to the bit."""
 
 
-def draw_members(  # noqa: PLR0913  one sampling has these independent settings
+def draw_members(
     model: Any,
     x: Any,
     strengths: Sequence[NoiseStrength],
@@ -34,7 +34,7 @@ def draw_members(  # noqa: PLR0913  one sampling has these independent settings
     memory_limit: int,
     read: Reader,
     deterministic: Array,
-    advance: Callable[[int], None] = lambda rows: None,
+    advance: Callable[[int], None],
 ) -> list[Array]:
     """Return the members under each strength of the noise, `(members, cases[, labels])`, from one pass over the cases.
 
@@ -69,7 +69,8 @@ def draw_members(  # noqa: PLR0913  one sampling has these independent settings
                 same = deterministic[first : first + cases]
                 drawn.append(np.broadcast_to(same, (num_samples, *same.shape)))
                 continue
-            drawn.append(_draw(sampler, first, cases, num_samples, memory_limit // 2, strength, read, advance))
+            passes = _passes(sampler, (first, cases), num_samples, memory_limit // 2)
+            drawn.append(np.concatenate([_draw(sampler, block, strength, read, advance) for block in passes]))
     return [np.concatenate(drawn, axis=1) for drawn in parts]
 
 
@@ -97,23 +98,18 @@ def count_cases(inputs: Sequence[Any]) -> int:
     return counts.pop()
 
 
-def _draw(  # noqa: PLR0913  the plan of one load
-    sampler: Sampler,
-    first: int,
-    cases: int,
-    num_samples: int,
-    memory_limit: int,
-    strength: NoiseStrength,
-    read: Reader,
-    advance: Callable[[int], None],
+def _passes(sampler: Sampler, loaded: tuple[int, int], num_samples: int, memory_limit: int) -> Iterator[Block]:
+    """Return the blocks of members of the loaded cases (the first of them, how many)."""
+    for start, count in _chunks(num_samples, max(1, sampler.rows(memory_limit) // loaded[1])):
+        yield Block(*loaded, start, count)
+
+
+def _draw(
+    sampler: Sampler, block: Block, strength: NoiseStrength, read: Reader, advance: Callable[[int], None]
 ) -> Array:
-    members = []
-    for start, count in _chunks(num_samples, max(1, sampler.rows(memory_limit) // cases)):
-        block = Block(first, cases, start, count)
-        drawn = read(sampler.draw(block, strength))
-        members.append(drawn.reshape(cases, count, *drawn.shape[1:]).swapaxes(0, 1))
-        advance(block.rows)
-    return np.concatenate(members)
+    drawn = read(sampler.draw(block, strength))
+    advance(block.rows)
+    return drawn.reshape(block.cases, block.members, *drawn.shape[1:]).swapaxes(0, 1)
 
 
 def _chunks(total: int, size: int) -> Iterator[tuple[int, int]]:
@@ -141,6 +137,8 @@ def _check_noise(
         strength.check(layers)
     names = [layer.name for layer in foreign]
     if foreign and not all(strength.is_trained for strength in strengths):
-        raise ModelError(f"Layers {names} draw noise of their own, whose strength cannot be set: leave `rate` and `scale`.")
+        raise ModelError(
+            f"Layers {names} draw noise of their own, whose strength cannot be set: leave out `rate` and `scale`."
+        )
     if foreign and fixed_mask:
         raise ModelError(f"Layers {names} draw noise of their own for every case: `fixed_mask` is not possible.")

@@ -160,7 +160,7 @@ def _kind(layer: Any) -> Kind | None:
     return None
 
 
-def _classes() -> dict[Kind, tuple[type, ...]]:
+def _classes() -> dict[Kind, tuple[Any, ...]]:
     layers = keras.layers
     return {
         "spatial": (layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D),

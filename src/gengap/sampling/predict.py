@@ -1,6 +1,7 @@
 """`predict_distribution`: one model's dropout, a study's seeds, or both, as a predictive distribution."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -8,6 +9,7 @@ import xarray as xr
 
 from gengap.datasets.split import Task
 from gengap.engine.memory import keep_freed_memory
+from gengap.engine.outputs import describe_output, to_predictions
 from gengap.engine.randomness import key
 from gengap.engine.walk import flat_inputs
 from gengap.errors import ModelError
@@ -15,7 +17,6 @@ from gengap.results import Result
 from gengap.sampling.distribution import PredictiveDistribution
 from gengap.sampling.members import Array, count_cases, draw_members, predict_deterministic
 from gengap.sampling.noise import NoiseStrength, noise_layers
-from gengap.sampling.output import reader
 from gengap.sampling.progress import RowProgress
 from gengap.sampling.sampler import Precision
 
@@ -25,7 +26,7 @@ MEMORY_LIMIT = 1 << 29
 """Bytes that activations may take: 512 MiB."""
 
 
-def predict_distribution(
+def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how it is computed
     source: Any,
     x: Any,
     *,
@@ -91,14 +92,14 @@ def predict_distribution(
         raise ValueError(f"`num_samples` must be at least 2, or there is no distribution; received {num_samples}.")
     networks = _networks(source, method, variant)
     first = next(iter(networks.values()))
-    read = reader(first, task)
+    kind = describe_output(first, task=task)
     strength = NoiseStrength(rate, scale)
     each = 1 if method == "ensemble" else -(-num_samples // len(networks))
     total = count_cases(flat_inputs(first, x)) * each * len(networks)
     deterministic, members = [], []
     with keep_freed_memory(), RowProgress(total, shown=progress) as bar:
         for network_seed, model in networks.items():
-            deterministic.append(predict_deterministic(model, x, read))
+            deterministic.append(predict_deterministic(model, x, partial(to_predictions, kind=kind)))
             if method == "ensemble":
                 members.append(deterministic[-1][None])
                 continue
@@ -111,7 +112,7 @@ def predict_distribution(
                 fixed_mask=fixed_mask,
                 precision=precision,
                 memory_limit=memory_limit,
-                read=read,
+                read=partial(to_predictions, kind=kind),
                 deterministic=deterministic[-1],
                 advance=bar.advance,
             )
@@ -123,7 +124,7 @@ def predict_distribution(
         "precision": precision,
         "rates": {} if method == "ensemble" else {n.layer.name: strength.of(n) for n in noise_layers(first)},
     }
-    return assemble(members, deterministic, list(networks), read.task, settings)
+    return assemble(members, deterministic, list(networks), kind.task, settings)
 
 
 def _networks(source: Any, method: Method, variant: str | None) -> dict[int, Any]:
@@ -159,8 +160,5 @@ def assemble(
         coords["label"] = np.arange(values.shape[2])
     plain = {name: coords[name] for name in dims[1:]}
     forecast = deterministic[0] if len(deterministic) == 1 else np.mean(deterministic, axis=0, dtype=np.float64)
-    return PredictiveDistribution(
-        xr.DataArray(values, dims=dims, coords=coords), xr.DataArray(forecast, dims=dims[1:], coords=plain), task, settings
-    )
-
-
+    centre = xr.DataArray(forecast, dims=dims[1:], coords=plain)
+    return PredictiveDistribution(xr.DataArray(values, dims=dims, coords=coords), centre, task, settings)

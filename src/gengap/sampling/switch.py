@@ -45,7 +45,7 @@ class NoiseSource:
 
 
 @contextmanager
-def noise_switched_on(  # noqa: PLR0913  what is switched, by whom, for which rows
+def noise_switched_on(
     layers: Sequence[NoiseLayer],
     foreign: Sequence[Any],
     source: NoiseSource,

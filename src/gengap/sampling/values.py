@@ -43,7 +43,7 @@ def per_member(value: Value, cases: int, members: int, dtype: torch.dtype | None
     tensor = value.tensor
     if dtype is not None and torch.is_floating_point(tensor):
         tensor = tensor.to(dtype)
-    return tensor.repeat_interleave(members, dim=0) if isinstance(value, PerCase) and members > 1 else tensor
+    return torch.repeat_interleave(tensor, members, dim=0) if isinstance(value, PerCase) and members > 1 else tensor
 
 
 def add_noise(
@@ -61,13 +61,13 @@ def add_noise(
 def _by_case(value: Value, cases: int, members: int) -> torch.Tensor:
     """Return a value as `(cases, members or 1, ...)`."""
     if isinstance(value, PerCase):
-        return value.tensor.unsqueeze(1)
-    return per_member(value, cases, members).unflatten(0, (cases, members))
+        return torch.unsqueeze(value.tensor, 1)
+    return torch.unflatten(per_member(value, cases, members), 0, (cases, members))
 
 
 def _multiply(value: Masked, cases: int, members: int, dtype: torch.dtype | None) -> torch.Tensor:
     base = value.base.tensor if dtype is None else value.base.tensor.to(dtype)
-    base = base.unsqueeze(1) if isinstance(value.base, PerCase) else base.unflatten(0, (cases, members))
+    base = base.unsqueeze(1) if isinstance(value.base, PerCase) else torch.unflatten(base, 0, (cases, members))
     space = (1,) * (base.ndim - 3)
     mask = value.mask.to(base.dtype)
     product = base * mask.view(*mask.shape[:2], *space, mask.shape[-1])
