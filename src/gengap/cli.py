@@ -1,4 +1,4 @@
-"""The command line: `gengap demo | run | report | doctor`."""
+"""The command line: `gengap demo | run | show | report | doctor`."""
 
 import os
 import sys
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 
 USAGE_ERROR = 2
+INTERRUPTED = 130
 
 _SHOWN_IN_DOCTOR = (
     "keras",
@@ -71,6 +72,8 @@ def run(  # noqa: PLR0913  each is an option of the command
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of every run, at most.")] = 30,
     batch_size: Annotated[int, typer.Option(min=1, help="Cases a step.")] = 32,
     output: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("gengap-study"),
+    storage: Annotated[Path | None, typer.Option(help="Folder that keeps the study; again: continues.")] = None,
+    runner: Annotated[str | None, typer.Option(help="Where to train: local or ray.")] = None,
 ) -> None:
     """Run a study: of a saved model on a data file, or of a study file (which is Python code, and is executed)."""
     from gengap.experiments.launch import study_from_files, study_from_script
@@ -90,8 +93,36 @@ def run(  # noqa: PLR0913  each is an option of the command
             seeds=seeds,
             fit={"epochs": epochs, "batch_size": batch_size},
         )
+    if storage is not None or runner is not None:
+        launch = launch.placed(storage, runner)
     typer.echo(f"{len(launch.study.variants)} variants x {len(launch.study.seeds)} seeds")
-    _write(launch.run(), output)
+    try:
+        result = launch.run()
+    except KeyboardInterrupt as stop:
+        typer.echo(f"gengap: {stop}" if str(stop) else "gengap: interrupted", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    _write(result, output)
+
+
+@app.command()
+def show(
+    folder: Annotated[Path, typer.Argument(help="Folder of a stored study, running or not.")],
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Print the table once instead of following the study.")] = False,
+) -> None:
+    """Show how far a stored study has come; follows it until it is finished."""
+    from rich.console import Console
+    from rich.live import Live
+
+    from gengap.study.watching import progress_table, tables
+
+    console = Console()
+    if once or not console.is_terminal:
+        console.print(progress_table(folder)[0])
+        return
+    with Live(console=console) as live:
+        for table in tables(folder):
+            live.update(table)
 
 
 @app.command()
@@ -102,10 +133,10 @@ def report(
 ) -> None:
     """Write the report of a result that was saved before."""
     from gengap.report import write_report
-    from gengap.results import Result
+    from gengap.study.loading import load
 
     target = output or folder / "report.html"
-    write_report(Result.load(folder), target)
+    write_report(load(folder), target)
     typer.echo(f"Report: {target}")
 
 

@@ -4,7 +4,7 @@ import math
 import runpy
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,11 @@ class Launch:
 
     study: Study
     fit: Mapping[str, Any]
+
+    def placed(self, storage: Path | None, runner: str | None) -> "Launch":
+        """Return the same study kept in a folder and trained by a runner; None keeps what the study says itself."""
+        folder = self.study.storage if storage is None else storage
+        return replace(self, study=self.study.stored_in(folder, runner=runner or self.study.runner))
 
     def run(self, **more: Any) -> Result:
         """Run the study; `more` are further arguments of `Study.run`."""

@@ -162,7 +162,7 @@ class Study:
             for variant in self.variants
         ]
 
-    def stored_in(self, storage: str | Path | None, *, runner: Runner | Literal["local", "ray"] = "local") -> "Study":
+    def stored_in(self, storage: str | Path | None, *, runner: Runner | str = "local") -> "Study":
         """Return the same study, kept in another folder and trained by another runner."""
         other = copy.copy(self)
         other.storage = None if storage is None else Path(storage)
