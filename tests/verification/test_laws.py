@@ -276,5 +276,21 @@ def test_labelled_arrays_must_fit():
         gv.brier_score(y, xr.DataArray([0.1, 0.9], dims="sample", coords={"sample": [2, 1]}))
 
 
+def test_labelled_weights_and_climatologies_are_welcome():
+    rng = np.random.default_rng(0)
+    y, p, weight = rng.integers(0, 3, (4, 5)), rng.dirichlet(np.ones(3), (2, 4, 5)), rng.random((5, 4))
+    found = gv.brier_skill_score(
+        xr.DataArray(y, dims=["day", "station"]),
+        xr.DataArray(p, dims=["seed", "day", "station", "label"]),
+        climatology=xr.DataArray([0.2, 0.3, 0.5], dims="label"),
+        sample_weight=xr.DataArray(weight, dims=["station", "day"]),
+    )
+    expected = gv.brier_skill_score(
+        y.ravel(), p[1].reshape(-1, 3), climatology=[0.2, 0.3, 0.5], sample_weight=weight.T.ravel()
+    )
+    assert found.dims == ("seed",)
+    assert float(found[1]) == pytest.approx(expected)
+
+
 def test_columns_from_keras_are_welcome():
     assert gv.brier_score(np.array([[0], [1]]), np.array([[0.1], [0.8]], dtype=np.float32)) == pytest.approx(0.025)

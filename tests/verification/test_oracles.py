@@ -110,7 +110,11 @@ def test_log_loss_is_clipped_as_scikit_learn_clips_it():
     p = np.array([0.0, 1.0, 1.0], dtype=np.float32)
     y = [1, 0, 1]
     assert gv.log_loss(y, p) == pytest.approx(metrics.log_loss(y, p), rel=1e-6)
-    assert gv.log_loss(y, p) == pytest.approx(2 / 3 * -np.log(np.finfo(np.float32).eps), rel=1e-5)
+    expected = 2 / 3 * -np.log(np.finfo(np.float32).eps)
+    assert gv.log_loss(y, p) == pytest.approx(expected, rel=1e-5)
+    assert gv.score_interval(y, p, score="log_loss").value == pytest.approx(expected, rel=1e-5)
+    assert gv.verify_binary(y, p).log_loss == pytest.approx(expected, rel=1e-5)
+    assert gv.case_log_losses(y, p).mean() == pytest.approx(expected, rel=1e-5)
 
 
 def test_multiclass_scores_agree_with_scikit_learn(labels, weight):

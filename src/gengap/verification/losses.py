@@ -17,6 +17,12 @@ def _column(values: ArrayLike) -> NDArray[Any]:
     return array[..., 0] if array.ndim > 1 and array.shape[-1] == 1 else array
 
 
+def epsilon_of(y_prob: ArrayLike) -> float:
+    """Return the machine epsilon of the forecasts' own dtype (of float64 for whole numbers and lists)."""
+    dtype = np.asarray(y_prob).dtype
+    return float(np.finfo(dtype if dtype.kind == "f" else np.float64).eps)
+
+
 def _codes(observed: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     numbers = np.asarray(observed, dtype=np.float64)
     missing = np.isnan(numbers)
@@ -64,9 +70,8 @@ def case_log_losses(y_true: ArrayLike, y_prob: ArrayLike) -> Floats:
         >>> case_log_losses([1, 0], [0.5, 0.75]).round(3)
         array([0.693, 1.386])
     """
-    given = _column(y_prob)
-    tiny = np.finfo(given.dtype if given.dtype.kind == "f" else np.float64).eps
-    p = np.clip(given, tiny, 1 - tiny).astype(np.float64)
+    tiny = epsilon_of(y_prob)
+    p = np.clip(_column(y_prob).astype(np.float64), tiny, 1 - tiny)
     if p.ndim == 1:
         o = np.asarray(y_true, dtype=np.float64).reshape(-1)
         return np.where(np.isnan(o), np.nan, -np.log(np.where(o == 1, p, 1 - p)))

@@ -89,11 +89,15 @@ def _same_coordinates(y_true: Labelled, y_pred: Labelled) -> None:
 
 
 def _flat(options: dict[str, Any], case_dims: tuple[str, ...]) -> dict[str, Any]:
-    """Return the options with labelled arrays over the cases, such as weights, as plain arrays in the same order."""
-    return {
-        name: np.asarray(value.transpose(*case_dims).values).reshape(-1) if isinstance(value, Labelled) else value
-        for name, value in options.items()
-    }
+    """Return the options with labelled arrays as plain ones; those over the cases, such as weights, in their order."""
+
+    def plain(value: Any) -> Any:
+        if not isinstance(value, Labelled):
+            return value
+        over_cases = set(value.dims) == set(case_dims)
+        return np.asarray(value.transpose(*case_dims).values).reshape(-1) if over_cases else np.asarray(value.values)
+
+    return {name: plain(value) for name, value in options.items()}
 
 
 def _missing(observed: Any, part: Any) -> bool:

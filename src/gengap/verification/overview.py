@@ -15,6 +15,7 @@ from gengap.verification.decomposition import (
     corp_of_ranked,
     murphy_of_ranked,
 )
+from gengap.verification.losses import epsilon_of
 from gengap.verification.ranking import RankedForecasts, ranked_probabilities
 
 
@@ -24,7 +25,7 @@ class BinaryOverview:
 
     Attributes:
         brier_score: Brier score.
-        log_loss: Log loss, clipped at float64's epsilon.
+        log_loss: Log loss.
         brier_skill_score: Against `climatology`; NaN where that is perfect.
         roc_auc: Area under the ROC curve; NaN where only one label occurs.
         climatology: The reference probability.
@@ -86,7 +87,7 @@ def verify_binary(
     reference_score = base * (1 - reference) ** 2 + (1 - base) * reference**2
     return BinaryOverview(
         brier_score=corp.score,
-        log_loss=_log_loss(ranked),
+        log_loss=_log_loss(ranked, epsilon_of(y_prob)),
         brier_skill_score=1 - corp.score / reference_score if reference_score else float("nan"),
         roc_auc=roc.area,
         climatology=reference,
@@ -100,7 +101,6 @@ def verify_binary(
     )
 
 
-def _log_loss(ranked: RankedForecasts) -> float:
-    tiny = np.finfo(np.float64).eps
+def _log_loss(ranked: RankedForecasts, tiny: float) -> float:
     p = np.clip(ranked.values, tiny, 1 - tiny)
     return float(-(ranked.events @ np.log(p) + ranked.non_events @ np.log1p(-p)) / ranked.total)

@@ -8,7 +8,12 @@ from numpy.typing import ArrayLike
 from gengap.errors import DataError
 from gengap.verification.estimates import Linearized
 from gengap.verification.inputs import Cases, Floats, binary_cases, multiclass_cases
-from gengap.verification.losses import case_brier_scores, case_log_losses, case_ranked_probability_scores
+from gengap.verification.losses import (
+    case_brier_scores,
+    case_log_losses,
+    case_ranked_probability_scores,
+    epsilon_of,
+)
 from gengap.verification.named import keeps_dims
 
 
@@ -20,6 +25,17 @@ def probability_cases(y_true: ArrayLike, y_prob: ArrayLike, sample_weight: Array
     """
     several = np.ndim(y_prob) == 2 and np.shape(y_prob)[1] > 1
     return (multiclass_cases if several else binary_cases)(y_true, y_prob, sample_weight)
+
+
+def log_loss_cases(y_true: ArrayLike, y_prob: ArrayLike, sample_weight: ArrayLike | None = None) -> Cases:
+    """Validate probabilities and clip them at the machine epsilon of the dtype they came in.
+
+    Raises:
+        DataError: See `gengap.verification.inputs`.
+    """
+    valid = probability_cases(y_true, y_prob, sample_weight)
+    tiny = epsilon_of(y_prob)
+    return valid._replace(forecast=np.clip(valid.forecast, tiny, 1 - tiny))
 
 
 @keeps_dims("label")
@@ -78,8 +94,7 @@ def log_loss(y_true: ArrayLike, y_prob: ArrayLike, *, sample_weight: ArrayLike |
     References:
         Good, I. J. (1952). Rational decisions. Journal of the Royal Statistical Society B 14.
     """
-    valid = probability_cases(y_true, y_prob, sample_weight)
-    return mean_loss(case_log_losses, _in_own_precision(valid, y_prob))
+    return mean_loss(case_log_losses, log_loss_cases(y_true, y_prob, sample_weight))
 
 
 @keeps_dims("label")
@@ -218,12 +233,6 @@ def linear_mean(losses: Floats, weight: Floats) -> Linearized:
 def mean_loss(loss: Callable[[Floats, Floats], Floats], valid: Cases) -> float:
     """Return the weighted mean of a per-case loss."""
     return float(np.average(loss(valid.observed, valid.forecast), weights=valid.weight))
-
-
-def _in_own_precision(valid: Cases, y_prob: ArrayLike) -> Cases:
-    """Return the cases with forecasts in the dtype they came in: it decides where the log is clipped."""
-    given = np.asarray(y_prob).dtype
-    return valid._replace(forecast=valid.forecast.astype(given)) if given.kind == "f" else valid
 
 
 def _indicator(valid: Cases) -> Floats:

@@ -29,7 +29,13 @@ from gengap.verification.losses import (
     case_ranked_probability_scores,
     case_squared_errors,
 )
-from gengap.verification.probability import linear_brier_skill_score, linear_mean, linear_skill, probability_cases
+from gengap.verification.probability import (
+    linear_brier_skill_score,
+    linear_mean,
+    linear_skill,
+    log_loss_cases,
+    probability_cases,
+)
 from gengap.verification.regression import reference_errors
 
 Linearize = Callable[..., Linearized]
@@ -128,7 +134,7 @@ SCORES: Mapping[str, Score] = {
     score.name: score
     for score in (
         _mean_score("brier_score", probability_cases, case_brier_scores),
-        _mean_score("log_loss", probability_cases, case_log_losses),
+        _mean_score("log_loss", log_loss_cases, case_log_losses),
         _mean_score("ranked_probability_score", multiclass_cases, case_ranked_probability_scores),
         _mean_score("squared_error", cases, case_squared_errors),
         _mean_score("absolute_error", cases, case_absolute_errors),
