@@ -89,6 +89,13 @@ def test_a_perfect_area_has_an_honest_lower_limit():
     assert worst.high == pytest.approx(1 - 0.025 ** (1 / 5))
 
 
+def test_a_single_event_has_an_area_but_no_interval():
+    found = gv.score_interval([1, 0, 0, 0], [0.5, 0.1, 0.7, 0.2], score="roc_auc")
+    assert found.value == pytest.approx(2 / 3)
+    assert np.isnan([found.standard_error, found.low, found.high]).all()
+    assert gv.score_interval([1, 0, 0], [0.9, 0.1, 0.7], score="roc_auc").low == pytest.approx(0.025)
+
+
 def test_minus_zero_and_weights_of_one_rank_as_usual():
     y, p = np.array([0, 1, 0, 1]), np.array([-0.0, 0.0, 0.25, 0.5])
     fast = gv.RankedForecasts.from_predictions(y, p)

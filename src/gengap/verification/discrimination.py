@@ -87,7 +87,10 @@ def _placements(valid: Cases, *, weighted: bool) -> Floats:
 
 
 def linear_roc_auc(valid: Cases) -> Linearized:
-    """Return the AUC with each case's influence; without weights and groups its variance is exactly DeLong's."""
+    """Return the AUC with each case's influence; without weights and groups its variance is exactly DeLong's.
+
+    With a single event or non-event the influences, and so error and interval, are NaN.
+    """
     weight, is_event = valid.weight, valid.observed == 1
     weighted = bool((weight != weight[0]).any())
     placed = _placements(valid, weighted=weighted)
@@ -95,6 +98,8 @@ def linear_roc_auc(valid: Cases) -> Linearized:
     if m in {0, n}:
         return Linearized(np.nan, np.full(n, np.nan))
     value = float(np.average(placed[is_event], weights=weight[is_event]))
+    if min(m, n - m) == 1 and 0 < value < 1:
+        return Linearized(value, np.full(n, np.nan))  # a single event (or non-event) does not tell how events vary
     totals = np.where(is_event, weight[is_event].sum(), weight[~is_event].sum())
     influence = n * weight / totals * (placed - value)
     # each label's own (m - 1)-denominator, as DeLong has it, instead of the common n - 1
