@@ -15,6 +15,7 @@ from gengap.results import EpochRule
 
 if TYPE_CHECKING:
     from gengap.results import Result
+    from gengap.sampling import PredictiveDistribution
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,10 +25,12 @@ class Material:
     Attributes:
         result: The result.
         language: The texts of the page.
+        distribution: Predictive distribution of the cases to be shown, or None.
     """
 
     result: "Result"
     language: Language
+    distribution: "PredictiveDistribution | None" = None
 
     @property
     def rule(self) -> EpochRule:

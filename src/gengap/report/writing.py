@@ -17,15 +17,24 @@ from gengap.report.sections import SECTIONS
 
 if TYPE_CHECKING:
     from gengap.results import Result
+    from gengap.sampling import PredictiveDistribution
 
 
-def write_report(result: "Result", path: str | Path, *, lang: str = "en") -> Path:
+def write_report(
+    result: "Result",
+    path: str | Path,
+    *,
+    lang: str = "en",
+    distribution: "PredictiveDistribution | None" = None,
+) -> Path:
     """Write one self-contained HTML page about a result.
 
     Args:
         result: The result of a study, or one from elsewhere; sections that it holds nothing for are absent.
         path: Where to write; missing folders are made.
         lang: Language of the page, `"en"` or `"zh"`.
+        distribution: Predictive distribution of the cases to be shown, as `predict_distribution` gives it; the page
+            draws the first six.
 
     Returns:
         The path of the page.
@@ -34,24 +43,25 @@ def write_report(result: "Result", path: str | Path, *, lang: str = "en") -> Pat
         UnknownNameError: The report does not speak the language.
     """
     path = Path(path)
-    page = render_report(result, lang=lang)
+    page = render_report(result, lang=lang, distribution=distribution)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
     return path
 
 
-def render_report(result: "Result", *, lang: str = "en") -> str:
+def render_report(result: "Result", *, lang: str = "en", distribution: "PredictiveDistribution | None" = None) -> str:
     """Return the page as text; equal results give equal pages.
 
     Args:
         result: The result.
         lang: Language of the page, `"en"` or `"zh"`.
+        distribution: Predictive distribution of the cases to be shown.
 
     Raises:
         UnknownNameError: The report does not speak the language.
     """
     language = get_language(lang)
-    material = Material(result, language)
+    material = Material(result, language, distribution)
     sections = [section for build in SECTIONS if (section := build(material)) is not None]
     environment = Environment(
         loader=PackageLoader("gengap.report", "page"),

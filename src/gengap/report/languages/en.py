@@ -136,6 +136,37 @@ TEXTS: dict[str, str] = {
     "alone could explain the departure from the diagonal.",
     "diagram.scatter": "Forecast and outcome",
     "caption.scatter": "On the diagonal the forecast was right.",
+    # cases
+    "title.cases": "How sure is it of a single case?",
+    "lead.cases.binary": "Probabilities that {seeds} seeds of {variant} give to {part} cases: a dot per seed, a bar at "
+    "their mean, a diamond at what happened (left no, right yes).",
+    "lead.cases.multiclass": "Probabilities that {seeds} seeds of {variant} give to the label they find likeliest, for "
+    "{part} cases: a dot per seed, a bar at their mean, a diamond on the right where that label was right.",
+    "lead.cases.regression": "Forecasts of {seeds} seeds of {variant} for {part} cases: a dot per seed, a bar at their "
+    "mean, a diamond at what happened.",
+    "cases.case": "Case",
+    "cases.outcome": "What happened",
+    "cases.forecast": "Forecast ± sd of seeds",
+    "cases.picture": "Seeds and outcome",
+    "cases.number": "case {number}",
+    "cases.claims": "forecast {label}",
+    "cases.sure_right": "Sure and right",
+    "cases.sure_wrong": "Sure and wrong",
+    "cases.unsure": "Unsure",
+    "cases.disagree": "Seeds disagree",
+    "cases.distributions": "Predictive distributions",
+    "cases.distribution": "Histogram of {members} members.",
+    # weights
+    "title.weights": "What is left of the weights",
+    "lead.weights": "Norm of all kernels, and the share of their weights below {threshold} in size, at the last epoch; "
+    "a dot per seed, a bar at their mean, the axis from 0 to the largest. Gradient training gives no exact zeros.",
+    "weights.norm": "Norm",
+    "weights.norm_picture": "Norm of every seed",
+    "weights.sparsity": "Share near zero",
+    "weights.sparsity_picture": "Share near zero of every seed",
+    "diagram.sparsity": "Sparsity at other thresholds",
+    "caption.sparsity": "Share of weights below each threshold, every run thin, means thick; the dotted line is the "
+    "threshold of the table ({threshold}).",
     # provenance
     "title.provenance": "How it came about",
     "lead.provenance": "Everything that is needed to repeat the study.",
