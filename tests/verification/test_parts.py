@@ -96,6 +96,15 @@ def test_a_single_event_has_an_area_but_no_interval():
     assert gv.score_interval([1, 0, 0], [0.9, 0.1, 0.7], score="roc_auc").low == pytest.approx(0.025)
 
 
+def test_two_perfect_forecasts_are_not_thereby_equal():
+    y = [0, 0, 1, 1]
+    found = gv.score_difference(y, [0.1, 0.2, 0.8, 0.9], [0.3, 0.1, 0.6, 0.7], score="roc_auc")
+    assert found.value == 0
+    assert np.isnan([found.low, found.high]).all()
+    constant = gv.score_difference([1.0, 2.0], [2.0, 3.0], [1.0, 2.0], score="squared_error")
+    assert (constant.value, constant.low, constant.high) == (1, 1, 1)
+
+
 def test_minus_zero_and_weights_of_one_rank_as_usual():
     y, p = np.array([0, 1, 0, 1]), np.array([-0.0, 0.0, 0.25, 0.5])
     fast = gv.RankedForecasts.from_predictions(y, p)

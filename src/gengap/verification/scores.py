@@ -283,8 +283,9 @@ def score_difference(
         **options: What the score itself takes.
 
     Returns:
-        Difference (`y_pred` less `y_reference`), standard error and interval; identical forecasts give 0 with an
-        interval of no width.
+        Difference (`y_pred` less `y_reference`), standard error and interval. Identical forecasts give 0 with an
+        interval of no width; different ones that are both perfect give 0 with an interval of NaN. With fewer than five
+        events an AUC's difference covers less than it claims (`benchmarks/results/verification.json`).
 
     Raises:
         UnknownNameError: There is no such score.
@@ -305,5 +306,8 @@ def score_difference(
     first, second = (chosen.validate(y_true, forecast, sample_weight) for forecast in (y_pred, y_reference))
     labels = None if groups is None else first.keep(groups, "groups")
     mine, other = chosen.linearize(first, **options), chosen.linearize(second, **options)
-    difference = Linearized(mine.value - other.value, mine.influence - other.influence)
-    return estimate(difference, groups=labels, level=level)
+    influences = mine.influence - other.influence
+    edge = mine.deciding and not influences.any() and not np.array_equal(first.forecast, second.forecast)
+    if edge:  # both perfect (or both worst): nothing varies here, which does not make them equal elsewhere
+        influences = np.full(len(influences), np.nan)
+    return estimate(Linearized(mine.value - other.value, influences), groups=labels, level=level)
