@@ -7,6 +7,7 @@ from keras import layers
 
 from gengap.engine.fused import train_fused
 from gengap.engine.optimizers import choose_updater
+from gengap.engine.parity import certify
 from gengap.engine.planner import Chunk, Plan
 from gengap.engine.reference import train_reference
 from gengap.engine.runs import Run
@@ -112,15 +113,17 @@ FAST = {
 """Layers and graphs without convolutions."""
 
 CONVOLUTIONS = {
-    "conv1d": lambda: one_per_cell(layers.Conv1D(4, 3, padding="same", activation="relu"), layers.Conv1D(3, 2, strides=2)),
+    "conv1d": lambda: one_per_cell(layers.Conv1D(4, 3, padding="same"), layers.Conv1D(3, 2, strides=2)),
     "conv1d causal": lambda: one_per_cell(layers.Conv1D(4, 3, padding="causal", dilation_rate=2, use_bias=False)),
-    "conv2d": lambda: image(layers.Conv2D(4, 3, padding="same", activation="relu"), layers.AveragePooling2D(2), layers.Conv2D(3, (2, 3), strides=2)),
+    "conv2d": lambda: image(
+        layers.Conv2D(4, 3, padding="same", activation="relu"), layers.AveragePooling2D(2), layers.Conv2D(3, (2, 3))
+    ),
     "conv2d groups": lambda: image(layers.Conv2D(4, 3, groups=2, dilation_rate=2)),
     "conv3d": lambda: image(layers.Reshape((4, 4, 4, 2)), layers.Conv3D(3, 2, padding="same"), layers.MaxPooling3D(2)),
     "depthwise": lambda: image(layers.DepthwiseConv2D(3, depth_multiplier=2, padding="same"), layers.MaxPooling2D(2)),
     "separable": lambda: image(layers.SeparableConv2D(4, 3, strides=2, padding="same", activation="relu")),
-    "separable1d": lambda: one_per_cell(layers.SeparableConv1D(4, 3), layers.DepthwiseConv1D(2), layers.MaxPooling1D(2)),
-    "pools": lambda: image(layers.AveragePooling2D(3, strides=2, padding="same"), layers.MaxPooling2D(2, padding="same")),
+    "separable1d": lambda: one_per_cell(layers.SeparableConv1D(4, 3), layers.DepthwiseConv1D(2)),
+    "pools": lambda: image(layers.AveragePooling2D(3, 2, padding="same"), layers.MaxPooling2D(2, padding="same")),
 }  # fmt: skip
 """Convolutions and pooling of every rank."""
 
@@ -266,7 +269,10 @@ OPTIMIZERS = {
     "adafactor": ("apart", lambda: optimizers.Adafactor(1e-2)),
     "lamb": ("apart", lambda: optimizers.Lamb(1e-2)),
     "muon": ("apart", lambda: optimizers.Muon(1e-2)),
-    "loss scale": ("apart", lambda: optimizers.LossScaleOptimizer(optimizers.Adam(1e-2), initial_scale=128.0, dynamic_growth_steps=3)),
+    "loss scale": (
+        "apart",
+        lambda: optimizers.LossScaleOptimizer(optimizers.Adam(1e-2), initial_scale=128.0, dynamic_growth_steps=3),
+    ),
     "loss scale factor": ("stacked", lambda: optimizers.Adam(1e-2, loss_scale_factor=64.0)),
     "of the user": ("apart", lambda: OwnOptimizer(1e-2)),
 }  # fmt: skip
@@ -281,3 +287,26 @@ def test_every_optimizer_takes_its_door_and_is_keras(name, make_data, settings, 
     )
     check_contract(FAST["dense"], make_data(), settings, collect, optimizer=optimizer)
     assert {updater.name for updater in taken} == {door}
+
+
+def small_application(name):
+    pixels = keras.Input((32, 32, 3))
+    options = {"include_top": False, "weights": None, "pooling": "avg"}
+    body = {
+        "mobilenet": lambda: keras.applications.MobileNetV2(input_tensor=pixels, alpha=0.35, **options),
+        "efficientnet": lambda: keras.applications.EfficientNetV2B0(input_tensor=pixels, **options),
+        "densenet": lambda: keras.applications.DenseNet121(input_tensor=pixels, **options),
+    }[name]()
+    return keras.Model(pixels, layers.Dense(1, activation="sigmoid")(body.output))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::gengap.errors.SlowPathWarning")
+@pytest.mark.parametrize("name", ["mobilenet", "efficientnet", "densenet"])
+def test_applications_compute_and_learn_what_keras_does(name, make_data, settings):
+    model = small_application(name)
+    model.compile(keras.optimizers.SGD(1e-3), "binary_crossentropy")
+    data = make_data((32, 32, 3), n=(16, 0, 0))
+    runs = [Run("a", seed, model) for seed in (0, 1)]
+    for one in certify(runs, data, settings(batch_size=8), steps=2, tolerance=1e-4):
+        assert one.holds, one

@@ -26,6 +26,13 @@ class Stacked:
     value: torch.Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class Projected:
+    """What a first Dense layer makes of sparse rows before bias and activation, `(K, B, units)`; its input."""
+
+    product: torch.Tensor
+
+
 @dataclass(eq=False)
 class Pass:
     """One pass through the graph.

@@ -8,9 +8,11 @@ import numpy as np
 import torch
 from keras import tree
 from numpy.typing import NDArray
+from scipy import sparse
 
-from gengap.engine.doors import Pass
+from gengap.engine.doors import Pass, Projected
 from gengap.engine.feed import Feed, to_tensor
+from gengap.engine.kernels.sparse import SparseFirstLayer, sparse_batches
 from gengap.engine.losses import Objective
 from gengap.engine.metrics import Metrics
 from gengap.engine.outputs import OutputKind, targets, to_predictions
@@ -43,7 +45,7 @@ class Evaluation:
         kind: How its output is read.
         data: Validated splits.
         settings: What all runs have in common.
-        feed: The training cases.
+        feed: The training cases; None where sparse rows stay sparse.
         device: Where predictions are computed.
     """
 
@@ -54,12 +56,15 @@ class Evaluation:
         data: TrainingData,
         settings: TrainingSettings,
         *,
-        feed: Feed,
+        feed: Feed | None,
         device: str,
     ) -> None:
         self._kind, self._batch_size, self._device = kind, settings.batch_size, device
-        self._train = feed
-        self._feeds = {name: Feed(model, split.x, device=device) for name, split in data.held_out().items()}
+        self._train: Feed | SparseRows = feed or SparseRows(data.train.x, device)
+        self._feeds: dict[str, Feed | SparseRows] = {
+            name: Feed(model, split.x, device=device) if feed is not None else SparseRows(split.x, device)
+            for name, split in data.held_out().items()
+        }
         self._validation: tuple[Any, torch.Tensor | None] | None = None
         if data.validation is not None:
             weight = data.validation.sample_weight
@@ -68,7 +73,13 @@ class Evaluation:
 
     @torch.no_grad()
     def __call__(
-        self, program: Program, objective: Objective, metrics: Metrics, own_cases: NDArray[np.int64] | None
+        self,
+        program: Program,
+        objective: Objective,
+        metrics: Metrics,
+        *,
+        own_cases: NDArray[np.int64] | None = None,
+        sparse_layer: SparseFirstLayer | None = None,
     ) -> Evaluated:
         """Predict everything with the weights as they are now.
 
@@ -77,12 +88,13 @@ class Evaluation:
             objective: Their data loss.
             metrics: Their metrics.
             own_cases: Training cases of each run, `(K, n)`; None where all runs see all.
+            sparse_layer: The first layer, where rows are sparse.
         """
-        outputs = {name: self._predict(program, feed) for name, feed in self._feeds.items()}
+        outputs = {name: self._predict(program, feed, sparse_layer) for name, feed in self._feeds.items()}
         logs: dict[str, NDArray[np.float64]] = {}
         if self._validation is not None:
             logs = self._validate(program, objective, metrics, outputs["validation"])
-        train = self._predict(program, self._train, own_cases)
+        train = self._predict(program, self._train, sparse_layer, own_cases)
         return Evaluated(
             self._read(train, program), {name: self._read(raw, program) for name, raw in outputs.items()}, logs
         )
@@ -101,7 +113,15 @@ class Evaluation:
             logs |= {f"val_{name}_loss": value.double().cpu().numpy() for name, value in parts.items()}
         return logs | {f"val_{name}": value for name, value in metrics.values(flat, outputs, weights).items()}
 
-    def _predict(self, program: Program, feed: Feed, cases: NDArray[np.int64] | None = None) -> Any:
+    def _predict(
+        self,
+        program: Program,
+        feed: "Feed | SparseRows",
+        sparse_layer: SparseFirstLayer | None,
+        cases: NDArray[np.int64] | None = None,
+    ) -> Any:
+        if isinstance(feed, SparseRows):
+            return _predict_sparse(program, feed, sparse_layer, cases)
         num_runs = program.stack.num_runs
         total = feed.num_cases if cases is None else cases.shape[1]
         size = _SAMPLES_AT_ONCE if program.mixes_samples else max(self._batch_size, _SAMPLES_AT_ONCE // num_runs)
@@ -121,3 +141,29 @@ class Evaluation:
             to_predictions(tree.map_structure(lambda value, k=k: value[k], arrays), self._kind)
             for k in range(program.stack.num_runs)
         ]
+
+
+class SparseRows:
+    """The rows of one split, sparse, in pieces for prediction.
+
+    Args:
+        x: CSR matrix, or a list or mapping that holds one.
+        device: Where predictions are computed.
+    """
+
+    def __init__(self, x: Any, device: str) -> None:
+        rows = sparse.csr_matrix(tree.flatten(x)[0] if isinstance(x, dict | list | tuple) else x)
+        self.pieces = sparse_batches(rows, np.arange(rows.shape[0]), batch_size=_SAMPLES_AT_ONCE, device=device)
+
+
+def _predict_sparse(
+    program: Program, rows: SparseRows, layer: SparseFirstLayer | None, cases: NDArray[np.int64] | None
+) -> Any:
+    products = [] if layer is None else [layer.predict(piece) for piece in rows.pieces]
+    parts = [program([Projected(product)], Pass(training=False)) for product in products]
+    outputs = tree.map_structure(lambda *values: torch.cat(values, dim=1), *parts)
+    if cases is None:
+        return outputs
+    index = torch.from_numpy(cases)
+    each = torch.arange(len(cases))[:, None]
+    return tree.map_structure(lambda value: value[each, index.to(value.device)], outputs)

@@ -88,6 +88,12 @@ def plan_fused(runs: Sequence[Run], data: TrainingData, settings: TrainingSettin
         return make_plan(runs, settings, device=device, measure=measure)
 
 
+def members_of(runs: Sequence[Run], data: TrainingData, settings: TrainingSettings) -> list[Member]:
+    """Make runs ready for a trainer: compiled clones, one per variant, and initial weights, per run."""
+    members = _Members(data, settings)
+    return [members.of(run) for run in runs]
+
+
 class _Members:
     """Runs made ready: one clone per variant, initial weights per run."""
 

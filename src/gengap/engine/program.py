@@ -2,7 +2,7 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,7 @@ import keras
 import torch
 from keras import tree
 
-from gengap.engine.doors import Door, Fold, Loop, Pass, Place, Stacked, map_stacked
+from gengap.engine.doors import Door, Fold, Loop, Pass, Place, Projected, Stacked, map_stacked
 from gengap.engine.initial_weights import identified_layers
 from gengap.engine.layers import fused_door
 from gengap.engine.noise_states import seed_generators
@@ -51,11 +51,11 @@ class Program:
         """Whether a step looks at several samples at once even in inference, as far as the probe could tell."""
         return any(isinstance(door, Loop) and not door.place.weights for door in self._doors)
 
-    def __call__(self, inputs: Sequence[torch.Tensor], now: Pass) -> Any:
+    def __call__(self, inputs: Sequence[torch.Tensor | Projected], now: Pass) -> Any:
         """Compute the outputs of all runs.
 
         Args:
-            inputs: Flat inputs, each `(K, B, ...)`.
+            inputs: Flat inputs, each `(K, B, ...)`, or what a first layer made of sparse ones.
             now: Mode and moment of the pass; collects extra losses.
 
         Returns:
@@ -68,8 +68,25 @@ class Program:
                 door = self._doors[step.index] = self._choose(self._places[step.index], args, kwargs)
             return door(now, *args, **kwargs)
 
-        outputs = self.graph.run([Stacked(value) for value in inputs], call)
+        outputs = self.graph.run([one if isinstance(one, Projected) else Stacked(one) for one in inputs], call)
         return tree.map_structure(lambda leaf: leaf.value, outputs)
+
+    def keras_but_noise(self, now: Pass, noise: Container[str]) -> Callable[..., Any]:
+        """Return a call for `walk` that computes one run by Keras' own layers, but draws noise as this program does.
+
+        Args:
+            now: Mode and moment of the pass.
+            noise: Names of the classes that are noise.
+        """
+
+        def call(step: Any, *args: Any, **kwargs: Any) -> Any:
+            if type(step.operation).__name__ in noise:
+                door = fused_door(self._places[step.index], (Stacked(args[0].unsqueeze(0)),), {})
+                if door is not None:
+                    return door(now, Stacked(args[0].unsqueeze(0))).value.squeeze(0)
+            return step.operation(*args, **kwargs, **({"training": now.training} if step.takes_training else {}))
+
+        return call
 
     def _choose(self, place: Place, args: Any, kwargs: Any) -> Door:
         chosen = self._chosen.get(place.step.index)

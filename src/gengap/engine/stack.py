@@ -87,7 +87,7 @@ class Stack:
         """Drop all runs but those at these positions."""
         index = torch.as_tensor(list(runs), device=self.device)
         self._num_runs = len(index)
-        for place in set(range(len(self.values))) - set(self.trained()):
+        for place in self.untrained():
             self.values[place] = self.values[place].detach().index_select(0, index)
         self._take_buffer(self.flat.index_select(0, index))
 
@@ -98,8 +98,8 @@ class Stack:
             self.values[place].copy_(value)
 
     def untrained(self) -> list[int]:
-        """Return the places of the weights that no optimizer changes."""
-        return [place for place, trains in enumerate(self.trainable) if not trains]
+        """Return the places of the weights outside the buffer."""
+        return [place for place in range(len(self.trainable)) if place not in self.trained()]
 
     def _take_buffer(self, flat: torch.Tensor) -> None:
         self.flat, self.gradients = flat, torch.zeros_like(flat)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gengap.engine.batches import count_cases, epoch_order, subset
 from gengap.engine.constraints import Constraints
-from gengap.engine.doors import Pass
+from gengap.engine.doors import Pass, Projected
 from gengap.engine.evaluation import Evaluation
 from gengap.engine.feed import Feed, per_run, to_tensor
 from gengap.engine.gathered import Gathered
@@ -22,11 +22,13 @@ from gengap.engine.losses import Objective
 from gengap.engine.metrics import Metrics
 from gengap.engine.optimizers import choose_updater
 from gengap.engine.optimizers.base import to_numpy
+from gengap.engine.optimizers.in_place import InPlace
 from gengap.engine.outputs import OutputKind, targets
 from gengap.engine.penalties import Penalties
 from gengap.engine.program import Program
 from gengap.engine.reference import case_weights
 from gengap.engine.runs import Array, Listener, Run, TrainingData, TrainingSettings
+from gengap.engine.sparse_first import SparseFirst, sparse_kernel_place
 from gengap.engine.stack import Stack
 from gengap.engine.state import CheckpointListener, ChunkState, Interrupted, nest, unnest
 
@@ -76,19 +78,31 @@ class Trainer:
         first = self._members[0]
         self._objective, self._metrics = Objective(first.model), Metrics(first.model)
         self._num_cases = count_cases(data.train.x)
-        self._feed = Feed(first.model, data.train.x, device=device)
+        models = [member.model for member in self._members]
+        place = sparse_kernel_place(models, data.train.x)
+        self._feed = None if place is not None else Feed(first.model, data.train.x, device=device)
         self._y = _tensors(targets(data.train.y, first.kind), device)
         weight = case_weights(data, settings)
         self._weight = None if weight is None else to_tensor(weight).to(device)
         self._evaluation = Evaluation(first.model, first.kind, data, settings, feed=self._feed, device=device)
         self._logs = [self._new_log(member, data) for member in self._members]
-        self.stack = Stack(first.model, [member.weights for member in self._members], device=device)
-        self._updater = choose_updater([member.model for member in self._members], self.stack)
+        weights = [member.weights for member in self._members]
+        self.stack = Stack(first.model, weights, device=device, outside=[] if place is None else [place])
+        self._updater = choose_updater(models, self.stack)
+        self._sparse: SparseFirst | None = None
+        if place is not None:
+            seeds = [member.run.seed for member in self._members]
+            self._sparse = SparseFirst(models, seeds, self.stack, place=place, x=data.train.x)
         self._doors = dict(doors or {})
         self._assemble()
         self.epoch, self.step = 1, 1
         self._begin_epoch()
         self._seconds = [0.0] * len(self._members)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many steps an epoch has."""
+        return self._steps_per_epoch
 
     @property
     def doors(self) -> dict[int, str]:
@@ -138,11 +152,11 @@ class Trainer:
         y_true = self._answers(cases)
         weight = None if self._weight is None else per_run([_pick(self._weight, cases)], self._row)[0]
         now = Pass(training=True, epoch=self.epoch, step=self.step)
-        outputs = self._program(per_run(self._feed.rows(cases), self._row), now)
+        inputs = self._inputs(cases)
+        outputs = self._program(inputs, now)
         parts = self._objective.parts(self._objective.answers(y_true, outputs), outputs, weight)
         objective = sum(now.extra_losses, self._objective.total(parts))
-        self._backward(objective)
-        self._updater.update()
+        self._backward(objective, [one.product for one in inputs if isinstance(one, Projected)])
         self._constraints.apply()
         self._gathered.add(cases.shape[1], objective, parts, outputs)
         self.step += 1
@@ -158,8 +172,15 @@ class Trainer:
         started = time.perf_counter()
         logs = self._gathered.logs()
         logs |= self._training_metrics()
-        logs["penalty"] = self._penalties.values().cpu().numpy()
-        evaluated = self._evaluation(self._program, self._objective, self._metrics, self._own_cases())
+        penalty = self._penalties.values()
+        if self._sparse is not None:
+            self._sparse.write_back()
+            penalty = penalty + self._sparse.layer.penalties()
+        logs["penalty"] = penalty.cpu().numpy()
+        sparse_layer = None if self._sparse is None else self._sparse.layer
+        evaluated = self._evaluation(
+            self._program, self._objective, self._metrics, own_cases=self._own_cases(), sparse_layer=sparse_layer
+        )
         logs |= evaluated.logs
         going_on = []
         for k, log in enumerate(self._logs):
@@ -182,11 +203,14 @@ class Trainer:
     def state(self) -> ChunkState:
         """Return the state from which `restore` goes on to the same numbers."""
         logs = [log.state() for log in self._logs]
+        if self._sparse is not None:
+            self._sparse.write_back()
         arrays = {
             "stack/flat": self.stack.flat.detach().cpu().numpy().copy(),
             **{f"stack/other/{place:05d}": to_numpy(self.stack.values[place]) for place in self.stack.untrained()},
             **nest("optimizer", self._updater.state()),
             **nest("gathered", self._gathered.arrays()),
+            **nest("sparse", self._sparse.state() if self._sparse is not None else {}),
         }
         for k, (log_arrays, _) in enumerate(logs):
             arrays |= nest(f"log/{k:05d}", log_arrays)
@@ -211,17 +235,28 @@ class Trainer:
         others = [torch.from_numpy(np.array(state.arrays[f"stack/other/{p:05d}"])) for p in self.stack.untrained()]
         self.stack.load(torch.from_numpy(np.array(state.arrays["stack/flat"])), others)
         self._updater.restore(unnest("optimizer", state.arrays))
+        if self._sparse is not None:
+            self._sparse.restore(unnest("sparse", state.arrays))
         self._gathered.restore(unnest("gathered", state.arrays))
         self._seconds = list(state.scalars["seconds"])
         for k, (log, scalars) in enumerate(zip(self._logs, state.scalars["logs"], strict=True)):
             log.restore(unnest(f"log/{k:05d}", state.arrays), scalars)
 
-    def _backward(self, objective: torch.Tensor) -> None:
+    def _inputs(self, cases: NDArray[np.int64]) -> list[Any]:
+        if self._sparse is not None:
+            return [Projected(self._sparse.forward(self.step))]
+        return per_run(self._feed.rows(cases), self._row) if self._feed is not None else []
+
+    def _backward(self, objective: torch.Tensor, leaves: Sequence[torch.Tensor]) -> None:
         scales = self._updater.loss_scales()
         unusual = self._penalties.differentiable()
         total = objective if unusual is None else objective + unusual
-        self.stack.differentiate((total if scales is None else total * scales).sum())
+        gradients = self.stack.differentiate((total if scales is None else total * scales).sum(), leaves)
         self._penalties.add_gradients(scales)
+        if self._sparse is not None and isinstance(self._updater, InPlace):
+            rate, update = self._updater.rates.at(self._updater.iterations), self._updater.iterations + 1
+            self._sparse.update(self.step, gradients[0], update=update, learning_rate=rate)
+        self._updater.update()
 
     def _keep(self, runs: Sequence[int]) -> None:
         if len(runs) == len(self._members):
@@ -233,6 +268,8 @@ class Trainer:
             self._doors |= self.doors
             self.stack.keep(runs)
             self._updater.keep(runs)
+            if self._sparse is not None:
+                self._sparse.keep(runs)
             self._assemble()
 
     def _assemble(self) -> None:
@@ -249,7 +286,9 @@ class Trainer:
         share, shuffle = self._members[0].run.share if self._members else 1.0, self._settings.shuffle
         orders = [epoch_order(s, self.epoch, self._num_cases, share=share, shuffle=shuffle) for s in self._seeds]
         self._orders: NDArray[np.int64] = np.stack(orders)
-        self._steps_per_epoch = -(-self._orders.shape[1] // self._settings.batch_size)
+        self._steps_per_epoch: int = -(-self._orders.shape[1] // self._settings.batch_size)
+        if self._sparse is not None and self._members:
+            self._sparse.begin_epoch(dict(zip(self._seeds, self._orders, strict=True)), self._settings.batch_size)
         self._gathered = Gathered(keep_outputs=self._metrics.wanted)
 
     def _training_metrics(self) -> dict[str, NDArray[np.float64]]:

@@ -4,10 +4,10 @@ from typing import Any
 
 from keras import tree
 
-from gengap.engine.doors import Door, Place, Stacked
+from gengap.engine.doors import Door, Place, Projected, Stacked
 from gengap.engine.layers.base import Fused, plain
 from gengap.engine.layers.convolution import FUSED_CONVOLUTIONS
-from gengap.engine.layers.dense import FUSED_DENSE
+from gengap.engine.layers.dense import FUSED_DENSE, ProjectedDense
 from gengap.engine.layers.noise import FUSED_NOISE
 from gengap.engine.layers.normalization import FUSED_NORMALIZATIONS
 from gengap.engine.layers.pooling import FUSED_POOLING
@@ -24,6 +24,8 @@ FUSED: dict[str, type[Fused]] = {
 
 def fused_door(place: Place, args: Any, kwargs: Any) -> Door | None:
     """Return the stacked kernel for a step, or None where there is none for this layer as it is configured."""
+    if args and isinstance(args[0], Projected):
+        return ProjectedDense(place)
     door = FUSED.get(type(place.operation).__name__)
     one_value = len(args) == 1 and isinstance(args[0], Stacked) and not any(tree.flatten(kwargs))
     if door is None or not one_value or not plain(place) or not door.fits(place):

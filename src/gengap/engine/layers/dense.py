@@ -1,8 +1,10 @@
 """Dense, EinsumDense and Embedding of K runs."""
 
+from typing import Any
+
 import torch
 
-from gengap.engine.doors import Pass, Place
+from gengap.engine.doors import Door, Pass, Place, Stacked
 from gengap.engine.layers.base import Activation, Fused
 
 
@@ -17,6 +19,22 @@ class FusedDense(Fused):
         """Return `(K, B, ..., units)`."""
         kernel, bias = self.weight("kernel"), self.bias()
         return self._activation(stacked_matmul(x, kernel, bias))
+
+
+class ProjectedDense(Door):
+    """A Dense layer whose product with sparse rows is there already."""
+
+    name = "fuse"
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self._activation = Activation(place.operation)
+
+    def __call__(self, now: Pass, *args: Any, **_: Any) -> Any:  # noqa: ARG002  the same in training
+        """Add the bias and activate."""
+        bias = self.place.operation.bias
+        product = args[0].product
+        return Stacked(self._activation(product if bias is None else product + self.place.weight(bias)[:, None]))
 
 
 def stacked_matmul(x: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:

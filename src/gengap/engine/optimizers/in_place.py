@@ -42,6 +42,11 @@ class InPlace(Updater):
     @staticmethod
     def fits(models: Sequence[Any], stack: Stack) -> bool:
         """Tell whether all runs share a rule that has a kernel, and nothing that only Keras does."""
+        return stack.flat.dtype == torch.float32 and InPlace.shares_rule(models)
+
+    @staticmethod
+    def shares_rule(models: Sequence[Any]) -> bool:
+        """Tell whether all runs share a rule that has a kernel, whatever the stack."""
         optimizers = [model.optimizer for model in models]
         rules = [rule_from_keras(optimizer) for optimizer in optimizers]
         alone = any(getattr(optimizer, name, None) for optimizer in optimizers for name in _OWN_WORK)
@@ -49,8 +54,7 @@ class InPlace(Updater):
         one_schedule = not schedules or (
             len(schedules) == len(optimizers) and all(s == schedules[0] for s in schedules)
         )
-        floats = stack.flat.dtype == torch.float32
-        return floats and not alone and one_schedule and rules[0] is not None and all(r == rules[0] for r in rules)
+        return not alone and one_schedule and rules[0] is not None and all(rule == rules[0] for rule in rules)
 
     def update(self) -> None:
         """Clip, decay, update."""
@@ -111,19 +115,17 @@ class LearningRates:
         self._each = self._each.index_select(0, index)
 
 
+def decays_at(models: Sequence[Any], place: int, device: torch.device) -> torch.Tensor | None:
+    """Return the decoupled decay of one weight in each run, `(K,)`; None where no run decays it."""
+    strengths = []
+    for model in models:
+        strength = float(model.optimizer.weight_decay or 0.0)
+        excluded = strength > 0 and any(model.weights[place] is one for one in excluded_from_decay(model))
+        strengths.append(0.0 if excluded else strength)
+    return torch.tensor(strengths, device=device) if any(strengths) else None
+
+
 def _decays(models: Sequence[Any], stack: Stack) -> list[tuple[int, torch.Tensor]]:
-    """Return the decay of each run, `(K,)`, for every weight that any run decays."""
-    strengths = [float(model.optimizer.weight_decay or 0.0) for model in models]
-    if not any(strengths):
-        return []
-    excluded = [{id(variable) for variable in excluded_from_decay(model)} for model in models]
-    weights = [model.weights for model in models]
-    decays = []
-    for place in (place for place, trains in enumerate(stack.trainable) if trains):
-        own = [
-            0.0 if id(each[place]) in out else strength
-            for strength, out, each in zip(strengths, excluded, weights, strict=True)
-        ]
-        if any(own) and place not in stack.outside:
-            decays.append((place, torch.tensor(own, device=stack.device)))
-    return decays
+    """Return the decay of each run, `(K,)`, for every weight of the buffer that any run decays."""
+    found = ((place, decays_at(models, place, stack.device)) for place in stack.trained())
+    return [(place, decay) for place, decay in found if decay is not None]

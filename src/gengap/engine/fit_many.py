@@ -1,0 +1,137 @@
+"""Trains many Keras models as fast as one, in place: the engine without a study."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from gengap.datasets.split import Split, Task
+from gengap.engine.batches import count_cases
+from gengap.engine.fused import train_fused
+from gengap.engine.outputs import describe_output
+from gengap.engine.planner import Device, Plan
+from gengap.engine.runs import Array, Collector, Run, TrainingData, TrainingSettings
+from gengap.engine.scoring import choose_score
+from gengap.errors import DataError, ModelError
+from gengap.remedies.stopping import StoppingRule
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """What one model's training leaves, as Keras' own `History` has it.
+
+    Attributes:
+        history: Per epoch, by name: `loss` and `val_loss` without penalties, `penalty`, `train_score`, `val_score`, and
+            the model's metrics under Keras' names.
+        epoch: Epochs, from 0 as in Keras.
+        status: `"completed"`, or a sentence: diverged or stopped, and when.
+        best_epoch: Epoch (from 1) of the best held-out score.
+    """
+
+    history: Mapping[str, list[float]]
+    epoch: list[int]
+    status: str
+    best_epoch: int
+
+
+def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are keywords with defaults
+    models: Sequence[Any],
+    x: Any,
+    y: Any,
+    *,
+    seeds: Sequence[int],
+    epochs: int = 1,
+    batch_size: int = 32,
+    validation_data: tuple[Any, ...] | None = None,
+    sample_weight: Array | None = None,
+    class_weight: Mapping[int, float] | None = None,
+    shuffle: bool = True,
+    initial_weights: Literal["fresh", "keep"] = "fresh",
+    stopping: StoppingRule | None = None,
+    restore_best_weights: bool = False,
+    task: Task | None = None,
+    score: str | None = None,
+    output: str | None = None,
+    precision: Literal["float32", "bfloat16"] = "float32",
+    device: Device = "auto",
+    plan: Plan | None = None,
+) -> list[History]:
+    """Train compiled Keras models in place, each with its own seed, those of equal architecture as one program.
+
+    Args:
+        models: Compiled, built models. Every one ends with the weights that it was trained to.
+        x: Inputs: NumPy arrays, memory maps, tensors, data frames, SciPy CSR matrices, or a list or mapping of these.
+        y: Answers, shape `(n,)` or as the models' losses want them.
+        seeds: One seed per model; models of equal seed share batches, noise and initial weights where shapes allow.
+        epochs: How many times each model sees the cases.
+        batch_size: Cases a step.
+        validation_data: `(x, y)` or `(x, y, sample_weight)`.
+        sample_weight: What each case counts, shape `(n,)`.
+        class_weight: What each label counts.
+        shuffle: Whether each epoch sees the cases in a new order.
+        initial_weights: `"fresh"` draws each model's weights from its seed, `"keep"` starts from what it has.
+        stopping: When a model stops by itself.
+        restore_best_weights: Whether models end with the weights of their best epoch instead of the last.
+        task: What the models predict; None reads it from loss and last activation.
+        score: The held-out score that says which epoch is best; None takes the task's own.
+        output: Name of the output that is scored, for models with several.
+        precision: Number format of activations.
+        device: Where to train.
+        plan: What trains together; None measures.
+
+    Returns:
+        One history per model.
+
+    Raises:
+        DataError: Lengths of `models` and `seeds`, or of `x` and `y`, differ.
+        ModelError: A model is not compiled or not built.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> from gengap.engine.fit_many import fit_many
+        >>> models = [keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]) for _ in range(3)]
+        >>> for model in models:
+        ...     model.compile("sgd", "mse")
+        >>> x = np.linspace(-1, 1, 40).reshape(20, 2).astype("float32")
+        >>> histories = fit_many(models, x, x.sum(axis=1), seeds=range(3), epochs=4)
+        >>> [len(one.history["loss"]) for one in histories]
+        [4, 4, 4]
+    """
+    if len(models) != len(seeds):
+        raise DataError(f"`seeds` must hold one seed per model: {len(models)} models, {len(seeds)} seeds.")
+    if not isinstance(y, Mapping | list | tuple) and count_cases(x) != len(y):
+        raise DataError(f"`x` holds {count_cases(x)} cases, `y` {len(y)}.")
+    for model in models:
+        if not model.built:
+            raise ModelError(f"The model {model.name!r} is not built: give it an Input, or call it once on a batch.")
+    kind = describe_output(models[0], output, task=task)
+    validation = None if validation_data is None else Split(*validation_data[:2], *validation_data[2:3])
+    data = TrainingData(Split(x, y, sample_weight), validation)
+    settings = TrainingSettings(
+        epochs=epochs,
+        batch_size=batch_size,
+        task=kind.task,
+        score=choose_score(kind.task, score),
+        shuffle=shuffle,
+        class_weight=class_weight,
+        output=output,
+        initial_weights=initial_weights,
+        keep_every_epoch=False,
+        precision=precision,
+    )
+    runs = [
+        Run(str(position), int(seed), model, stopping=stopping)
+        for position, (model, seed) in enumerate(zip(models, seeds, strict=True))
+    ]
+    collector = Collector()
+    train_fused(runs, data, settings, collector, plan=plan, device=device)
+    records = {int(record.variant): record for record in collector.records}
+    histories = []
+    for position, model in enumerate(models):
+        record = records[position]
+        model.set_weights(list(record.weights_best if restore_best_weights else record.weights_last))
+        history = {name: np.asarray(values).tolist() for name, values in record.history.items()}
+        trained = list(range(len(next(iter(history.values())))))
+        histories.append(History(history, trained, record.status, record.best_epoch))
+    return histories

@@ -1,0 +1,98 @@
+"""The parity certificate: how far a fused training is from Keras' own, run by run, over a few steps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import torch
+from keras import tree
+
+from gengap.engine.batches import batches_of, count_cases, epoch_order, take
+from gengap.engine.doors import Pass
+from gengap.engine.feed import Feed
+from gengap.engine.fused import members_of
+from gengap.engine.layers.noise import FUSED_NOISE
+from gengap.engine.outputs import targets
+from gengap.engine.program import Program
+from gengap.engine.reference import case_weights
+from gengap.engine.runs import Run, TrainingData, TrainingSettings
+from gengap.engine.stack import Stack
+from gengap.engine.trainer import Member, Trainer
+from gengap.engine.walk import walk
+from gengap.remedies.clone import clone_compiled
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far one run is from Keras.
+
+    Attributes:
+        variant: Name of the variant.
+        seed: Seed of the run.
+        steps: How many steps were taken.
+        difference: Largest absolute difference of any weight afterwards, relative to the largest weight or 1.
+        tolerance: What rounding may explain.
+    """
+
+    variant: str
+    seed: int
+    steps: int
+    difference: float
+    tolerance: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the difference is within the tolerance."""
+        return self.difference <= self.tolerance
+
+
+def certify(
+    runs: Sequence[Run], data: TrainingData, settings: TrainingSettings, *, steps: int = 20, tolerance: float = 1e-4
+) -> list[Parity]:
+    """Train runs together and each by Keras' layers, losses and optimizer, on the same batches with the same noise.
+
+    Rounding grows with every step, chaotically in the end: after hundreds nothing can be certified.
+
+    Args:
+        runs: Runs of one architecture.
+        data: Validated splits.
+        settings: What the runs have in common; noise is the fused engine's on both sides.
+        steps: How many steps, at most 50 and at most one epoch.
+        tolerance: Largest difference that counts as rounding.
+    """
+    members = members_of(runs, data, settings)
+    trainer = Trainer("certificate", members, data, settings)
+    steps = min(steps, 50, trainer.steps_per_epoch)
+    for _ in range(steps):
+        trainer.advance()
+    certificates = []
+    for k, member in enumerate(members):
+        alone = _train_alone(member, data, settings, steps)
+        pairs = list(zip(trainer.stack.of_run(k), alone, strict=True))
+        largest = max(1.0, *(float(np.abs(one).max(initial=0.0)) for _, one in pairs))
+        difference = max(float(np.abs(np.asarray(a, float) - b).max(initial=0.0)) for a, b in pairs) / largest
+        certificates.append(Parity(member.run.variant, member.run.seed, steps, difference, tolerance))
+    return certificates
+
+
+def _train_alone(member: Member, data: TrainingData, settings: TrainingSettings, steps: int) -> list[Any]:
+    """Train one run by Keras' own layers, loss and optimizer; only the noise layers' draws are the fused engine's."""
+    model = clone_compiled(member.model)
+    model.set_weights(list(member.weights))
+    noise = Program([model], [member.run.seed], Stack(model, [member.weights]))
+    order = epoch_order(member.run.seed, 1, count_cases(data.train.x), share=member.run.share, shuffle=settings.shuffle)
+    y, weight = targets(data.train.y, member.kind), case_weights(data, settings)
+    for step, cases in zip(range(1, steps + 1), batches_of(order, settings.batch_size), strict=False):
+        now = Pass(training=True, epoch=1, step=step)
+        batch = Feed(model, take(data.train.x, cases))
+        y_pred = walk(model, batch.span(0, len(cases)), noise.keras_but_noise(now, FUSED_NOISE))
+        y_true = tree.map_structure(keras.ops.convert_to_tensor, take(y, cases))
+        own_weight = None if weight is None else keras.ops.convert_to_tensor(weight[cases])
+        loss = model.compute_loss(y=y_true, y_pred=y_pred, sample_weight=own_weight, training=True)
+        trained = model.trainable_weights
+        gradients = torch.autograd.grad(model.optimizer.scale_loss(loss), [w.value for w in trained], allow_unused=True)
+        with torch.no_grad():
+            model.optimizer.apply(list(gradients), trained)
+    return list(model.get_weights())

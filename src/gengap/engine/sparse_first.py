@@ -1,0 +1,136 @@
+"""Sparse rows under a first Dense layer, whose kernels live outside the stack and bring their own update."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import torch
+from keras import tree
+from numpy.typing import NDArray
+from scipy import sparse
+
+from gengap.engine.kernels.optimizers import rule_from_keras
+from gengap.engine.kernels.sparse import SparseBatch, SparseFirstLayer, sparse_batches
+from gengap.engine.optimizers.base import Array, to_numpy
+from gengap.engine.optimizers.in_place import InPlace, decays_at
+from gengap.engine.penalties import read_strengths
+from gengap.engine.stack import Stack
+from gengap.engine.walk import read_graph
+
+_CLIPS = ("clipvalue", "clipnorm", "global_clipnorm")
+
+
+def sparse_kernel_place(models: Sequence[Any], x: Any) -> int | None:
+    """Return the place of the kernel that can work on sparse rows; None where the rows have to become dense.
+
+    That is where the one sparse input goes into one plain Dense layer and nowhere else, and all runs share an
+    optimizer with a kernel that needs no norm of this gradient.
+
+    Args:
+        models: The model of each run.
+        x: The training inputs.
+    """
+    if isinstance(x, dict | list | tuple) and len(tree.flatten(x)) == 1:
+        x = tree.flatten(x)[0]
+    if not sparse.issparse(x):
+        return None
+    graph = read_graph(models[0])
+    readers = [step for step in graph.steps if set(step.input_slots()) & set(graph.inputs)]
+    uses = [step for step in graph.steps if readers and step.operation is readers[0].operation]
+    if (
+        len(graph.inputs) != 1
+        or len(readers) != 1
+        or len(uses) != 1
+        or type(readers[0].operation) is not keras.layers.Dense
+    ):
+        return None
+    place = next(p for p, weight in enumerate(models[0].weights) if weight is readers[0].operation.kernel)
+    weights = [model.weights[place] for model in models]
+    simple = all(
+        weight.constraint is None and weight.trainable and read_strengths(weight.regularizer) is not None
+        for weight in weights
+    )
+    layer = readers[0].operation
+    plain = layer.compute_dtype == "float32" and layer.activity_regularizer is None
+    clipped = any(getattr(model.optimizer, clip, None) for model in models for clip in _CLIPS)
+    return place if simple and plain and not clipped and InPlace.shares_rule(models) else None
+
+
+class SparseFirst:
+    """The first layer's kernels of all runs, and the sparse rows that they are multiplied with.
+
+    Args:
+        models: The model of each run.
+        seeds: Seed of each run.
+        stack: The weights of all runs; the kernels in it are copied out here and written back on demand.
+        place: Place of the kernel.
+        x: The training rows, CSR.
+    """
+
+    def __init__(self, models: Sequence[Any], seeds: Sequence[int], stack: Stack, *, place: int, x: Any) -> None:
+        self.place = place
+        self._stack = stack
+        self._x = sparse.csr_matrix(tree.flatten(x)[0] if isinstance(x, dict | list | tuple) else x)
+        self._seeds = list(dict.fromkeys(seeds))
+        rule = rule_from_keras(models[0].optimizer)
+        strengths = [read_strengths(model.weights[place].regularizer) or (0.0, 0.0) for model in models]
+        l1, l2 = torch.tensor(strengths, dtype=torch.float32, device=stack.device).unbind(1)
+        groups = [self._seeds.index(seed) for seed in seeds]
+        if rule is None:
+            raise TypeError("Sparse rows need an optimizer with a kernel.")
+        self.layer = SparseFirstLayer(stack.values[place], groups, rule=rule, l1=l1, l2=l2)
+        self._decay = decays_at(models, place, stack.device)
+        self._batches: list[list[SparseBatch]] = []
+
+    def begin_epoch(self, orders: Mapping[int, NDArray[np.int64]], batch_size: int) -> None:
+        """Cut the rows of every seed that still trains into batches, by its order."""
+        device = self._stack.device
+        self._batches = [
+            sparse_batches(self._x, orders[seed], batch_size=batch_size, device=device) if seed in orders else []
+            for seed in self._seeds
+        ]
+
+    def forward(self, step: int) -> torch.Tensor:
+        """Return `x @ kernel` of each run at a step (from 1): `(K, B, units)`, a leaf."""
+        return self.layer.forward(self._at(step))
+
+    def update(self, step: int, gradient: torch.Tensor, *, update: int, learning_rate: float | torch.Tensor) -> None:
+        """Update the kernels by the gradient of what `forward` returned; `update` counts updates from 1."""
+        rate = learning_rate.flatten() if isinstance(learning_rate, torch.Tensor) else learning_rate
+        decay: float | torch.Tensor = 0.0 if self._decay is None else self._decay
+        self.layer.backward_update(self._at(step), gradient, step=update, learning_rate=rate, weight_decay=decay)
+
+    def write_back(self) -> None:
+        """Copy the kernels into the stack, where weights are read."""
+        self._stack.values[self.place] = self.layer.kernels()
+
+    def keep(self, runs: Sequence[int]) -> None:
+        """Drop all runs but those at these positions."""
+        self.layer.keep(runs)
+        if self._decay is not None:
+            self._decay = self._decay[torch.as_tensor(list(runs), device=self._decay.device)]
+
+    def state(self) -> dict[str, Array]:
+        """Return kernels and optimizer slots, panel by panel."""
+        return {path: to_numpy(value) for path, value in self._panels().items()}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Go on from what `state` returned, after `keep`."""
+        for path, value in self._panels().items():
+            value.copy_(torch.from_numpy(np.array(state[path])))
+
+    def _at(self, step: int) -> list[SparseBatch]:
+        some = next(
+            own for own in self._batches if own
+        )  # stands in for seeds whose runs have all left: nobody reads it
+        return [(own or some)[step - 1] for own in self._batches]
+
+    def _panels(self) -> dict[str, torch.Tensor]:
+        weights = {f"weights/{n}": value for n, value in enumerate(self.layer._weights)}  # noqa: SLF001  of this room
+        slots = {
+            f"slots/{n}/{m}": slot
+            for n, panel in enumerate(self.layer._slots)  # noqa: SLF001
+            for m, slot in enumerate(panel)
+        }
+        return weights | slots
