@@ -6,20 +6,22 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).parents[1]
+Verdicts = dict[tuple[str, str], dict[str, str]]
 
 
-def load_laws():
+def load_laws() -> Any:
     spec = importlib.util.spec_from_file_location("remedy_laws", ROOT / "tests" / "remedies" / "laws.py")
     module = sys.modules.setdefault(spec.name, importlib.util.module_from_spec(spec))
     spec.loader.exec_module(module)
     return module
 
 
-def run(laws):
+def run(laws: Any) -> Verdicts:
     """Run every law on every pair; return (model, remedy) -> law -> "" or the reason of its exemption."""
     found = {}
     for name in laws.ZOO:
@@ -32,7 +34,7 @@ def run(laws):
     return found
 
 
-def table(laws, found):
+def table(laws: Any, found: Verdicts) -> tuple[str, list[str]]:
     """Return the page: one row per remedy, one column per model, a mark per pair, and the reasons below."""
     names = [law.__name__ for law in laws.LAWS]
     reasons = {}
@@ -71,11 +73,11 @@ def table(laws, found):
     return "\n".join(lines), failed
 
 
-def letter(number):
+def letter(number: int) -> str:
     return chr(ord("a") + number)
 
 
-def main():
+def main() -> bool:
     warnings.simplefilter("ignore")
     started = time.perf_counter()
     laws = load_laws()

@@ -89,14 +89,15 @@ class DropoutScalingDisplay:
             seed: Fixes matrix and masks.
         """
         x = np.random.default_rng(seed).random((4, 5)) + 0.5
-        rules = ("scaled up in training", "scaled down at inference", "divided by the rate (wrong)")
-        ratios: dict[str, list[NDArray[np.float64]]] = {rule: [] for rule in rules}
+        ratios: dict[str, list[NDArray[np.float64]]] = {"scaled up in training": [], "scaled down at inference": []}
+        wrong = ratios["divided by the rate (wrong)"] = []
         for rate in rates:
-            masks = [drop_out(x, rate, seed=seed + 1 + i).mask for i in range(num_masks)]
-            kept = np.array([(x * mask).mean() for mask in masks]) / x.mean()
-            ratios[rules[0]].append(kept / (1 - rate))
-            ratios[rules[1]].append(kept / (1 - rate))  # kept against x (1 - rate): the same ratio
-            ratios[rules[2]].append(kept / rate)
+            seeds = range(seed + 1, seed + 1 + num_masks)
+            up = [drop_out(x, rate, seed=one) for one in seeds]
+            down = [drop_out(x, rate, scaling="inference", seed=one) for one in seeds]
+            for rule, found in zip(ratios, (up, down), strict=False):
+                ratios[rule].append(np.array([each.training.mean() / each.inference.mean() for each in found]))
+            wrong.append(np.array([(x * each.mask / rate).mean() / x.mean() for each in up]))
         means = {rule: np.array([r.mean() for r in found]) for rule, found in ratios.items()}
         errors = {rule: np.array([r.std(ddof=1) / np.sqrt(len(r)) for r in found]) for rule, found in ratios.items()}
         return cls(tuple(rates), means, errors)

@@ -29,10 +29,10 @@ def drop_out(
 ) -> DroppedOut:
     r"""Drop each value, or each whole map, with probability `rate`, and scale so that expectations agree.
 
-    With a mask $m \sim \mathrm{Bernoulli}(1 - r)$ there are two right ways. Scale up in training (inverted dropout, what
-    Keras does): $x m / (1 - r)$ in training and $x$ at inference. Or scale down at inference: $x m$ in training and
-    $x (1 - r)$ at inference. Either way the mean over masks in training is what inference gives. Dividing by the rate
-    itself is wrong, and a rate of .5 hides it.
+    With a mask $m \sim \mathrm{Bernoulli}(1 - r)$ there are two right ways. Scale up in training (inverted dropout,
+    what Keras does): $x m / (1 - r)$ in training and $x$ at inference. Or scale down at inference: $x m$ in training
+    and $x (1 - r)$ at inference. Either way the mean over masks in training is what inference gives. Dividing by the
+    rate itself is wrong, and a rate of .5 hides it.
 
     Args:
         activations: Shape `(..., maps)`.

@@ -71,14 +71,13 @@ def write_value(value: Any) -> str:
 
 
 def _write_layer(layer: Any) -> str:
-    """Write a Keras layer with those arguments that differ from its class's defaults."""
-    config, words = layer.get_config(), []
-    for name, parameter in inspect.signature(type(layer)).parameters.items():
-        if name in {"name", "dtype", "trainable"} or name not in config:
-            continue
-        if parameter.default is parameter.empty or config[name] != parameter.default:
-            words.append(f"{name}={write_value(config[name])}")
-    return f"{type(layer).__name__}({', '.join(words)})"
+    """Write a Keras layer with those arguments that it would not choose by itself."""
+    cls, config = type(layer), layer.get_config()
+    arguments = {name: p for name, p in inspect.signature(cls).parameters.items() if name in config}
+    required = {name for name, p in arguments.items() if p.default is p.empty}
+    plain = cls.from_config({name: config[name] for name in required}).get_config()
+    kept = [n for n in arguments if n != "name" and (n in required or config[n] != plain[n])]
+    return f"{cls.__name__}({', '.join(f'{name}={write_value(config[name])}' for name in kept)})"
 
 
 def read(text: str) -> list[Term]:
