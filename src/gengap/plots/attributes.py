@@ -118,5 +118,9 @@ class AttributesDisplay:
             below.stairs(
                 share, table.edges, color=look["color"], linestyle=look["linestyle"], fill=False, linewidth=1.4
             )
-        below.set_yscale("log")
+        shares = np.concatenate([table.weight / table.weight.sum() for table in self.data.values()])
+        if shares.max() > 20 * shares[shares > 0].min():
+            below.set_yscale("log")
+        else:
+            below.set_ylim(bottom=0)
         below.set(xlabel="Forecast probability", ylabel="Share", xlim=(0, 1))

@@ -78,11 +78,12 @@ class ReliabilityDisplay:
             ax.stairs(0.14 * share / share.max(), edges, color=REFERENCE, fill=True, alpha=0.45)
             parts = self.parts
             ax.text(
-                0.03,
                 0.97,
+                0.17,
                 f"Brier score  {parts.score:.4f}\nMCB  {parts.miscalibration:.4f}\nDSC  {parts.discrimination:.4f}\n"
                 f"UNC  {parts.uncertainty:.4f}",
-                va="top",
+                ha="right",
+                va="bottom",
                 fontsize=8.5,
                 linespacing=1.35,
             )
