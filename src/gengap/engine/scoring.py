@@ -8,35 +8,15 @@ from numpy.typing import NDArray
 
 from gengap.datasets.split import Task
 from gengap.errors import UnknownNameError
+from gengap.verification import case_brier_scores, case_log_losses, case_squared_errors
 
 Floats = NDArray[np.float64]
 
 
-def _log_loss(y_true: NDArray[Any], prediction: NDArray[Any]) -> Floats:
-    tiny = np.finfo(prediction.dtype).eps  # what scikit-learn clips with, so that the two agree to rounding
-    p = np.clip(prediction, tiny, 1 - tiny).astype(np.float64)
-    if prediction.ndim == 1:
-        return np.asarray(-np.log(np.where(y_true == 1, p, 1 - p)))
-    p /= p.sum(axis=-1, keepdims=True)
-    return np.asarray(-np.log(np.take_along_axis(p, y_true.astype(np.int64)[:, None], axis=-1)[:, 0]))
-
-
-def _brier(y_true: NDArray[Any], prediction: NDArray[Any]) -> Floats:
-    p = prediction.astype(np.float64)
-    if prediction.ndim == 1:
-        return np.asarray(np.square(p - y_true))
-    return np.asarray(np.square(p - np.eye(p.shape[-1])[y_true.astype(np.int64)]).sum(axis=-1))
-
-
-def _squared_error(y_true: NDArray[Any], prediction: NDArray[Any]) -> Floats:
-    error = np.square(prediction.astype(np.float64) - np.asarray(y_true).reshape(prediction.shape))
-    return np.asarray(error if error.ndim == 1 else error.mean(axis=tuple(range(1, error.ndim))))
-
-
 _CASE_SCORES: dict[str, Callable[[NDArray[Any], NDArray[Any]], Floats]] = {
-    "log_loss": _log_loss,
-    "brier_score": _brier,
-    "squared_error": _squared_error,
+    "log_loss": case_log_losses,
+    "brier_score": case_brier_scores,
+    "squared_error": case_squared_errors,
 }
 _OF_TASK: dict[Task, tuple[str, ...]] = {
     "binary": ("log_loss", "brier_score"),
