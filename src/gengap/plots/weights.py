@@ -53,9 +53,9 @@ class WeightsDisplay:
                 right.plot(summaries[0].thresholds, curve, **appearance(index), label=name)
             left.set_yticks(range(len(self.data)), list(self.data))
             left.invert_yaxis()
-            left.set(xlabel="Euclidean norm of all kernels", xlim=(0, None), title="L2 shrinks all weights")
+            left.set(xlabel="Euclidean norm of all kernels", xlim=(0, None), title="Size of the weights")
             right.axvline(self.threshold, color=REFERENCE, linestyle="--", linewidth=1)
             right.set(xscale="log", ylim=(0, 1), xlabel="Threshold", ylabel="Share of weights below it")
-            right.set_title("L1 drives many towards zero")
+            right.set_title("Sparsity at every threshold")
             right.legend(loc="upper left")
         return figure
