@@ -141,6 +141,20 @@ def test_validation_split_takes_the_last_rows_as_keras_does():
     np.testing.assert_array_equal(split.history["val_score"], given.history["val_score"])
 
 
+def test_a_study_shows_what_it_declares():
+    study = gg.Study(net(), remedies=["early_stopping(3)"], seeds=4)
+    assert repr(study) == "Study(2 variants x 4 seeds on log_loss, fused: baseline, early_stopping(3))"
+    assert "patience 3" in study._repr_html_()
+
+
+def test_a_plan_names_every_run_once():
+    study = gg.Study(net(), remedies=["l2(0.01)", "dropout(0.5)"], seeds=3)
+    plan = study.plan(X[:90], Y[:90], epochs=1, **HELD_OUT)
+    planned = sorted(run for chunk in plan.chunks for run in chunk.runs)
+    assert planned == sorted((run.variant, run.seed) for run in study.runs())
+    assert "9 runs in" in str(plan)
+
+
 def test_data_sets_and_splits_are_taken_whole():
     days = np.repeat(np.arange(15), 2)
     data = Dataset(
@@ -216,6 +230,9 @@ def test_bad_data_get_one_sentence_before_training(arguments, sentence):
         (net, {"remedies": [layers.Dropout]}, TypeError, "Dropout is a Keras object, not a remedy"),
         (net, {"score": "auc"}, UnknownNameError, "'auc' is no score"),
         (net, {"engine": "warp"}, UnknownNameError, "no engine 'warp'"),
+        (net, {"precision": "float8"}, UnknownNameError, "no precision 'float8'"),
+        (net, {"primary_epoch": "first"}, UnknownNameError, "no epoch rule 'first'; choose from 'best', 'last'"),
+        (net, {"initial_weights": "zero"}, UnknownNameError, "no kind of initial weights"),
         (net, {"seeds": 0}, ValueError, "at least one seed"),
         (net, {"seeds": [1, 1]}, ValueError, "each once"),
         (net, {"seeds": [0.5]}, TypeError, "integers"),

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import keras
 
@@ -11,6 +11,7 @@ from gengap.datasets.split import Dataset, Task
 from gengap.engine.outputs import OutputKind
 from gengap.engine.runs import Collector, Run, TrainingData, TrainingSettings
 from gengap.engine.scoring import choose_score
+from gengap.errors import UnknownNameError
 from gengap.remedies.base import Remedy, Variant
 from gengap.results import Result
 from gengap.runners.base import Runner
@@ -21,8 +22,12 @@ from gengap.study.loading import stored_result
 from gengap.study.manifest import make_manifest
 from gengap.study.progress import Silence, shown
 from gengap.study.storing import Training, open_store, record_look, train_missing
-from gengap.study.variants import check_seeds, common_output, make_variants
+from gengap.study.variants import check_seeds, common_output, declared, make_variants
 
+if TYPE_CHECKING:
+    from gengap.engine.planner import Plan  # it needs torch, which a declaration does not
+
+Chosen = TypeVar("Chosen", bound=str)
 _KEPT_EPOCHS_BYTES = 2**30
 
 
@@ -41,6 +46,7 @@ class Study:
         engine: `"fused"` trains all runs as one program, `"keras"` one after another in Keras' own loop; `"auto"`
             takes the first where Keras runs on torch.
         initial_weights: `"fresh"` draws each run's weights from its seed, `"keep"` starts from the model's own.
+        precision: Number format of the fused engine's activations; a model's own dtype policy wins.
         storage: Folder that keeps the study while it runs; running it again continues. None keeps it in memory.
         runner: `"local"` trains in this process, `"ray"` on a Ray session or this machine's cores; or a `RayRunner`.
 
@@ -71,6 +77,7 @@ class Study:
         output: str | None = None,
         engine: Engine = "auto",
         initial_weights: Literal["fresh", "keep"] = "fresh",
+        precision: Literal["float32", "bfloat16"] = "float32",
         storage: str | Path | None = None,
         runner: Runner | Literal["local", "ray"] = "local",
     ) -> None:
@@ -78,9 +85,10 @@ class Study:
         self.seeds = check_seeds(seeds)
         self.kind: OutputKind = common_output(self.variants, output, task)
         self.score = choose_score(self.kind.task, score)
-        self.primary_epoch = primary_epoch
+        self.primary_epoch = _one_of(primary_epoch, "epoch rule", ("best", "last"))
         self.engine = choose_engine(engine)
-        self._initial_weights: Literal["fresh", "keep"] = initial_weights
+        self._initial_weights = _one_of(initial_weights, "kind of initial weights", ("fresh", "keep"))
+        self._precision = _one_of(precision, "precision", ("float32", "bfloat16"))
         self.storage = None if storage is None else Path(storage)
         self.runner = choose_runner(runner)
 
@@ -124,29 +132,37 @@ class Study:
             StudyChangedError: The folder of `storage` holds another study; the sentence names the difference.
             StoreError: That folder cannot be used, or the disk is full; what was stored before stands.
         """
-        given = as_splits(
+        training, manifest = self._prepare(
             x,
             y,
+            epochs=epochs,
+            batch_size=batch_size,
+            class_weight=class_weight,
+            shuffle=shuffle,
             validation_data=validation_data,
             validation_split=validation_split,
             test_data=test_data,
             sample_weight=sample_weight,
         )
-        data = check_data(given, self.variants[0].model, self.kind)
-        settings = self._settings(data, epochs, batch_size, class_weight=class_weight, shuffle=shuffle)
-        manifest = make_manifest(
-            self.variants,
-            data,
-            self.kind,
-            settings,
-            seeds=self.seeds,
-            primary_epoch=self.primary_epoch,
-            engine=self.engine,
-            dataset=_describe_dataset(x),
-        )
-        training = Training(*engine_functions(self.engine), self.runner, self.runs(), data, settings)
         train = self._train_in_memory if self.storage is None else self._train_in_store
         return train(training, manifest, progress=progress)
+
+    def plan(self, x: Any, y: Any = None, *, epochs: int, batch_size: int = 32, **splits: Any) -> "Plan | None":
+        """Say what would train together, measured for a moment on the data; nothing is kept.
+
+        Args:
+            x: Inputs, a `Dataset` or a training `Split`, as in `run`.
+            y: Answers.
+            epochs: Epochs of every run.
+            batch_size: Cases a step.
+            **splits: `validation_data`, `validation_split`, `test_data` and `sample_weight`, as in `run`.
+
+        Returns:
+            The plan, which prints as a list of chunks; None for Keras' own loop, which trains run by run.
+        """
+        given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "class_weight": None, "shuffle": True}
+        training, _ = self._prepare(x, y, **given, **splits)
+        return training.plan(training.runs)
 
     def with_seeds(self, seeds: int | Sequence[int]) -> "Study":
         """Return the same study with other seeds; those that both have give the same runs."""
@@ -168,6 +184,50 @@ class Study:
         other.storage = None if storage is None else Path(storage)
         other.runner = choose_runner(runner)
         return other
+
+    def __repr__(self) -> str:
+        names = ", ".join(variant.name for variant in self.variants)
+        return f"Study({len(self.variants)} variants x {len(self.seeds)} seeds on {self.score}, {self.engine}: {names})"
+
+    def _repr_html_(self) -> str:
+        return declared(self.variants, title=repr(self).split(":")[0]).to_html()
+
+    def _prepare(
+        self,
+        x: Any,
+        y: Any,
+        *,
+        epochs: int,
+        batch_size: int,
+        class_weight: Mapping[int, float] | None,
+        shuffle: bool,
+        validation_data: Any = None,
+        validation_split: float = 0.0,
+        test_data: Any = None,
+        sample_weight: Any = None,
+    ) -> tuple[Training, dict[str, Any]]:
+        """Check everything and describe it; nothing is trained."""
+        given = as_splits(
+            x,
+            y,
+            validation_data=validation_data,
+            validation_split=validation_split,
+            test_data=test_data,
+            sample_weight=sample_weight,
+        )
+        data = check_data(given, self.variants[0].model, self.kind)
+        settings = self._settings(data, epochs, batch_size, class_weight=class_weight, shuffle=shuffle)
+        manifest = make_manifest(
+            self.variants,
+            data,
+            self.kind,
+            settings,
+            seeds=self.seeds,
+            primary_epoch=self.primary_epoch,
+            engine=self.engine,
+            dataset=_describe_dataset(x),
+        )
+        return Training(*engine_functions(self.engine), self.runner, self.runs(), data, settings), manifest
 
     def _train_in_memory(self, training: Training, manifest: Mapping[str, Any], *, progress: bool) -> Result:
         collector, epochs = Collector(), training.settings.epochs
@@ -215,6 +275,7 @@ class Study:
             class_weight=class_weight,
             output=self.kind.name,
             initial_weights=self._initial_weights,
+            precision=self._precision,
             keep_every_epoch=size <= _KEPT_EPOCHS_BYTES,
         )
 
@@ -224,3 +285,9 @@ def _describe_dataset(x: Any) -> dict[str, Any]:
         return {"name": "", "label_names": [], "synthetic": False}
     facts = ("name", "label_names", "synthetic", "description", "licence", "citation", "target_units")
     return {name: getattr(x, name) for name in facts}
+
+
+def _one_of(value: Chosen, name: str, choices: Sequence[Chosen]) -> Chosen:
+    if value not in choices:
+        raise UnknownNameError(f"There is no {name} {value!r}; choose from {', '.join(map(repr, choices))}.")
+    return value

@@ -1,10 +1,12 @@
 """The variants of a study: from one model and remedies, or from models written by hand."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
+from gengap.analysis.tables import Column, Table
 from gengap.engine.outputs import OutputKind, describe_output
 from gengap.errors import ModelError
 from gengap.remedies.base import Remedy, Variant, check_remedy
@@ -52,6 +54,26 @@ def common_output(variants: Sequence[Variant], output: str | None, task: Any) ->
                 f"{kinds[0].width} for a {kinds[0].task} task: they cannot be compared."
             )
     return kinds[0]
+
+
+def declared(variants: Sequence[Variant], *, title: str) -> Table:
+    """Return the table of what was declared: variants, their size, their share of the data, their stopping rule."""
+    columns = (
+        Column("variant", "variant"),
+        Column("parameters", "parameters", ",d"),
+        Column("share", "share of the data", ".0%"),
+        Column("stopping", "stopping rule"),
+    )
+    rows = [
+        (
+            variant.name,
+            sum(math.prod(weight.shape) for weight in variant.model.trainable_weights),
+            variant.share,
+            None if variant.stopping is None else f"patience {variant.stopping.patience}",
+        )
+        for variant in variants
+    ]
+    return Table(title, columns, tuple(rows))
 
 
 def check_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
