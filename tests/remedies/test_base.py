@@ -2,6 +2,8 @@
 
 import keras
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import gengap.remedies as gr
 from gengap.errors import ModelError, RemedyError, UnknownNameError
@@ -187,3 +189,19 @@ def test_existing_dropout_is_added_to_or_replaced(review_net):
         layer.rate for layer in Dropout(0.5, existing="replace")(model).layers if isinstance(layer, layers.Dropout)
     ]
     assert kinds == [0.5, 0.5]
+
+
+def test_a_sum_is_applied_from_left_to_right(review_net):
+    model = review_net()
+    deep_last, deep_first = (gr.Dropout(0.5) + gr.Depth(1))(model), (gr.Depth(1) + gr.Dropout(0.5))(model)
+    one_by_one = gr.Depth(1)(gr.Dropout(0.5)(model))
+    assert [layer.name for layer in deep_last.layers] == [layer.name for layer in one_by_one.layers]
+    assert "dense_1_dropout_copy" in [layer.name for layer in deep_last.layers], "the copied block brings its dropout"
+    assert "dense_1_copy_dropout" in [layer.name for layer in deep_first.layers]
+
+
+@given(st.floats(1e-12, 0.999), st.sampled_from(["hidden", "kernels", "conv*", "encoder/dense", "None", 'a"b']))
+def test_any_strength_and_any_name_read_back(strength, on):
+    remedy = L2(strength, on=on) + Dropout(strength, on=on)
+    assert gr.remedy(str(remedy)) == remedy
+    assert gr.remedy(str(remedy)).parts()[0].strength == strength
