@@ -44,7 +44,7 @@ def test_parameters_of_the_storm_nets(storm_net):
         (L1(1e-3), keras.regularizers.L1(1e-3)),
         (L1L2(1e-3, 1e-3), keras.regularizers.L1L2(1e-3, 1e-3)),
     ],
-    ids=str,
+    ids=["l2", "l1", "l1l2"],
 )
 def test_a_penalty_on_hidden_kernels_trains_as_the_handwritten_net(review_net, rng, remedy, penalty):
     by_remedy, by_hand = remedy(review_net()), review_net(penalty=penalty)
