@@ -1,0 +1,297 @@
+"""The rate of dropout at inference, chosen by a proper score on validation and judged on test."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gengap.datasets.split import Split, Task
+from gengap.engine.memory import keep_freed_memory
+from gengap.engine.outputs import describe_output, to_predictions
+from gengap.engine.walk import flat_inputs
+from gengap.sampling.distribution import PredictiveDistribution
+from gengap.sampling.members import count_cases, draw_members, predict_deterministic
+from gengap.sampling.noise import NoiseStrength, noise_layers
+from gengap.sampling.predict import MEMORY_LIMIT, assemble
+from gengap.sampling.progress import RowProgress
+from gengap.sampling.quality import classifier_uncertainty, regression_uncertainty
+from gengap.sampling.sampler import Precision
+from gengap.verification import Estimate, score_difference, score_interval
+
+RATES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+"""The grid of rates unless another is given."""
+
+
+@dataclass(frozen=True, eq=False)
+class RateChoice:
+    """What the sweep of the rate found.
+
+    Attributes:
+        task: What the model predicts.
+        score: Name of the score of choice; smaller is better.
+        swept: `"rate"` or `"scale"`: what the grid holds.
+        table: One row per candidate on validation: its `setting`, `score`, `gain` over the reference with `low` and
+            `high`, and what it did to the uncertainty: `spread`, `discard_improvement`, `monotonicity_fraction` and,
+            for regression, `ssrat`. The first row is the deterministic forecast, the second the trained rates.
+        rates: Chosen strength of every noise layer by name: the `rate` for `predict_distribution`.
+        trained: What the model was trained with.
+        gain: By split (`"validation"`, `"test"`): how much lower the score is than the reference's. The one on
+            validation is flattered by having been chosen; the one on test is not.
+        quality: Summaries of the uncertainty with the trained and with the chosen rates, one column each, on test where
+            there is one.
+        findings: What a reader should know, in sentences.
+    """
+
+    task: Task
+    score: str
+    swept: str
+    table: pd.DataFrame
+    rates: Mapping[str, float]
+    trained: Mapping[str, float]
+    gain: Mapping[str, Estimate]
+    quality: pd.DataFrame
+    findings: tuple[str, ...]
+
+    def _repr_html_(self) -> str:
+        said = "".join(f"<li>{sentence}</li>" for sentence in self.findings)
+        return f"<ul>{said}</ul>{self.table.to_html(float_format='{:.4f}'.format)}"
+
+
+def choose_rate(  # noqa: PLR0913  two splits, a grid, and how the sampling is computed
+    model: Any,
+    validation: Split,
+    *,
+    test: Split | None = None,
+    rates: Sequence[float] = RATES,
+    scales: Sequence[float] | None = None,
+    per_layer: bool = False,
+    num_samples: int = 100,
+    score: str | None = None,
+    level: float = 0.95,
+    seed: int = 0,
+    precision: Precision = "float32",
+    memory_limit: int = MEMORY_LIMIT,
+    task: Task | None = None,
+    progress: bool = True,
+) -> RateChoice:
+    """Choose the rate of dropout at inference, which need not be the one of training.
+
+    All candidates are sampled in one pass over the cases, with the same random numbers. A classifier is chosen by a
+    proper score of its mean forecast against the deterministic forecast; a regression by the CRPS of its members
+    against the trained rates. Intervals group cases by the splits' `groups`.
+
+    Args:
+        model: A built, compiled model with noise layers.
+        validation: Cases to choose on, with answers.
+        test: Cases to judge the choice on; None leaves it unjudged, and that is said.
+        rates: The grid: one rate for all dropout layers.
+        scales: Another grid in its place: factors on every layer's trained strength.
+        per_layer: Whether each layer in turn then tries the grid for itself, the others held, and keeps what is better.
+        num_samples: Members per case and candidate.
+        score: `"brier_score"` or `"log_loss"` for classifiers (None takes the first); `"crps_ensemble"` for regression.
+        level: Coverage of the intervals of the gains.
+        seed: Fixes all masks.
+        precision: As in `predict_distribution`.
+        memory_limit: As in `predict_distribution`.
+        task: What the model predicts; None reads it.
+        progress: Whether to show a bar when the work takes longer than a moment.
+
+    Raises:
+        ModelError: No layer makes noise, or its strength cannot be set.
+        ValueError: The grid is empty.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> from gengap.datasets import Split
+        >>> keras.utils.set_random_seed(0)
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dropout(0.5), keras.layers.Dense(1, "sigmoid")])
+        >>> model.compile(loss="binary_crossentropy")
+        >>> x = np.random.default_rng(0).normal(size=(60, 4)).astype("float32")
+        >>> choice = choose_rate(model, Split(x, (x[:, 0] > 0).astype(int)), rates=[0.1, 0.5], num_samples=20)
+        >>> len(choice.table), choice.findings[-1]
+        (4, 'The choice was not judged: there is no test split.')
+    """
+    grid = tuple(rates if scales is None else scales)
+    if not grid:
+        raise ValueError("The grid of rates is empty: give at least one.")
+    sweep = _Sweep(model, num_samples, seed, precision, memory_limit, level, score, task, progress=progress)
+    swept = "rate" if scales is None else "scale"
+    settings = [NoiseStrength(**{swept: value}) for value in grid]
+    rows = [_QUIET, NoiseStrength(), *settings]
+    distributions = sweep.draw(validation, rows)
+    table = sweep.table(validation, distributions, ["deterministic", "trained", *(f"{swept} {v:g}" for v in grid)])
+    best = int(np.argmin(table["score"].to_numpy()[2:]))
+    chosen, chosen_forecast = settings[best], distributions[2 + best]
+    findings = _edge(grid, best, swept)
+    if per_layer:
+        chosen, chosen_forecast, moved = sweep.per_layer(validation, chosen, chosen_forecast, grid, swept)
+        findings += moved
+    gain = {"validation": sweep.gain(validation, chosen_forecast, distributions[sweep.reference])}
+    judged, shown = validation, [distributions[1], chosen_forecast]
+    if test is not None:
+        judged = test
+        reference, *shown = sweep.draw(test, [rows[sweep.reference], NoiseStrength(), chosen])
+        gain["test"] = sweep.gain(test, shown[1], reference)
+    quality = pd.concat([sweep.quality(judged, d).summary() for d in shown], axis=1, keys=["trained", "chosen"])
+    return RateChoice(
+        task=sweep.kind.task,
+        score=sweep.score,
+        swept=swept,
+        table=table,
+        rates=sweep.strengths(chosen),
+        trained=sweep.strengths(NoiseStrength()),
+        gain=gain,
+        quality=quality,
+        findings=(*findings, *_verdict(gain, sweep.reference)),
+    )
+
+
+_QUIET = NoiseStrength(scale=0.0)
+"""No noise at all: the deterministic forecast."""
+
+
+class _Sweep:
+    """One model sampled under many strengths, scored one way."""
+
+    def __init__(  # noqa: PLR0917  carries the settings of `choose_rate`
+        self,
+        model: Any,
+        num_samples: int,
+        seed: int,
+        precision: Precision,
+        memory_limit: int,
+        level: float,
+        score: str | None,
+        task: Task | None,
+        *,
+        progress: bool,
+    ) -> None:
+        self.kind = describe_output(model, task=task)
+        self._regression = self.kind.task == "regression"
+        self.score = score or ("crps_ensemble" if self._regression else "brier_score")
+        self.reference = 1 if self._regression else 0
+        self._model, self._num_samples, self._seed = model, num_samples, seed
+        self._precision, self._memory_limit, self._level, self._progress = precision, memory_limit, level, progress
+
+    def strengths(self, strength: NoiseStrength) -> dict[str, float]:
+        return {noise.layer.name: strength.of(noise) for noise in noise_layers(self._model)}
+
+    def draw(self, split: Split, strengths: Sequence[NoiseStrength]) -> list[PredictiveDistribution]:
+        read = partial(to_predictions, kind=self.kind)
+        total = count_cases(flat_inputs(self._model, split.x)) * self._num_samples * len(strengths)
+        with keep_freed_memory(), RowProgress(total, shown=self._progress) as bar:
+            deterministic = predict_deterministic(self._model, split.x, read)
+            drawn = draw_members(
+                self._model,
+                split.x,
+                strengths,
+                num_samples=self._num_samples,
+                seed=self._seed,
+                fixed_mask=False,
+                precision=self._precision,
+                memory_limit=self._memory_limit,
+                read=read,
+                deterministic=deterministic,
+                advance=bar.advance,
+            )
+        return [
+            assemble([members], [deterministic], [0], self.kind.task, {"rates": self.strengths(strength)})
+            for members, strength in zip(drawn, strengths, strict=True)
+        ]
+
+    def forecast(self, distribution: PredictiveDistribution) -> NDArray[np.float64]:
+        """Return what is scored: the members of a regression, the mean forecast of a classifier."""
+        if self._regression:
+            return distribution.members.values.T.astype(np.float64)
+        return np.asarray(distribution.mean.values)
+
+    def mean_score(self, split: Split, distribution: PredictiveDistribution) -> float:
+        return score_interval(
+            _answers(split), self.forecast(distribution), score=self.score, sample_weight=split.sample_weight
+        ).value
+
+    def gain(self, split: Split, better: PredictiveDistribution, reference: PredictiveDistribution) -> Estimate:
+        """Return how much lower the score of `better` is than that of `reference`, paired, grouped."""
+        return score_difference(
+            _answers(split),
+            self.forecast(reference),
+            self.forecast(better),
+            score=self.score,
+            groups=split.groups,
+            level=self._level,
+            sample_weight=split.sample_weight,
+        )
+
+    def quality(self, split: Split, distribution: PredictiveDistribution) -> Any:
+        judge = regression_uncertainty if self._regression else classifier_uncertainty
+        return judge(_answers(split), distribution, groups=split.groups)
+
+    def table(
+        self, split: Split, distributions: Sequence[PredictiveDistribution], names: Sequence[str]
+    ) -> pd.DataFrame:
+        rows = []
+        for distribution in distributions:
+            gain = self.gain(split, distribution, distributions[self.reference])
+            quality = self.quality(split, distribution)
+            row = {
+                "score": self.mean_score(split, distribution),
+                "gain": gain.value,
+                "low": gain.low,
+                "high": gain.high,
+                "spread": quality.spread,
+                "discard_improvement": quality.discard.improvement,
+                "monotonicity_fraction": quality.discard.monotonicity_fraction,
+            }
+            rows.append(row | ({"ssrat": quality.spread_skill.ratio} if self._regression else {}))
+        return pd.DataFrame(rows, index=pd.Index(names, name="setting"))
+
+    def per_layer(
+        self, split: Split, chosen: NoiseStrength, forecast: PredictiveDistribution, grid: Sequence[float], swept: str
+    ) -> tuple[NoiseStrength, PredictiveDistribution, tuple[str, ...]]:
+        """Let every layer in turn try the grid, the others held."""
+        layers = [noise.layer.name for noise in noise_layers(self._model)]
+        given = chosen.rate if swept == "rate" else chosen.scale
+        now: dict[str, float] = dict.fromkeys(layers, float(given))  # type: ignore[arg-type]  # the sweep set a number
+        best, moved = self.mean_score(split, forecast), []
+        for layer in layers:
+            tried = [NoiseStrength(**{swept: now | {layer: value}}) for value in (0.0, *grid)]
+            drawn = self.draw(split, tried)
+            scores = [self.mean_score(split, distribution) for distribution in drawn]
+            winner = int(np.argmin(scores))
+            if scores[winner] < best:
+                best, forecast, chosen = scores[winner], drawn[winner], tried[winner]
+                now[layer] = (0.0, *grid)[winner]
+                moved.append(f"Layer {layer!r} does better with a {swept} of its own: {now[layer]:g}.")
+        return chosen, forecast, tuple(moved)
+
+
+def _answers(split: Split) -> NDArray[Any]:
+    """Return plain answers: integer codes of one-hot labels, one axis."""
+    y = np.asarray(split.y)
+    return y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(-1)
+
+
+def _edge(grid: Sequence[float], best: int, swept: str) -> tuple[str, ...]:
+    value = grid[best]
+    if len(grid) > 1 and value in {min(grid), max(grid)}:
+        end = "lower" if value == min(grid) else "upper"
+        return (f"The best {swept}, {value:g}, lies at the {end} end of the grid: the true best may lie beyond it.",)
+    return ()
+
+
+def _verdict(gain: Mapping[str, Estimate], reference: int) -> tuple[str, ...]:
+    other = ("the deterministic forecast", "the trained rates")[reference]
+    split = "test" if "test" in gain else "validation"
+    found = gain[split]
+    span = f"{found.value:.4g} [{found.low:.4g}, {found.high:.4g}] on {split}"
+    if found.low > 0:
+        said = f"The chosen rate improves on {other} by {span}."
+    elif found.high < 0:
+        said = f"No rate helps: the chosen one is worse than {other}, by {span}."
+    else:
+        said = f"No rate helps for sure: the gain over {other} is {span}."
+    return (said,) if "test" in gain else (said, "The choice was not judged: there is no test split.")
