@@ -67,11 +67,12 @@ class Material:
 
     @cached_property
     def leader(self) -> str:
-        """The variant that looks best where choices are made; the baseline where nothing can be compared."""
+        """The variant besides the baseline that looks best where choices are made; the baseline if it is alone."""
+        others = self.result.variants[1:]
+        if not others:
+            return self.result.baseline
         best = self.comparison.best if self.comparison else None
-        if best is not None:
-            return best.variant
-        return self.result.baseline if len(self.result.variants) < 2 else self._lowest()
+        return best.variant if best is not None else min(others, key=self._lowest)
 
     def median_seed(self, variant: str) -> int:
         """The seed whose run has the median validation score; the first where there are no curves."""
@@ -79,7 +80,10 @@ class Material:
             return self.result.seeds[0]
         return self.result.median_seed(variant, epoch=self.rule)
 
-    def _lowest(self) -> str:
-        score = "val_score" if "val_score" in self.result.history else "train_score"
-        lowest = self.result.history[score].min("epoch").mean("seed").fillna(float("inf"))
-        return str(lowest["variant"].values[int(lowest.to_numpy().argmin())])
+    def _lowest(self, variant: str) -> float:
+        """Lowest held-out (or training) score of the mean curve; the same for all where there are no curves."""
+        history = self.result.history
+        if not history.sizes.get("epoch"):
+            return 0.0
+        curve = history["val_score" if "val_score" in history else "train_score"].sel(variant=variant).mean("seed")
+        return float(curve.min().fillna(float("inf")))

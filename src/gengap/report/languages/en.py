@@ -9,6 +9,7 @@ TEXTS: dict[str, str] = {
     "page.cases": "{n} {part} cases",
     "page.skip": "Skip to the findings",
     "page.contents": "Contents",
+    "page.table": "{title}: table",
     "page.dark": "Dark",
     "page.light": "Light",
     "page.made": "Made by gengap {version}. This page is complete in itself: nothing is loaded from anywhere.",

@@ -9,6 +9,7 @@ TEXTS: dict[str, str] = {
     "page.cases": "{n} 个{part}样本",
     "page.skip": "跳到结论",
     "page.contents": "目录",
+    "page.table": "{title}：表格",
     "page.dark": "深色",
     "page.light": "浅色",
     "page.made": "由 gengap {version} 生成。本页自成一体，不从任何地方加载内容。",

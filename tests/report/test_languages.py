@@ -1,0 +1,65 @@
+"""Both languages say the same things, and every text that the page asks for exists."""
+
+import re
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+import gengap.report
+from gengap.errors import UnknownNameError
+from gengap.report.languages import LANGUAGES, get_language
+
+ROOM = Path(gengap.report.__file__).parent
+
+
+def blanks(text):
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def test_both_catalogues_have_the_same_keys_and_blanks():
+    english, chinese = LANGUAGES["en"].texts, LANGUAGES["zh"].texts
+    assert set(english) == set(chinese)
+    for key, text in english.items():
+        assert blanks(text) == blanks(chinese[key]), key
+
+
+def test_every_text_that_a_template_names_exists():
+    named = {
+        key for path in ROOM.rglob("*.html") for key in re.findall(r"""\bt\(["']([\w.]+)["'][,)]""", path.read_text())
+    }
+    assert len(named) > 30
+    assert named <= set(LANGUAGES["en"].texts)
+
+
+def test_no_text_is_left_over():
+    """A text is used when its whole key, or the part of it that is not put together, stands somewhere in the room."""
+    code = "\n".join(
+        path.read_text() for path in [*ROOM.rglob("*.html"), *ROOM.glob("*.py"), *ROOM.glob("sections/*.py")]
+    )
+    for key in LANGUAGES["en"].texts:
+        stem = key.split(".")[0]
+        assert key in code or f'"{stem}.' in code or f"{stem}.{{" in code or f'"{stem}"' in code, key
+
+
+def test_chinese_is_chinese():
+    assert get_language("zh").code == "zh-CN"
+    han = [key for key, text in LANGUAGES["zh"].texts.items() if not re.search(r"[\u4e00-\u9fff]", text)]
+    assert han == ["comparison.p"]
+
+
+def test_unknown_things_keep_their_names():
+    assert get_language("en").name_of("score", "my_score") == "my score"
+    assert get_language("en").in_figure("Bias") == "Bias"
+    assert get_language("zh").in_figure("Success ratio (1 - FAR)") == "成功率（1 - FAR）"
+
+
+def test_figure_words_stand_longest_first():
+    words = list(LANGUAGES["zh"].figure_words)
+    for at, word in enumerate(words):
+        assert not [later for later in words[at + 1 :] if word in later and word.strip() != ""], word
+
+
+def test_other_languages_are_refused():
+    with pytest.raises(UnknownNameError, match="en, zh"):
+        get_language("fr")

@@ -1,0 +1,113 @@
+"""The page as text: complete in itself, the same every time, small, and deaf to hostile names."""
+
+import re
+import warnings
+
+import numpy as np
+import pytest
+
+from gengap.errors import UnknownNameError
+from gengap.report import render_report, write_report
+from gengap.results import Result
+
+EVERYTHING = {"findings", "comparison", "scores", "curves", "verification", "cases", "weights", "provenance"}
+
+
+def test_a_complete_result_has_every_section(page):
+    assert set(page.tables) == EVERYTHING
+
+
+def test_equal_results_give_equal_pages(result, source):
+    assert render_report(result) == source
+
+
+def test_nothing_is_loaded_from_anywhere(page):
+    for tag, attrs in page.tags:
+        assert tag not in {"link", "img", "iframe", "object", "embed"}
+        for name in ("src", "href", "xlink:href", "action"):
+            assert not attrs.get(name) or attrs[name].startswith("#"), (tag, attrs)
+    assert "@import" not in page.source
+    assert not re.search(r"url\((?!#)", page.source)
+    assert "default-src 'none'" in page.source
+
+
+def test_identifiers_are_unique(page):
+    names = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("task", ["multiclass", "regression"])
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_every_task_in_every_language(make, read_page, task, lang):
+    page = read_page(render_report(make(task), lang=lang))
+    assert set(page.tables) == EVERYTHING
+    assert ("html", {"lang": {"en": "en", "zh": "zh-CN"}[lang]}) in page.tags
+
+
+def test_ten_variants_and_ten_seeds_stay_below_three_megabytes(make, tmp_path):
+    names = [f"variant number {k}" for k in range(10)]
+    big = make(variants=names, seeds=10, epochs=30, cases=2000)
+    assert write_report(big, tmp_path / "deep" / "big.html").stat().st_size < 3e6
+
+
+def test_hostile_names_are_text(make, hostile_name, read_page):
+    page = read_page(render_report(make(variants=("baseline", hostile_name), seeds=3, epochs=4, cases=60)))
+    assert [attrs for tag, attrs in page.tags if tag == "script"] == [
+        {"type": "application/json", "id": "curves-data"},
+        {},
+    ]
+    assert page.tables["comparison"][1][0][0] == hostile_name
+    assert page.data["variants"] == ["baseline", hostile_name]
+    assert "49" not in [text for row in page.tables["comparison"] for text, _ in row]
+
+
+def test_curves_alone_make_a_page(read_page):
+    histories = {name: [{"loss": [1.0, 0.5, level], "val_loss": [1.0, 0.8, level + 0.2]} for _ in range(3)]
+                 for name, level in (("a", 0.4), ("b", 0.3))}  # fmt: skip
+    page = read_page(render_report(Result.from_histories(histories, task="regression")))
+    assert {"findings", "scores", "curves", "provenance"} <= set(page.tables)
+    assert not {"verification", "cases", "weights"} & set(page.tables)
+
+
+def test_predictions_alone_make_a_page(read_page):
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 2, 80)
+    predictions = {
+        name: np.clip(y * gain + rng.random((4, 80)) * 0.8, 0.01, 0.99) for name, gain in (("a", 0.1), ("b", 0.2))
+    }
+    page = read_page(render_report(Result.from_predictions(y, predictions, task="binary", score="log_loss")))
+    assert {"findings", "comparison", "scores", "verification", "cases"} <= set(page.tables)
+    assert "curves" not in page.tables
+
+
+def test_one_variant_and_one_seed_are_not_compared(make, read_page):
+    page = read_page(render_report(make(variants=("only",), seeds=1)))
+    assert not {"comparison", "cases"} & set(page.tables)
+    assert any("Only 1 seed" in text for text in page.sentences)
+
+
+def test_cases_of_one_class_draw_what_can_be_drawn(make, read_page):
+    result = make(cases=40)
+    result.test["y_true"][:] = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        page = read_page(render_report(result))
+    assert "findings" in page.tables
+
+
+def test_a_diverged_run_is_said_and_counts_nowhere(make, read_page):
+    result = make()
+    result.runs["status"][1, 2] = "diverged at epoch 3"
+    for part in (result.validation, result.test):
+        for rule in ("best", "last"):
+            part[f"prediction_{rule}"][1, 2] = np.nan
+    result.history["val_score"][1, 2, 2:] = np.nan
+    page = read_page(render_report(result))
+    assert any("1 of 18 runs diverged" in text for text in page.sentences)
+    assert "nan" not in " ".join(text for row in page.tables["scores"] for text, _ in row)
+
+
+def test_unknown_language(result, tmp_path):
+    with pytest.raises(UnknownNameError, match="lang='fr'"):
+        write_report(result, tmp_path / "x.html", lang="fr")
+    assert not (tmp_path / "x.html").exists()
