@@ -189,8 +189,9 @@ def main() -> None:
 
     try:
         app()
-    except (GengapError, ValueError, TypeError) as error:
+    except (GengapError, ValueError, TypeError, OSError) as error:
         if os.environ.get("GENGAP_TRACEBACK"):
             raise
-        typer.echo(f"gengap: {error}", err=True)
+        missing = isinstance(error, FileNotFoundError) and error.filename is not None
+        typer.echo(f"gengap: there is no file {error.filename}" if missing else f"gengap: {error}", err=True)
         raise SystemExit(USAGE_ERROR) from None

@@ -1,5 +1,6 @@
 """A split from a file of one's own: CSV, Parquet, NumPy archive or netCDF."""
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,8 @@ def _read_csv(path: Path, target: str | None, groups: str | None) -> Split:
     try:
         return _from_table(pd.read_csv(path), path, target, groups)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as reason:
-        raise DataError(f"{path} cannot be read as CSV: {reason}.") from reason
+        said = " ".join(str(reason).split())  # pandas breaks lines
+        raise DataError(f"{path} cannot be read as CSV: {said}.") from reason
 
 
 def _read_parquet(path: Path, target: str | None, groups: str | None) -> Split:
@@ -84,9 +86,9 @@ def _from_table(table: "pd.DataFrame", path: Path, target: str | None, groups: s
 
 def _read_npz(path: Path, target: str | None, groups: str | None) -> Split:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError) as reason:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as reason:
         raise DataError(f"{path} cannot be read as a NumPy archive of plain arrays: {reason}.") from reason
     return _from_arrays(arrays, path, target, groups)
 

@@ -17,7 +17,7 @@ from gengap.results import Result
 from gengap.runners.base import Runner
 from gengap.study.assembly import assemble
 from gengap.study.engines import Engine, choose_engine, choose_runner, engine_functions
-from gengap.study.inputs import as_splits, check_data
+from gengap.study.inputs import as_splits, check_class_weight, check_data
 from gengap.study.loading import stored_result
 from gengap.study.manifest import make_manifest
 from gengap.study.progress import Silence, shown
@@ -83,6 +83,8 @@ class Study:
     ) -> None:
         self.variants: tuple[Variant, ...] = make_variants(model, remedies)
         self.seeds = check_seeds(seeds)
+        if task is not None:
+            _one_of(task, "task", ("binary", "multiclass", "regression"))
         self.kind: OutputKind = common_output(self.variants, output, task)
         self.score = choose_score(self.kind.task, score)
         self.primary_epoch = _one_of(primary_epoch, "epoch rule", ("best", "last"))
@@ -264,6 +266,7 @@ class Study:
         for name, value in {"epochs": epochs, "batch_size": batch_size}.items():
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"`{name}` must be a positive integer; received {value!r}.")
+        check_class_weight(class_weight, self.kind)
         held_out = sum(len(split.y) for split in data.held_out().values())
         size = 2 * held_out * self.kind.width * epochs * len(self.seeds) * len(self.variants)
         return TrainingSettings(

@@ -42,6 +42,7 @@ def as_splits(
     if y is None and not isinstance(x, Split):
         raise DataError("`y` is missing: pass `study.run(x, y, ...)`, or a `Split` or `Dataset` in place of both.")
     train = x if isinstance(x, Split) else Split(x, y, None if sample_weight is None else np.asarray(sample_weight))
+    _check_numeric(train.x, "training")
     validation = _as_split(validation_data, "validation_data")
     if validation_split:
         if validation is not None:
@@ -63,6 +64,26 @@ def check_data(data: TrainingData, model: keras.Model, kind: OutputKind) -> Trai
     train = checked["training"]
     assert train is not None  # noqa: S101  the training split is always there
     return TrainingData(train, checked["validation"], checked["test"])
+
+
+def check_class_weight(class_weight: Any, kind: OutputKind) -> None:
+    """Check the weights of labels.
+
+    Raises:
+        DataError: They are no mapping from labels that exist to finite numbers from 0.
+    """
+    if class_weight is None:
+        return
+    if not isinstance(class_weight, Mapping):
+        raise DataError(
+            "`class_weight` must be a mapping from labels to weights, such as {0: 1.0, 1: 3.0}; received "
+            f"{type(class_weight).__name__}."
+        )
+    labels = range({"binary": 2, "multiclass": kind.width, "regression": 0}[kind.task])
+    if unknown := [label for label in class_weight if label not in labels]:
+        raise DataError(f"`class_weight` names {unknown}, and the labels are {list(labels)}.")
+    if bad := [w for w in class_weight.values() if not isinstance(w, int | float) or not 0 <= w < np.inf]:
+        raise DataError(f"`class_weight` must hold finite weights from 0; received {bad[0]!r}.")
 
 
 def arrays_of(x: Any) -> Iterator[tuple[str, Any]]:
@@ -102,6 +123,7 @@ def _cut_off_last(train: Split, share: float) -> tuple[Split, Split]:
 
 
 def _check_split(split: Split, name: str, model: keras.Model, kind: OutputKind) -> Split:
+    _check_numeric(split.x, name)
     num_cases = count_cases(split.x)
     if num_cases == 0:
         raise DataError(f"The {name} split is empty.")
@@ -120,9 +142,29 @@ def _check_split(split: Split, name: str, model: keras.Model, kind: OutputKind) 
                 f"`{what}` of the {name} split must have shape ({num_cases},); received {np.shape(values)}."
             )
     weight = split.sample_weight
+    if weight is not None and np.asarray(weight).dtype.kind not in "biuf":
+        raise DataError(f"`sample_weight` of the {name} split must hold numbers; received {np.asarray(weight).dtype}.")
     if weight is not None and not (np.isfinite(weight).all() and (weight >= 0).all() and weight.sum() > 0):
         raise DataError(f"`sample_weight` of the {name} split must be finite, not negative, and not all zero.")
     return Split(split.x, y, weight, split.groups, split.times)
+
+
+def _check_numeric(x: Any, name: str) -> None:
+    """Check that inputs are arrays of real numbers, before anything counts their cases."""
+    parts = list(arrays_of(x))
+    if not parts:
+        raise DataError(f"The inputs of the {name} split are empty.")
+    for label, part in parts:
+        if not getattr(part, "shape", ()):
+            raise DataError(
+                f"The input{label} of the {name} split must be an array with cases along its first axis; received "
+                f"{type(part).__name__}."
+            )
+        dtypes = list(part.dtypes) if hasattr(part, "iloc") and part.ndim == 2 else [getattr(part, "dtype", None)]
+        if bad := [one for one in dtypes if isinstance(one, np.dtype) and one.kind not in "biuf"]:
+            raise DataError(
+                f"The input{label} of the {name} split must hold real numbers; received {bad[0]}: encode it first."
+            )
 
 
 def _check_finite(values: Any, what: str) -> None:
@@ -150,6 +192,11 @@ def _check_shapes(x: Any, name: str, model: keras.Model) -> None:
         expected = model.input_shape
     except AttributeError:  # a subclassed model knows its input only after its first call
         return
+    if isinstance(x, Mapping) and (unknown := sorted(set(x) - set(_input_names(model)))):
+        raise DataError(
+            f"The {name} split has inputs named {', '.join(map(str, unknown))}; the model's inputs are named "
+            f"{', '.join(_input_names(model))}."
+        )
     if isinstance(x, Mapping | list | tuple) or isinstance(expected, Mapping | list):
         return  # Keras matches several inputs by name or place, and says so itself
     actual = tuple(x.shape)
@@ -158,6 +205,10 @@ def _check_shapes(x: Any, name: str, model: keras.Model) -> None:
             f"The model takes inputs of shape {tuple(expected)}, but the {name} split has shape {actual}: reshape the "
             "data or change the model's Input."
         )
+
+
+def _input_names(model: keras.Model) -> list[str]:
+    return [tensor.name for tensor in keras.tree.flatten(model.inputs)]
 
 
 def _check_answers(y: Any, name: str, num_cases: int, model: keras.Model, kind: OutputKind) -> Any:
