@@ -92,7 +92,7 @@ class EMA(Surgery):
     """An exponential moving average of the weights: after training, the model takes the average of its last steps.
 
     The average follows the weights with a memory of about `1 / (1 - momentum)` steps. As Keras has it, it takes the
-    place of the weights at the end of training.
+    place of the weights at the end of `fit`; training itself is not changed.
 
     Attributes:
         momentum: How much of the average is kept at each step, in [0, 1); 0 is the identity.
