@@ -14,7 +14,7 @@ def study(rng, n, *, grouped=False):
     return (rng.random(n) < truth).astype(float), 1 / (1 + np.exp(-(-1 + 1.8 * signal)))
 
 
-def share_covered(score, n, *, grouped, ignore_groups=False, studies=400):
+def share_covered(score, n, *, grouped, ignore_groups=False, studies=300):
     y, p = study(np.random.default_rng(0), 1_000_000, grouped=grouped)
     truth = gv.score_interval(y, p, score=score).value
     groups = np.arange(n) // 10 if grouped and not ignore_groups else None
@@ -29,8 +29,8 @@ def share_covered(score, n, *, grouped, ignore_groups=False, studies=400):
 @pytest.mark.parametrize("score", ["brier_score", "brier_skill_score", "roc_auc", "peirce_skill_score", "log_loss"])
 @pytest.mark.parametrize("grouped", [False, True])
 def test_intervals_cover_what_they_claim(score, grouped):
-    # 400 studies: standard error .011 at .95
-    assert 0.915 <= share_covered(score, 200, grouped=grouped) <= 0.995
+    # 300 studies: standard error .013 at .95
+    assert 0.91 <= share_covered(score, 200, grouped=grouped) <= 0.995
 
 
 def test_intervals_that_ignore_groups_do_not():
@@ -49,7 +49,7 @@ def test_a_peirce_score_without_misses_is_not_certain_of_its_detection():
 
 def test_consistency_bands_hold_calibrated_forecasts():
     pointwise, everywhere = [], []
-    for seed in range(150):
+    for seed in range(100):
         rng = np.random.default_rng(seed)
         p = rng.beta(1, 2, 300)
         y = rng.random(300) < p
@@ -67,11 +67,11 @@ def test_the_roc_band_holds_the_true_curve():
     grid = np.linspace(0, 1, 101)[10:91]
     truth = np.interp(grid, curve.probability_of_false_detection, curve.probability_of_detection)
     inside = []
-    for seed in range(100):
+    for seed in range(60):
         y, p = study(np.random.default_rng([seed, 3]), 400)
         band = gv.roc_band(y, p, replicates=200, seed=seed)
         inside.append(np.mean((band.low[10:91] <= truth) & (truth <= band.high[10:91])))
-    assert np.mean(inside) == pytest.approx(0.94, abs=0.03)
+    assert 0.94 <= np.mean(inside) <= 0.995  # the wider of two intervals covers a little more than asked
     alone = gv.roc_band([1, 1], [0.1, 0.2], replicates=5)
     assert np.isnan(alone.low).all()
 

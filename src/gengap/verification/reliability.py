@@ -59,7 +59,7 @@ def reliability_curve(
     *,
     level: float = 0.95,
     coverage: Literal["pointwise", "simultaneous"] = "pointwise",
-    resamples: int = 200,
+    resamples: int = 400,
     seed: int = 0,
     sample_weight: ArrayLike | None = None,
 ) -> ReliabilityCurve:
@@ -74,8 +74,7 @@ def reliability_curve(
         y_true: 0/1, shape `(n,)`. Cases where it is NaN are left out.
         y_prob: Probability of label 1, shape `(n,)`.
         level: Coverage of the band.
-        coverage: At each value by itself, or at all values at once (the pointwise band, widened by the resamples' own
-            largest standardized departure).
+        coverage: At each value by itself, or at all values at once (widened until whole drawn curves fit).
         resamples: How many times outcomes are drawn.
         seed: Fixes these draws.
         sample_weight: Weight of each case, shape `(n,)`; the band then treats cases of equal value as equally heavy.
@@ -116,7 +115,7 @@ def _case_count(y_true: ArrayLike, sample_weight: ArrayLike | None) -> int:
 def _coarsened(ranked: RankedForecasts, most: int = 1000) -> RankedForecasts:
     """Return at most `most` values for the band: neighbours of many close forecasts count as one, their mean.
 
-    The band is smooth on this scale, and drawing 200 isotonic curves through a million values would take a minute.
+    The band is smooth on this scale, and drawing 400 isotonic curves through a million values would take a minute.
     """
     if len(ranked.values) <= most:
         return ranked
@@ -143,12 +142,18 @@ def _curves_if_calibrated(ranked: RankedForecasts, n: int, resamples: int, seed:
 
 
 def _widened(curves: Floats, centre: Floats, level: float) -> tuple[Floats, Floats]:
-    """Return centre less and plus a common multiple of each value's own scale that holds whole curves."""
-    below: Floats = np.sqrt(np.mean(np.minimum(curves - centre, 0) ** 2, axis=0))
-    above: Floats = np.sqrt(np.mean(np.maximum(curves - centre, 0) ** 2, axis=0))
-    scale: Floats = np.where(curves < centre, below, above)
-    departure = np.divide(np.abs(curves - centre), scale, out=np.zeros_like(curves), where=scale > 0)
-    factor = float(np.quantile(departure.max(axis=1), level))
+    """Return centre less and plus a common multiple of each value's own scale that holds whole curves.
+
+    One half of the curves gives the scales, the other the multiple: under calibration the observed curve is one more
+    of that half, so the band holds it with at least the asked probability (the argument of conformal prediction).
+    """
+    first, second = curves[::2], curves[1::2]
+    # no scale below a hundredth: where one half happens not to vary, the other may
+    below: Floats = np.maximum(np.sqrt(np.mean(np.minimum(first - centre, 0) ** 2, axis=0)), 0.01)
+    above: Floats = np.maximum(np.sqrt(np.mean(np.maximum(first - centre, 0) ** 2, axis=0)), 0.01)
+    scale: Floats = np.where(second < centre, below, above)
+    largest = np.sort((np.abs(second - centre) / scale).max(axis=1))
+    factor = largest[min(int(np.ceil((len(second) + 1) * level)), len(second)) - 1]
     return np.clip(centre - factor * below, 0, 1), np.clip(centre + factor * above, 0, 1)
 
 
