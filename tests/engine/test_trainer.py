@@ -306,6 +306,18 @@ def test_what_cannot_be_fused_takes_keras_own_loop(make_data, settings):
     assert "train_step" in plan.chunks[0].reason
 
 
+def test_bfloat16_keeps_the_head_and_weights_in_float32(make_data, settings, collect):
+    runs = [Run("a", seed, net(layers.Dropout(0.2), layers.Dense(4))) for seed in (0, 1)]
+    data, half = make_data(), settings(precision="bfloat16")
+    model = members_of(runs, data, half)[0].model
+    assert [layer.compute_dtype for layer in model.layers] == ["bfloat16", "bfloat16", "bfloat16", "float32"]
+    exact = collect(train_fused, runs, data, settings(), plan=together(runs))
+    for name, record in collect(train_fused, runs, data, half, plan=together(runs)).items():
+        assert record.weights_last[0].dtype == np.float32
+        np.testing.assert_allclose(record.predictions["test"].last, exact[name].predictions["test"].last, atol=0.03)
+        assert len(np.unique(record.predictions["test"].last)) > 8
+
+
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
 def test_on_cuda_the_numbers_are_those_of_the_cpu(make_data, settings, collect):

@@ -3,8 +3,10 @@
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
+
+import keras
 
 from gengap.engine.initial_weights import draw_initial_weights
 from gengap.engine.memory import keep_freed_memory
@@ -53,7 +55,7 @@ def train_fused(
     if plan is None:
         plan = plan_fused(runs, data, settings, device=device)
     by_name = {(run.variant, run.seed): run for run in runs}
-    with keep_freed_memory(), _interruptible() as interrupted:
+    with keep_freed_memory(), _on(plan.device), _interruptible() as interrupted:
         for chunk in plan.chunks:
             own = [by_name[name] for name in chunk.runs if name in by_name]
             if not own:
@@ -84,7 +86,7 @@ def plan_fused(runs: Sequence[Run], data: TrainingData, settings: TrainingSettin
         trainer = Trainer("probe", [members.of(runs[p]) for p in positions], data, settings, device=where)
         return timed([trainer.rehearse] * 4)
 
-    with keep_freed_memory():
+    with keep_freed_memory(), _on(where):
         return make_plan(runs, settings, device=device, measure=measure)
 
 
@@ -110,6 +112,12 @@ class _Members:
         fresh = self._draw and self._settings.initial_weights == "fresh"
         weights = draw_initial_weights(run.model, run.seed) if fresh else run.model.get_weights()
         return Member(run, model, describe_output(model, self._settings.output, task=self._settings.task), weights)
+
+
+def _on(device: str) -> AbstractContextManager[None]:
+    """Let Keras' own operations work where the chunk is: by itself Keras takes CUDA wherever there is any."""
+    scope: AbstractContextManager[None] = keras.device("gpu" if device == "cuda" else "cpu")
+    return scope
 
 
 @contextmanager

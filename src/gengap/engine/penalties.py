@@ -23,7 +23,7 @@ class Penalties:
 
     def __init__(self, models: Sequence[Any], stack: Stack) -> None:
         self._stack = stack
-        self._known: list[tuple[int, torch.Tensor, torch.Tensor]] = []
+        self._known: list[tuple[int, torch.Tensor, torch.Tensor, bool, bool]] = []
         self._others: list[tuple[int, list[Any]]] = []
         weights = [model.weights for model in models]
         for place in stack.trained():
@@ -34,14 +34,17 @@ class Penalties:
                 self._others.append((place, regularizers))
             elif any(l1 or l2 for l1, l2 in known):
                 l1, l2 = torch.tensor(known, dtype=torch.float32, device=stack.device).unbind(1)
-                self._known.append((place, l1, l2))
+                self._known.append((place, l1, l2, not bool(l1.any()), not bool(l2.any())))
 
     def add_gradients(self, scale: torch.Tensor | None = None) -> None:
         """Add the penalties' gradients to the stack's, times the loss scale of each run, `(K,)`, where there is one."""
-        for place, l1, l2 in self._known:
+        for place, l1, l2, no_l1, no_l2 in self._known:
             weight = self._stack.values[place].detach()
             ones = [1] * (weight.ndim - 1)
-            parts = [(part if scale is None else part * scale).view(-1, *ones) for part in (l1, l2)]
+            parts: list[torch.Tensor | float] = [
+                0.0 if nothing else (part if scale is None else part * scale).view(-1, *ones)
+                for part, nothing in ((l1, no_l1), (l2, no_l2))
+            ]
             add_penalty_gradient(self._stack.gradient(place), weight, l1=parts[0], l2=parts[1])
 
     def differentiable(self) -> torch.Tensor | None:
@@ -61,7 +64,7 @@ class Penalties:
     def values(self) -> torch.Tensor:
         """Return the penalty of each run as its weights are now, `(K,)`."""
         total = self._stack.flat.new_zeros(self._stack.num_runs)
-        for place, l1, l2 in self._known:
+        for place, l1, l2, _, _ in self._known:
             total += penalty_values(self._stack.values[place].detach(), l1=l1, l2=l2)
         others = self.differentiable()
         return total if others is None else total + others.detach()

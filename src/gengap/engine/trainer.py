@@ -237,7 +237,7 @@ class Trainer:
         self._updater.restore(unnest("optimizer", state.arrays))
         if self._sparse is not None:
             self._sparse.restore(unnest("sparse", state.arrays))
-        self._gathered.restore(unnest("gathered", state.arrays))
+        self._gathered.restore(unnest("gathered", state.arrays), self._device)
         self._seconds = list(state.scalars["seconds"])
         for k, (log, scalars) in enumerate(zip(self._logs, state.scalars["logs"], strict=True)):
             log.restore(unnest(f"log/{k:05d}", state.arrays), scalars)

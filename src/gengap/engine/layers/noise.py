@@ -52,7 +52,7 @@ class FusedDropout(FusedNoise):
 
     def disturb(self, x: torch.Tensor, keys: list[int]) -> torch.Tensor:
         """Drop by one uniform draw per seed: a higher rate drops what a lower one drops, and more."""
-        uniform = draw_uniform(keys, _noise_shape(self.place.operation, x))
+        uniform = draw_uniform(keys, _noise_shape(self.place.operation, x), device=x.device)
         return drop(x, self.per_run(uniform), self.strengths)
 
 
@@ -62,7 +62,7 @@ class FusedGaussianDropout(FusedNoise):
     def disturb(self, x: torch.Tensor, keys: list[int]) -> torch.Tensor:
         """Multiply."""
         deviation = self.broadcast((self.strengths / (1.0 - self.strengths)).sqrt(), x)
-        return x * (1.0 + deviation * self.per_run(draw_normal(keys, x.shape[1:])).to(x.dtype))
+        return x * (1.0 + deviation * self.per_run(draw_normal(keys, x.shape[1:], device=x.device)).to(x.dtype))
 
 
 class FusedGaussianNoise(FusedNoise):
@@ -72,7 +72,9 @@ class FusedGaussianNoise(FusedNoise):
 
     def disturb(self, x: torch.Tensor, keys: list[int]) -> torch.Tensor:
         """Add."""
-        return x + self.broadcast(self.strengths, x) * self.per_run(draw_normal(keys, x.shape[1:])).to(x.dtype)
+        return x + self.broadcast(self.strengths, x) * self.per_run(draw_normal(keys, x.shape[1:], device=x.device)).to(
+            x.dtype
+        )
 
 
 def _noise_shape(layer: object, x: torch.Tensor) -> tuple[int, ...]:
