@@ -283,8 +283,11 @@ def lost(folder: Path, lines: list[str]) -> list[str]:
     if not Store.exists(folder):
         return [line for line in lines if line.startswith(("stored", "checkpoint"))]
     with warnings.catch_warnings():
-        warnings.simplefilter("error", GengapWarning)  # a damaged ledger would be a failure here
-        store = Store.open(folder)
+        warnings.simplefilter("error", GengapWarning)
+        try:
+            store = Store.open(folder)
+        except GengapWarning as damaged:
+            return [f"the ledger: {damaged}"]
     with store:
         done = store.done()
         states = {chunk: store.checkpoint(chunk) for chunk in store.checkpoints()}
@@ -572,15 +575,17 @@ def main() -> None:
             f"undisturbed: {seconds:.2f} s, {sum(line.startswith('checkpoint') for line in lines)} checkpoints",
             flush=True,
         )
-        kill_at_moments(scratch, truth, tally, kills=options.kills, writes=options.writes, seconds=seconds)
-        fill_the_disk(scratch, truth, tally)
-        damage_files(scratch, truth, tally, number=options.damage)
-        write_twice(scratch, truth, tally, number=options.writers)
-        kill_workers(scratch, truth, tally, number=options.workers)
-    report = {**vars(tally), "undisturbed_seconds": seconds, "seconds": time.time() - began,
-              "machine": f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"}  # fmt: skip
-    options.output.parent.mkdir(exist_ok=True)
-    options.output.write_text(json.dumps(report, indent=1))
+        try:
+            kill_at_moments(scratch, truth, tally, kills=options.kills, writes=options.writes, seconds=seconds)
+            fill_the_disk(scratch, truth, tally)
+            damage_files(scratch, truth, tally, number=options.damage)
+            write_twice(scratch, truth, tally, number=options.writers)
+            kill_workers(scratch, truth, tally, number=options.workers)
+        finally:
+            report = {**vars(tally), "undisturbed_seconds": seconds, "seconds": time.time() - began,
+                      "machine": f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"}  # fmt: skip
+            options.output.parent.mkdir(exist_ok=True)
+            options.output.write_text(json.dumps(report, indent=1))
     for what, count in sorted(tally.counts.items()):
         print(f"{count:5}  {what}")
     for what, sentence in tally.sentences.items():

@@ -299,6 +299,27 @@ def test_nothing_is_unpickled(filled, monkeypatch):
         assert store.checkpoint("chunk 1") is not None
 
 
+CUT = """
+import os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.executescript(f"PRAGMA journal_mode = {sys.argv[2]}; PRAGMA cache_size = 1; BEGIN IMMEDIATE")
+for number in range(2000):
+    connection.execute("INSERT INTO epoch VALUES (?, ?, ?, ?)", ("long" * 50, number, 1, "{}"))
+os._exit(9)
+"""
+
+
+@pytest.mark.parametrize("journal", ["WAL", "DELETE"])
+def test_a_reader_finds_a_ledger_that_was_cut_in_a_transaction_as_it_was_before(filled, journal):
+    ended = subprocess.run([sys.executable, "-c", CUT, filled / "ledger.sqlite", journal], check=False)
+    assert ended.returncode == 9
+    assert len(list(filled.glob("ledger.sqlite-*"))) > 0
+    with Store.open(filled) as store:  # a warning would be an error
+        assert len(store.done()) == 3
+        assert [p.epoch for p in store.progress() if p.seed == 7] == [1]
+        assert len(store.progress()) == 4
+
+
 # Opening -------------------------------------------------------------------------------------------------------------
 
 

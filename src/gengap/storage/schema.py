@@ -119,7 +119,10 @@ def _check(connection: sqlite3.Connection) -> None:
 
 
 def _connect_for_reading(path: Path) -> sqlite3.Connection:
-    # A ledger left in WAL mode needs its side files made beside it; in a folder that may not be written to it is read
-    # as a file that nobody changes.
-    frozen = "" if os.access(path.parent, os.W_OK) else "&immutable=1"
-    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro{frozen}", uri=True, timeout=30, isolation_level=None)
+    # What a killed writer left half done is put right by SQLite when the file is next opened, by a reader too; for that
+    # it must be able to write. Where it is not, the file is read as one that nobody changes.
+    writable = os.access(path.parent, os.W_OK) and os.access(path, os.W_OK)
+    mode = "mode=rw" if writable else "mode=ro&immutable=1"
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True, timeout=30, isolation_level=None)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
