@@ -28,7 +28,7 @@ def pairs():
             yield pytest.param(name, treatment, marks=pytest.mark.slow if slow else ())
 
 
-@pytest.mark.parametrize(("name", "treatment"), pairs())
+@pytest.mark.parametrize(("name", "treatment"), list(pairs()))
 def test_laws(name, treatment):
     found = laws.verdicts(name, treatment)
     assert set(found) == {law.__name__ for law in laws.LAWS}
