@@ -83,7 +83,7 @@ def test_predictions_alone_make_a_page(read_page):
 def test_one_variant_and_one_seed_are_not_compared(make, read_page):
     page = read_page(render_report(make(variants=("only",), seeds=1)))
     assert not {"comparison", "cases"} & set(page.tables)
-    assert any("Only 1 seed" in text for text in page.sentences)
+    assert any("One seed only" in text for text in page.sentences)
 
 
 def test_cases_of_one_class_draw_what_can_be_drawn(make, read_page):

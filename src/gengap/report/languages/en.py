@@ -40,24 +40,27 @@ TEXTS: dict[str, str] = {
     "tone.bad": "bad",
     "tone.unsure": "open",
     "tone.note": "note",
-    "skill.binary.positive": "At its last epoch {variant} is better than always forecasting the base rate: "
-    "Brier skill score {skill}.",
-    "skill.binary.negative": "At its last epoch {variant} is worse than always forecasting the base rate: "
-    "Brier skill score {skill}.",
-    "skill.multiclass.positive": "At its last epoch {variant} is better than always forecasting the shares of the "
-    "labels: Brier skill score {skill}.",
-    "skill.multiclass.negative": "At its last epoch {variant} is worse than always forecasting the shares of the "
-    "labels: Brier skill score {skill}.",
-    "skill.regression.positive": "At its last epoch {variant} is better than always forecasting the mean: "
-    "skill in squared error {skill}.",
-    "skill.regression.negative": "At its last epoch {variant} is worse than always forecasting the mean: "
-    "skill in squared error {skill}.",
+    "skill.positive": "At its last epoch {variant} is better than always forecasting {reference}: "
+    "{name} {skill} over the seeds.",
+    "skill.negative": "At its last epoch {variant} is worse than always forecasting {reference}: "
+    "{name} {skill} over the seeds.",
+    "skill.unclear": "At its last epoch {variant} cannot be told from always forecasting {reference}: "
+    "{name} {skill} over the seeds.",
+    "reference.binary": "the base rate",
+    "reference.multiclass": "the shares of the labels",
+    "reference.regression": "the mean",
+    "skill_name.binary": "Brier skill score",
+    "skill_name.multiclass": "Brier skill score",
+    "skill_name.regression": "skill in squared error",
     "verdict.better": "{variant} is better than {baseline} by {amount} in {score}, for {claim}.",
     "verdict.worse": "{variant} is worse than {baseline} by {amount} in {score}, for {claim}.",
     "verdict.equivalent": "{variant} and {baseline} are equivalent within {margin}: it is better by {amount} in "
     "{score}, for {claim}.",
     "verdict.cannot_say": "Whether {variant} is better than {baseline} cannot be said: so far it is better by {amount} "
     "in {score}.",
+    "verdict.cannot_say_many": "Whether any of these is better than {baseline} cannot be said: {variants}.",
+    "verdict.nearest": "The nearest to a verdict is {variant}. {needs}",
+    "list.comma": ", ",
     "kind.better": "better",
     "kind.worse": "worse",
     "kind.equivalent": "equivalent",
@@ -70,6 +73,7 @@ TEXTS: dict[str, str] = {
     "needs.beyond": "No reasonable number of seeds and cases would settle it.",
     "caution.no_test": "There is no test split: the best epoch was chosen on the very cases that are scored here, "
     "which flatters every variant.",
+    "caution.one_seed": "One seed only: nothing can be said about what another seed would give.",
     "caution.few_seeds": "Only {seeds} seeds: with fewer than {enough} the scatter between seeds is hardly known.",
     "caution.diverged": "{lost} of {runs} runs diverged; they count in no mean.",
     # comparison

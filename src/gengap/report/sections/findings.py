@@ -1,20 +1,24 @@
 """What the study found, in plain sentences, the most useful first."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy import stats
 
 from gengap.analysis.contrasts import FEW_SEEDS, Contrast
 from gengap.analysis.tables import Spread
 from gengap.report.material import Material
-from gengap.report.numbers import write_estimate, write_number, write_spread
+from gengap.report.numbers import write_estimate, write_number
 from gengap.report.section import Section
 
 Tone = Literal["good", "bad", "unsure", "note"]
 
 _TONES: dict[str, Tone] = {"better": "good", "worse": "bad", "equivalent": "note", "cannot say": "unsure"}
+_MOST_UNSURE = 2
+"""More open questions than this share one sentence; the table has the numbers of each."""
 
 
 @dataclass(frozen=True)
@@ -34,23 +38,63 @@ def findings_section(material: Material) -> Section:
 def _skill(material: Material) -> Iterator[Sentence]:
     """Whether the baseline ends better than a forecast that knows nothing but the base rate."""
     table, baseline = material.summary, material.result.baseline
-    known = [column.name for column in table.columns]
-    columns = [name for name in ("test_skill", "validation_skill") if name in known]
-    rows = [dict(zip(known, row, strict=True)) for row in table.rows]
-    for row in rows:
-        skill = row[columns[0]] if columns else None
-        if row["variant"] == baseline and row["rule"] == "last" and isinstance(skill, Spread):
-            tone: Tone = "good" if skill.mean > 0 else "bad"
-            key = f"skill.{material.result.task}.{'positive' if skill.mean > 0 else 'negative'}"
-            yield Sentence(tone, material.language(key, variant=baseline, skill=write_spread(skill.mean, skill.sd)))
+    names = [column.name for column in table.columns]
+    column = next((name for name in ("test_skill", "validation_skill") if name in names), None)
+    for row in (dict(zip(names, cells, strict=True)) for cells in table.rows):
+        skill = row[column] if column else None
+        if row["variant"] != baseline or row["rule"] != "last" or not isinstance(skill, Spread):
+            continue
+        low, high = mean_interval(skill, len(material.result.seeds))
+        side, tone = _side(low, high)
+        text, task = material.language, material.result.task
+        blanks = {
+            "variant": baseline,
+            "reference": text(f"reference.{task}"),
+            "name": text(f"skill_name.{task}"),
+            "skill": write_estimate(skill.mean, low, high, sign=True),
+        }
+        yield Sentence(tone, text(f"skill.{side}", **blanks))
+
+
+def mean_interval(spread: Spread, seeds: int) -> tuple[float, float]:
+    """95 % t interval of a mean over seeds; NaN for a single one."""
+    if seeds < 2 or math.isnan(spread.sd):
+        return math.nan, math.nan
+    half = float(stats.t.ppf(0.975, seeds - 1)) * spread.sd / math.sqrt(seeds)
+    return spread.mean - half, spread.mean + half
+
+
+def _side(low: float, high: float) -> tuple[str, Tone]:
+    if low > 0:
+        return "positive", "good"
+    return ("negative", "bad") if high < 0 else ("unclear", "unsure")
 
 
 def _verdicts(material: Material) -> Iterator[Sentence]:
-    if material.comparison is None:
-        return
+    found = material.comparison.contrasts if material.comparison else ()
     order = list(_TONES)
-    for found in sorted(material.comparison.contrasts, key=lambda one: order.index(one.verdict.kind)):
-        yield Sentence(_TONES[found.verdict.kind], verdict_sentence(material, found))
+    said = [one for one in found if one.verdict.kind != "cannot say"]
+    for one in sorted(said, key=lambda one: order.index(one.verdict.kind)):
+        yield Sentence(_TONES[one.verdict.kind], verdict_sentence(material, one))
+    unsure = [one for one in found if one.verdict.kind == "cannot say"]
+    if len(unsure) <= _MOST_UNSURE:
+        for one in unsure:
+            yield Sentence("unsure", verdict_sentence(material, one))
+        return
+    names = material.language("list.comma").join(one.variant for one in unsure)
+    baseline = material.result.baseline
+    yield Sentence("unsure", material.language("verdict.cannot_say_many", baseline=baseline, variants=names))
+    nearest = min(unsure, key=_effort)
+    if nearest.verdict.advice and (nearest.verdict.advice.seeds or nearest.verdict.advice.cases):
+        blanks = {"variant": nearest.variant, "needs": needs(material, nearest)}
+        yield Sentence("unsure", material.language("verdict.nearest", **blanks))
+
+
+def _effort(found: Contrast) -> tuple[float, float]:
+    advice = found.verdict.advice
+    if advice is None or (advice.seeds is None and advice.cases is None):
+        return math.inf, math.inf
+    return float(advice.cases or 0), float(advice.seeds or 0)
 
 
 def verdict_sentence(material: Material, found: Contrast) -> str:
@@ -90,7 +134,9 @@ def _cautions(material: Material) -> Iterator[Sentence]:
     result, text = material.result, material.language
     if "test" not in result.splits:
         yield Sentence("note", text("caution.no_test"))
-    if len(result.seeds) < FEW_SEEDS:
+    if len(result.seeds) == 1:
+        yield Sentence("note", text("caution.one_seed"))
+    elif len(result.seeds) < FEW_SEEDS:
         yield Sentence("note", text("caution.few_seeds", seeds=len(result.seeds), enough=FEW_SEEDS))
     if "status" in result.runs:
         status = result.runs["status"].to_numpy().astype(str)

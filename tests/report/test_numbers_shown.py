@@ -1,0 +1,222 @@
+"""Every number of the page, computed again from the result by another way."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.metrics import brier_score_loss, roc_auc_score
+from sklearn.metrics import log_loss as sklearn_log_loss
+
+import gengap
+from gengap.analysis import compare
+from gengap.report import render_report
+from gengap.report.sections.weights import SPARSE_BELOW
+
+NUMBER = r"[−+]?[\d,]*\.?\d+"
+
+
+def numbers(text):
+    return [float(found.replace("−", "-").replace(",", "")) for found in re.findall(NUMBER, text)]
+
+
+def as_shown(values, shown, text):
+    """Whether the numbers read off a text are the values, to the last digit that the text gives."""
+    digits = [len(found.partition(".")[2]) for found in re.findall(NUMBER, text)]
+    assert len(shown) == len(values), text
+    for value, read, decimals in zip(values, shown, digits, strict=True):
+        assert read == pytest.approx(value, abs=0.5001 * 10.0**-decimals), text
+
+
+def losses(result, variant, rule="best", part="test"):
+    """Log loss of every seed and case, shape (seeds, cases)."""
+    split = getattr(result, part)
+    p = split[f"prediction_{rule}"].sel(variant=variant).values.astype(float)
+    return -np.log(np.where(split["y_true"].values == 1, p, 1 - p))
+
+
+def seed_losses(result, variant, rule, part):
+    split = getattr(result, part)
+    p = split[f"prediction_{rule}"].sel(variant=variant).values
+    return np.array([sklearn_log_loss(split["y_true"], row.astype(float)) for row in p])
+
+
+def skills(result, variant, rule, part="test"):
+    split = getattr(result, part)
+    p, y = split[f"prediction_{rule}"].sel(variant=variant).values.astype(float), split["y_true"].values
+    climatology = result.manifest["data"]["training_climatology"]
+    return 1 - np.array([brier_score_loss(y, row) for row in p]) / np.mean((climatology - y) ** 2)
+
+
+def interval(values):
+    half = stats.sem(values) * stats.t.ppf(0.975, len(values) - 1)
+    return [values.mean(), values.mean() - half, values.mean() + half]
+
+
+def two_way_interval(difference, level):
+    """Seeds and cases both random, from the textbook's mean squares (Searle, two-way crossed without replication)."""
+    n, m = difference.shape
+    mean = difference.mean()
+    row, column = difference.mean(1) - mean, difference.mean(0) - mean
+    residual = difference - mean - row[:, None] - column[None]
+    ms = np.array(
+        [m * (row**2).sum() / (n - 1), n * (column**2).sum() / (m - 1), (residual**2).sum() / (n - 1) / (m - 1)]
+    )
+    variance = max((ms[0] + ms[1] - ms[2]) / (n * m), ms.min() / (n * m))
+    return mean, np.sqrt(variance), level
+
+
+def test_differences_and_intervals_of_the_comparison(result, page):
+    found = compare(result)
+    rows = page.tables["comparison"][1:]
+    assert [row[0][0] for row in rows] == list(result.variants[1:])
+    for row in rows:
+        name, verdict, difference = row[0][0], row[1][0], row[2]
+        paired = losses(result, name) - losses(result, "baseline")
+        assert float(difference[1]) == pytest.approx(paired.mean(), rel=1e-6)
+        one = found[name]
+        assert verdict == one.verdict.kind
+        as_shown([paired.mean(), one.low, one.high], numbers(difference[0]), difference[0])
+        assert float(row[4][1]) == one.p_holm
+        won = np.mean(paired.mean(axis=1) < 0)
+        as_shown([100 * won], numbers(row[5][0]), row[5][0])
+        _, se, _ = two_way_interval(paired, 0.05)
+        assert one.se == pytest.approx(se, rel=1e-6)
+
+
+def test_pictures_of_the_comparison(result, source):
+    found = compare(result)
+    drawn = re.findall(r'class="reach" x1="([-\d.]+)" x2="([-\d.]+)".*?<circle cx="([-\d.]+)"', source, re.DOTALL)
+    ends = np.array([[one.low, one.high, one.difference] for one in found.contrasts])
+    np.testing.assert_allclose(np.array(drawn, dtype=float), 100 * ends / np.abs(ends).max(), atol=0.051)
+
+
+def test_scores_of_every_variant(result, page):
+    head, *rows = page.tables["scores"]
+    columns = [text for text, _ in head]
+    assert columns == ["Variant", "At epoch", "Epoch", "Validation log loss", "Test log loss", "Test skill", "Gap",
+                       "Parameters", "Seconds"]  # fmt: skip
+    expected = {}
+    for name in result.variants:
+        for rule in ("best", "last"):
+            runs, history = result.runs.sel(variant=name), result.history.sel(variant=name)
+            epoch = runs["best_epoch" if rule == "best" else "epochs"].values
+            at = np.arange(len(epoch)), epoch - 1
+            gap = history["val_score"].values[at] - history["train_score"].values[at]
+            expected[name, rule] = [
+                epoch, seed_losses(result, name, rule, "validation"), seed_losses(result, name, rule, "test"),
+                skills(result, name, rule), gap, np.full(1, 13569), runs["seconds"].values,
+            ]  # fmt: skip
+    assert len(rows) == len(expected)
+    for row in rows:
+        for (text, raw), values in zip(row[2:], expected[row[0][0], row[1][0]], strict=True):
+            spread = [values.std(ddof=1)] if "±" in text else []
+            as_shown([values.mean(), *spread], numbers(text), text)
+            assert float(raw) == pytest.approx(values.mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("split", ["training", "heldout"])
+def test_learning_curves(result, page, split):
+    names = {"log loss": ("train_score", "val_score"), "objective, without penalty": ("loss", "val_loss"),
+             "accuracy": ("accuracy", "val_accuracy"), "penalty": ("penalty", None)}  # fmt: skip
+    assert {one["label"] for one in page.data["quantities"]} == set(names)
+    for quantity in page.data["quantities"]:
+        name = names[quantity["label"]][split == "heldout"]
+        assert bool(quantity[split]) == (name is not None)
+        for variant, curve in zip(result.variants, quantity[split], strict=False):
+            values = result.history[name].sel(variant=variant).values
+            np.testing.assert_allclose(curve["seeds"], values, rtol=1e-4)
+            low, high = stats.t.interval(0.95, len(values) - 1, values.mean(0), np.maximum(stats.sem(values), 1e-300))
+            np.testing.assert_allclose(curve["mean"], values.mean(0), rtol=1e-4)
+            np.testing.assert_allclose(curve["low"], low, rtol=1e-4)
+            np.testing.assert_allclose(curve["high"], high, rtol=1e-4)
+            for rule, where in (("best", "best_epoch"), ("last", "epochs")):
+                epochs = result.runs[where].sel(variant=variant).values
+                np.testing.assert_allclose(
+                    curve["at"][rule], interval(values[np.arange(len(epochs)), epochs - 1]), rtol=1e-4
+                )
+    assert page.data["best"] == result.runs["best_epoch"].values.tolist()
+    assert page.data["last"] == result.runs["epochs"].values.tolist()
+    means = result.runs["best_epoch"].mean("seed").values
+    assert [float(text) for text in page.data["epoch_at"]["best"]] == pytest.approx(means, abs=0.05)
+
+
+def test_findings(result, page):
+    found = compare(result)
+    first, *verdicts = page.sentences[: 1 + len(found.contrasts)]
+    skill = interval(skills(result, "baseline", "last"))
+    shown = first.partition("score")[2]
+    as_shown(skill, numbers(shown), shown)
+    assert ("better than always" in first) == (skill[1] > 0)
+    for one in found.contrasts:
+        sentence = next(text for text in verdicts if text.startswith(one.variant))
+        assert f"is {one.verdict.kind} than baseline" in sentence
+        shown = sentence.partition(" by ")[2].partition("in log loss")[0]
+        as_shown([-one.difference, -one.high, -one.low], numbers(shown), shown)
+
+
+def test_verification_diagrams(result, source):
+    test = result.test
+    for variant in ("baseline", "dropout(0.5)+l2(0.01)"):
+        p = test["prediction_best"].sel(variant=variant, seed=result.median_seed(variant)).values.astype(float)
+        assert f"AUC {roc_auc_score(test['y_true'], p):.3f} [" in source
+        assert re.search(rf"Brier score\s+{brier_score_loss(test['y_true'], p):.4f}<", source)
+
+
+def test_cases(result, page):
+    leader = compare(result).best.variant
+    p = result.test["prediction_best"].sel(variant=leader).values.astype(float)
+    y = result.test["y_true"].values
+    mean, kinds = p.mean(0), {}
+    for row in page.tables["cases"][1:]:
+        if len(row) == 1:
+            kind = kinds.setdefault(row[0][0], [])
+            continue
+        at = int(row[0][0].removeprefix("case "))
+        kind.append(at)
+        assert row[1][0] == str(y[at])
+        as_shown([mean[at], p[:, at].std(ddof=1)], numbers(row[2][0]), row[2][0])
+    doubt, wrong = 0.5 - abs(mean - 0.5), (mean > 0.5) != y
+    assert kinds["Sure and right"] == list(np.argsort(np.where(wrong, 9, doubt), kind="stable")[:2])
+    assert sorted(kinds["Sure and wrong"]) == sorted(np.argsort(np.where(wrong, doubt, 9), kind="stable")[:2])
+    assert set(kinds["Unsure"]) <= set(np.argsort(-doubt)[:4])
+    assert set(kinds["Seeds disagree"]) <= set(np.argsort(-p.std(0))[:8])
+    assert len({at for found in kinds.values() for at in found}) == 8
+
+
+def test_weights(result, page):
+    for row in page.tables["weights"][1:]:
+        runs = result.runs.sel(variant=row[0][0])
+        assert numbers(row[1][0]) == [13569]
+        for (text, raw), name in ((row[2], "weight_norm"), (row[4], "sparsity")):
+            values = runs[name].values
+            assert float(raw) == pytest.approx(values.mean())
+            as_shown([values.mean(), values.std(ddof=1)], numbers(text), text)
+
+
+def test_the_threshold_is_the_one_that_the_study_used():
+    source = (Path(gengap.__file__).parent / "study" / "assembly.py").read_text()  # importing it would load Keras
+    assert float(re.search(r"^SPARSE_BELOW = (.*)$", source, re.MULTILINE)[1]) == SPARSE_BELOW
+
+
+def test_provenance(result, page):
+    text = " ".join(page.texts)
+    for value in ("gengap demo soundings --seeds 6", "2026-01-01T00:00:00+00:00", np.__version__, "419", "keras"):
+        assert value in text
+    for name in result.variants:
+        assert f"Model of {name}" in text
+
+
+def test_regression_and_labels_show_their_own_scores(make, read_page):
+    regression = make("regression")
+    row = read_page(render_report(regression)).tables["scores"][1]
+    error = (regression.test["prediction_best"].sel(variant="baseline") - regression.test["y_true"]) ** 2
+    assert float(row[4][1]) == pytest.approx(float(error.mean()), rel=1e-5)
+    labels = make("multiclass")
+    row = read_page(render_report(labels)).tables["scores"][1]
+    p = labels.test["prediction_best"].sel(variant="baseline").values.astype(float)
+    loss = np.mean(
+        [sklearn_log_loss(labels.test["y_true"], one, labels=[0, 1, 2]) for one in p / p.sum(-1, keepdims=True)]
+    )
+    assert float(row[4][1]) == pytest.approx(loss, rel=1e-5)
