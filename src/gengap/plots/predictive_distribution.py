@@ -1,101 +1,92 @@
-"""The predictive distribution of one case: a histogram of its members with deterministic, mean and median forecast."""
+"""The predictive distribution of a case: a histogram of its members with deterministic, mean and median forecast."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gengap.plots.style import COLOURS, INK, axes_for, style
-from gengap.verification.inputs import Floats
+from gengap.sampling.distribution import PredictiveDistribution
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from gengap.sampling import PredictiveDistribution
-
-_RED, _BLACK, _PURPLE = COLOURS[1], INK, COLOURS[3]
+_BIN = 0.05
+_BAR = "#B8CFE0"
 
 
 @dataclass(frozen=True, eq=False)
 class PredictiveDistributionDisplay:
-    """Members of one case and the three forecasts that can be made of them.
+    """Histogram of the members of one case, with three lines.
 
     Attributes:
-        data: The members, shape `(members,)`.
-        edges: Edges of the histogram's bins: .05 wide from 0 to 1 for probabilities.
+        data: Members of the case, `(members,)`.
+        edges: Edges of the bins.
         deterministic: Forecast without noise.
         mean: Mean of the members.
-        median: Median of the members.
+        median: Their median.
         xlabel: What is forecast.
+        title: Which case.
     """
 
-    data: Floats
-    edges: Floats
+    data: NDArray[np.float64]
+    edges: NDArray[np.float64]
     deterministic: float
     mean: float
     median: float
     xlabel: str
+    title: str
 
     @classmethod
     def from_distribution(
         cls,
-        distribution: "PredictiveDistribution",
+        distribution: PredictiveDistribution,
         *,
         sample: int = 0,
-        label: int | None = None,
+        label: Any = None,
         xlabel: str | None = None,
-        ax: "Axes | None" = None,
+        title: str = "",
     ) -> "PredictiveDistributionDisplay":
-        """Take one case.
+        """Take one case of a distribution.
 
         Args:
-            distribution: The distribution of some cases.
+            distribution: The distribution.
             sample: Position of the case.
-            label: Position of the label (or target); None takes label 1 of a binary task, the likeliest of several.
-            xlabel: What is forecast, for the axis.
-            ax: Axes to draw on at once; None draws nothing yet.
+            label: Label or target; None takes the only one, or that of the largest mean.
+            xlabel: What is forecast; None says probability or forecast.
+            title: Title of the panel.
         """
-        members, deterministic = (
-            distribution.members.isel(sample=sample),
-            distribution.deterministic.isel(sample=sample),
-        )
+        one = distribution.select(sample)
+        members, deterministic = one.members.isel(sample=0), one.deterministic.isel(sample=0)
         if "label" in members.dims:
-            chosen = int(members.mean("member").argmax("label")) if label is None else label
-            members, deterministic = members.isel(label=chosen), deterministic.isel(label=chosen)
-        values: NDArray[np.float64] = members.to_numpy().astype(np.float64)
-        probability = distribution.task != "regression"
-        edges = np.linspace(0, 1, 21) if probability else np.histogram_bin_edges(values, bins=20)
-        display = cls(
-            values,
-            edges,
-            float(deterministic),
-            float(values.mean()),
-            float(np.median(values)),
-            xlabel or ("Forecast probability" if probability else "Forecast"),
-        )
-        if ax is not None:
-            display.plot(ax)
-        return display
+            label = members["label"].values[int(np.argmax(one.mean.values[0]))] if label is None else label
+            members, deterministic = members.sel(label=label), deterministic.sel(label=label)
+        values = members.values.astype(np.float64)
+        real = distribution.task == "regression"
+        edges = np.histogram_bin_edges(values, 30) if real else np.linspace(0, 1, round(1 / _BIN) + 1)
+        name = xlabel or ("Forecast" if real else "Probability" + ("" if label is None else f" of {label}"))
+        median = float(np.median(values))
+        return cls(values, edges, float(deterministic), float(values.mean()), median, name, title)
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw the histogram as a density, and the three forecasts as lines of different kinds.
+        """Draw the histogram as a density, with the deterministic, the mean and the median forecast.
 
         Args:
             ax: Axes to draw on; None makes new ones.
         """
         with style():
-            ax = axes_for(ax, figsize=(5.2, 3.4))
-            density = np.histogram(self.data, self.edges, density=True)[0]
-            ax.stairs(density, self.edges, fill=True, color=COLOURS[5], alpha=0.5)
-            ax.stairs(density, self.edges, color=COLOURS[0], linewidth=0.9)
-            lines = (
-                ("Deterministic", self.deterministic, _RED, "--"),
-                ("Mean", self.mean, _BLACK, "-"),
-                ("Median", self.median, _PURPLE, ":"),
-            )
-            for name, at, colour, line in lines:
-                ax.axvline(at, color=colour, linestyle=line, linewidth=1.8, label=f"{name} {at:.3g}")
-            ax.set(xlim=(self.edges[0], self.edges[-1]), xlabel=self.xlabel, ylabel="Density")
-            ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=3)
+            ax = axes_for(ax, figsize=(5.2, 3.6))
+            ax.hist(self.data, bins=list(self.edges), density=True, color=_BAR, edgecolor="white", linewidth=0.6)
+            for value, name, colour, line in (
+                (self.deterministic, "Deterministic", COLOURS[1], "-"),
+                (self.mean, "Mean", INK, "--"),
+                (self.median, "Median", COLOURS[3], ":"),
+            ):
+                ax.axvline(value, color=colour, linestyle=line, linewidth=2, label=f"{name} {value:.3g}")
+            ax.set_xlim(self.edges[0], self.edges[-1])
+            ax.set_xlabel(self.xlabel)
+            ax.set_ylabel("Density")
+            ax.set_title(self.title)
+            ax.legend()
         return ax

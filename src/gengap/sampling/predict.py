@@ -9,7 +9,7 @@ import xarray as xr
 
 from gengap.datasets.split import Task
 from gengap.engine.memory import keep_freed_memory
-from gengap.engine.outputs import describe_output, to_predictions
+from gengap.engine.outputs import OutputKind, describe_output, to_predictions
 from gengap.engine.randomness import key
 from gengap.engine.walk import flat_inputs
 from gengap.errors import ModelError
@@ -92,7 +92,7 @@ def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how i
         raise ValueError(f"`num_samples` must be at least 2, or there is no distribution; received {num_samples}.")
     networks = _networks(source, method, variant)
     first = next(iter(networks.values()))
-    kind = describe_output(first, task=task)
+    kind = output_kind(first, task)
     strength = NoiseStrength(rate, scale)
     each = 1 if method == "ensemble" else -(-num_samples // len(networks))
     total = count_cases(flat_inputs(first, x)) * each * len(networks)
@@ -125,6 +125,20 @@ def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how i
         "rates": {} if method == "ensemble" else {n.layer.name: strength.of(n) for n in noise_layers(first)},
     }
     return assemble(members, deterministic, list(networks), kind.task, settings)
+
+
+def output_kind(model: Any, task: Task | None) -> OutputKind:
+    """Return how a model's output is read; a subclassed one does not say, so its `task` is needed.
+
+    Raises:
+        ModelError: The model is not compiled or subclassed, and `task` is None.
+    """
+    if hasattr(model, "output_shape") and (model.compiled or task is None):
+        return describe_output(model, task=task)
+    if task is None:
+        raise ModelError("A subclassed model does not say what its output is: give `task`.")
+    from_logits = bool(getattr(getattr(model, "loss", None), "from_logits", False))
+    return OutputKind(task, from_logits=from_logits, one_hot=False, width=0)
 
 
 def _networks(source: Any, method: Method, variant: str | None) -> dict[int, Any]:

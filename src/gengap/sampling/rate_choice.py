@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from gengap.datasets.split import Split, Task
 from gengap.engine.memory import keep_freed_memory
-from gengap.engine.outputs import describe_output, to_predictions
+from gengap.engine.outputs import to_predictions
 from gengap.engine.walk import flat_inputs
 from gengap.sampling.distribution import PredictiveDistribution
 from gengap.sampling.members import count_cases, draw_members, predict_deterministic
 from gengap.sampling.noise import NoiseStrength, noise_layers
-from gengap.sampling.predict import MEMORY_LIMIT, assemble
+from gengap.sampling.predict import MEMORY_LIMIT, assemble, output_kind
 from gengap.sampling.progress import RowProgress
 from gengap.sampling.quality import classifier_uncertainty, regression_uncertainty
 from gengap.sampling.sampler import Precision
@@ -170,7 +170,7 @@ class _Sweep:
         *,
         progress: bool,
     ) -> None:
-        self.kind = describe_output(model, task=task)
+        self.kind = output_kind(model, task)
         self._regression = self.kind.task == "regression"
         self.score = score or ("crps_ensemble" if self._regression else "brier_score")
         self.reference = 1 if self._regression else 0

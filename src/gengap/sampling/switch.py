@@ -69,16 +69,32 @@ def noise_switched_on(
     """
     hooks: dict[Any, Callable[..., Any]] = {n.layer: _own_noise(n, source, block, strength, calls) for n in layers}
     hooks |= {layer: _in_training_mode(layer.call) for layer in foreign}
-    states = _seed_foreign(foreign, source.seed, block)
-    try:
-        for layer, hook in hooks.items():
-            layer.__dict__["call"] = hook  # past Keras' and torch's own __setattr__, which track what they are given
+    with _seeded_globally(key(source.seed, "foreign noise", block.first_case, block.first_member), bool(foreign)):
+        states = _seed_foreign(foreign, source.seed, block)
+        try:
+            for layer, hook in hooks.items():
+                layer.__dict__["call"] = (
+                    hook  # past Keras' and torch's own __setattr__, which track what they are given
+                )
+            yield
+        finally:
+            for layer in hooks:
+                layer.__dict__.pop("call", None)
+            for generator, state in states.items():
+                generator.state.assign(state)
+
+
+@contextmanager
+def _seeded_globally(seed: int, wanted: bool) -> Iterator[None]:
+    """Seed torch's own generator and put it back: Keras 3.15 draws from it where a layer was given no seed."""
+    if not wanted or keras.backend.backend() != "torch":
         yield
-    finally:
-        for layer in hooks:
-            layer.__dict__.pop("call", None)
-        for generator, state in states.items():
-            generator.state.assign(state)
+        return
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
 
 
 def _own_noise(
@@ -129,7 +145,7 @@ def _seed_foreign(foreign: Sequence[Any], seed: int, block: Block) -> Mapping[An
             for generator in [v for v in vars(sublayer).values() if isinstance(v, keras.random.SeedGenerator)]:
                 if generator in states:
                     continue
-                states[generator] = keras.ops.convert_to_numpy(generator.state)
+                states[generator] = np.array(keras.ops.convert_to_numpy(generator.state))
                 drawn = key(seed, "foreign noise", len(states), block.first_case, block.first_member)
                 generator.state.assign(np.array([drawn & 0x7FFFFFFF, drawn >> 32], dtype=states[generator].dtype))
     return states

@@ -1,0 +1,203 @@
+import keras
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from gengap.errors import DataError, ModelError, UnknownNameError
+from gengap.sampling import predict_distribution
+from gengap.sampling.masks import Block
+from gengap.sampling.noise import NoiseStrength
+from gengap.sampling.sampler import WholeModelSampler
+from gengap.sampling.switch import NoiseSource
+
+L = keras.layers
+
+
+def whole_model(model, x, *, num_samples, seed=0, fixed_mask=False):
+    """The oracle: Keras' own call, repeated inputs, only the noise layers' masks put in."""
+    sampler = WholeModelSampler(model, NoiseSource(seed, fixed_mask=fixed_mask))
+    sampler.load([x])
+    raw = sampler.draw(Block(0, len(x), 0, num_samples), NoiseStrength())
+    return raw.reshape(len(x), num_samples, -1).swapaxes(0, 1)[..., 0]
+
+
+def compiled(*layers, shape, loss="mse"):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input(shape), *layers])
+    model.compile(loss=loss)
+    return model
+
+
+def test_a_linear_model_has_the_closed_form_variance(random):
+    model = compiled(L.Dropout(0.3), L.Dense(1), shape=(8,))
+    x = random.normal(size=(4, 8)).astype("float32")
+    forecast = predict_distribution(model, x, num_samples=20_000)
+    weights, bias = (w.astype(float) for w in model.get_weights())
+    assert forecast.mean.values == pytest.approx((x @ weights + bias)[:, 0], abs=0.05)
+    exact = 0.3 / 0.7 * (x.astype(float) ** 2 @ weights**2)[:, 0]
+    assert forecast.variance()["total"].values == pytest.approx(exact, rel=0.05)
+
+
+@pytest.mark.parametrize("fixed_mask", [False, True])
+def test_the_fast_way_equals_keras_own_call_with_the_same_masks(storm_net, storms, fixed_mask):
+    fast = predict_distribution(storm_net, storms, num_samples=30, fixed_mask=fixed_mask)
+    slow = whole_model(storm_net, storms, num_samples=30, fixed_mask=fixed_mask)
+    np.testing.assert_allclose(fast.members.values, slow, atol=2e-6)
+    assert fast.members.values.std(axis=0).min() > 1e-3
+
+
+def attention():
+    x = inputs = keras.Input((6, 4))
+    x = L.MultiHeadAttention(2, 3, dropout=0.3)(x, x)
+    return keras.Model(inputs, L.Dense(1)(L.Dropout(0.2)(L.Flatten()(x))))
+
+
+def nested():
+    inner = keras.Sequential([keras.Input((6, 4)), L.Conv1D(5, 3, activation="relu"), L.SpatialDropout1D(0.3)])
+    inputs = keras.Input((6, 4))
+    x = L.Conv1D(6, 3, padding="same")(L.MaxPooling1D(2)(inner(inputs)))
+    return keras.Model(inputs, L.Dense(1)(L.GlobalAveragePooling1D()(x)))
+
+
+def branched():
+    inputs = keras.Input((6, 4))
+    drop = L.Dropout(0.3)
+    one, two = drop(L.Dense(5, "tanh")(inputs)), drop(L.Dense(5)(inputs))
+    skip = L.Dense(5)(inputs)
+    return keras.Model(inputs, L.Dense(1)(L.Flatten()(L.Add()([one, two, skip]))))
+
+
+@keras.saving.register_keras_serializable("gengap-tests")
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.first, self.drop, self.last = L.Dense(8, "relu"), L.Dropout(0.4), L.Dense(1)
+
+    def call(self, x, training=None):
+        return self.last(self.drop(self.first(keras.ops.reshape(x, (-1, 24))), training=training))
+
+
+def subclassed():
+    model = Subclassed()
+    model(np.zeros((1, 6, 4), "float32"))
+    return model
+
+
+@pytest.mark.parametrize("build", [attention, nested, branched, subclassed])
+def test_any_model_equals_keras_own_call_with_the_same_masks(build, random):
+    keras.utils.set_random_seed(0)
+    model = build()
+    model.compile(loss="mse")
+    x = random.normal(size=(4, 6, 4)).astype("float32")
+    fast = predict_distribution(model, x, num_samples=12, task="regression")
+    np.testing.assert_allclose(fast.members.values, whole_model(model, x, num_samples=12), atol=2e-6)
+    np.testing.assert_array_equal(fast.deterministic.values, model.predict(x, verbose=0)[:, 0])
+    assert fast.members.values.std(axis=0).min() > 0
+
+
+@pytest.mark.parametrize("memory_limit", [1 << 14, 1 << 20, 1 << 29])
+def test_the_answer_does_not_depend_on_the_memory(storm_net, storms, memory_limit):
+    reference = predict_distribution(storm_net, storms, num_samples=25).members.values
+    chunked = predict_distribution(storm_net, storms, num_samples=25, memory_limit=memory_limit).members.values
+    np.testing.assert_allclose(chunked, reference, atol=2e-6)
+
+
+def test_a_case_keeps_its_members_beside_other_cases_and_with_more_samples(storm_net, storms):
+    many = predict_distribution(storm_net, storms, num_samples=40).members.values
+    few = predict_distribution(storm_net, storms[:2], num_samples=10).members.values
+    np.testing.assert_allclose(few, many[:10, :2], atol=2e-6)
+
+
+def test_rate_zero_is_predict_exactly(storm_net, storms):
+    forecast = predict_distribution(storm_net, storms, num_samples=3, rate=0.0)
+    exact = storm_net.predict(storms, verbose=0)[:, 0]
+    np.testing.assert_array_equal(forecast.members.values, np.broadcast_to(exact, (3, 5)))
+    np.testing.assert_array_equal(forecast.deterministic.values, exact)
+
+
+def test_batch_normalization_stays_in_inference_mode(random):
+    model = compiled(L.Dense(6), L.BatchNormalization(), L.Dropout(0.5), L.Dense(1), shape=(5,))
+    x = random.normal(3, 2, size=(50, 5)).astype("float32")
+    before = [w.copy() for w in model.get_weights()]
+    forecast = predict_distribution(model, x, num_samples=4_000)
+    frozen = model.predict(x, verbose=0)[:, 0]
+    scale = np.abs(frozen).max()
+    assert (np.abs(forecast.mean.values - frozen) < 5 * forecast.spread.values / np.sqrt(4_000)).all()
+    theirs = np.mean([keras.ops.convert_to_numpy(model(x, training=True))[:, 0] for _ in range(50)], axis=0)
+    assert np.abs(theirs - frozen).max() > 0.2 * scale
+    model.set_weights(before)  # `training=True` has moved the statistics; ours must not have
+    predict_distribution(model, x, num_samples=5)
+    for ours, was in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(ours, was)
+
+
+def test_recurrent_dropout_is_switched_on_and_put_back(random):
+    model = compiled(L.LSTM(4, dropout=0.4), L.Dense(1), shape=(5, 3))
+    x = random.normal(size=(3, 5, 3)).astype("float32")
+    first, again = (predict_distribution(model, x, num_samples=20).members.values for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert first.std(axis=0).min() > 0
+    np.testing.assert_array_equal(model.predict(x, verbose=0), model.predict(x, verbose=0))
+    with pytest.raises(ModelError, match="cannot be set"):
+        predict_distribution(model, x, rate=0.5)
+    with pytest.raises(ModelError, match="fixed_mask"):
+        predict_distribution(model, x, fixed_mask=True)
+
+
+def test_sparse_rows_give_what_dense_rows_give(random):
+    model = compiled(L.Dense(6, "relu"), L.Dropout(0.5), L.Dense(1, "sigmoid"), shape=(30,), loss="binary_crossentropy")
+    x = sp.random(7, 30, density=0.2, random_state=0, format="csr", dtype="float32")
+    sparse = predict_distribution(model, x, num_samples=20)
+    dense = predict_distribution(model, x.toarray(), num_samples=20)
+    np.testing.assert_allclose(sparse.members.values, dense.members.values, atol=1e-6)
+
+
+def test_a_fixed_mask_is_one_network_for_all_cases(random):
+    model = compiled(L.Dropout(0.5), L.Dense(1, use_bias=False), shape=(6,))
+    x = np.repeat(random.normal(size=(1, 6)).astype("float32"), 3, axis=0)
+    fixed = predict_distribution(model, x, num_samples=15, fixed_mask=True).members.values
+    np.testing.assert_allclose(fixed[:, 0], fixed[:, 2], atol=1e-6)
+    free = predict_distribution(model, x, num_samples=15).members.values
+    assert np.abs(free[:, 0] - free[:, 2]).max() > 1e-3
+
+
+def test_half_precision_is_off_by_less_than_a_tenth_of_the_spread(storm_net, storms):
+    full = predict_distribution(storm_net, storms, num_samples=50)
+    half = predict_distribution(storm_net, storms, num_samples=50, precision="bfloat16")
+    error = np.abs(half.members.values - full.members.values).mean()
+    assert 0 < error < 0.1 * float(full.spread.mean())
+
+
+def test_rates_and_scales_by_layer(random):
+    model = compiled(L.Dropout(0.2, name="a"), L.Dense(4), L.Dropout(0.2, name="b"), L.Dense(1), shape=(6,))
+    x = random.normal(size=(2, 6)).astype("float32")
+    forecast = predict_distribution(model, x, num_samples=50, rate={"a": 0.0}, scale={"b": 2.0})
+    assert forecast.settings["rates"] == {"a": 0.0, "b": 0.4}
+    spread = [float(predict_distribution(model, x, num_samples=400, rate=r).spread.mean()) for r in (0.1, 0.3, 0.6)]
+    assert spread == sorted(spread)
+    with pytest.raises(UnknownNameError, match="noise layers are"):
+        predict_distribution(model, x, rate={"c": 0.5})
+
+
+def test_what_cannot_be_sampled_is_refused(storms):
+    plain = compiled(L.Dense(1), shape=(3,))
+    x = np.ones((2, 3), "float32")
+    with pytest.raises(ModelError, match="makes noise"):
+        predict_distribution(plain, x)
+    with pytest.raises(ValueError, match="at least 2"):
+        predict_distribution(plain, x, num_samples=1)
+    with pytest.raises(ValueError, match="needs a Result"):
+        predict_distribution(plain, x, method="ensemble")
+    noisy = compiled(L.Dropout(0.5), L.Dense(1), shape=(3,))
+    with pytest.raises(ValueError, match="`rate`"):
+        predict_distribution(noisy, x, rate=1.0)
+    with pytest.raises(DataError, match="at least one"):
+        predict_distribution(noisy, x[:0])
+
+
+def test_logits_become_probabilities_and_labels_get_a_dim(random):
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model = compiled(L.Dropout(0.5), L.Dense(3), shape=(4,), loss=loss)
+    forecast = predict_distribution(model, random.normal(size=(2, 4)).astype("float32"), num_samples=10)
+    assert forecast.members.dims == ("member", "sample", "label")
+    np.testing.assert_allclose(forecast.members.sum("label"), 1, atol=1e-5)
