@@ -41,7 +41,7 @@ class RayRunner(Runner):
     the study.
 
     Args:
-        address: `"auto"` or `"host:port"` of a cluster; None starts Ray on this machine.
+        address: `"auto"` or `"host:port"` of a cluster; None takes the Ray that runs on this machine, or starts one.
         num_cpus: Cores of one chunk, which trains with as many threads.
         num_gpus: GPUs of one chunk; 1 gives every chunk a GPU of its own.
         retries: How many times a chunk may lose its worker.
