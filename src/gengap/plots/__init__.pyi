@@ -1,4 +1,5 @@
 from .attributes import AttributesDisplay as AttributesDisplay
+from .comparison import ComparisonDisplay as ComparisonDisplay
 from .discard import DiscardDisplay as DiscardDisplay
 from .learning_curves import LearningCurvesDisplay as LearningCurvesDisplay
 from .performance import PerformanceDisplay as PerformanceDisplay
@@ -6,5 +7,8 @@ from .rank_histogram import PitDisplay as PitDisplay
 from .rank_histogram import RankHistogramDisplay as RankHistogramDisplay
 from .reliability import ReliabilityDisplay as ReliabilityDisplay
 from .roc import RocDisplay as RocDisplay
+from .scatter import ScatterDisplay as ScatterDisplay
 from .sharpness import SharpnessDisplay as SharpnessDisplay
+from .sparsity import SparsityDisplay as SparsityDisplay
 from .spread_skill import SpreadSkillDisplay as SpreadSkillDisplay
+from .table import TableDisplay as TableDisplay

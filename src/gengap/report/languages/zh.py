@@ -197,6 +197,7 @@ FIGURE_WORDS: dict[str, str] = {
     "Deterministic": "确定性",
     "Density": "密度",
     "Median": "中位数",
+    "Probability": "概率",
     "Share": "比例",
     "Mean outcome": "实况均值",
     "Mean": "均值",
