@@ -186,7 +186,7 @@ def binary_coverage(studies: Mapping[int, int]) -> ROWS:
                             hits[s].append(inside(found, truth[s]))
                     for s, expected in gap.items():
                         found = gv.score_difference(y, p, other, score=s, groups=groups)
-                        if not np.isnan(found.value):
+                        if not np.isnan(found.low):
                             hits[f"difference of {s}"].append(inside(found, expected))
                     naive.append(inside(gv.score_interval(y, p, score="brier_score"), truth["brier_score"]))
                 common = {"base_rate": base_rate, "grouped": grouped, "cases": n}
