@@ -135,7 +135,7 @@
     const stride = Math.max(1, Math.ceil(steps(0, last + 1, width / 60).step));
     data.epochs.forEach((epoch, at) => {
       if (epoch !== 1 && epoch % stride) return;
-      if (epoch === 1 && stride > 1 && x(stride - 1) - x(0) < 18) return;
+      if (epoch === 1 && stride > 1 && x(stride - 1) - x(0) < 30) return;
       const text = element("text", { x: x(at), y: height - SPACE.bottom + 20, "text-anchor": "middle" }, chart);
       text.textContent = epoch;
     });

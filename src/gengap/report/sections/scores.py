@@ -73,12 +73,15 @@ class _Shower:
         if column.name in {"epoch", "seconds"}:  # counts and times need no two digits of their scatter
             return cls(column.name, 1, language)
         spreads = [cell for cell in cells if isinstance(cell, Spread)]
-        widths = [spread.sd if spread.sd > 0 else abs(spread.mean) / 100 for spread in spreads]
+        widths = [
+            max(spread.sd, 1e-4 * abs(spread.mean)) if spread.sd > 0 else abs(spread.mean) / 100 for spread in spreads
+        ]
         return cls(column.name, decimals_for(float(np.median(widths))) if widths else 0, language)
 
     def show(self, cell: Cell) -> Shown:
         if isinstance(cell, Spread):
-            sd = write_number(cell.sd, self.decimals) if cell.sd > 0 else ""
+            scattered = cell.sd >= 0.5 * 10.0**-self.decimals  # less would be written as 0
+            sd = write_number(cell.sd, self.decimals) if scattered else ""
             whole = self.name == "epoch" and not sd and cell.mean == round(cell.mean)
             return Shown(write_number(cell.mean, 0 if whole else self.decimals), cell.mean, sd)
         if isinstance(cell, int | float):
