@@ -105,12 +105,12 @@ def speed() -> dict[str, Any]:
 
 def truth() -> dict[str, Any]:
     """Train small nets on synthetic storms; how often do their members cover the true probability?"""
-    data = synthetic_storms(n_train=4000, n_validation=2000, n_test=2000)
+    data = synthetic_storms(n_train=2000, n_validation=1000, n_test=1000)
     networks = []
     for seed in range(5):
         keras.utils.set_random_seed(seed)
         networks.append(storm_net((4, 8, 16)))
-        networks[-1].fit(data.train.x, data.train.y, epochs=10, batch_size=64, verbose=0)
+        networks[-1].fit(data.train.x, data.train.y, epochs=6, batch_size=64, verbose=0)
     assert data.test is not None
     others = np.stack([model.predict(data.test.x, verbose=0)[:, 0] for model in networks])
     forecast = predict_distribution(networks[0], data.test.x, num_samples=100, progress=False)
@@ -134,10 +134,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=["speed", "truth"])
     only = parser.parse_args().only
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    for part in (speed, truth):
-        if only in {None, part.__name__}:
-            results[part.__name__] = part()
+    found = {part.__name__: part() for part in (speed, truth) if only in {None, part.__name__}}
+    results = (json.loads(RESULTS.read_text()) if RESULTS.exists() else {}) | found
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     print(json.dumps(results, indent=1))

@@ -96,7 +96,7 @@ def test_figures_draw_what_was_computed(choice, splits):
     assert lines == pytest.approx([display.deterministic, display.mean, display.median])
     judged = classifier_uncertainty(splits[0].y, forecast)
     ax = DiscardDisplay.from_uncertainty({"trained": judged}).plot()
-    assert ax.get_ylabel() == "Mean brier score of the rest"
+    assert ax.get_ylabel() == "Mean Brier score of the rest"
     assert len(EntropyErrorDisplay.from_uncertainty(judged).plot().lines[0].get_xdata()) == 10
     np.testing.assert_allclose(RateChoiceDisplay.from_choice(choice).plot().lines[1].get_xdata(), [0.05, 0.2, 0.4])
     plt.close("all")

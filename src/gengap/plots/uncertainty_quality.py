@@ -40,7 +40,7 @@ class DiscardDisplay:
             uncertainty: What `classifier_uncertainty` or `regression_uncertainty` returned, by name.
         """
         first = next(iter(uncertainty.values()))
-        name = first.score.replace("_", " ") if isinstance(first, ClassifierUncertainty) else "squared error"
+        name = _plain(first.score) if isinstance(first, ClassifierUncertainty) else "squared error"
         return cls({name: one.discard for name, one in uncertainty.items()}, f"Mean {name} of the rest")
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
@@ -145,8 +145,7 @@ class RateChoiceDisplay:
         table = choice.table.drop(index=["deterministic", "trained"])
         values = [float(str(name).split()[-1]) for name in table.index]
         data = table[["gain", "low", "high"]].set_index(pd.Index(values, name=choice.swept)).sort_index()
-        name = choice.score.replace("_", " ")
-        return cls(data, f"{choice.swept.capitalize()} at inference", f"Gain in {name}")
+        return cls(data, f"{choice.swept.capitalize()} at inference", f"Gain in {_plain(choice.score)}")
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the gains with their pointwise intervals; above zero is better than the reference.
@@ -163,3 +162,7 @@ class RateChoiceDisplay:
             ax.set_xlabel(self.xlabel)
             ax.set_ylabel(self.ylabel)
         return ax
+
+
+def _plain(score: str) -> str:
+    return {"brier_score": "Brier score", "crps_ensemble": "CRPS"}.get(score, score.replace("_", " "))
