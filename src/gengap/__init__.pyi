@@ -7,6 +7,11 @@ from .analysis import summarize as summarize
 from .analysis.verify import verify as verify
 from .datasets import Dataset as Dataset
 from .datasets import Split as Split
+from .engine.fit_many import History as History
+from .engine.fit_many import fit_many as fit_many
+from .engine.parity import Parity as Parity
+from .engine.parity import certify as certify
+from .engine.planner import Plan as Plan
 from .remedies import EMA as EMA
 from .remedies import L1 as L1
 from .remedies import L1L2 as L1L2
@@ -22,10 +27,13 @@ from .remedies import LabelSmoothing as LabelSmoothing
 from .remedies import MaxNorm as MaxNorm
 from .remedies import Remedy as Remedy
 from .remedies import SpatialDropout as SpatialDropout
+from .remedies import StoppingRule as StoppingRule
 from .remedies import Subsample as Subsample
+from .remedies import Suggestion as Suggestion
 from .remedies import Variant as Variant
 from .remedies import WeightDecay as WeightDecay
 from .remedies import Width as Width
+from .remedies import clone_compiled as clone_compiled
 from .remedies import remedy as remedy
 from .remedies import suggest as suggest
 from .remedies import to_code as to_code
@@ -34,5 +42,6 @@ from .sampling import PredictiveDistribution as PredictiveDistribution
 from .sampling import predict_distribution as predict_distribution
 from .study import Study as Study
 from .study import load as load
+from .verification import scores_block as scores_block
 
 __version__: str

@@ -119,6 +119,27 @@ def test_a_diverging_run_is_a_status():
     assert len(record.history["loss"]) == 1
 
 
+def test_a_probability_that_becomes_nan_is_a_status_too():
+    nan_at_once = net(optimizer=keras.optimizers.SGD(np.inf))
+    (record,) = train(Run("a", 0, nan_at_once), epochs=3)
+    assert record.status == "diverged at epoch 1: the loss is no longer finite"
+
+
+def test_an_average_of_weights_is_what_is_scored_and_kept():
+    model = net(optimizer=keras.optimizers.Adam(0.05, use_ema=True, ema_momentum=0.9))
+    (record,) = train(Run("a", 0, model))
+    oracle = net(optimizer=keras.optimizers.Adam(0.05, use_ema=True, ema_momentum=0.9))
+    oracle.set_weights(draw_initial_weights(oracle, 0))
+    for epoch in (1, 2, 3):
+        order = epoch_order(0, epoch, 120)
+        for start in range(0, 120, 32):
+            batch = order[start : start + 32]
+            oracle.train_on_batch(X[batch], Y[batch, None].astype("float32"))
+    oracle.optimizer.finalize_variable_values(oracle.trainable_variables)
+    for weight, expected in zip(record.weights_last, oracle.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, expected, atol=1e-6)
+
+
 def test_the_stopping_rule_is_that_of_keras():
     (record,) = train(
         Run("a", 0, net(optimizer=keras.optimizers.Adam(0.1)), stopping=StoppingRule(patience=2, min_delta=0.001)),

@@ -156,7 +156,6 @@ def test_a_sum_with_the_input_fixes_the_width():
         gr.Width(2)(model)
 
 
-@pytest.mark.xfail(strict=True, reason="the engines score the weights, not yet the average that EMA keeps of them")
 @pytest.mark.parametrize("engine", ["keras", "fused"])
 def test_a_study_scores_the_average(engine):
     rng = np.random.default_rng(0)

@@ -1,11 +1,9 @@
 """Keys Keras' own noise layers, so that their masks depend on (seed, layer, epoch, step) alone."""
 
-from typing import Any
-
 import keras
 import numpy as np
 
-from gengap.engine.initial_weights import identified_layers
+from gengap.engine.noise_states import obey_their_state, seed_generators
 from gengap.engine.randomness import key
 
 
@@ -18,14 +16,9 @@ class NoiseKeys:
     """
 
     def __init__(self, model: keras.Model, seed: int) -> None:
+        obey_their_state(model)
         self._seed = seed
-        self._states: list[tuple[str, Any]] = []
-        for identity, layer in identified_layers(model):
-            generators = [v for v in vars(layer).values() if isinstance(v, keras.random.SeedGenerator)]
-            for one in generators:
-                if one._initial_seed is None:  # noqa: SLF001  Keras 3.15 on torch asks this, and with None draws its
-                    one._initial_seed = 0  # noqa: SLF001  dropout from torch's global generator instead of this one
-            self._states += [(f"{identity}/{ordinal}", one.state) for ordinal, one in enumerate(generators)]
+        self._states = [(identity, one.state) for identity, one in seed_generators(model)]
 
     def set(self, epoch: int, step: int) -> None:
         """Key every generator for one step of one epoch, both from 1."""

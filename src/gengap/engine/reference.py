@@ -1,6 +1,7 @@
 """The plain Keras loop, one run after another: the oracle of the tests and the fallback of the fused engine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -45,19 +46,22 @@ def train_alone(run: Run, data: TrainingData, settings: TrainingSettings, listen
     x_own = data.train.x if chosen is None else take(data.train.x, np.flatnonzero(chosen))
     for epoch in range(1, settings.epochs + 1):
         logs = _train_epoch(model, kind, run, data, settings, noise, epoch)
-        raw = {name: predict(model, split.x) for name, split in data.held_out().items()}
-        if "validation" in raw:
-            logs |= _evaluate(model, kind, data, raw["validation"])
-        goes_on = log.end_epoch(
-            logs,
-            to_predictions(predict(model, x_own), kind),
-            {name: to_predictions(values, kind) for name, values in raw.items()},
-            model.get_weights,
-        )
+        with _averaged(model):
+            logs["penalty"] = weight_penalty(model)
+            raw = {name: predict(model, split.x) for name, split in data.held_out().items()}
+            if "validation" in raw and np.isfinite(logs["loss"]):
+                logs |= _evaluate(model, kind, data, raw["validation"])
+            goes_on = log.end_epoch(
+                logs,
+                to_predictions(predict(model, x_own), kind),
+                {name: to_predictions(values, kind) for name, values in raw.items()},
+                model.get_weights,
+            )
         listener.on_epoch(run, epoch, log.latest())
         if not goes_on:
             break
-    return log.record(model.get_weights())
+    with _averaged(model):
+        return log.record(model.get_weights())
 
 
 def predict(model: keras.Model, x: Any) -> Any:
@@ -83,6 +87,21 @@ def weight_penalty(model: keras.Model) -> float:
     return sum(_number(weight.regularizer(weight)) for weight in penalized)
 
 
+@contextmanager
+def _averaged(model: keras.Model) -> Iterator[None]:
+    """Put the moving averages of the weights, where the optimizer keeps them, in the place of the weights.
+
+    Keras does so only when `fit` ends; a study scores them at every epoch.
+    """
+    if not getattr(model.optimizer, "use_ema", False):
+        yield
+        return
+    trained = model.get_weights()
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    yield
+    model.set_weights(trained)
+
+
 def _train_epoch(  # noqa: PLR0917  private, and every argument is what its name says
     model: keras.Model,
     kind: OutputKind,
@@ -101,12 +120,17 @@ def _train_epoch(  # noqa: PLR0917  private, and every argument is what its name
         noise.set(epoch, step)
         if penalized:
             penalty += weight_penalty(model) * len(batch) / len(order)
-        model.train_on_batch(
-            take(data.train.x, batch), take(y, batch), sample_weight=None if weight is None else weight[batch]
-        )
+        try:
+            model.train_on_batch(
+                take(data.train.x, batch), take(y, batch), sample_weight=None if weight is None else weight[batch]
+            )
+        except RuntimeError:
+            if all(np.isfinite(one).all() for one in model.get_weights()):
+                raise
+            return {"loss": np.nan}  # torch's cross-entropy refuses the NaN that the weights have become
         metrics.add()
     logs = metrics.result()
-    return {**logs, "loss": logs["loss"] - penalty, "penalty": weight_penalty(model)}
+    return {**logs, "loss": logs["loss"] - penalty}
 
 
 class _RunningMetrics:
@@ -117,6 +141,7 @@ class _RunningMetrics:
         self._totals: list[NDArray[np.float64]] = []
 
     def add(self) -> None:
+        """Add the step that was just taken."""
         states = [keras.ops.convert_to_numpy(one).astype(np.float64) for one in self._model.metrics_variables]
         pairs = zip(self._totals, states, strict=True) if self._totals else ()
         self._totals = [total + state for total, state in pairs] or states

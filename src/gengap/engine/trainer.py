@@ -1,7 +1,8 @@
 """Trains one chunk: runs of equal architecture, epoch by epoch, as one program."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -169,6 +170,14 @@ class Trainer:
 
     def end_epoch(self, listener: Listener) -> None:
         """Evaluate every run, hand out those that are done, begin the next epoch with the others."""
+        with self._averaged():
+            going_on = self._evaluate(listener)
+        self._keep(going_on)
+        self.epoch, self.step = self.epoch + 1, 1
+        self._begin_epoch()
+
+    def _evaluate(self, listener: Listener) -> list[int]:
+        """Log the epoch of every run, hand out the records of those that are done, return those that go on."""
         started = time.perf_counter()
         logs = self._gathered.logs()
         logs |= self._training_metrics()
@@ -196,9 +205,22 @@ class Trainer:
         self._share_out(time.perf_counter() - started)
         for k in sorted(set(range(len(self._members))) - set(going_on)):
             listener.on_record(self._logs[k].record(self.stack.of_run(k), seconds=self._seconds[k]))
-        self._keep(going_on)
-        self.epoch, self.step = self.epoch + 1, 1
-        self._begin_epoch()
+        return going_on
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Put the moving averages of the weights, where the optimizer keeps them, in the place of the weights."""
+        averages = self._updater.averages()
+        if averages is None:
+            yield
+            return
+        with torch.no_grad():
+            trained = self.stack.flat.detach().clone()
+            for place, average in zip(self.stack.trained(), averages, strict=True):
+                self.stack.values[place].detach().copy_(average)
+        yield
+        with torch.no_grad():
+            self.stack.flat.detach().copy_(trained)
 
     def state(self) -> ChunkState:
         """Return the state from which `restore` goes on to the same numbers."""

@@ -6,7 +6,7 @@ from typing import Any, final
 import torch
 
 from gengap.engine.optimizers.base import Array, Updater
-from gengap.engine.optimizers.variables import bind, load_optimizer, numpy_state, variable_over
+from gengap.engine.optimizers.variables import bind, load_optimizer, moving_averages, numpy_state, variable_over
 from gengap.engine.stack import Stack
 from gengap.remedies.clone import copy_optimizer, excluded_from_decay
 
@@ -51,6 +51,11 @@ class Apart(Updater):
         one = self._stack.flat.new_ones(())
         scales = [optimizer.scale_loss(one) for optimizer in self._optimizers]
         return None if all(scale is one for scale in scales) else torch.stack([scale.detach() for scale in scales])
+
+    def averages(self) -> list[torch.Tensor] | None:
+        """Return the averages that each run's optimizer keeps with `use_ema`; all runs of a chunk keep them or none."""
+        each = [averages for one in self._optimizers if (averages := moving_averages(one)) is not None]
+        return [torch.stack(same) for same in zip(*each, strict=True)] if len(each) == len(self._optimizers) else None
 
     def keep(self, runs: Sequence[int]) -> None:
         """Keep these optimizers, and let their variables see the new stack."""

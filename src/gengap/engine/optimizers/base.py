@@ -36,6 +36,10 @@ class Updater(ABC):
         """Return what each run's objective is multiplied by before differentiation, `(K,)`; None for nothing."""
         return None
 
+    def averages(self) -> list[torch.Tensor] | None:
+        """Return the moving averages of the trained weights, each `(K, ...)`; None where none are kept."""
+        return None
+
 
 def config(optimizer: Any) -> dict[str, Any]:
     """Return an optimizer's configuration without its name."""

@@ -8,7 +8,7 @@ import torch
 
 from gengap.engine.optimizers.base import Array, Updater, config
 from gengap.engine.optimizers.clipping import Clipping, read_clipping
-from gengap.engine.optimizers.variables import bind, load_optimizer, numpy_state, variable_over
+from gengap.engine.optimizers.variables import bind, load_optimizer, moving_averages, numpy_state, variable_over
 from gengap.engine.stack import Stack
 from gengap.remedies.clone import copy_optimizer, excluded_from_decay
 
@@ -59,6 +59,10 @@ class Stacked(Updater):
         """Return the constant loss scale of all runs; Keras divides by it again."""
         factor = self._optimizer.loss_scale_factor
         return None if factor is None else torch.full((self._stack.num_runs,), float(factor), device=self._stack.device)
+
+    def averages(self) -> list[torch.Tensor] | None:
+        """Return the averages that Keras keeps with `use_ema`."""
+        return moving_averages(self._optimizer)
 
     def keep(self, runs: Sequence[int]) -> None:
         """Build the optimizer anew on the smaller stack and give it the kept part of its state."""

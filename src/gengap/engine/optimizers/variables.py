@@ -34,3 +34,14 @@ def load_optimizer(optimizer: Any, state: Mapping[str, Array]) -> None:
     """Assign variables that `numpy_state` returned."""
     for number, variable in enumerate(optimizer.variables):
         variable.assign(np.asarray(state[f"variable/{number}"]))
+
+
+def moving_averages(optimizer: Any) -> list[torch.Tensor] | None:
+    """Return the averages of the weights that an optimizer with `use_ema` keeps; None without.
+
+    Keras puts them into the model only when training ends, or by a callback; a study scores them at every epoch.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    if not inner.use_ema:
+        return None
+    return [average.value.detach() for average in inner._model_variables_moving_average]  # noqa: SLF001  no public name
