@@ -1,44 +1,140 @@
 """The first Dense layer on sparse rows, all runs side by side, its dense gradient never there in full."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import _sparsetools  # public `batch.T @ gradient` costs .1 ms more a step; a test guards the import
+from torch.nn import functional
 
-from gengap.engine.kernels.optimizers import Strength, UpdateRule
+from gengap.engine.kernels.optimizers import Strength, UpdateRule, decay_weights
+from gengap.engine.kernels.penalties import add_penalty_gradient, penalty_values
+
+_PANEL = 64
+"""Columns that are multiplied together: with 10,000 features a panel of gradient (2.5 MB) stays in the caches."""
 
 
 @dataclass(frozen=True, eq=False)
 class SparseBatch:
-    """Some rows of a sparse matrix, as both directions of training want them.
+    """Some rows of a sparse matrix, in the three arrays of CSR.
 
     Attributes:
-        rows: The rows, `(B, features)` CSR, for the forward pass.
-        columns: Their transpose in blocks of features, each `(block, B)` CSR, for the backward pass; empty if not asked.
+        offsets: Where each row starts in the other two, int32, `(B + 1,)`.
+        indices: Features, int32, `(nonzeros,)`.
+        values: Their values, float32, `(nonzeros,)`.
+        num_features: Number of features.
     """
 
-    rows: torch.Tensor
-    columns: tuple[torch.Tensor, ...]
+    offsets: torch.Tensor
+    indices: torch.Tensor
+    values: torch.Tensor
+    num_features: int
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.offsets) - 1
 
 
 def sparse_batches(
-    x: Any, order: NDArray[np.intp], *, batch_size: int, block: int = 2_000, transposed: bool = True
+    x: Any, order: NDArray[np.integer[Any]], *, batch_size: int, device: torch.device | str = "cpu"
 ) -> list[SparseBatch]:
-    """Return the batches of one epoch of one seed: rows `order` of the CSR matrix `x`, cut every `batch_size`.
+    """Return the batches of one epoch of one seed: the rows `order` of `x`, cut every `batch_size`.
 
-    The cost is about 20 ms for the 25,000 reviews. With `transposed=False` for batches that are only predicted.
+    One gather for all of them; the batches are views of it.
+
+    Args:
+        x: SciPy CSR matrix or array.
+        order: Rows, in the order in which they are seen.
+        batch_size: Rows of a batch; the last may have fewer.
+        device: Where the batches shall lie.
     """
+    rows = x[order]
+    offsets = torch.from_numpy(rows.indptr.astype(np.int32, copy=False)).to(device)
+    indices = torch.from_numpy(rows.indices.astype(np.int32, copy=False)).to(device)
+    values = torch.from_numpy(rows.data.astype(np.float32, copy=False)).to(device)
+    batches = []
+    for first in range(0, len(order), batch_size):
+        last = min(first + batch_size, len(order))
+        start, stop = int(rows.indptr[first]), int(rows.indptr[last])
+        batch_offsets = offsets[first : last + 1] - start
+        batches.append(SparseBatch(batch_offsets, indices[start:stop], values[start:stop], x.shape[1]))
+    return batches
+
+
+def multiply(batch: SparseBatch, weights: torch.Tensor) -> torch.Tensor:
+    """Return `rows @ weights`, `(B, columns)`, for weights `(features, columns)`.
+
+    A row of sparse data is a bag of features, and torch's bags have the fastest kernel that was measured: 2-3 times
+    MKL's or SciPy's product of a sparse and a dense matrix.
+    """
+    return functional.embedding_bag(
+        batch.indices, weights, batch.offsets, mode="sum", per_sample_weights=batch.values, include_last_offset=True
+    )
+
+
+def multiply_transposed(batch: SparseBatch, gradient: torch.Tensor, *, out: torch.Tensor | None = None) -> torch.Tensor:
+    """Return `rows.T @ gradient`, `(features, columns)`, for a gradient `(B, columns)`.
+
+    On the CPU SciPy reads the batch's arrays as CSC of the transpose, so that nothing needs to be sorted; the bags'
+    own backward pass is 10 times slower there.
+
+    Args:
+        batch: The rows.
+        gradient: Gradient of the product, contiguous.
+        out: Zeros to add into, on the CPU; None allocates.
+    """
+    columns = gradient.shape[1]
+    if gradient.is_cuda:
+        with torch.enable_grad():
+            weights = gradient.new_zeros(batch.num_features, columns).requires_grad_()
+            return torch.autograd.grad(multiply(batch, weights), weights, gradient)[0]
+    out = gradient.new_zeros(batch.num_features, columns) if out is None else out
+    _sparsetools.csc_matvecs(
+        batch.num_features, len(batch), columns, batch.offsets.numpy(), batch.indices.numpy(), batch.values.numpy(),
+        gradient.numpy().ravel(), out.numpy().ravel(),
+    )  # fmt: skip
+    return out
+
+
+class _SparseProduct(torch.autograd.Function):
+    """`rows @ weights`, differentiable in the weights."""
+
+    @staticmethod
+    def forward(ctx: Any, weights: torch.Tensor, batch: SparseBatch) -> torch.Tensor:
+        ctx.batch = batch
+        return multiply(batch, weights)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return multiply_transposed(ctx.batch, gradients[0].contiguous()), None
+
+
+def sparse_matmul(batches: Sequence[SparseBatch], kernels: torch.Tensor, groups: Sequence[int]) -> torch.Tensor:
+    """Return `x @ kernel` of each run, differentiable in the kernels: the plain door, for every optimizer.
+
+    Args:
+        batches: One batch per seed, of equal size.
+        kernels: Stacked kernels, `(K, features, units)`.
+        groups: For each run the position of its seed's batch, `(K,)`.
+
+    Returns:
+        `(K, B, units)`.
+    """
+    product = cast("Callable[..., torch.Tensor]", _SparseProduct.apply)
+    products = [product(kernel, batches[group]) for kernel, group in zip(kernels, groups, strict=True)]
+    return torch.stack(products)
 
 
 class SparseFirstLayer:
     """The kernels `(K, features, units)` of the first Dense layer of K runs, with their own update.
 
-    It stands outside autograd: `forward` gives a leaf that the rest of the graph differentiates, `backward_update` takes
-    that leaf's gradient and updates the kernels block by block of features. Runs of one seed share batches and stand
-    side by side. For an optimizer without a kernel use `sparse_matmul`, whose gradient is an ordinary dense tensor.
+    It stands outside autograd: `forward` gives a leaf that the rest of the graph differentiates, `backward_update`
+    takes that leaf's gradient and updates the kernels panel by panel, so that no more than 64 columns of the gradient
+    exist at a time. Runs of one seed share batches, hence panels. For an optimizer without a kernel use
+    `sparse_matmul`, whose gradient is an ordinary dense tensor.
 
     Args:
         kernels: Initial kernels, `(K, features, units)`; copied.
@@ -50,10 +146,21 @@ class SparseFirstLayer:
 
     def __init__(
         self, kernels: torch.Tensor, groups: Sequence[int], *, rule: UpdateRule, l1: torch.Tensor, l2: torch.Tensor
-    ) -> None: ...
+    ) -> None:
+        self.rule = rule
+        self.groups = tuple(int(group) for group in groups)
+        self._shape = tuple(kernels.shape)
+        self._l1, self._l2 = l1.to(kernels), l2.to(kernels)
+        self._layout()
+        self._weights = self._to_panels(kernels.detach())
+        self._slots = [rule.slots(weights) for weights in self._weights]
 
     def forward(self, batches: Sequence[SparseBatch]) -> torch.Tensor:
         """Return `x @ kernel` of each run on its seed's batch: `(K, B, units)`, a leaf that requires its gradient."""
+        products = [
+            multiply(batches[group], weights) for group, weights in zip(self._owners, self._weights, strict=True)
+        ]
+        return self._to_runs(products).requires_grad_()
 
     def backward_update(
         self,
@@ -73,19 +180,77 @@ class SparseFirstLayer:
             learning_rate: One number or `(K,)`.
             weight_decay: Decoupled decay (AdamW): one number or `(K,)`.
         """
+        by_column = gradient.detach().movedim(0, 1).flatten(1)
+        for panel, (columns, weights) in enumerate(zip(self._columns, self._weights, strict=True)):
+            part = by_column[:, columns].contiguous()
+            dense = multiply_transposed(batches[self._owners[panel]], part)
+            if self._penalized[panel]:
+                add_penalty_gradient(
+                    dense, weights, l1=self._per_column(self._l1, columns), l2=self._per_column(self._l2, columns)
+                )
+            rate, decay = (self._per_column(strength, columns) for strength in (learning_rate, weight_decay))
+            if isinstance(decay, torch.Tensor) or decay:
+                decay_weights(weights, learning_rate=rate, weight_decay=decay)
+            self.rule.update(weights, dense, self._slots[panel], step=step, learning_rate=rate)
 
-    def predict(self, rows: torch.Tensor) -> torch.Tensor:
-        """Return `rows @ kernel` of all runs on the same rows `(B, features)` CSR: `(K, B, units)`."""
+    def predict(self, batch: SparseBatch) -> torch.Tensor:
+        """Return `rows @ kernel` of all runs on the same rows: `(K, B, units)`."""
+        with torch.no_grad():
+            return self._to_runs([multiply(batch, weights) for weights in self._weights])
 
     def kernels(self) -> torch.Tensor:
         """Return a copy of the kernels, `(K, features, units)`."""
+        return self._to_runs(self._weights)
 
     def penalties(self) -> torch.Tensor:
         """Return each run's penalty now, `(K,)`."""
+        return penalty_values(self.kernels(), l1=self._l1, l2=self._l2)
 
     def keep(self, runs: Sequence[int]) -> None:
-        """Drop all runs but these (positions in the present stack), with their state: one stopped or diverged."""
+        """Drop all runs but these (positions in the present stack), with their state: others stopped or diverged.
 
+        Positions of the batches stay what they were.
+        """
+        kept = torch.as_tensor(list(runs), device=self._l1.device)
+        stacked = [self._to_runs(self._weights)[kept]]
+        stacked += [self._to_runs(list(slots))[kept] for slots in zip(*self._slots, strict=True)]
+        self.groups = tuple(self.groups[run] for run in runs)
+        self._shape = (len(self.groups), *self._shape[1:])
+        self._l1, self._l2 = self._l1[kept], self._l2[kept]
+        self._layout()
+        self._weights, *slots = [self._to_panels(stack) for stack in stacked]
+        self._slots = list(zip(*slots, strict=True)) if slots else [() for _ in self._weights]
 
-def sparse_matmul(batches: Sequence[SparseBatch], kernels: torch.Tensor, groups: Sequence[int]) -> torch.Tensor:
-    """Return `x @ kernel` of each run, `(K, B, units)`, differentiable in `kernels` `(K, features, units)`: the plain door."""
+    def _layout(self) -> None:
+        """Decide which columns (run x unit) lie in which panel: those of one batch, at most `_PANEL` of them."""
+        num_runs, _, units = self._shape
+        owner_of_column = np.repeat(self.groups, units)
+        panels = []
+        for group in sorted(set(self.groups)):
+            columns = np.flatnonzero(owner_of_column == group)
+            panels += np.array_split(columns, -(-len(columns) // _PANEL))
+        self._owners = [int(owner_of_column[columns[0]]) for columns in panels]
+        device = self._l1.device
+        self._columns = [torch.from_numpy(columns).to(device) for columns in panels]
+        order = np.concatenate(panels)
+        straight = bool((order == np.arange(num_runs * units)).all())
+        self._inverse = None if straight else torch.from_numpy(np.argsort(order)).to(device)
+        penalized = ((self._l1 != 0) | (self._l2 != 0)).cpu().numpy()
+        self._penalized = [bool(penalized[columns // units].any()) for columns in panels]
+
+    def _to_panels(self, stacked: torch.Tensor) -> list[torch.Tensor]:
+        by_column = stacked.movedim(0, 1).flatten(1)
+        return [by_column[:, columns].contiguous() for columns in self._columns]
+
+    def _to_runs(self, panels: Sequence[torch.Tensor]) -> torch.Tensor:
+        by_column = torch.cat(list(panels), dim=1)
+        if self._inverse is not None:
+            by_column = by_column[:, self._inverse]
+        num_runs, _, units = self._shape
+        return torch.unflatten(by_column, 1, (num_runs, units)).movedim(1, 0).contiguous()
+
+    def _per_column(self, strength: Strength, columns: torch.Tensor) -> Strength:
+        """Spread a strength per run over columns; one number, where all runs of the panel agree, is faster."""
+        if not isinstance(strength, torch.Tensor) or strength.ndim == 0:
+            return float(strength)
+        return strength.to(self._l1.device)[columns // self._shape[2]]
