@@ -34,6 +34,15 @@ lint: env
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(VENV)/.docs-ready
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_docs.py -q
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "Docs: site/index.html"
+
+$(VENV)/.docs-ready: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group docs
+	touch $@
+
 bench: bench-verification bench-statistics bench-uncertainty bench-storage bench-faults bench-training
 
 bench-verification bench-statistics bench-uncertainty bench-storage bench-faults: bench-%: env

@@ -1,6 +1,8 @@
 from .attributes import AttributesDisplay as AttributesDisplay
 from .comparison import ComparisonDisplay as ComparisonDisplay
 from .discard import DiscardDisplay as DiscardDisplay
+from .dropout_masks import DropoutMasksDisplay as DropoutMasksDisplay
+from .dropout_masks import DropoutScalingDisplay as DropoutScalingDisplay
 from .learning_curves import LearningCurvesDisplay as LearningCurvesDisplay
 from .performance import PerformanceDisplay as PerformanceDisplay
 from .rank_histogram import PitDisplay as PitDisplay
@@ -12,3 +14,4 @@ from .sharpness import SharpnessDisplay as SharpnessDisplay
 from .sparsity import SparsityDisplay as SparsityDisplay
 from .spread_skill import SpreadSkillDisplay as SpreadSkillDisplay
 from .table import TableDisplay as TableDisplay
+from .weights import WeightsDisplay as WeightsDisplay
