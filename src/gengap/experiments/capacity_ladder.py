@@ -1,0 +1,281 @@
+"""How large must the model be? Start small, add units or layers until the held-out score stops improving."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gengap.analysis.cases import HeldOut, held_out, primary_score
+from gengap.analysis.estimators import case_values
+from gengap.analysis.ladder import Choice, Gain, Rung, gain, smallest_sufficient
+from gengap.analysis.tables import Cell, Column, Spread, Table
+from gengap.datasets.split import Dataset, Split
+from gengap.errors import DataError, RemedyError
+from gengap.experiments.joining import joined
+from gengap.remedies import Depth, Remedy, Width
+from gengap.remedies.anatomy import Anatomy
+from gengap.remedies.base import trainable_parameters
+from gengap.remedies.channels import width_of
+from gengap.results import Result
+from gengap.study import Study
+
+if TYPE_CHECKING:
+    import keras
+
+_TWICE = 2.0
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CapacityLadder:
+    """What a climb found: where it stopped, why, and which size to keep.
+
+    Attributes:
+        rungs: Everything that was trained, in the order of the climb.
+        path: Names of the rungs that were climbed, from the smallest.
+        steps: Every step that was tried, with its gain.
+        choice: The smallest rung that is as good as the best, by the rule.
+        margin: Gain that is worth a step; None for the one-standard-error rule.
+        score: The score that rungs are compared on; smaller is better.
+        ended: Why the climb ended, as a clause.
+        result: All rungs as one result, for curves, comparison and models.
+    """
+
+    rungs: tuple[Rung, ...]
+    path: tuple[str, ...]
+    steps: tuple[Gain, ...]
+    choice: Choice
+    margin: float | None
+    score: str
+    ended: str
+    result: Result
+
+    def __getitem__(self, name: str) -> Rung:
+        """Return a rung by name."""
+        return {rung.name: rung for rung in self.rungs}[name]
+
+    @property
+    def sentence(self) -> str:
+        """Where it stopped and why, and what to keep."""
+        kept, top = self[self.choice.name], self[self.path[-1]]
+        said = f"Stopped at {_size(top)}: {self.ended}. Keep {_size(kept)}"
+        if kept.name == self.choice.best:
+            return f"{said}, the best of {len(self.rungs)} sizes."
+        rule = "one standard error" if self.margin is None else f"{self.margin:g}"
+        best = _size(self[self.choice.best])
+        return (
+            f"{said}: the smallest within {rule} of the best ({best}), at a cost of {self.choice.cost.show('.4f')} in "
+            f"{_words(self.score)}."
+        )
+
+    @property
+    def table(self) -> Table:
+        """All rungs by size: score, what the step to it gained, and what became of it."""
+        tried = {step.upper: step for step in self.steps}
+        rows = [self._row(rung, tried.get(rung.name)) for rung in sorted(self.rungs, key=lambda one: one.parameters)]
+        notes = (self.sentence, *_notes(self.result, self.margin))
+        return Table(f"Capacity ladder on {_words(self.score)}, smaller is better", _COLUMNS, tuple(rows), notes)
+
+    def model(self, *, seed: int | None = None) -> "keras.Model":
+        """Return the trained model of the chosen size; without a seed, that of median validation score."""
+        return self.result.model(self.choice.name, seed=seed)
+
+    def __str__(self) -> str:
+        return str(self.table)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.table.to_html()
+
+    def _row(self, rung: Rung, step: Gain | None) -> tuple[Cell, ...]:
+        of_seeds = rung.values.mean(axis=-1)
+        spread = Spread(rung.mean, float(of_seeds.std(ddof=1)) if len(of_seeds) > 1 else float("nan"))
+        state = "kept" if rung.name == self.choice.name else "climbed" if rung.name in self.path else "tried"
+        return (rung.shape, rung.name, rung.parameters, spread, None if step is None else step.gain, state)
+
+
+_COLUMNS = (
+    Column("shape", "hidden units"),
+    Column("variant", "variant"),
+    Column("parameters", "parameters", ",d"),
+    Column("score", "validation score", ".4f"),
+    Column("gain", "gain over the rung below", "+.4f"),
+    Column("state", "state"),
+)
+
+
+def capacity_ladder(
+    model: "keras.Model",
+    data: Dataset | Split,
+    *,
+    epochs: int,
+    batch_size: int = 32,
+    seeds: int | Sequence[int] = 10,
+    smallest_width: float = 0.25,
+    fewest_layers: int = 1,
+    most_rungs: int = 12,
+    margin: float | None = None,
+    validation_data: Any = None,
+    storage: str | Path | None = None,
+    progress: bool = True,
+) -> CapacityLadder:
+    """Climb from a small model to one of the right size, by doubling units or adding a layer.
+
+    From each rung two larger ones are trained with the same seeds, batches and cases: twice the units, and one hidden
+    layer more. The better one that improves becomes the next rung; where neither does, the climb ends. A step
+    improves by the one-standard-error rule, or unless its gain is shown to be below `margin`; see
+    `gengap.analysis.ladder.gain`. Scores are read on validation, at each run's best epoch, since sizes are chosen:
+    the chosen model's own score is to be read on test data, which the climb never looks at.
+
+    Args:
+        model: A compiled model; its width and depth are what rungs are measured in. It may be any rung itself.
+        data: A `Dataset` with a validation split, or a training `Split` with `validation_data`.
+        epochs: Epochs of every run, enough that the best one lies within.
+        batch_size: Cases a step.
+        seeds: Number of seeds, or the seeds.
+        smallest_width: Width of the lowest rung, as a factor of the model's.
+        fewest_layers: Hidden layers of the lowest rung.
+        most_rungs: When to give up climbing; rungs are trained one step, that is up to two, at a time.
+        margin: Gain that is worth a step, in the score's units; None takes one standard error.
+        validation_data: `Split` or tuple, where `data` is a `Split`.
+        storage: Folder that keeps the rungs, one study each step; climbing again continues.
+        progress: Whether to show runs, epochs and time left.
+
+    Returns:
+        The ladder; printing it shows the table, `sentence` says where it stopped and why.
+
+    Raises:
+        DataError: There is no validation split, or fewer than two seeds.
+        RemedyError: The lowest rung cannot be made from this model.
+
+    Example:
+        >>> import gengap as gg, keras
+        >>> model = keras.Sequential([keras.Input((10,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(1)])
+        >>> model.compile("adam", "mse")
+        >>> found = capacity_ladder(model, gg.datasets.diabetes(), epochs=2, seeds=2, most_rungs=3, progress=False)
+        >>> [rung.shape for rung in found.rungs]
+        ['2', '4', '2-2']
+    """
+    train, validation = _splits(data, validation_data)
+    hidden = _hidden(model)
+    if not hidden:
+        raise RemedyError(f"Model {model.name!r} has no hidden layer with units: there is no ladder to climb.")
+    start = (smallest_width, min(fewest_layers, len(hidden)) - len(hidden))
+    climb = _Climb(
+        model,
+        Study(model, seeds=seeds).seeds,
+        {"x": train, "validation_data": validation, "epochs": epochs, "batch_size": batch_size, "progress": progress},
+        None if storage is None else Path(storage),
+    )
+    if len(climb.seeds) < 2:
+        raise DataError("A ladder compares sizes over seeds: give at least two.")
+    return climb.run(start, most_rungs=most_rungs, margin=margin)
+
+
+Place = tuple[float, int]
+"""Factor of the model's width, and layers more or fewer than it has."""
+
+
+class _Climb:
+    """One climb: trains rungs when they are asked for, and remembers them."""
+
+    def __init__(self, model: "keras.Model", seeds: Sequence[int], fit: dict[str, Any], storage: Path | None) -> None:
+        self.model, self.seeds, self.fit, self.storage = model, seeds, fit, storage
+        self.results: list[Result] = []
+        self.rungs: dict[str, Rung] = {}
+
+    def run(self, place: Place, *, most_rungs: int, margin: float | None) -> CapacityLadder:
+        (current,) = self._train([place])
+        path, steps, ended = [current.name], [], f"{most_rungs} sizes were trained, as many as allowed"
+        while len(self.rungs) < most_rungs:
+            places = [(place[0] * _TWICE, place[1]), (place[0], place[1] + 1)][: most_rungs - len(self.rungs)]
+            found = self._train(places)
+            tried = [(gain(current, rung, margin=margin), rung, at) for rung, at in zip(found, places, strict=True)]
+            steps += [step for step, _, _ in tried]
+            better = [one for one in tried if one[0].improves]
+            if not better:
+                ended = _why([(step, rung) for step, rung, _ in tried], margin)
+                break
+            _, current, place = max(better, key=lambda one: one[0].gain.value)
+            path.append(current.name)
+        whole, rungs = joined(self.results), tuple(self.rungs.values())
+        choice = smallest_sufficient(rungs, margin=margin)
+        return CapacityLadder(rungs, tuple(path), tuple(steps), choice, margin, primary_score(whole), ended, whole)
+
+    def _train(self, places: Sequence[Place]) -> list[Rung]:
+        models = {_name(place): _sized(self.model, place) for place in places}
+        missing = {name: model for name, model in models.items() if name not in self.rungs}
+        if missing:
+            folder = None if self.storage is None else self.storage / f"step-{len(self.results) + 1}"
+            result = Study(missing, seeds=self.seeds, storage=folder).run(**self.fit)
+            self.results.append(result)
+            self.rungs |= {rung.name: rung for rung in _read(result, missing)}
+        return [self.rungs[name] for name in models]
+
+
+def _read(result: Result, models: dict[str, "keras.Model"]) -> Iterator[Rung]:
+    held = held_out(result, "validation")
+    assert isinstance(held, HeldOut)  # noqa: S101  `_splits` saw to it
+    score: Any = primary_score(result)
+    for name, model in models.items():
+        shape = "-".join(str(units) for units in _hidden(model))
+        values = case_values(result, held, name, rule="best", score=score)
+        yield Rung(name, shape, trainable_parameters(model), values)
+
+
+def _sized(model: "keras.Model", place: Place) -> "keras.Model":
+    remedy = _remedy(place)
+    return model if remedy is None else remedy(model)
+
+
+def _name(place: Place) -> str:
+    return str(_remedy(place) or "baseline")
+
+
+def _remedy(place: Place) -> Remedy | None:
+    factor, blocks = place
+    parts: list[Remedy] = [Depth(blocks)] if blocks else []
+    parts += [Width(factor)] if factor != 1 else []
+    return None if not parts else parts[0] if len(parts) == 1 else parts[0] + parts[1]
+
+
+def _hidden(model: "keras.Model") -> list[int]:
+    anatomy = Anatomy.of(model)
+    widths = (width_of(call.operation) for call in anatomy.select("hidden") if anatomy.is_hidden(call))
+    return [width for width in widths if width is not None]
+
+
+def _splits(data: Dataset | Split, validation_data: Any) -> tuple[Split, Any]:
+    train = data.train if isinstance(data, Dataset) else data
+    validation = data.validation if isinstance(data, Dataset) else validation_data
+    if isinstance(data, Dataset) and validation_data is not None:
+        raise DataError("A `Dataset` brings its own validation split: leave out `validation_data`.")
+    if validation is None:
+        raise DataError("Sizes are chosen on validation data: give a `Dataset` that has them, or `validation_data`.")
+    return train, validation
+
+
+def _why(tried: Sequence[tuple[Gain, Rung]], margin: float | None) -> str:
+    gains = " and ".join(f"{_size(rung)} would gain {step.gain.show('+.4f')}" for step, rung in tried)
+    if margin is not None:
+        return f"{gains}, shown to be less than the {margin:g} that is worth a step"
+    errors = " and ".join(f"{step.se:.4f}" for step, _ in tried)
+    return f"{gains}, not more than one standard error ({errors})"
+
+
+def _size(rung: Rung) -> str:
+    return f"{rung.shape} units ({rung.parameters:,d} parameters)"
+
+
+def _words(score: str) -> str:
+    return score.replace("_", " ")
+
+
+def _notes(result: Result, margin: float | None) -> tuple[str, ...]:
+    rule = "one standard error of the paired difference" if margin is None else f"a gain of {margin:g}"
+    notes = [f"Rule: {rule}. Scores are means over {len(result.seeds)} seeds (± sd), at the best epoch, on validation."]
+    epochs, last = result.runs["best_epoch"], int(result.history.sizes["epoch"])
+    late = [str(name) for name in result.variants if float((epochs.sel(variant=name) >= last).mean()) > 0.5]
+    if late:
+        notes.append(f"Not yet at their best after {last} epochs: {', '.join(late)}; train longer.")
+    return tuple(notes)
