@@ -38,8 +38,17 @@ from .remedies import remedy as remedy
 from .remedies import suggest as suggest
 from .remedies import to_code as to_code
 from .results import Result as Result
+from .sampling import ClassifierUncertainty as ClassifierUncertainty
 from .sampling import PredictiveDistribution as PredictiveDistribution
+from .sampling import RateChoice as RateChoice
+from .sampling import RegressionUncertainty as RegressionUncertainty
+from .sampling import choose_rate as choose_rate
+from .sampling import classifier_uncertainty as classifier_uncertainty
+from .sampling import compare_centres as compare_centres
+from .sampling import conformal_interval as conformal_interval
+from .sampling import conformal_set as conformal_set
 from .sampling import predict_distribution as predict_distribution
+from .sampling import regression_uncertainty as regression_uncertainty
 from .study import Study as Study
 from .study import load as load
 from .verification import scores_block as scores_block

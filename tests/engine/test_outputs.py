@@ -85,3 +85,21 @@ def test_targets_have_the_form_that_the_loss_wants():
     plain = targets(codes, describe_output(net(3, "softmax", "sparse_categorical_crossentropy")))
     np.testing.assert_array_equal(plain, codes)
     assert targets(np.array([0, 1]), describe_output(net(1, "sigmoid", "bce"))).shape == (2, 1)
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.head = layers.Dense(1, activation="sigmoid")
+
+    def call(self, x):
+        return self.head(x)
+
+
+def test_a_subclassed_model_is_read_once_it_is_built():
+    model = Subclassed()
+    model.compile("sgd", "binary_crossentropy")
+    with pytest.raises(ModelError, match="has not been built: call it once"):
+        describe_output(model)
+    model(np.zeros((2, 3), np.float32))
+    assert describe_output(model).width == 1

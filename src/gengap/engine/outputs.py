@@ -60,7 +60,7 @@ def describe_output(model: keras.Model, output: str | None = None, *, task: Task
     loss = _loss_of(model.loss, index, name)
     loss_name, from_logits = _loss_name(loss), bool(getattr(loss, "from_logits", False))
     activation = _last_activation(model, index)
-    width = int(_as_list(model.output_shape)[index][-1])
+    width = int(_as_list(_output_shape(model))[index][-1])
     cross_entropy = loss_name in _BINARY | _ONE_HOT | _CODES
     if cross_entropy and activation == "linear" and not from_logits:
         raise ModelError(
@@ -173,6 +173,19 @@ def _last_activation(model: keras.Model, index: int) -> str | None:
     if activation is not None:
         return str(getattr(activation, "__name__", None))
     return {"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(type(operation).__name__)
+
+
+def _output_shape(model: keras.Model) -> Any:
+    """Return the shape of the output; a subclassed model has none to show, and computes it from what it was built on."""
+    try:
+        return model.output_shape
+    except AttributeError:
+        pass
+    built_on = (model.get_build_config() or {}).get("input_shape")
+    if built_on is None:
+        raise ModelError("The model has not been built: call it once on some of its data before bringing it to gengap.")
+    outputs = model.compute_output_spec(keras.KerasTensor(built_on))
+    return keras.tree.map_structure(lambda output: tuple(output.shape), outputs)
 
 
 def _as_list(shape: Any) -> list[Any]:
