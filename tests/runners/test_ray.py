@@ -60,7 +60,7 @@ def assert_equal(one, other):
 def test_a_cluster_gives_the_numbers_of_one_machine(cluster, runs, data, settings):
     runner, far, near = RayRunner(), Remembering(), Collector()
     plan = runner.plan(plan_fused, runs, data, settings)
-    assert len(plan.chunks) == 2
+    assert len(plan.chunks) >= 4  # two for each worker
     runner.execute(train_fused, runs, data, settings, far, plan=plan)
     train_fused(runs, data, settings, near, plan=plan)
     assert_equal(by_run(far.records), by_run(near.records))
