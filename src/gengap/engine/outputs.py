@@ -176,7 +176,7 @@ def _last_activation(model: keras.Model, index: int) -> str | None:
 
 
 def _output_shape(model: keras.Model) -> Any:
-    """Return the shape of the output; a subclassed model has none to show, and computes it from what it was built on."""
+    """Return the shape of the output; a subclassed model shows none and computes it from what it was built on."""
     try:
         return model.output_shape
     except AttributeError:
