@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy import stats
 from sklearn.metrics import brier_score_loss, roc_auc_score
 from sklearn.metrics import log_loss as sklearn_log_loss
@@ -13,6 +14,7 @@ import gengap
 from gengap.analysis import compare
 from gengap.report import render_report
 from gengap.report.sections.weights import SPARSE_BELOW
+from gengap.sampling.distribution import PredictiveDistribution
 
 NUMBER = r"[−+]?[\d,]*\.?\d+"
 
@@ -144,7 +146,8 @@ def test_learning_curves(result, page, split):
 
 def test_findings(result, page):
     found = compare(result)
-    first, *verdicts = page.sentences[: 1 + len(found.contrasts)]
+    said = [text for text in page.sentences if "overfit" not in text]
+    first, *verdicts = said[: 1 + len(found.contrasts)]
     skill = interval(skills(result, "baseline", "last"))
     shown = first.partition("score")[2]
     as_shown(skill, numbers(shown), shown)
@@ -154,6 +157,34 @@ def test_findings(result, page):
         assert f"is {one.verdict.kind} than baseline" in sentence
         shown = sentence.partition(" by ")[2].partition("in log loss")[0]
         as_shown([-one.difference, -one.high, -one.low], numbers(shown), shown)
+
+
+def test_onset_of_a_curve_that_falls_and_then_rises(make, read_page):
+    result = make(epochs=10)
+    curve = np.array([9, 8, 7, 6, 5, 3, 5, 7, 9, 11]) / 10  # lowest at epoch 6, well above it from 7 on
+    noise = 0.01 * np.random.default_rng(0).standard_normal((6, 10))
+    result.history["val_score"][0] = curve + noise
+    result.history["val_score"][1:] = np.linspace(1, 0.1, 10) + noise
+    first, second, *_ = read_page(render_report(result)).sentences
+    assert first == "baseline overfits from epoch 7 [7, 7]."
+    assert second.endswith("shows no overfitting within 10 epochs.")
+    chinese = read_page(render_report(result, lang="zh")).sentences
+    assert chinese[0] == "baseline 从第 7 轮 [7, 7] 起过拟合。"
+
+
+def test_predictive_distributions(result):
+    members = np.random.default_rng(0).beta(4, 6, (500, 8)).astype(np.float32)
+    coords = {"seed": ("member", np.zeros(500, int)), "sample": np.arange(40, 48)}
+    members = xr.DataArray(members, dims=("member", "sample"), coords=coords)
+    plain = members.mean("member") + 0.1
+    source = render_report(result, distribution=PredictiveDistribution(members, plain, "binary", {}))
+    for at in range(6):
+        one = members.isel(sample=at).values.astype(float)
+        assert f"case {40 + at}</h4>" in source
+        for name, value in (("Deterministic", float(plain[at])), ("Mean", one.mean()), ("Median", np.median(one))):
+            assert f">{name} {value:.3g}<" in source
+    assert "case 46</h4>" not in source
+    assert "Histogram of 500 members." in source
 
 
 def test_verification_diagrams(result, source):

@@ -3,7 +3,7 @@
 import io
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _GREYS = {INK: "ink", REFERENCE: "quiet", GRID: "line", "#ffffff": "paper"}
+_LONGEST_NAME = 29
 _ANONYMOUS: dict[str, str | None] = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
@@ -24,6 +25,7 @@ def inline_svg(
     name: str,
     label: str,
     language: Language,
+    names: Sequence[str] = (),
     variants: Mapping[int, int] | None = None,
     figsize: tuple[float, float] = (4.1, 4.1),
 ) -> Markup:
@@ -34,6 +36,7 @@ def inline_svg(
         name: Name that is unique on the page: identifiers inside the figure begin with it.
         label: What the figure shows, for those who cannot see it.
         language: Language of the page; the Displays' own English words are translated where it knows them.
+        names: Names of the variants, which may be long: the figure cuts them, the page shows them in full.
         variants: Which variant of the result the figure's first, second ... colour stands for, so that a variant has
             one colour on the whole page; None where colours do not stand for variants.
         figsize: Width and height in inches.
@@ -51,19 +54,34 @@ def inline_svg(
         figure = Figure(figsize=figsize)
         axes = figure.subplots()
         plot(axes)
-        _translate(figure, language)
+        _rewrite(figure, language, names)
         figure.savefig(buffer, format="svg", transparent=True, bbox_inches="tight", metadata=_ANONYMOUS)
     return Markup(_embed(buffer.getvalue(), name, label, _roles(variants or {})))  # noqa: S704  Matplotlib escapes its texts; the label is escaped
 
 
-def _translate(figure: object, language: Language) -> None:
+def _rewrite(figure: object, language: Language, names: Sequence[str]) -> None:
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
     assert isinstance(figure, Figure)  # noqa: S101  for the type checker
     for text in figure.findobj(Text):
         if isinstance(text, Text) and text.get_text():
-            text.set_text(language.in_figure(text.get_text()))
+            said = text.get_text()
+            for name in names:
+                said = said.replace(name, shortened(name))
+            text.set_text(language.in_figure(said))
+
+
+def shortened(name: str) -> str:
+    """Cut a long name in its middle: its ends tell variants apart.
+
+    Example:
+        >>> shortened("spatial_dropout(0.3)+dropout(0.5)+l2(0.01)")
+        'spatial_dropout(0…5)+l2(0.01)'
+    """
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[: _LONGEST_NAME - 12]}…{name[-11:]}"
 
 
 def _embed(svg: str, name: str, label: str, roles: Mapping[str, str]) -> str:

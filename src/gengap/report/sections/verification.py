@@ -149,6 +149,7 @@ def _drawn(material: Material, sketch: Sketch) -> Diagram | None:
             name=f"{sketch.name}-{places[0]}" if single else sketch.name,
             label=f"{title}: {', '.join(sketch.variants)}",
             language=text,
+            names=material.result.variants,
             # a figure of one variant draws it in the second colour, one of several in the order of the cycle
             variants={1: places[0]} if single else dict(enumerate(places)),
         )

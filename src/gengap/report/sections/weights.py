@@ -77,4 +77,11 @@ def _figure(material: Material) -> Markup | None:
 
     display = SparsityDisplay.from_result(material.result, declared=SPARSE_BELOW)
     label = material.language("diagram.sparsity")
-    return inline_svg(display.plot, name="sparsity", label=label, language=material.language, figsize=(4.8, 3.6))
+    return inline_svg(
+        display.plot,
+        name="sparsity",
+        label=label,
+        language=material.language,
+        names=material.result.variants,
+        figsize=(4.8, 3.6),
+    )
