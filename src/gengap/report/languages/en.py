@@ -40,12 +40,6 @@ TEXTS: dict[str, str] = {
     "tone.bad": "bad",
     "tone.unsure": "open",
     "tone.note": "note",
-    "onset.found": "{variant} overfits from epoch {epoch} [{low}, {high}].",
-    "onset.open": "{variant} overfits from epoch {epoch}, as far as the mean shows; the seeds allow any epoch from "
-    "{low} on, and never.",
-    "onset.possible": "{variant} shows no overfitting within {epochs} epochs, but the seeds allow it from epoch "
-    "{low} on.",
-    "onset.none": "{variant} shows no overfitting within {epochs} epochs.",
     "skill.positive": "At its last epoch {variant} is better than always forecasting {reference}: "
     "{name} {skill} over the seeds.",
     "skill.negative": "At its last epoch {variant} is worse than always forecasting {reference}: "

@@ -40,11 +40,6 @@ TEXTS: dict[str, str] = {
     "tone.bad": "差",
     "tone.unsure": "未定",
     "tone.note": "注意",
-    "onset.found": "{variant} 从第 {epoch} 轮 [{low}, {high}] 起过拟合。",
-    "onset.open": "就均值而言，{variant} 从第 {epoch} 轮起过拟合；"
-    "但各种子允许从第 {low} 轮起的任何一轮，也允许从不过拟合。",
-    "onset.possible": "{variant} 在 {epochs} 轮内未见过拟合，但各种子不排除从第 {low} 轮起过拟合。",
-    "onset.none": "{variant} 在 {epochs} 轮内未见过拟合。",
     "skill.positive": "在最后一轮，{variant} 优于始终预报{reference}：按各种子，{name}为 {skill}。",
     "skill.negative": "在最后一轮，{variant} 不如始终预报{reference}：按各种子，{name}为 {skill}。",
     "skill.unclear": "在最后一轮，{variant} 与始终预报{reference}无法区分：按各种子，{name}为 {skill}。",
