@@ -2,7 +2,10 @@ from . import datasets as datasets
 from . import errors as errors
 from . import plots as plots
 from . import verification as verification
+from .analysis import audit as audit
 from .analysis import compare as compare
+from .analysis import diagnose as diagnose
+from .analysis import early_stopping as early_stopping
 from .analysis import summarize as summarize
 from .analysis.verify import verify as verify
 from .datasets import Dataset as Dataset
@@ -38,6 +41,7 @@ from .remedies import remedy as remedy
 from .remedies import suggest as suggest
 from .remedies import to_code as to_code
 from .results import Result as Result
+from .runners.ray import RayRunner as RayRunner
 from .sampling import ClassifierUncertainty as ClassifierUncertainty
 from .sampling import PredictiveDistribution as PredictiveDistribution
 from .sampling import RateChoice as RateChoice

@@ -15,6 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from gengap._version import __version__
+from gengap.analysis.data_audit import audit_data
 from gengap.datasets.split import Split, Task
 from gengap.engine.batches import count_cases
 from gengap.engine.outputs import OutputKind, scored_answers
@@ -102,6 +103,7 @@ def describe_data(data: TrainingData, kind: OutputKind) -> dict[str, Any]:
     return {
         **{f"n_{name}": count_cases(split.x) for name, split in named.items()},
         "fingerprint": fingerprint(named),
+        "audit": audit_data(data.train, data.validation, data.test),
         **_climatology(np.asarray(scored_answers(data.train.y, kind)), kind.task, kind.width),
     }
 

@@ -1,0 +1,255 @@
+"""The audit of a result: what else differs between variants, and what is wrong with its data and its design."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import stats
+
+from gengap.analysis.codes import Finding
+from gengap.analysis.tables import Column, Table
+
+if TYPE_CHECKING:
+    from gengap.results import Result
+
+FEW_SEEDS = 9
+FEW_CASES = 100
+FEW_GROUPS = 20
+SHIFT_LEVEL = 1e-3
+"""A shift of classes is reported below this p-value: with many splits and labels, .05 would cry wolf."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found.
+
+    Attributes:
+        findings: The findings, those about variants first.
+    """
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The codes that were found, each once, in order."""
+        return tuple(dict.fromkeys(finding.code for finding in self.findings))
+
+    @property
+    def table(self) -> Table:
+        """The findings as a table."""
+        columns = (Column("code", "code"), Column("subject", "subject"), Column("sentence", "finding"))
+        rows = tuple((one.code, one.subject, one.sentence) for one in self.findings)
+        return Table("Audit" if rows else "Audit: nothing found", columns, rows)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.findings)) or "The audit found nothing."
+
+    def _repr_html_(self) -> str:
+        return self.table.to_html()
+
+
+def audit(result: "Result", *, ignore: Sequence[str] = ()) -> Audit:
+    """Look for what makes the comparisons of a result weaker than they look.
+
+    Args:
+        result: The result; what it does not know (models of other tools, say) is not audited.
+        ignore: Codes that are left out.
+
+    Returns:
+        The findings, each with a code that `gengap.analysis.codes.describe` explains.
+    """
+    parts = (_confounds(result), _epochs(result), _decay(result), _shares(result), _choosing(result), _data(result))
+    found = [finding for part in (*parts, _sizes(result)) for finding in part if finding.code not in set(ignore)]
+    return Audit(tuple(found))
+
+
+def differences(model: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> dict[str, tuple[str, str]]:
+    """Return in which respects two Keras configurations differ: respect -> (first, second), in words.
+
+    Respects are `layers` (their kinds and number), `width` (units and filters), `penalty`, `noise`, `normalization`,
+    `activation`, `optimizer` and `loss`. A layer that noise or normalization adds counts there, not under `layers`.
+    """
+    if model is None or other is None:
+        return {}
+    mine, theirs = _respects(model), _respects(other)
+    return {name: (mine[name], theirs[name]) for name in mine if mine[name] != theirs[name]}
+
+
+_NOISE = (
+    "Dropout",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+    "GaussianDropout",
+    "GaussianNoise",
+    "AlphaDropout",
+)
+_NORMALIZATION = ("BatchNormalization", "LayerNormalization", "GroupNormalization", "UnitNormalization")
+_NEUTRAL = ("InputLayer", "Activation", "ReLU", "Flatten", "Reshape")
+
+
+def _respects(model: Mapping[str, Any]) -> dict[str, str]:
+    layers = list(_layers(model))
+    compiled = model.get("compile_config") or {}
+    optimizer = compiled.get("optimizer") or {}
+    settings = optimizer.get("config", {}) if isinstance(optimizer, Mapping) else {}
+    name = optimizer.get("class_name", "") if isinstance(optimizer, Mapping) else str(optimizer)
+    kept = ("learning_rate", "weight_decay", "momentum", "use_ema", "clipnorm", "global_clipnorm", "clipvalue")
+    shown = ", ".join(f"{key} {_short(settings[key])}" for key in kept if settings.get(key) not in (None, False, 0.0))
+    kinds = [kind for kind, _ in layers if kind not in _NOISE + _NORMALIZATION + _NEUTRAL]
+    return {
+        "layers": ", ".join(kinds),
+        "width": "/".join(str(c.get("units", c.get("filters"))) for _, c in layers if "units" in c or "filters" in c),
+        "penalty": "; ".join(_penalties(layers)) or "none",
+        "noise": ", ".join(f"{kind} {_rate(config)}" for kind, config in layers if kind in _NOISE) or "none",
+        "normalization": ", ".join(kind for kind, _ in layers if kind in _NORMALIZATION) or "none",
+        "activation": ", ".join(dict.fromkeys(str(c["activation"]) for _, c in layers if "activation" in c)),
+        "optimizer": f"{name} ({shown})" if shown else str(name),
+        "loss": _short(compiled.get("loss")),
+    }
+
+
+def _layers(model: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield kind and configuration of every layer, nested models opened."""
+    for layer in (model.get("config") or {}).get("layers", ()):
+        config = layer.get("config") or {}
+        if "layers" in config:
+            yield from _layers(layer)
+        else:
+            yield str(layer.get("class_name")), config
+
+
+def _penalties(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
+    for kind, config in layers:
+        for place in ("kernel_regularizer", "bias_regularizer", "depthwise_regularizer", "embeddings_regularizer"):
+            regularizer = config.get(place)
+            if regularizer:
+                strengths = regularizer.get("config", {}) if isinstance(regularizer, Mapping) else {}
+                shown = ", ".join(f"{key} {value:g}" for key, value in strengths.items() if value)
+                yield f"{kind} {shown or _short(regularizer)}"
+
+
+def _rate(config: Mapping[str, Any]) -> str:
+    return f"{config.get('rate', config.get('stddev', '')):g}"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, Mapping):
+        settings = value.get("config")
+        inner = settings if isinstance(settings, Mapping) else {}
+        changed = [
+            f"{key} {inner[key]}"
+            for key in ("from_logits", "label_smoothing", "initial_learning_rate")
+            if inner.get(key)
+        ]
+        return " ".join([str(value.get("class_name", value)), *changed])
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _confounds(result: "Result") -> Iterator[Finding]:
+    described = result.manifest.get("variants", {})
+    baseline = described.get(result.baseline, {})
+    for name in result.variants[1:]:
+        variant = described.get(name, {})
+        if variant.get("remedy"):
+            continue  # a remedy changes what it says; composed ones are meant
+        differs = differences(baseline.get("model"), variant.get("model"))
+        if len(differs) > 1:
+            parts = "; ".join(f"{respect}: {a} against {b}" for respect, (a, b) in differs.items())
+            yield Finding(
+                "GG301", name, f"differs from {result.baseline} in {len(differs)} respects ({parts})", "serious"
+            )
+
+
+def _epochs(result: "Result") -> Iterator[Finding]:
+    described = result.manifest.get("variants", {})
+    trained = {
+        name: result.runs["epochs"].sel(variant=name).to_numpy()
+        for name in result.variants
+        if "epochs" in result.runs and not described.get(name, {}).get("stopping")
+    }
+    longest = {name: int(values.max()) for name, values in trained.items() if values.size and values.max() > 0}
+    if len(set(longest.values())) > 1:
+        shown = ", ".join(f"{name} {epochs}" for name, epochs in longest.items())
+        yield Finding("GG302", "all variants", f"runs without a stopping rule trained for {shown} epochs", "serious")
+
+
+def _decay(result: "Result") -> Iterator[Finding]:
+    for name, variant in result.manifest.get("variants", {}).items():
+        optimizer = ((variant.get("model") or {}).get("compile_config") or {}).get("optimizer")
+        config = optimizer.get("config", {}) if isinstance(optimizer, Mapping) else {}
+        if config.get("weight_decay") and "weight_decay" not in str(variant.get("remedy", "")):
+            strength = config["weight_decay"]
+            yield Finding(
+                "GG303", name, f"its optimizer decays all weights by {strength:g}, biases perhaps included", "info"
+            )
+
+
+def _shares(result: "Result") -> Iterator[Finding]:
+    for name, variant in result.manifest.get("variants", {}).items():
+        if variant.get("share", 1.0) < 1:
+            yield Finding("GG304", name, f"learns from {variant['share']:.0%} of the training cases", "info")
+
+
+def _choosing(result: "Result") -> Iterator[Finding]:
+    if result.validation.sizes and not result.test.sizes:
+        sentence = "the best epoch is chosen on the cases that say how good it is; there is no test split"
+        yield Finding("GG310", "validation", sentence)
+    if result.test.sizes and not result.validation.sizes and result.manifest.get("origin") == "study":
+        yield Finding(
+            "GG310", "test", "there is no validation split, so whatever was chosen was chosen on test", "serious"
+        )
+
+
+def _data(result: "Result") -> Iterator[Finding]:
+    found = (result.manifest.get("data") or {}).get("audit") or {}
+    wording = {
+        "duplicates": ("GG320", "{} cases also stand in the {}", "serious"),
+        "near_duplicates": ("GG321", "{} cases have a near twin in the {}", "warning"),
+        "shared_groups": ("GG322", "{} groups also occur in the {}", "warning"),
+    }
+    for what, (code, sentence, severity) in wording.items():
+        for split, number in (found.get(what) or {}).items():
+            if number:
+                subject, other = (
+                    ("test", "validation split") if split == "test in validation" else (split, "training split")
+                )
+                yield Finding(code, subject, sentence.format(number, other), severity)  # type: ignore[arg-type]
+    for split, overlaps in (found.get("time_overlap") or {}).items():
+        if overlaps:
+            yield Finding("GG323", split.split()[0], "its earliest case is not later than the latest case before it")
+    yield from _shifts(found.get("answers") or {})
+
+
+def _shifts(answers: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    train = answers.get("train", {})
+    if "labels" not in train:
+        return
+    for split, held_out in answers.items():
+        if split == "train" or "labels" not in held_out:
+            continue
+        labels = sorted({*train["labels"], *held_out["labels"]})
+        counts = [
+            [dict(zip(one["labels"], one["counts"], strict=True)).get(x, 0) for x in labels]
+            for one in (train, held_out)
+        ]
+        p = float(stats.chi2_contingency(counts).pvalue) if len(labels) > 1 else 1.0
+        if p < SHIFT_LEVEL:
+            shares = [np.array(row) / sum(row) for row in counts]
+            worst = int(np.argmax(np.abs(shares[0] - shares[1])))
+            before, after = shares[0][worst], shares[1][worst]
+            yield Finding(
+                "GG324", split, f"label {labels[worst]} makes up {after:.1%}, in training {before:.1%} (p {p:.1g})"
+            )
+
+
+def _sizes(result: "Result") -> Iterator[Finding]:
+    num_seeds = len(result.seeds)
+    if num_seeds < FEW_SEEDS and len(result.variants) > 1:
+        yield Finding("GG330", "all variants", f"{num_seeds} seeds; at least {FEW_SEEDS} can judge eight remedies")
+    for name, split in result.splits.items():
+        cases = split.sizes["sample"]
+        groups = len(np.unique(split["group"])) if "group" in split.coords else cases
+        if cases < FEW_CASES or groups < FEW_GROUPS:
+            yield Finding("GG331", name, f"{cases} cases in {groups} independent groups")

@@ -1,0 +1,191 @@
+"""The codes of all findings: what each means, and what to do about it; the documentation has a page for each."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gengap.errors import UnknownNameError
+
+Severity = Literal["info", "warning", "serious"]
+
+
+@dataclass(frozen=True)
+class Code:
+    """A kind of finding.
+
+    Attributes:
+        code: For example `"GG301"`; it never changes its meaning.
+        title: What was found, in a few words.
+        meaning: Why it matters.
+        remedy: What to do.
+    """
+
+    code: str
+    title: str
+    meaning: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One finding about one subject.
+
+    Attributes:
+        code: Its code, see `CODES`.
+        subject: The variant or split it is about.
+        sentence: What was found, with its numbers.
+        severity: How much it touches what can be concluded.
+    """
+
+    code: str
+    subject: str
+    sentence: str
+    severity: Severity = "warning"
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.subject}: {self.sentence}"
+
+
+_AUDIT = (
+    Code(
+        "GG301",
+        "Several things differ at once",
+        "A variant differs from the baseline in more than one respect, so a difference in score cannot be put down to "
+        "any one of them. In the storm course the net with spatial dropout is also twice as wide.",
+        "Add variants that change one thing at a time, for example the wide net without dropout.",
+    ),
+    Code(
+        "GG302",
+        "Runs trained for different numbers of epochs",
+        "Curves of unequal length compare training times as much as models. In the storm course's stored output the L2 "
+        "run stopped after 5 of 10 epochs.",
+        "Train all variants for the same number of epochs, or compare at the best epoch chosen on validation.",
+    ),
+    Code(
+        "GG303",
+        "Weight decay on biases",
+        "Keras' AdamW and `weight_decay=` also decay biases and normalization scales, which is rarely meant.",
+        "Use gg.WeightDecay, or call `optimizer.exclude_from_weight_decay(var_names=['bias', 'gamma', 'beta'])`.",
+    ),
+    Code(
+        "GG304",
+        "Variants learn from different shares of the data",
+        "A variant that sees fewer cases also takes fewer steps in the same number of epochs.",
+        "Compare at the best epoch, or use gg.value_of_data, which matches the steps.",
+    ),
+    Code(
+        "GG310",
+        "The same cases choose and judge",
+        "Epochs or variants were chosen on the cases that also say how good they are: such scores are too good.",
+        "Hold out a third split: `study.run(..., validation_data=..., test_data=...)`.",
+    ),
+    Code(
+        "GG320",
+        "Duplicates across splits",
+        "Held-out cases that also stand in the training data are remembered, not predicted.",
+        "Remove them from one of the splits, and compare again.",
+    ),
+    Code(
+        "GG321",
+        "Near duplicates across splits",
+        "Held-out cases that differ from a training case only slightly are partly remembered.",
+        "Look at them; keep what belongs together (a patient, a storm, a document) in one split.",
+    ),
+    Code(
+        "GG322",
+        "Groups on both sides of a split",
+        "Cases of one group (a day, a patient) resemble each other; a group on both sides lets a model recognize it.",
+        "Split by group.",
+    ),
+    Code(
+        "GG323",
+        "Held-out cases from the time of the training cases",
+        "A forecast is for the future; cases between training cases in time are easier than those after them.",
+        "Split by time, as far as the use of the model is in the future.",
+    ),
+    Code(
+        "GG324",
+        "Classes shift between splits",
+        "The share of a label differs between splits by more than chance; scores that depend on it differ, too.",
+        "Report skill against the climatology of the evaluated split, and find out why it shifted.",
+    ),
+    Code(
+        "GG330",
+        "Too few seeds",
+        "With n pairs the smallest two-sided sign-flip p is 2/2^n, and intervals from few seeds are wide.",
+        "Take at least 9 seeds to judge eight remedies; `study.with_seeds(n)` trains only the new ones in a store.",
+    ),
+    Code(
+        "GG331",
+        "Too few cases",
+        "Scores over so few held-out cases, or groups of them, are dominated by which cases they happened to be.",
+        "Hold out more cases, or say less.",
+    ),
+)
+
+_DIAGNOSIS = (
+    Code(
+        "GG101",
+        "Overfits",
+        "From this epoch on the held-out score stays above its minimum by more than the noise between seeds. The "
+        "numbers in brackets are a 95 % confidence set for the epoch, found by inverting tests on the mean curve; the "
+        "epoch of the lowest score is no estimate of it (on a plateau it is biased by two to three epochs).",
+        "Stop there (gg.EarlyStopping), or try the remedies that gg.suggest names.",
+    ),
+    Code(
+        "GG102",
+        "Gap between training and held-out score",
+        "The model does better on cases that it has seen, beyond the noise between seeds. A gap alone is no fault: "
+        "what counts is the held-out score.",
+        "Compare remedies; the smallest gap is not the goal.",
+    ),
+    Code(
+        "GG103",
+        "Keeps getting worse",
+        "Over the last third of the epochs the held-out score rises.",
+        "Train for fewer epochs, or regularize more.",
+    ),
+    Code(
+        "GG104",
+        "Memorizes the training data",
+        "The training score is nearly perfect. With a poor held-out score it means that cases were remembered.",
+        "A smaller network, noise or more data.",
+    ),
+    Code(
+        "GG105",
+        "Fluctuates more than the baseline",
+        "The held-out score jumps from epoch to epoch, so which epoch is called best is partly luck.",
+        "A smaller learning rate, gg.EMA, or a larger validation split.",
+    ),
+    Code(
+        "GG110",
+        "No skill over climatology is shown",
+        "Always forecasting the training base rate would do as well, as far as these cases and seeds can tell.",
+        "More cases, other inputs, a better model; or accept that there is nothing to learn here.",
+    ),
+    Code(
+        "GG111",
+        "Worse than climatology",
+        "Always forecasting the training base rate would do better: the probabilities are overconfident.",
+        "Stop earlier, regularize, or recalibrate on validation.",
+    ),
+    Code(
+        "GG112",
+        "Not converged",
+        "The held-out score still falls at the end of training, so its value there says little about the variant.",
+        "Train longer before you compare.",
+    ),
+)
+
+CODES: dict[str, Code] = {code.code: code for code in (*_DIAGNOSIS, *_AUDIT)}
+"""All codes by name."""
+
+
+def describe(code: str) -> Code:
+    """Return what a code means.
+
+    Raises:
+        UnknownNameError: There is no such code.
+    """
+    if code not in CODES:
+        raise UnknownNameError(f"There is no finding {code!r}; codes are {', '.join(CODES)}.")
+    return CODES[code]
