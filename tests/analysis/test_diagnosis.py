@@ -90,7 +90,7 @@ def with_predictions(probability, *, seeds=6, cases=40):
     ("probability", "expected"),
     [
         (
-            lambda y: 0.5 + 0.3 * np.sin(np.arange(len(y))),
+            lambda y: 0.5 + 0.1 * np.sin(np.arange(len(y))),
             {"GG110"},
         ),  # says something else in each case, and knows nothing
         (lambda y: 0.3 + 0.4 * y, set()),
