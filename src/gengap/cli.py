@@ -37,23 +37,30 @@ _SHOWN_IN_DOCTOR = (
 
 @app.command()
 def demo(
-    name: Annotated[str, typer.Argument(help="soundings, imdb, digits or diabetes")] = "soundings",
+    name: Annotated[str, typer.Argument(help="soundings, reviews, storms, digits or diabetes")] = "soundings",
     *,
     output: Annotated[Path | None, typer.Option(help="Folder to write to; demo/NAME by default.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Number of seeds.")] = 10,
-    data: Annotated[str | None, typer.Option(help="Path of data that cannot be shipped (IMDB).")] = None,
+    data: Annotated[str | None, typer.Option(help="Path of data that cannot be shipped (IMDB, storms).")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Whole size of data that are small by default.")] = False,
     engine: Annotated[str, typer.Option(help="fused, keras or auto.")] = "auto",
 ) -> None:
     """Run a ready-made study and write its result, figures, table and report."""
     from gengap.experiments.demos import get_demo
 
     chosen = get_demo(name)
-    path = data or os.environ.get(f"GENGAP_{name.upper()}")
-    dataset = chosen.load(path)
+    dataset = chosen.load(data, full=full)
     typer.echo(f"{chosen.title}\n{dataset.description}")
     study = chosen.study(seeds=seeds, engine=engine)
     result = study.run(dataset, epochs=chosen.epochs, batch_size=chosen.batch_size)
-    _write(result, output or Path("demo") / name)
+    folder = output or Path("demo") / name
+    _write(result, folder)
+    if chosen.retell is not None:
+        from gengap.experiments.retelling import to_markdown
+
+        table = chosen.retell(result)
+        (folder / "retold.md").write_text(to_markdown(table), encoding="utf-8")
+        typer.echo(f"{table}\nRetold:  {folder / 'retold.md'}")
 
 
 @app.command()

@@ -1,14 +1,18 @@
 """The studies that `gengap demo` runs: a data set, models, and settings chosen on its validation split."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 
 from gengap import datasets
+from gengap.analysis.tables import Table
 from gengap.datasets.split import Dataset
 from gengap.errors import UnknownNameError
+from gengap.experiments.retelling import retell_reviews, retell_storms
+from gengap.results import Result
 from gengap.study import Study
 
 
@@ -23,6 +27,11 @@ class Demo:
         remedies: What to try on a single model, in written form.
         epochs: Epochs of every run.
         batch_size: Cases a step.
+        real: Name of the real data set, where `dataset` is a generator that stands in for it until a path is given.
+        variable: Environment variable that may hold the path of data that cannot be shipped.
+        small: Options of the data set for a run of minutes.
+        full: Options of the data set at its whole size.
+        retell: Holds what a tutorial said against the result, where the demo retells one.
     """
 
     title: str
@@ -31,10 +40,23 @@ class Demo:
     remedies: Sequence[str]
     epochs: int
     batch_size: int
+    real: str = ""
+    variable: str = ""
+    small: Mapping[str, Any] = field(default_factory=dict)
+    full: Mapping[str, Any] = field(default_factory=dict)
+    retell: Callable[[Result], Table] | None = None
 
-    def load(self, path: str | None = None) -> Dataset:
-        """Return the data set; `path` is that of a file that cannot be shipped."""
-        return datasets.load(self.dataset, **({} if path is None else {"path": path}))
+    def load(self, path: str | None = None, *, full: bool = False) -> Dataset:
+        """Return the data set.
+
+        Args:
+            path: Where data lie that cannot be shipped; None looks into the environment variable.
+            full: Whether to take the whole size instead of one that trains in minutes.
+        """
+        path = path or os.environ.get(self.variable) or None
+        if path is not None:
+            return datasets.load(self.real or self.dataset, path=path)
+        return datasets.load(self.dataset, **(self.full if full else self.small))
 
     def study(self, *, seeds: int, **options: Any) -> Study:
         """Return the study; `options` are those of `Study`."""
@@ -142,7 +164,29 @@ DEMOS: dict[str, Demo] = {
         epochs=30,
         batch_size=32,
     ),
-    "imdb": Demo("The seven nets of the review tutorial", "imdb", review_models, (), epochs=20, batch_size=512),
+    "reviews": Demo(
+        "Movie reviews: the seven nets of the review tutorial",
+        "imdb",
+        review_models,
+        (),
+        epochs=20,
+        batch_size=512,
+        variable="GENGAP_IMDB",
+        retell=retell_reviews,
+    ),
+    "storms": Demo(
+        "Strong rotation within the hour: the two nets of the storm course",
+        "synthetic_storms",
+        storm_models,
+        (),
+        epochs=10,
+        batch_size=128,
+        real="storms",
+        variable="GENGAP_STORMS",
+        small={"n_train": 2_000, "n_validation": 1_000, "n_test": 2_000},
+        full={"n_train": 76_377, "n_validation": 10_000, "n_test": 44_760},
+        retell=retell_storms,
+    ),
     "digits": Demo(
         "Handwritten digits: ten labels",
         "digits",
@@ -162,12 +206,16 @@ DEMOS: dict[str, Demo] = {
 }
 
 
+_ALIASES = {"imdb": "reviews"}
+
+
 def get_demo(name: str) -> Demo:
-    """Return a demo by name.
+    """Return a demo by name; `"imdb"` is another name of `"reviews"`.
 
     Raises:
         UnknownNameError: There is none of this name.
     """
+    name = _ALIASES.get(name, name)
     if name not in DEMOS:
         raise UnknownNameError(f"There is no demo {name!r}; demos are {', '.join(DEMOS)}.")
     return DEMOS[name]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import keras
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
+_TOO_EARLY = " But on all of the data most runs were still getting better when they ended: train longer before asking."
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -50,8 +51,10 @@ class ValueOfData:
 
     @property
     def sentence(self) -> str:
-        """Would more data help? The answer in a sentence."""
-        return self.verdict.sentence
+        """Would more data help? The answer in a sentence, and another where training ended too early to tell."""
+        runs = self.result.runs.isel(variant=-1)
+        early = float((runs["best_epoch"] >= runs["epochs"]).mean()) > 0.5
+        return self.verdict.sentence + (_TOO_EARLY if early else "")
 
     @property
     def table(self) -> Table:
@@ -139,8 +142,8 @@ def value_of_data(
         >>> model = keras.Sequential([keras.Input((10,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(1)])
         >>> model.compile("adam", "mse")
         >>> found = value_of_data(model, gg.datasets.diabetes(), epochs=1, seeds=2, shares=(0.5, 1.0), progress=False)
-        >>> found.sentence
-        'Cannot know: a power law needs 4 shares and 5 seeds, there are 2 and 2.'
+        >>> print(found.sentence)
+        Cannot know: a power law needs 4 shares and 5 seeds, there are 2 and 2. But on all of the data most runs ...
     """
     shares = _checked(shares)
     fit = _fit(data, validation_data, test_data) | {"batch_size": batch_size, "progress": progress}

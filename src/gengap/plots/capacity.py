@@ -1,7 +1,7 @@
 """A capacity ladder as a figure: score against number of parameters, with the way that was climbed."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import stats
@@ -64,10 +64,13 @@ class CapacityDisplay:
         Args:
             ax: Axes to draw on; None makes new ones.
         """
+        from matplotlib.ticker import LogLocator
+
         parameters, mean, half = self.data.T
         with style():
             ax = axes_for(ax, figsize=(6.4, 4.0))
-            ax.errorbar(parameters, mean, half, fmt="o", color=REFERENCE, markerfacecolor="white", label="tried")
+            look: dict[str, Any] = {"color": REFERENCE, "markerfacecolor": "white", "zorder": 1}
+            ax.errorbar(parameters, mean, half, fmt="o", label="tried", **look)
             way = list(self.climbed)
             ax.plot(parameters[way], mean[way], "o-", color=COLOURS[0], label="climbed")
             at = self.chosen
@@ -75,6 +78,9 @@ class CapacityDisplay:
             for x, y, shape in zip(parameters, mean, self.shapes, strict=True):
                 ax.annotate(shape, (x, y), xytext=(6, 6), textcoords="offset points", fontsize=8)
             ax.set_xscale("log")
+            ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ax.xaxis.set_major_formatter("{x:,.0f}")
+            ax.minorticks_off()
             ax.set_xlabel("Trainable parameters")
             ax.set_ylabel(f"Validation {self.score.replace('_', ' ')}")
             ax.legend()
