@@ -82,7 +82,7 @@ def page(reviews: Result, storms: Result, seeds: dict[str, int]) -> str:
     epochs, size = int(reviews.history.sizes["epoch"]), reviews.manifest["settings"]["batch_size"]
     pictures = "\n\n".join(f"![{title}](images/{name}.png)" for name, (_, _, title) in FIGURES.items())
     source = (
-        "The course's archive was not at hand: its nets were trained on synthetic storms, whose scores say nothing here."
+        "The course's archive was not at hand: its nets were trained on synthetic storms, so no score is shown."
         if storms.manifest["data"]["synthetic"]
         else "Trained and scored on the course's own archive."
     )

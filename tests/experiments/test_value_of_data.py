@@ -49,3 +49,13 @@ def test_shares_must_ascend_to_all(small_net, ring, shares):
 def test_without_validation_data_there_is_no_best_epoch(small_net, ring):
     with pytest.raises(DataError, match="best epoch is chosen on validation"):
         value_of_data(small_net, ring[0], epochs=1)
+
+
+def test_stored_shares_are_not_trained_again_and_epochs_may_be_equal(small_net, ring, tmp_path):
+    fit = {"validation_data": ring[1], "epochs": 2, "seeds": 2, "shares": (0.5, 1.0), "progress": False}
+    first = value_of_data(small_net, ring[0], steps="same epochs", storage=tmp_path, **fit)
+    again = value_of_data(small_net, ring[0], steps="same epochs", storage=tmp_path, **fit)
+    assert first.epochs == (2, 2)
+    np.testing.assert_array_equal(first.verdict.scores, again.verdict.scores)
+    np.testing.assert_array_equal(first.result.runs["seconds"], again.result.runs["seconds"])
+    assert first.sentence.startswith("Cannot know")

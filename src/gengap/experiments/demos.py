@@ -54,9 +54,10 @@ class Demo:
             full: Whether to take the whole size instead of one that trains in minutes.
         """
         path = path or os.environ.get(self.variable) or None
-        if path is not None:
-            return datasets.load(self.real or self.dataset, path=path)
-        return datasets.load(self.dataset, **(self.full if full else self.small))
+        if path is not None and self.real:
+            return datasets.load(self.real, path=path)
+        options = dict(self.full if full else self.small)
+        return datasets.load(self.dataset, **options, **({} if path is None else {"path": path}))
 
     def study(self, *, seeds: int, **options: Any) -> Study:
         """Return the study; `options` are those of `Study`."""
@@ -172,6 +173,8 @@ DEMOS: dict[str, Demo] = {
         epochs=20,
         batch_size=512,
         variable="GENGAP_IMDB",
+        small={"split": "tutorial"},
+        full={"split": "tutorial"},
         retell=retell_reviews,
     ),
     "storms": Demo(
