@@ -10,7 +10,9 @@ from gengap.errors import UnknownNameError
 from gengap.report import render_report, write_report
 from gengap.results import Result
 
-EVERYTHING = {"findings", "comparison", "scores", "curves", "verification", "cases", "weights", "provenance"}
+EVERYTHING = {
+    "findings", "comparison", "scores", "curves", "verification", "cases", "weights", "audit", "provenance",
+}  # fmt: skip
 
 
 def test_a_complete_result_has_every_section(page):

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from gengap.analysis.auditing import audit
 from gengap.analysis.cases import HeldOut, held_out, primary_rule, primary_score
+from gengap.analysis.codes import Finding
 from gengap.analysis.comparison import Comparison, compare
+from gengap.analysis.diagnosis import diagnose
 from gengap.analysis.summary import summarize
 from gengap.analysis.tables import Table
 from gengap.errors import GengapError, StatisticsWarning
@@ -73,6 +76,11 @@ class Material:
             return self.result.baseline
         best = self.comparison.best if self.comparison else None
         return best.variant if best is not None else min(others, key=self._lowest)
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What diagnosis and audit found, as coded sentences."""
+        return (*diagnose(self.result).findings, *audit(self.result).findings)
 
     def median_seed(self, variant: str) -> int:
         """The seed whose run has the median validation score; the first where there are no curves."""

@@ -40,6 +40,12 @@ TEXTS: dict[str, str] = {
     "tone.bad": "bad",
     "tone.unsure": "open",
     "tone.note": "note",
+    "onset.found": "{variant} overfits from epoch {epoch} [{low}, {high}].",
+    "onset.open": "{variant} overfits from epoch {epoch}, as far as the mean shows; the seeds allow any epoch from "
+    "{low} on, and never.",
+    "onset.possible": "{variant} shows no overfitting within {epochs} epochs, but the seeds allow it from epoch "
+    "{low} on.",
+    "onset.none": "{variant} shows no overfitting within {epochs} epochs.",
     "skill.positive": "At its last epoch {variant} is better than always forecasting {reference}: "
     "{name} {skill} over the seeds.",
     "skill.negative": "At its last epoch {variant} is worse than always forecasting {reference}: "
@@ -172,6 +178,18 @@ TEXTS: dict[str, str] = {
     "diagram.sparsity": "Sparsity at other thresholds",
     "caption.sparsity": "Share of weights below each threshold, every run thin, means thick; the dotted line is the "
     "threshold of the table ({threshold}).",
+    # audit
+    "title.audit": "Diagnosis and audit",
+    "lead.audit": "What the learning curves show of each variant, and what else could explain a difference. "
+    "Every code has a page in the documentation.",
+    "audit.code": "Code",
+    "audit.subject": "Variant or split",
+    "audit.severity": "Weight",
+    "audit.finding": "Finding",
+    "audit.advice": "What to do",
+    "severity.serious": "serious",
+    "severity.warning": "warning",
+    "severity.info": "note",
     # provenance
     "title.provenance": "How it came about",
     "lead.provenance": "Everything that is needed to repeat the study.",

@@ -40,6 +40,11 @@ TEXTS: dict[str, str] = {
     "tone.bad": "差",
     "tone.unsure": "未定",
     "tone.note": "注意",
+    "onset.found": "{variant} 从第 {epoch} 轮 [{low}, {high}] 起过拟合。",
+    "onset.open": "就均值而言，{variant} 从第 {epoch} 轮起过拟合；"
+    "但各种子允许从第 {low} 轮起的任何一轮，也允许从不过拟合。",
+    "onset.possible": "{variant} 在 {epochs} 轮内未见过拟合，但各种子不排除从第 {low} 轮起过拟合。",
+    "onset.none": "{variant} 在 {epochs} 轮内未见过拟合。",
     "skill.positive": "在最后一轮，{variant} 优于始终预报{reference}：按各种子，{name}为 {skill}。",
     "skill.negative": "在最后一轮，{variant} 不如始终预报{reference}：按各种子，{name}为 {skill}。",
     "skill.unclear": "在最后一轮，{variant} 与始终预报{reference}无法区分：按各种子，{name}为 {skill}。",
@@ -162,6 +167,18 @@ TEXTS: dict[str, str] = {
     "weights.sparsity_picture": "各种子接近零的比例",
     "diagram.sparsity": "其他阈值下的稀疏度",
     "caption.sparsity": "小于各阈值的权重比例；细线为单次训练，粗线为均值；点线为表中所用阈值（{threshold}）。",
+    # audit
+    "title.audit": "诊断与审查",
+    "lead.audit": "各方案的学习曲线说明了什么，还有什么别的原因可能造成差异。"
+    "每个代码在文档中都有说明页（条目内容为英文）。",
+    "audit.code": "代码",
+    "audit.subject": "方案或数据划分",
+    "audit.severity": "轻重",
+    "audit.finding": "发现",
+    "audit.advice": "怎么办",
+    "severity.serious": "严重",
+    "severity.warning": "警告",
+    "severity.info": "提示",
     # provenance
     "title.provenance": "来龙去脉",
     "lead.provenance": "重复本研究所需的一切。",

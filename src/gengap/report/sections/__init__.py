@@ -1,6 +1,7 @@
 """The sections of the report, in the order in which a reader needs them; one file per section."""
 
 from gengap.report.section import Builder
+from gengap.report.sections.audit import audit_section
 from gengap.report.sections.cases import cases_section
 from gengap.report.sections.comparison import comparison_section
 from gengap.report.sections.curves import curves_section
@@ -18,5 +19,6 @@ SECTIONS: tuple[Builder, ...] = (
     verification_section,
     cases_section,
     weights_section,
+    audit_section,
     provenance_section,
 )

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import stats
 
 from gengap.analysis.contrasts import FEW_SEEDS, Contrast
+from gengap.analysis.onset import Onset, onset
 from gengap.analysis.tables import Spread
 from gengap.report.material import Material
 from gengap.report.numbers import write_estimate, write_number
@@ -30,9 +31,32 @@ class Sentence:
 
 
 def findings_section(material: Material) -> Section:
-    """Say what was found: skill, verdicts, and what weakens them."""
-    said = (*_skill(material), *_verdicts(material), *_cautions(material))
+    """Say what was found: overfitting, skill, verdicts, and what weakens them."""
+    said = (*_onsets(material), *_skill(material), *_verdicts(material), *_cautions(material))
     return Section("findings", {"sentences": said})
+
+
+def _onsets(material: Material) -> Iterator[Sentence]:
+    """From when on the baseline and the leader overfit, as far as the seeds tell."""
+    history = material.result.history
+    if "val_score" not in history or history.sizes["epoch"] < 2:
+        return
+    for variant in dict.fromkeys((material.result.baseline, material.leader)):
+        curves = history["val_score"].sel(variant=variant).transpose("seed", "epoch").to_numpy()
+        complete = curves[np.isfinite(curves).all(axis=1)]
+        if len(complete) > 1:
+            yield _onset_sentence(material, variant, onset(complete))
+
+
+def _onset_sentence(material: Material, variant: str, found: Onset) -> Sentence:
+    blanks = {"variant": variant, "epoch": found.epoch, "low": found.low, "high": found.high, "epochs": found.epochs}
+    if found.low is None:
+        return Sentence("good", material.language("onset.none", **blanks))
+    if found.epoch is None:
+        return Sentence("unsure", material.language("onset.possible", **blanks))
+    if found.high is None:
+        return Sentence("unsure", material.language("onset.open", **blanks))
+    return Sentence("bad", material.language("onset.found", **blanks))
 
 
 def _skill(material: Material) -> Iterator[Sentence]:
