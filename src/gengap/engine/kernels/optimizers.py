@@ -107,9 +107,7 @@ class RMSprop(UpdateRule):
             u.add_(self.epsilon * (1 - self.rho) / self.rho)
             # beta_1 = 0 makes Adam's first moment the gradient itself, so the gradient's memory serves as that slot
             moments, betas = (gradient, u), (0.0, self.rho)
-            _fused_adam(
-                weights, gradient, moments, step=_LONG_AGO, learning_rate=learning_rate, betas=betas, epsilon=0.0
-            )
+            _fused_adam(weights, gradient, moments, learning_rate=learning_rate, betas=betas, epsilon=0.0)
             return
         u.mul_(self.rho).addcmul_(gradient, gradient, value=1 - self.rho).add_(self.epsilon * (1 - self.rho))
         variance = u
@@ -147,15 +145,15 @@ class Adam(UpdateRule):
     ) -> None:
         """Apply `m += (1 - b1) (g - m); v += (1 - b2) (g^2 - v); w -= lr * c * m / (sqrt(v) + epsilon)`.
 
-        `c = sqrt(1 - b2^t) / (1 - b1^t)`: Keras leaves epsilon outside the correction, torch puts it inside.
+        `c = sqrt(1 - b2^t) / (1 - b1^t)`; torch's own Adam has epsilon inside the correction.
         """
         m, v = slots[0], slots[1]
-        root = (1 - self.beta_2**step) ** 0.5
+        # as Keras does, in float32: 1 - 0.999 is 5e-5 off there, and a parity of 1e-7 needs the same error
+        t = torch.tensor(float(step))
+        correction = float(torch.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t))
         if not self.amsgrad and _fusible(weights, gradient) and isinstance(learning_rate, float):
-            betas, epsilon = (self.beta_1, self.beta_2), self.epsilon / root
-            _fused_adam(
-                weights, gradient, (m, v), step=float(step), learning_rate=learning_rate, betas=betas, epsilon=epsilon
-            )
+            betas, rate = (self.beta_1, self.beta_2), learning_rate * correction
+            _fused_adam(weights, gradient, (m, v), learning_rate=rate, betas=betas, epsilon=self.epsilon)
             return
         m.lerp_(gradient, 1 - self.beta_1)
         v.mul_(self.beta_2).addcmul_(gradient, gradient, value=1 - self.beta_2)
@@ -163,7 +161,7 @@ class Adam(UpdateRule):
             v = torch.maximum(slots[2], v, out=slots[2])
         torch.sqrt(v, out=gradient).add_(self.epsilon)
         torch.div(m, gradient, out=gradient)
-        weights.sub_(gradient.mul_(learning_rate * (root / (1 - self.beta_1**step))))
+        weights.sub_(gradient.mul_(learning_rate * correction))
 
 
 def decay_weights(weights: torch.Tensor, *, learning_rate: Strength, weight_decay: Strength) -> None:
@@ -202,14 +200,14 @@ def _fused_adam(
     gradient: torch.Tensor,
     moments: tuple[torch.Tensor, torch.Tensor],
     *,
-    step: float,
     learning_rate: float,
     betas: tuple[float, float],
     epsilon: float,
 ) -> None:
+    """Apply torch's fused Adam without its own bias correction, which stands elsewhere than Keras'."""
     # Private in torch since 2.4, used by torch.optim.Adam(fused=True); a test compares it with Keras.
     first, second = moments
-    steps = [torch.full((), step, device=weights.device)]
+    steps = [torch.full((), _LONG_AGO, device=weights.device)]
     torch._fused_adam_(
         [weights], [gradient], [first], [second], [], steps,
         lr=learning_rate, beta1=betas[0], beta2=betas[1], weight_decay=0.0, eps=epsilon, amsgrad=False, maximize=False,
