@@ -247,7 +247,9 @@ def _last_epoch(curves: _Curves) -> list[Retold]:
             rows += [
                 _printed("T1.3", f"{said}val_loss {loss:.4f}", curves.as_printed("val_loss", name)[:, -1], loss),
                 _printed("T1.3", f"{said}val_acc {accuracy:.4f}", curves.of("val_accuracy", name)[:, -1], accuracy),
-                _printed("T1.3", f"{said}loss {training:.5g}", curves.as_printed("loss", name)[:, -1], training),
+                _printed(
+                    "T1.3", f"{said}loss {training:.5g}", curves.as_printed("loss", name)[:, -1], training, spec=".5f"
+                ),
             ]
     return rows
 
@@ -273,7 +275,7 @@ def _near(mean: float, median: float, printed: float) -> str:
     if abs(mean - printed) <= BOOK_TOLERANCE:
         return f"within {BOOK_TOLERANCE:g}"
     near = abs(median - printed) <= BOOK_TOLERANCE
-    return f"mean not within {BOOK_TOLERANCE:g}{', median is: some runs got stuck' if near else ', nor the median'}"
+    return f"mean not within {BOOK_TOLERANCE:g}{', median is: a few runs lie far off' if near else ', nor the median'}"
 
 
 def _named_only(curves: _Curves) -> list[Retold]:
@@ -297,16 +299,16 @@ def mean_interval(values: Sequence[float] | Floats) -> Estimate:
     return Estimate(mean, mean - half, mean + half)
 
 
-def _printed(row: str, said: str, values: Floats, printed: float) -> Retold:
+def _printed(row: str, said: str, values: Floats, printed: float, *, spec: str = ".4f") -> Retold:
     kept = values[np.isfinite(values)]
     n = len(kept)
     if n < 2:
-        return Retold(row, said, _shown(values), "cannot say from one seed")
+        return Retold(row, said, _shown(values, spec), "cannot say from one seed")
     half = float(stats.t.ppf(0.975, n - 1) * kept.std(ddof=1) * np.sqrt(1 + 1 / n))
     low, high = float(kept.mean()) - half, float(kept.mean()) + half
     agrees = low <= printed <= high
-    verdict = f"{'agrees with' if agrees else 'outside of'} a single run's range {low:.4f} to {high:.4f}"
-    return Retold(row, said, _shown(values), verdict)
+    verdict = f"{'agrees with' if agrees else 'outside of'} a single run's range {low:{spec}} to {high:{spec}}"
+    return Retold(row, said, _shown(values, spec), verdict)
 
 
 def _paired(row: str, said: str, difference: Floats, what: str, *, positive: bool) -> Retold:
@@ -322,8 +324,8 @@ def _below(row: str, said: str, values: Floats, limit: float) -> Retold:
     return Retold(row, said, f"{found.show('.5f')} (below {limit:g}?)", verdict)
 
 
-def _shown(values: Floats) -> str:
-    return mean_interval(values).show(".4f")
+def _shown(values: Floats, spec: str = ".4f") -> str:
+    return mean_interval(values).show(spec)
 
 
 def _late_slope(curves: Floats) -> Floats:
