@@ -1,8 +1,11 @@
 """What the tutorials said is confirmed, contradicted or left open as the curves demand, and no more."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from gengap.datasets import synthetic_storms
 from gengap.experiments.demos import DEMOS, get_demo
 from gengap.experiments.retelling import mean_interval, retell_reviews, retell_storms, to_markdown
 from gengap.results import Result
@@ -94,14 +97,8 @@ def test_mean_interval_by_hand():
 
 @pytest.fixture(scope="module")
 def storms():
-    demo = get_demo("storms")
-    data = demo.load()
-    small = type(data.train)
-    cut = {name: small(part.x[:200], part.y[:200]) for name, part in
-           {"train": data.train, "validation": data.validation, "test": data.test}.items()}  # fmt: skip
-    import dataclasses
-
-    return demo.study(seeds=2).run(dataclasses.replace(data, **cut), epochs=1, batch_size=100, progress=False)
+    data = synthetic_storms(n_train=200, n_validation=100, n_test=100)
+    return get_demo("storms").study(seeds=2).run(data, epochs=1, batch_size=100, progress=False)
 
 
 def test_synthetic_storms_are_never_held_against_the_courses_scores(storms):
@@ -116,8 +113,6 @@ def test_synthetic_storms_are_never_held_against_the_courses_scores(storms):
 
 
 def test_with_the_archive_the_scores_are_read_with_the_courses_climatology(storms):
-    import dataclasses
-
     observed = dataclasses.replace(
         storms, manifest={**storms.manifest, "data": {**storms.manifest["data"], "synthetic": False}}
     )

@@ -155,11 +155,11 @@ def _cells(row: Retold) -> tuple[str, str, str, str]:
     return (row.row, row.said, row.measured, row.verdict)
 
 
+@dataclass(frozen=True, eq=False)
 class _Curves:
     """Curves of nets by name, shape `(seeds, epochs)`; rows of NaN where a seed was not trained to the end."""
 
-    def __init__(self, result: Result) -> None:
-        self.result = result
+    result: Result
 
     def __contains__(self, name: str) -> bool:
         return name in self.result.variants
