@@ -11,7 +11,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "gengap"
 
 ORDER = (
     "errors", "_version", "datasets", "verification", "results", "analysis", "remedies", "engine", "storage",
-    "runners", "study", "sampling", "experiments", "plots", "report", "cli",
+    "runners", "study", "sampling", "experiments", "plots", "reporting", "cli",
 )  # fmt: skip
 SAME_HEIGHT = {"datasets": "verification", "verification": "datasets"}
 FORBIDDEN = {
@@ -19,7 +19,7 @@ FORBIDDEN = {
     "results": {"torch", "matplotlib"},
     "analysis": {"keras", "torch", "matplotlib"},
     "datasets": {"torch", "matplotlib"},
-    "report": {"keras", "torch"},
+    "reporting": {"keras", "torch"},
     "plots": {"torch"},
 }
 
@@ -72,10 +72,10 @@ def test_rooms_keep_to_their_libraries(path):
 
 
 def test_nothing_is_called_utils():
-    assert not [p for p in SOURCE.rglob("*util*.py")]
+    assert not list(SOURCE.rglob("*util*.py"))
 
 
-@pytest.mark.parametrize("module", ["gengap.results", "gengap.analysis", "gengap.verification", "gengap.report"])
+@pytest.mark.parametrize("module", ["gengap.results", "gengap.analysis", "gengap.verification", "gengap.reporting"])
 def test_a_result_is_read_without_keras_or_torch(module):
     code = f"import sys, {module}; assert not {{'keras', 'torch'}} & set(sys.modules), 'loaded'"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

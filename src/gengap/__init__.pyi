@@ -40,6 +40,7 @@ from .remedies import clone_compiled as clone_compiled
 from .remedies import remedy as remedy
 from .remedies import suggest as suggest
 from .remedies import to_code as to_code
+from .reporting import report as report
 from .results import Result as Result
 from .runners.ray import RayRunner as RayRunner
 from .sampling import ClassifierUncertainty as ClassifierUncertainty

@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from gengap.results import Result
+    from gengap.sampling import PredictiveDistribution
 
 app = typer.Typer(
     add_completion=False,
@@ -137,13 +138,14 @@ def report(
     folder: Annotated[Path, typer.Argument(help="Folder that holds a result.")],
     *,
     output: Annotated[Path | None, typer.Option(help="Where to write; FOLDER/report.html by default.")] = None,
+    lang: Annotated[str, typer.Option(help="Language of the report: en or zh.")] = "en",
 ) -> None:
     """Write the report of a result that was saved before."""
-    from gengap.report import write_report
+    from gengap.reporting import report as write_report
     from gengap.study.loading import load
 
     target = output or folder / "report.html"
-    write_report(load(folder), target)
+    write_report(load(folder), target, lang=lang)
     typer.echo(f"Report: {target}")
 
 
@@ -170,21 +172,21 @@ def doctor() -> None:
         typer.echo("The fused engine needs the torch backend: set KERAS_BACKEND=torch.")
 
 
-def _write(result: "Result", folder: Path) -> None:
+def _write(result: "Result", folder: Path, distribution: "PredictiveDistribution | None" = None) -> None:
     """Write everything that a study leaves for people, and name it."""
     from gengap.analysis import summarize
     from gengap.plots.learning_curves import LearningCurvesDisplay
-    from gengap.report import write_report
+    from gengap.reporting import report as write_report
 
     folder.mkdir(parents=True, exist_ok=True)
     result.save(folder)
     table = summarize(result)
     (folder / "table.csv").write_text(table.to_dataframe().to_csv(index=False))
     curves = LearningCurvesDisplay.from_result(result)
-    for name, figure in {"learning_curves": curves.plot().figure, "learning_curve_pairs": curves.plot_pairs()}.items():
+    for name, figure in {"learning_curves": curves.figure(), "learning_curve_pairs": curves.plot_pairs()}.items():
         for suffix in ("svg", "png"):
             figure.savefig(folder / f"{name}.{suffix}", bbox_inches="tight")
-    write_report(result, folder / "report.html")
+    write_report(result, folder / "report.html", distribution=distribution)
     typer.echo(str(table))
     typer.echo(f"Table:   {folder / 'table.csv'}\nFigures: {folder / 'learning_curves.svg'}")
     typer.echo(f"Report:  {folder / 'report.html'}")
@@ -199,6 +201,6 @@ def main() -> None:
     except (GengapError, ValueError, TypeError, OSError) as error:
         if os.environ.get("GENGAP_TRACEBACK"):
             raise
-        missing = isinstance(error, FileNotFoundError) and error.filename is not None
-        typer.echo(f"gengap: there is no file {error.filename}" if missing else f"gengap: {error}", err=True)
+        missing = error.filename if isinstance(error, FileNotFoundError) else None
+        typer.echo(f"gengap: {error}" if missing is None else f"gengap: there is no file {missing}", err=True)
         raise SystemExit(USAGE_ERROR) from None

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scipy import stats
+from scipy import special
 
 from gengap.analysis.components import MeanEstimate
 
@@ -64,7 +64,7 @@ def advise(estimate: MeanEstimate, *, target: float, level: float, cases: int) -
 
     def settles(n: float, g: float) -> bool:
         se, df = variances.se_and_df(n, g)
-        return bool((stats.t.isf(level / 2, df) + stats.t.ppf(POWER, df)) * se <= target)
+        return _quantiles(level, df) * se <= target)
 
     more_seeds = _smallest(lambda n: settles(n, max(units, 1)), seeds + 1, MOST_SEEDS)
     if more_seeds is not None or units == 0:
@@ -81,10 +81,15 @@ def advise(estimate: MeanEstimate, *, target: float, level: float, cases: int) -
     return Advice(enough, _cases(both, units, cases)) if both is not None else Advice(None, None)
 
 
+def _quantiles(level: float, df: float) -> float:
+    """Standard errors that a difference must measure to be found; the special function alone: bisections call it."""
+    return float(special.stdtrit(df, POWER) - special.stdtrit(df, level / 2))
+
+
 def _half(variances: _Variances, seeds: float, target: float, level: float) -> bool:
     only_seeds = _Variances(seed=variances.seed, unit=0.0, both=0.0)
     se, df = only_seeds.se_and_df(seeds, 2)
-    return bool((stats.t.isf(level / 2, df) + stats.t.ppf(POWER, df)) * se <= target / math.sqrt(2))
+    return _quantiles(level, df) * se <= target / math.sqrt(2))
 
 
 def _cases(units: int, units_now: int, cases: int) -> int:

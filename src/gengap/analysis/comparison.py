@@ -153,6 +153,8 @@ def compare(
     chosen_score = score or primary_score(result)
     chosen_rule = epoch or primary_rule(result)
     held = held_out(result, "test") or held_out(result, "validation")
+    if held is None and chosen_score != result.score:
+        raise DataError(f"This result holds curves of {result.score} and no predictions: it has no {chosen_score}.")
     if held is None and claim == "new cases and seeds":
         warnings.warn(
             "The result holds no predictions, so the claim is about these held-out cases only.",
@@ -165,7 +167,8 @@ def compare(
     rules = Rules(
         level=comparison_level(look_level(looks, alpha), comparisons=len(others)),
         next_level=comparison_level(look_level((*looks, 2 * looks[-1]), alpha), comparisons=len(others)),
-        larger_is_better=chosen_score in LARGER_IS_BETTER,
+        # curves of other tools are negated where larger is better, so histories always point downwards
+        larger_is_better=held is not None and chosen_score in LARGER_IS_BETTER,
         margin=margin,
         new_cases=claim == "new cases and seeds",
         cases=len(held) if held else 1,

@@ -81,7 +81,7 @@ class SparseFirst:
             raise TypeError("Sparse rows need an optimizer with a kernel.")
         self.layer = SparseFirstLayer(stack.values[place], groups, rule=rule, l1=l1, l2=l2)
         self._decay = decays_at(models, place, stack.device)
-        self._batches: list[list[SparseBatch]] = []
+        self._batches: list[Sequence[SparseBatch]] = []
 
     def begin_epoch(self, orders: Mapping[int, NDArray[np.int64]], batch_size: int) -> None:
         """Cut the rows of every seed that still trains into batches, by its order."""

@@ -81,6 +81,12 @@ class LearningCurvesDisplay:
             ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), title=self._key())
         return ax
 
+    def figure(self) -> "Figure":
+        """Draw all curves on a figure of their own."""
+        figure = self.plot().get_figure(root=True)
+        assert figure is not None  # noqa: S101  `plot` without axes makes a figure
+        return figure
+
     def plot_pairs(self) -> "Figure":
         """Draw the baseline against each other variant, a panel for each on equal axes, as the tutorials do."""
         import matplotlib.pyplot as plt

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, cast, overload
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.sparse import _sparsetools  # public `batch.T @ gradient` costs .1 ms more a step; a test guards the import
 from torch.nn import functional
 
@@ -38,12 +39,12 @@ class SparseBatch:
         return len(self.offsets) - 1
 
 
-def sparse_batches(
-    x: Any, order: NDArray[np.integer[Any]], *, batch_size: int, device: torch.device | str = "cpu"
-) -> list[SparseBatch]:
-    """Return the batches of one epoch of one seed: the rows `order` of `x`, cut every `batch_size`.
+class SparseBatches(Sequence[SparseBatch]):
+    """The batches of one epoch of one seed: the rows `order` of `x`, cut every `batch_size`.
 
-    One gather for all of them; the batches are views of it.
+    A batch is gathered when it is asked for, so that an epoch never lies in memory twice: gathering all of it at once
+    cost ten times more for the pages that had to be mapped than for the copy. The latest batch is remembered, since
+    training asks once on the way there and once on the way back.
 
     Args:
         x: SciPy CSR matrix or array.
@@ -51,17 +52,53 @@ def sparse_batches(
         batch_size: Rows of a batch; the last may have fewer.
         device: Where the batches shall lie.
     """
-    rows = x[order]
-    offsets = torch.from_numpy(rows.indptr.astype(np.int32, copy=False)).to(device)
-    indices = torch.from_numpy(rows.indices.astype(np.int32, copy=False)).to(device)
-    values = torch.from_numpy(rows.data.astype(np.float32, copy=False)).to(device)
-    batches = []
-    for first in range(0, len(order), batch_size):
-        last = min(first + batch_size, len(order))
-        start, stop = int(rows.indptr[first]), int(rows.indptr[last])
-        batch_offsets = offsets[first : last + 1] - start
-        batches.append(SparseBatch(batch_offsets, indices[start:stop], values[start:stop], x.shape[1]))
-    return batches
+
+    def __init__(
+        self, x: Any, order: NDArray[np.integer[Any]], *, batch_size: int, device: torch.device | str = "cpu"
+    ) -> None:
+        self._x, self._order, self._batch_size, self._device = x, order, batch_size, device
+        self._latest: tuple[int, SparseBatch] | None = None
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        return -(-len(self._order) // self._batch_size)
+
+    @overload
+    def __getitem__(self, position: int) -> SparseBatch: ...
+
+    @overload
+    def __getitem__(self, position: slice) -> list[SparseBatch]: ...
+
+    def __getitem__(self, position: int | slice) -> SparseBatch | list[SparseBatch]:
+        """Return the batch at a position from 0, or several."""
+        if isinstance(position, slice):
+            return [self[one] for one in range(*position.indices(len(self)))]
+        position = range(len(self))[position]
+        if self._latest is None or self._latest[0] != position:
+            self._latest = position, self._gather(position)
+        return self._latest[1]
+
+    def _gather(self, position: int) -> SparseBatch:
+        rows = self._order[position * self._batch_size : (position + 1) * self._batch_size].astype(np.int32)
+        starts = self._x.indptr
+        offsets = np.zeros(len(rows) + 1, dtype=np.int32)
+        np.cumsum(starts[rows + 1] - starts[rows], out=offsets[1:])
+        indices, values = np.empty(offsets[-1], dtype=np.int32), np.empty(offsets[-1], dtype=np.float32)
+        _sparsetools.csr_row_index(
+            len(rows), rows, starts, self._x.indices, self._x.data, indices, values
+        )  # fmt: skip
+        arrays = [torch.from_numpy(array).to(self._device) for array in (offsets, indices, values)]
+        return SparseBatch(*arrays, num_features=self._x.shape[1])
+
+
+def sparse_batches(
+    x: Any, order: NDArray[np.integer[Any]], *, batch_size: int, device: torch.device | str = "cpu"
+) -> SparseBatches:
+    """Return the batches of one epoch of one seed, see `SparseBatches`; converts `x` to 32 bits if it is not."""
+    if x.data.dtype != np.float32 or x.indices.dtype != np.int32 or x.indptr.dtype != np.int32:
+        narrow = (x.data.astype(np.float32), x.indices.astype(np.int32), x.indptr.astype(np.int32))
+        x = sparse.csr_matrix(narrow, shape=x.shape)
+    return SparseBatches(x, order, batch_size=batch_size, device=device)
 
 
 def multiply(batch: SparseBatch, weights: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ from gengap.analysis.diagnosis import diagnose
 from gengap.analysis.summary import summarize
 from gengap.analysis.tables import Table
 from gengap.errors import GengapError, StatisticsWarning
-from gengap.report.languages import Language
+from gengap.reporting.languages import Language
 from gengap.results import EpochRule
 
 if TYPE_CHECKING:

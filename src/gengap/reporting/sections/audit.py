@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from gengap.analysis.codes import Finding, describe
-from gengap.report.material import Material
-from gengap.report.section import Section
+from gengap.reporting.material import Material
+from gengap.reporting.section import Section
 
 _ORDER = ("serious", "warning", "info")
 

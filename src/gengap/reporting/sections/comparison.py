@@ -4,10 +4,10 @@ import math
 from dataclasses import dataclass
 
 from gengap.analysis.contrasts import Contrast
-from gengap.report.material import Material
-from gengap.report.numbers import decimals_for, write_estimate, write_number
-from gengap.report.section import Section
-from gengap.report.sections.findings import needs
+from gengap.reporting.material import Material
+from gengap.reporting.numbers import decimals_for, write_estimate, write_number
+from gengap.reporting.section import Section
+from gengap.reporting.sections.findings import needs
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gengap.errors import UnknownNameError
-from gengap.report import render_report, write_report
+from gengap.reporting import render_report, report
 from gengap.results import Result
 
 EVERYTHING = {
@@ -49,7 +49,7 @@ def test_every_task_in_every_language(make, read_page, task, lang):
 def test_ten_variants_and_ten_seeds_stay_below_three_megabytes(make, tmp_path):
     names = [f"variant number {k}" for k in range(10)]
     big = make(variants=names, seeds=10, epochs=30, cases=2000)
-    assert write_report(big, tmp_path / "deep" / "big.html").stat().st_size < 3e6
+    assert report(big, tmp_path / "deep" / "big.html").stat().st_size < 3e6
 
 
 def test_hostile_names_are_text(make, hostile_name, read_page):
@@ -111,5 +111,5 @@ def test_a_diverged_run_is_said_and_counts_nowhere(make, read_page):
 
 def test_unknown_language(result, tmp_path):
     with pytest.raises(UnknownNameError, match="lang='fr'"):
-        write_report(result, tmp_path / "x.html", lang="fr")
+        report(result, tmp_path / "x.html", lang="fr")
     assert not (tmp_path / "x.html").exists()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from gengap.report import render_report, write_report
+from gengap.reporting import render_report, report
 from gengap.results import Result
 
 HOSTILE = "<script>alert(1)</script>&\"'{{ 7*7 }}</table>"
@@ -163,9 +163,9 @@ def files(tmp_path_factory, result):
     folder = tmp_path_factory.mktemp("report")
     hostile = make_result(variants=("baseline", HOSTILE), seeds=3, epochs=4, cases=60)
     return {
-        "en": write_report(result, folder / "en.html"),
-        "zh": write_report(result, folder / "zh.html", lang="zh"),
-        "hostile": write_report(hostile, folder / "hostile.html"),
+        "en": report(result, folder / "en.html"),
+        "zh": report(result, folder / "zh.html", lang="zh"),
+        "hostile": report(hostile, folder / "hostile.html"),
     }
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from gengap.report.figures import inline_svg
-from gengap.report.material import Material
-from gengap.report.numbers import write_spread
-from gengap.report.section import Section
+from gengap.reporting.figures import inline_svg
+from gengap.reporting.material import Material
+from gengap.reporting.numbers import write_spread
+from gengap.reporting.section import Section
 
 SPARSE_BELOW = 1e-3
 """Below this a weight counted as zero when the study recorded `sparsity` (`gengap.study.assembly.SPARSE_BELOW`)."""

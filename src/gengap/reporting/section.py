@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gengap.report.material import Material
+from gengap.reporting.material import Material
 
 
 @dataclass(frozen=True, eq=False)

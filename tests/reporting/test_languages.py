@@ -6,11 +6,11 @@ from string import Formatter
 
 import pytest
 
-import gengap.report
+import gengap.reporting
 from gengap.errors import UnknownNameError
-from gengap.report.languages import LANGUAGES, get_language
+from gengap.reporting.languages import LANGUAGES, get_language
 
-ROOM = Path(gengap.report.__file__).parent
+ROOM = Path(gengap.reporting.__file__).parent
 
 
 def blanks(text):

@@ -11,9 +11,9 @@ from scipy import stats
 from gengap.analysis.contrasts import FEW_SEEDS, Contrast
 from gengap.analysis.onset import Onset, onset
 from gengap.analysis.tables import Spread
-from gengap.report.material import Material
-from gengap.report.numbers import write_estimate, write_number
-from gengap.report.section import Section
+from gengap.reporting.material import Material
+from gengap.reporting.numbers import write_estimate, write_number
+from gengap.reporting.section import Section
 
 Tone = Literal["good", "bad", "unsure", "note"]
 

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from gengap.report.material import Material
-from gengap.report.section import Section
+from gengap.reporting.material import Material
+from gengap.reporting.section import Section
 
 
 def provenance_section(material: Material) -> Section:

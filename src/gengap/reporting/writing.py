@@ -11,16 +11,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from gengap._version import __version__
-from gengap.report.languages import get_language
-from gengap.report.material import Material
-from gengap.report.sections import SECTIONS
+from gengap.reporting.languages import get_language
+from gengap.reporting.material import Material
+from gengap.reporting.sections import SECTIONS
 
 if TYPE_CHECKING:
     from gengap.results import Result
     from gengap.sampling import PredictiveDistribution
 
 
-def write_report(
+def report(
     result: "Result",
     path: str | Path,
     *,
@@ -64,7 +64,7 @@ def render_report(result: "Result", *, lang: str = "en", distribution: "Predicti
     material = Material(result, language, distribution)
     sections = [section for build in SECTIONS if (section := build(material)) is not None]
     environment = Environment(
-        loader=PackageLoader("gengap.report", "page"),
+        loader=PackageLoader("gengap.reporting", "page"),
         autoescape=True,  # names of variants and labels are free text
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -111,7 +111,7 @@ def _breakable(name: str) -> Markup:
 
 
 def _page_file(name: str) -> str:
-    return resources.files("gengap.report").joinpath("page", name).read_text(encoding="utf-8")
+    return resources.files("gengap.reporting").joinpath("page", name).read_text(encoding="utf-8")
 
 
 def _hash(script: str) -> str:

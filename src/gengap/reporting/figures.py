@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from gengap.plots.style import COLOURS, GRID, INK, REFERENCE, style
-from gengap.report.languages import Language
+from gengap.reporting.languages import Language
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,10 +8,10 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from gengap.report.figures import inline_svg
-from gengap.report.material import Material
-from gengap.report.numbers import write_number, write_spread
-from gengap.report.section import Section
+from gengap.reporting.figures import inline_svg
+from gengap.reporting.material import Material
+from gengap.reporting.numbers import write_number, write_spread
+from gengap.reporting.section import Section
 from gengap.verification.inputs import Floats
 
 Kind = Literal["sure_right", "sure_wrong", "unsure", "disagree"]

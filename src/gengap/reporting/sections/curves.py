@@ -9,9 +9,9 @@ from scipy import stats
 
 from gengap.analysis.curves import Curve, learning_curve
 from gengap.analysis.summary import RULES, at_epoch
-from gengap.report.material import Material
-from gengap.report.numbers import write_number
-from gengap.report.section import Section
+from gengap.reporting.material import Material
+from gengap.reporting.numbers import write_number
+from gengap.reporting.section import Section
 from gengap.results import EpochRule
 
 _DIGITS = 5

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from gengap.analysis.tables import Cell, Column, Spread
-from gengap.report.languages import Language
-from gengap.report.material import Material
-from gengap.report.numbers import MISSING, decimals_for, write_number
-from gengap.report.section import Section
+from gengap.reporting.languages import Language
+from gengap.reporting.material import Material
+from gengap.reporting.numbers import MISSING, decimals_for, write_number
+from gengap.reporting.section import Section
 
 
 @dataclass(frozen=True)

@@ -1,2 +1,2 @@
 from .writing import render_report as render_report
-from .writing import write_report as write_report
+from .writing import report as report

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gengap.errors import UnknownNameError
-from gengap.report.languages import en, zh
+from gengap.reporting.languages import en, zh
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import numpy as np
 from markupsafe import Markup
 
 from gengap.errors import GengapError
-from gengap.report.figures import inline_svg
-from gengap.report.material import Material
-from gengap.report.section import Section
+from gengap.reporting.figures import inline_svg
+from gengap.reporting.material import Material
+from gengap.reporting.section import Section
 from gengap.verification import top_label
 from gengap.verification.inputs import Floats
 

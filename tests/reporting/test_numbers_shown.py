@@ -12,8 +12,8 @@ from sklearn.metrics import log_loss as sklearn_log_loss
 
 import gengap
 from gengap.analysis import compare
-from gengap.report import render_report
-from gengap.report.sections.weights import SPARSE_BELOW
+from gengap.reporting import render_report
+from gengap.reporting.sections.weights import SPARSE_BELOW
 from gengap.sampling.distribution import PredictiveDistribution
 
 NUMBER = r"[−+]?[\d,]*\.?\d+"

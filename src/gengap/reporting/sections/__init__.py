@@ -1,0 +1,24 @@
+"""The sections of the report, in the order in which a reader needs them; one file per section."""
+
+from gengap.reporting.section import Builder
+from gengap.reporting.sections.audit import audit_section
+from gengap.reporting.sections.cases import cases_section
+from gengap.reporting.sections.comparison import comparison_section
+from gengap.reporting.sections.curves import curves_section
+from gengap.reporting.sections.findings import findings_section
+from gengap.reporting.sections.provenance import provenance_section
+from gengap.reporting.sections.scores import scores_section
+from gengap.reporting.sections.verification import verification_section
+from gengap.reporting.sections.weights import weights_section
+
+SECTIONS: tuple[Builder, ...] = (
+    findings_section,
+    comparison_section,
+    scores_section,
+    curves_section,
+    verification_section,
+    cases_section,
+    weights_section,
+    audit_section,
+    provenance_section,
+)
