@@ -159,7 +159,7 @@ class SparseRows:
 def _predict_sparse(
     program: Program, rows: SparseRows, layer: SparseFirstLayer | None, cases: NDArray[np.int64] | None
 ) -> Any:
-    products = [] if layer is None else [layer.predict(piece) for piece in rows.pieces]
+    products = () if layer is None else layer.predict(rows.pieces)
     parts = [program([Projected(product)], Pass(training=False)) for product in products]
     outputs = tree.map_structure(lambda *values: torch.cat(values, dim=1), *parts)
     if cases is None:

@@ -131,7 +131,7 @@ def test_prediction_is_the_product_for_all_runs(x, order):
     kernels = random(5, FEATURES, 30)
     none = torch.zeros(5)
     layer = SparseFirstLayer(kernels, (1, 0, 1, 0, 2), rule=SGD(), l1=none, l2=none)
-    batch = sparse_batches(x, order, batch_size=50)[0]
     dense = torch.from_numpy(x.toarray()[order])
-    torch.testing.assert_close(layer.predict(batch), dense @ kernels, rtol=1e-5, atol=1e-5)
+    predicted = torch.cat(list(layer.predict(sparse_batches(x, order, batch_size=20))), dim=1)
+    torch.testing.assert_close(predicted, dense @ kernels, rtol=1e-5, atol=1e-5)
     assert torch.equal(layer.kernels(), kernels)
