@@ -87,7 +87,7 @@ def retell_reviews(result: Result) -> Table:
         f"Seeds: {seeds}. {epochs} epochs. Intervals speak for new seeds, on this test half.",
         "A printed number agrees if it lies within the 95 % interval of one further run: it was one run itself.",
         "Overfits: the mean validation log loss stays above its minimum by more than the original's seed noise.",
-        "The tutorial's loss of a net with L2 contains the penalty; so does ours in these rows, and in no other.",
+        "The tutorial's loss of a net with L2 contains the penalty; so does ours beside a printed number.",
         _SPLIT_IN_THREE if "test" in result.splits else _TEST_HALF,
     )
     return Table("Movie reviews, as told and as measured", COLUMNS, tuple(map(_cells, rows)), notes)
