@@ -15,6 +15,10 @@ from .engine.fit_many import fit_many as fit_many
 from .engine.parity import Parity as Parity
 from .engine.parity import certify as certify
 from .engine.planner import Plan as Plan
+from .experiments.capacity_ladder import CapacityLadder as CapacityLadder
+from .experiments.capacity_ladder import capacity_ladder as capacity_ladder
+from .experiments.value_of_data import ValueOfData as ValueOfData
+from .experiments.value_of_data import value_of_data as value_of_data
 from .remedies import EMA as EMA
 from .remedies import L1 as L1
 from .remedies import L1L2 as L1L2

@@ -48,6 +48,7 @@ def demo(
 ) -> None:
     """Run a ready-made study and write its result, figures, table and report."""
     from gengap.experiments.demos import get_demo
+    from gengap.experiments.telling_cases import study_cases
 
     chosen = get_demo(name)
     dataset = chosen.load(data, full=full)
@@ -55,7 +56,14 @@ def demo(
     study = chosen.study(seeds=seeds, engine=engine)
     result = study.run(dataset, epochs=chosen.epochs, batch_size=chosen.batch_size)
     folder = output or Path("demo") / name
-    _write(result, folder)
+    asked = study_cases(result, dataset)
+    _write(result, folder, None if asked is None else asked.distribution)
+    if asked is not None:
+        typer.echo(
+            f"Uncertainty of {asked.variant}, with the trained and with the chosen rate of dropout at inference:"
+        )
+        typer.echo(asked.choice.quality.to_string(float_format="{:.3f}".format))
+        typer.echo("\n".join(asked.choice.findings))
     if chosen.retell is not None:
         from gengap.experiments.retelling import to_markdown
 

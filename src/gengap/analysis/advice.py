@@ -64,7 +64,7 @@ def advise(estimate: MeanEstimate, *, target: float, level: float, cases: int) -
 
     def settles(n: float, g: float) -> bool:
         se, df = variances.se_and_df(n, g)
-        return _quantiles(level, df) * se <= target)
+        return _quantiles(level, df) * se <= target
 
     more_seeds = _smallest(lambda n: settles(n, max(units, 1)), seeds + 1, MOST_SEEDS)
     if more_seeds is not None or units == 0:
@@ -89,7 +89,7 @@ def _quantiles(level: float, df: float) -> float:
 def _half(variances: _Variances, seeds: float, target: float, level: float) -> bool:
     only_seeds = _Variances(seed=variances.seed, unit=0.0, both=0.0)
     se, df = only_seeds.se_and_df(seeds, 2)
-    return _quantiles(level, df) * se <= target / math.sqrt(2))
+    return _quantiles(level, df) * se <= target / math.sqrt(2)
 
 
 def _cases(units: int, units_now: int, cases: int) -> int:
