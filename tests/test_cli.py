@@ -86,7 +86,7 @@ def test_a_model_and_a_table_give_a_report(files, tmp_path):
         (["run", "--model", "model.keras", "--data", "train.csv", "--remedies", "magic(1)"], "no remedy named 'magic'"),
         (["run", "study.py"], "must define `study`"),
         (["run", "gone.py"], "There is no file gone.py"),
-        (["report", "nowhere"], "nowhere/result.nc is no result of gengap"),
+        (["report", "nowhere"], "there is no folder nowhere"),
         (["demo", "soundings", "--seeds", "0"], "seeds"),
         (["fly"], "No such command"),
     ],

@@ -1,5 +1,7 @@
 from .attributes import AttributesDisplay as AttributesDisplay
+from .capacity import CapacityDisplay as CapacityDisplay
 from .comparison import ComparisonDisplay as ComparisonDisplay
+from .data_value import DataValueDisplay as DataValueDisplay
 from .discard import DiscardDisplay as DiscardDisplay
 from .dropout_masks import DropoutMasksDisplay as DropoutMasksDisplay
 from .dropout_masks import DropoutScalingDisplay as DropoutScalingDisplay
