@@ -1,0 +1,98 @@
+"""The page of the documentation that tells the results; made from the results alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+NAMES = {
+    "keras-tensorflow": "Keras, TensorFlow",
+    "keras-jax": "Keras, JAX",
+    "keras-torch": "Keras, torch",
+    "torch": "torch by hand",
+    "gengap": "gengap",
+}
+
+
+def page(results: Mapping[str, Any]) -> str:
+    """Return the page as Markdown."""
+    machine = results["machine"]
+    lines = [
+        "# How long training takes",
+        "",
+        "Made by `make bench-training`; every number on this page comes from `benchmarks/results/training.json`.",
+        "",
+        f"Machine: {machine['cores']} cores of {machine['cpu']}, {machine['memory_gib']} GiB, {machine['system']}.",
+        "",
+        "Seconds are wall time of one run of all its epochs: building, compiling, batches, training, validation and",
+        "metrics after every epoch. gengap's include planning, and one more evaluation per epoch that the others do not",
+        "give: the training score in inference mode. Each contestant is a process of its own. Rivals run the stated",
+        "sample of seeds and epochs; epochs after the first cost the same, so the rest is extrapolated from their median.",
+        "The same holds for gengap where it was measured on fewer epochs.",
+    ]
+    for name, one in results["workloads"].items():
+        lines += ["", *_workload(name, one)]
+    for name, one in results.get("growth", {}).items():
+        lines += ["", *_growth(name, one)]
+    lines += ["", f"CUDA: {results['cuda']}", ""]
+    return "\n".join(lines)
+
+
+def ratio(one: Mapping[str, Any]) -> float | None:
+    """Return how many times faster gengap is than the fastest Keras backend; None where one of them is missing."""
+    contestants = one["contestants"]
+    keras = [c["seconds_per_run"] for who, c in contestants.items() if who.startswith("keras") and "error" not in c]
+    own = contestants.get("gengap", {}).get("seconds_per_run")
+    return min(keras) / own if keras and own else None
+
+
+def _workload(name: str, one: Mapping[str, Any]) -> list[str]:
+    spec, own = one["workload"], one["contestants"].get("gengap", {})
+    lines = [
+        f"## {spec['title'][0].upper()}{spec['title'][1:]} (`{name}`)",
+        "",
+        f"{one['data']}. {len(spec['nets'])} net(s), {spec['epochs']} epochs, batch {spec['batch_size']}. gengap:"
+        f" {spec['seeds']} seeds of each, {spec['own_epochs']} epochs measured; rivals: {spec['rival_runs']} run(s) of"
+        f" each, {spec['rival_epochs']} epochs measured. Measured {one['when']}.",
+        "",
+        "| | seconds per run (lowest-highest) | gengap is faster by | peak memory, MiB | validation loss, accuracy |",
+        "|---|---|---|---|---|",
+    ]
+    for who, c in one["contestants"].items():
+        if "error" in c:
+            lines.append(f"| {NAMES[who]} | {c['error']} | | | |")
+            continue
+        factor = c["seconds_per_run"] / own["seconds_per_run"] if "seconds_per_run" in own and who != "gengap" else None
+        finals = [final["final"] for final in c["finals"] if final["net"] == spec["nets"][0]]
+        means = [sum(final[key] for final in finals) / len(finals) for key in ("val_loss", "val_accuracy")]
+        lines.append(
+            f"| {NAMES[who]} | {c['seconds_per_run']:.3g} ({c['lowest']:.3g}-{c['highest']:.3g}, n = {c['rounds']}) | "
+            f"{'' if factor is None else f'{factor:.2g}'} | {c['peak_memory_mib']:,.0f} | "
+            f"{means[0]:.4f}, {means[1]:.4f} |"
+        )
+    factor = ratio(one)
+    if factor is not None:
+        lines += ["", f"Against the fastest Keras backend: **{factor:.3g} times**; wanted: {spec['issue']:g}."]
+    disturbed = sorted({word for c in one["contestants"].values() for word in c.get("disturbed", [])})
+    if disturbed:
+        lines += ["", f"The machine was not quiet: {'; '.join(disturbed)}."]
+    if own.get("plan"):
+        lines += ["", "```text", *own["plan"], "```"]
+    return lines
+
+
+def _growth(name: str, one: Mapping[str, Any]) -> list[str]:
+    lines = [
+        f"## Growth (`{name}`)",
+        "",
+        "| runs together | seconds per epoch | per run, ms | MiB |",
+        "|---|---|---|---|",
+    ]
+    for size, c in one["runs"].items():
+        if "error" not in c:
+            per_run = 1e3 * c["epoch"] / int(size)
+            lines.append(f"| {size} | {c['epoch']:.3g} | {per_run:.3g} | {c['peak_memory_mib']:,.0f} |")
+    if one["rows"]:
+        lines += ["", "| rows, ten runs | seconds per epoch | microseconds per row and run |", "|---|---|---|"]
+    for rows, c in one["rows"].items():
+        if "error" not in c:
+            lines.append(f"| {int(rows):,} | {c['epoch']:.3g} | {1e6 * c['epoch'] / int(rows) / 10:.3g} |")
+    return lines
