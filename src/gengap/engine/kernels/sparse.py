@@ -88,8 +88,8 @@ class SparseBatches(Sequence[SparseBatch]):
         _sparsetools.csr_row_index(
             len(rows), rows, starts, self._x.indices, self._x.data, indices, values
         )  # fmt: skip
-        arrays = [torch.from_numpy(array).to(self._device) for array in (offsets, indices, values)]
-        return SparseBatch(*arrays, num_features=self._x.shape[1])
+        starts_at, columns, entries = (torch.from_numpy(one).to(self._device) for one in (offsets, indices, values))
+        return SparseBatch(starts_at, columns, entries, num_features=self._x.shape[1])
 
 
 def sparse_batches(
@@ -237,7 +237,7 @@ class SparseFirstLayer:
         Here runs of all seeds stand side by side, which makes the product up to three times as fast.
         """
         side_by_side = self.kernels().movedim(0, 1).flatten(1)
-        panels = [panel.contiguous() for panel in side_by_side.split(_PANEL, dim=1)]
+        panels = [panel.contiguous() for panel in torch.split(side_by_side, _PANEL, dim=1)]
         num_runs, _, units = self._shape
         for batch in batches:
             with torch.no_grad():
