@@ -1,0 +1,363 @@
+"""The statistics of comparisons measured on studies with known truth, and how long a large comparison takes.
+
+`make bench-statistics` draws the studies anew, writes `benchmarks/results/statistics.json` and from it
+`docs/statistics.md`; `--studies N` makes it shorter or surer. Every share is a count of simulated studies.
+"""  # noqa: A005 - it is a script, run by its path; the Makefile gives it this name
+
+import argparse
+import json
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+sys.path.append(sys.path.pop(0))  # this folder last: its `statistics` must not stand for the standard library's
+
+import numpy as np
+import scipy
+from scipy import special
+
+from gengap.analysis.comparison import compare
+from gengap.analysis.components import MeanEstimate, from_mean_squares, two_way
+from gengap.analysis.looks import look_level
+from gengap.analysis.onset import onset, onset_of
+from gengap.analysis.simultaneous import comparison_level
+from gengap.analysis.verdicts import judge
+from gengap.results import Result
+from simulated_results import LAWS, Floats, Law, draw, losses, result_from_losses
+from statistics_page import write_page
+
+RESULTS = Path(__file__).parent / "results" / "statistics.json"
+SEEDS = (6, 8, 10, 20)
+GROUPS, GROUP_SIZE = 43, 5
+COMPARISONS = 8
+FEW = {
+    "cases dominate": (0.005, 0.15, 0.05),
+    "balanced": (0.07, 0.15, 0.05),
+    "seeds dominate": (0.15, 0.05, 0.05),
+}
+"""Standard deviations of seeds, groups of cases and single cases' interaction with seeds; 215 cases."""
+MANY = {"cases matter": (0.005, 0.15), "seeds dominate": (0.05, 0.15)}
+"""Standard deviations of seeds and cases; 25,000 cases."""
+Row = dict[str, Any]
+Counts = dict[tuple[Any, ...], list[int]]
+
+
+def machine() -> dict[str, Any]:
+    model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+                  if line.startswith("model name")), "") if Path("/proc/cpuinfo").exists() else ""  # fmt: skip
+    return {
+        "processor": model or platform.processor(),
+        "cores": os.cpu_count(),
+        "load_average_at_start": os.getloadavg()[0],
+        "system": platform.platform(),
+        "versions": {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__},
+    }
+
+
+def limits(estimate: MeanEstimate, level: float) -> tuple[Floats, Floats]:
+    """Ends of the intervals of many studies at once, as `gengap.analysis.verdicts.interval` has them for one."""
+    reach = -special.stdtrit(estimate.df, level / 2) * estimate.se
+    return estimate.mean - reach, estimate.mean + reach
+
+
+def wrong(estimate: MeanEstimate, level: float) -> Any:
+    """Whether an interval leaves out the truth, which is 0."""
+    low, high = limits(estimate, level)
+    return (low > 0) | (high < 0)
+
+
+def batches(studies: int, size: int) -> Iterator[int]:
+    for start in range(0, studies, size):
+        yield min(size, studies - start)
+
+
+# --- families and intervals -----------------------------------------------------------------------------------------
+
+
+def tally(counts: Counts, key: tuple[Any, ...], estimate: MeanEstimate) -> None:
+    """Add a batch of families: how many hold a false verdict, how many plain 95 % intervals cover."""
+    found = counts.setdefault(key, [0, 0, 0, 0])
+    level = comparison_level(look_level((estimate.seeds,)), comparisons=COMPARISONS)
+    plain = wrong(estimate, 0.05)
+    found[0] += len(plain)
+    found[1] += int(wrong(estimate, level).any(axis=-1).sum())
+    found[2] += plain.size
+    found[3] += int((~plain).sum())
+
+
+def few_cases(law: Law, studies: int, stream: int) -> Counts:
+    """Nine variants on 215 cases in 43 groups; seeds, groups and interaction of every variant drawn by the law."""
+    rng = np.random.default_rng([1, LAWS.index(law), stream])
+    counts: Counts = {}
+    for size in batches(studies, 100):
+        of_seeds = draw(rng, law, (size, 1 + COMPARISONS, SEEDS[-1], 1))
+        of_groups = draw(rng, law, (size, 1 + COMPARISONS, 1, GROUPS))
+        shape = (size, 1 + COMPARISONS, SEEDS[-1], GROUPS)
+        both = sum(draw(rng, law, shape) for _ in range(GROUP_SIZE)) / GROUP_SIZE
+        for name, (seed_sd, group_sd, both_sd) in FEW.items():
+            table = seed_sd * of_seeds + group_sd * of_groups + both_sd * both
+            for baseline, pairs in (("alike", table[:, 1:] - table[:, :1]), ("steady", table[:, 1:])):
+                for n in SEEDS:
+                    tally(counts, (law, 215, name, baseline, n), two_way(pairs[:, :, :n]))
+    return counts
+
+
+def many_cases(law: Law, studies: int, stream: int) -> Counts:
+    """The same on 25,000 independent cases, from the sums that the estimate needs; no interaction."""
+    rng, cases = np.random.default_rng([2, LAWS.index(law), stream]), 25_000
+    counts: Counts = {}
+    for size in batches(studies, 20):
+        of_seeds = draw(rng, law, (size, 1 + COMPARISONS, SEEDS[-1]))
+        of_cases = draw(rng, law, (size, 1 + COMPARISONS, cases))
+        for baseline in ("alike", "steady"):
+            a = of_seeds[:, 1:] - (of_seeds[:, :1] if baseline == "alike" else 0.0)
+            b = of_cases[:, 1:] - (of_cases[:, :1] if baseline == "alike" else 0.0)
+            mean, variance = b.mean(axis=-1), b.var(axis=-1, ddof=1) / cases
+            for name, (seed_sd, case_sd) in MANY.items():
+                for n in SEEDS:
+                    part = seed_sd * a[..., :n]
+                    estimate = from_mean_squares(
+                        part.mean(axis=-1) + case_sd * mean,
+                        from_seeds=part.var(axis=-1, ddof=1) / n,
+                        from_units=case_sd**2 * variance,
+                        from_both=np.zeros_like(mean),
+                        seeds=n,
+                        units=cases,
+                    )
+                    tally(counts, (law, cases, name, baseline, n), estimate)
+    return counts
+
+
+def families(pool: ProcessPoolExecutor, studies: int) -> list[Row]:
+    """False verdicts among eight remedies that do nothing, and coverage of the plain 95 % interval."""
+    streams = 4
+    jobs = [pool.submit(few_cases, law, studies // streams, k) for law in LAWS for k in range(streams)]
+    jobs += [pool.submit(many_cases, law, studies // 16, k) for law in LAWS for k in range(2)]
+    total: Counts = {}
+    for job in jobs:
+        for key, found in job.result().items():
+            total[key] = [a + b for a, b in zip(total.get(key, [0] * 4), found, strict=True)]
+    return [
+        {"law": law, "cases": cases, "noise": name, "baseline": baseline, "seeds": n, "studies": found[0],
+         "false_verdict": found[1] / found[0], "coverage": found[3] / found[2]}
+        for (law, cases, name, baseline, n), found in total.items()
+    ]  # fmt: skip
+
+
+def end_to_end(studies: int) -> Row:
+    """`compare` itself on results: families of three that do nothing, 10 seeds, 215 cases in 43 groups."""
+    rng, groups, families_wrong = np.random.default_rng(3), np.arange(215) // GROUP_SIZE, 0
+    for _ in range(studies):
+        drawn = losses(
+            rng, dict.fromkeys("bcde", 0.0), seeds=10, cases=215, seed_sd=0.05, case_sd=0.15, both_sd=0.05,
+            groups=groups,
+        )  # fmt: skip
+        found = compare(result_from_losses(drawn, groups=groups))
+        families_wrong += any(one.verdict.kind != "cannot say" for one in found.contrasts)
+    return {"studies": studies, "comparisons": 3, "seeds": 10, "cases": 215, "false_verdict": families_wrong / studies}
+
+
+# --- power and equivalence ------------------------------------------------------------------------------------------
+
+
+def of_seeds_and_many_cases(rng: np.random.Generator, law: Law, studies: int, n: int) -> MeanEstimate:
+    """Paired differences with a standard deviation of 1 over seeds, 25,000 cases of standard deviation 1."""
+    cases, values = 25_000, draw(rng, law, (studies, n))
+    return from_mean_squares(
+        values.mean(axis=-1) + rng.standard_normal(studies) / np.sqrt(cases),
+        from_seeds=values.var(axis=-1, ddof=1) / n,
+        from_units=rng.chisquare(cases - 1, studies) / (cases - 1) / cases,
+        from_both=np.zeros(studies),
+        seeds=n,
+        units=cases,
+    )
+
+
+def power(studies: int) -> list[Row]:
+    """Share of studies that find a difference of 1.5 paired standard deviations, alone and among eight."""
+    rng, rows = np.random.default_rng(4), []
+    for law in LAWS:
+        for n in SEEDS:
+            estimate = of_seeds_and_many_cases(rng, law, studies, n)
+            for comparisons in (1, COMPARISONS):
+                low, high = limits(estimate, comparison_level(look_level((n,)), comparisons=comparisons))
+                found = {"up": float(np.mean(low + 1.5 > 0)), "down": float(np.mean(high - 1.5 < 0))}
+                rows.append(
+                    {"law": law, "seeds": n, "comparisons": comparisons, "difference": 1.5, "studies": studies} | found
+                )
+    return rows
+
+
+def equivalence(studies: int) -> list[Row]:
+    """Share of studies that call a difference equivalent: at the margin (wrong) and at 0 (right)."""
+    rng, rows = np.random.default_rng(5), []
+    for law in LAWS:
+        for n in SEEDS:
+            estimate = of_seeds_and_many_cases(rng, law, studies, n)
+            low, high = limits(estimate, look_level((n,)))
+            for margin in (0.5, 1.0, 2.0):
+                said = {
+                    name: float(np.mean((low + at > -margin) & (high + at < margin)))
+                    for name, at in (("at_margin", margin), ("at_minus_margin", -margin), ("at_zero", 0.0))
+                }
+                rows.append({"law": law, "seeds": n, "margin": margin, "studies": studies} | said)
+    return rows
+
+
+# --- looking again --------------------------------------------------------------------------------------------------
+
+LOOKS = (6, 10, 20)
+
+
+def fixed_looks(law: Law, noise: str, studies: int) -> Row:
+    """Looking at 6, 10 and 20 seeds whatever was seen before: false verdicts of the tool and of one who forgets."""
+    rng = np.random.default_rng([6, LAWS.index(law), list(FEW).index(noise)])
+    seed_sd, group_sd, both_sd = FEW[noise]
+    paid = careless = 0
+    for size in batches(studies, 500):
+        table = seed_sd * draw(rng, law, (size, LOOKS[-1], 1)) + group_sd * draw(rng, law, (size, 1, GROUPS))
+        table = table + both_sd * draw(rng, law, (size, LOOKS[-1], GROUPS)) / np.sqrt(GROUP_SIZE)
+        seen = [two_way(table[:, :n]) for n in LOOKS]
+        paid += int(np.any([wrong(e, look_level(LOOKS[: k + 1])) for k, e in enumerate(seen)], axis=0).sum())
+        careless += int(np.any([wrong(e, 0.05) for e in seen], axis=0).sum())
+    return {"law": law, "noise": noise, "studies": studies, "paid": paid / studies, "unpaid": careless / studies}
+
+
+def follow_advice(law: Law, noise: str, studies: int) -> Row:
+    """From 6 seeds on as many more as the tool asks for (10, 20 or 40), until it has a verdict or asks for none."""
+    rng = np.random.default_rng([7, LAWS.index(law), list(FEW).index(noise)])
+    seed_sd, group_sd, both_sd = FEW[noise]
+    said, last = 0, []
+    for _ in range(studies):
+        table = seed_sd * draw(rng, law, (40, 1)) + group_sd * draw(rng, law, (1, GROUPS))
+        table = table + both_sd * draw(rng, law, (40, GROUPS)) / np.sqrt(GROUP_SIZE)
+        looks: tuple[int, ...] = (6,)
+        while True:
+            n = looks[-1]
+            verdict = judge(
+                two_way(table[:n]), level=look_level(looks), next_level=look_level((*looks, 2 * n)),
+                larger_is_better=False, margin=None, cases=215,
+            )  # fmt: skip
+            wanted = verdict.advice.seeds if verdict.advice else None
+            if verdict.kind != "cannot say" or wanted is None or n == 40:
+                break
+            looks = (*looks, min(k for k in (10, 20, 40) if k > n and (k >= wanted or k == 40)))
+        said += verdict.kind != "cannot say"
+        last.append(looks[-1])
+    return {
+        "law": law, "noise": noise, "studies": studies, "false_verdict": said / studies,
+        "mean_seeds": float(np.mean(last)),
+    }  # fmt: skip
+
+
+# --- onset ----------------------------------------------------------------------------------------------------------
+
+EPOCHS = np.arange(1, 21)
+SHAPES: dict[str, Floats] = {
+    "V: falls, then rises": 0.3 + 0.03 * np.abs(EPOCHS - 5.3),
+    "plateau, then rise": 0.3 + 0.2 * np.exp(-EPOCHS / 1.2) + 0.03 * np.maximum(EPOCHS - 12.4, 0),
+    "gentle rise": 0.3 + 0.3 * np.exp(-EPOCHS / 1.5) + 0.0047 * EPOCHS,
+    "rises from the first epoch": 0.3 + 0.0217 * EPOCHS,
+    "falls to the end": 0.3 + 0.4 * np.exp(-EPOCHS / 5.0),
+}
+OFFSET_SD, EPOCH_SD = 0.02, 0.01
+
+
+def onset_sets(shape: str, law: Law, n: int, studies: int) -> list[Row]:
+    """Share of 95 % sets that hold the onset of the mean curve, with the margin given and estimated."""
+    rng = np.random.default_rng([8, list(SHAPES).index(shape), LAWS.index(law), n])
+    mean, margin = SHAPES[shape], float(np.hypot(OFFSET_SD, EPOCH_SD))
+    truth = onset_of(mean, margin)
+    rows = []
+    for known in (True, False):
+        hits, sizes, biases = 0, [], []
+        for _ in range(studies):
+            noise = OFFSET_SD * draw(rng, law, (n, 1)) + EPOCH_SD * draw(rng, law, (n, len(EPOCHS)))
+            found = onset(mean + noise, margin=margin if known else None)
+            low = found.low or len(EPOCHS) + 1
+            high = found.high or len(EPOCHS) + 1
+            hits += low <= (truth or len(EPOCHS) + 1) <= high
+            sizes.append(high - low + 1)
+            biases.append((found.epoch or len(EPOCHS) + 1) - (truth or len(EPOCHS) + 1))
+        rows.append({"shape": shape, "law": law, "seeds": n, "margin": "declared" if known else "estimated",
+                     "studies": studies, "onset": truth, "coverage": hits / studies,
+                     "mean_size": float(np.mean(sizes)), "bias": float(np.mean(biases))})  # fmt: skip
+    return rows
+
+
+# --- speed ----------------------------------------------------------------------------------------------------------
+
+
+def speed() -> list[Row]:
+    """60 runs x 1,000,000 held-out cases: six variants, ten seeds, binary; on one thread, once."""
+    rng, names, cases = np.random.default_rng(9), [f"variant {k}" for k in range(6)], 1_000_000
+    y = (rng.random(cases) < 0.05).astype(np.int64)
+    p = rng.random((6, 10, cases), dtype=np.float32)
+    p = np.clip(0.9 * p**4 + 0.05 * y.astype(np.float32), 1e-4, 1 - 1e-4)
+    result = Result.from_predictions(y, {name: p[k] for k, name in enumerate(names)}, task="binary", score="log_loss")
+    result.manifest["data"]["training_climatology"] = 0.05
+    grouped = replace(result, test=result.test.assign_coords(group=("sample", np.arange(cases) // 100)))
+    rows = []
+    for label, one, score in (
+        ("log loss", result, "log_loss"), ("log loss, 10,000 groups", grouped, "log_loss"),
+        ("Brier skill", result, "bss"), ("AUC", result, "auc"),
+    ):  # fmt: skip
+        start = time.perf_counter()
+        compare(one, score=score)
+        rows.append({"score": label, "runs": 60, "cases": cases, "seconds": time.perf_counter() - start})
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return [row | {"peak_memory_gib_so_far": peak} for row in rows]
+
+
+def gather(jobs: Iterable[Any]) -> list[Any]:
+    return [job.result() for job in jobs]
+
+
+def measure(studies: int) -> dict[str, Any]:
+    found: dict[str, Any] = {"machine": machine(), "studies": studies}
+    start = time.perf_counter()
+    with ProcessPoolExecutor(1) as alone:
+        found["speed"] = alone.submit(speed).result()
+    with ProcessPoolExecutor(2) as pool:
+        later = {
+            "end_to_end": pool.submit(end_to_end, max(studies // 20, 10)),
+            "power": pool.submit(power, studies),
+            "equivalence": pool.submit(equivalence, studies),
+        }
+        fixed = [pool.submit(fixed_looks, law, noise, studies) for law in LAWS for noise in FEW]
+        advised = [pool.submit(follow_advice, law, noise, studies // 10) for law in LAWS for noise in FEW]
+        sets = [
+            pool.submit(onset_sets, shape, law, n, studies // 20)
+            for shape in SHAPES
+            for law in LAWS
+            for n in (6, 10, 20)
+        ]
+        found["families"] = families(pool, studies)
+        found |= {name: job.result() for name, job in later.items()}
+        found["fixed_looks"], found["follow_advice"] = gather(fixed), gather(advised)
+        found["onset"] = [row for rows in gather(sets) for row in rows]
+    found["seconds"] = time.perf_counter() - start
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--studies", type=int, default=20_000, help="studies of every kind; fewer where they are slow")
+    parser.add_argument("--page", action="store_true", help="only write the page from the numbers that there are")
+    chosen = parser.parse_args()
+    if not chosen.page:
+        RESULTS.parent.mkdir(parents=True, exist_ok=True)
+        RESULTS.write_text(json.dumps(measure(chosen.studies), indent=1) + "\n")
+    print(write_page(json.loads(RESULTS.read_text())))
+
+
+if __name__ == "__main__":
+    main()
