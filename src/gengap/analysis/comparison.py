@@ -1,7 +1,7 @@
 """Every variant against the baseline, with verdicts that hold for new cases and new seeds."""
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
@@ -203,18 +203,26 @@ class _Reading:
     held: HeldOut | None
     baseline: str
     score: str
+    means: dict[tuple[str, EpochRule], Floats] = field(default_factory=dict)
 
     def values(self, variant: str, rule: EpochRule) -> Floats:
         """Case values; a result without predictions has one value per seed, from its history."""
         if self.held is None:
-            return at_epoch(self.result, variant, "val_score", rule)[:, None]
-        return case_values(self.result, self.held, variant, rule=rule, score=cast("ScoreName", self.score))
+            found = at_epoch(self.result, variant, "val_score", rule)[:, None]
+        else:
+            found = case_values(self.result, self.held, variant, rule=rule, score=cast("ScoreName", self.score))
+        self.means[variant, rule] = found.mean(axis=-1)
+        return found
 
     def differences(self, rule: EpochRule) -> dict[str, Floats]:
         """Paired differences of the seeds from the baseline, by variant."""
-        untreated = self.values(self.baseline, rule).mean(axis=-1)
+        # means are kept, values are not: a million cases of every run would not fit
+        for name in self.result.variants:
+            if (name, rule) not in self.means:
+                self.values(name, rule)
+        untreated = self.means[self.baseline, rule]
         others = [name for name in self.result.variants if name != self.baseline]
-        return {name: self.values(name, rule).mean(axis=-1) - untreated for name in others}
+        return {name: self.means[name, rule] - untreated for name in others}
 
 
 def _family(reading: _Reading, rule: EpochRule, rules: Rules) -> tuple[Contrast, ...]:
@@ -234,7 +242,7 @@ def _best(reading: _Reading, rule: EpochRule, *, larger_is_better: bool) -> Winn
     validation = held_out(reading.result, "validation")
     if reading.held is None or reading.held.part == "validation" or validation is None:
         return winner(read, read, larger_is_better=larger_is_better)
-    chosen = replace(reading, held=validation).differences(rule)
+    chosen = replace(reading, held=validation, means={}).differences(rule)
     return winner(chosen, read, larger_is_better=larger_is_better)
 
 
