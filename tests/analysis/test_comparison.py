@@ -255,3 +255,13 @@ def test_following_the_advice_finds_the_difference():
 def test_refusals(simulate, arguments, error, message):
     with pytest.raises(error, match=message):
         compare(simulate.result_from_losses(HAND), **arguments)
+
+
+def test_skewed_cases_are_said_to_be(simulate):
+    rng = np.random.default_rng(25)
+    cases = 100 + simulate.draw(rng, "lognormal", (1, 60)) + 0.01 * rng.standard_normal((8, 60))
+    skewed = {"baseline": np.full((8, 60), 100.0), "remedy": cases}
+    normal = {"baseline": np.full((8, 60), 100.0), "remedy": 100 + rng.standard_normal((1, 60)) + 0 * cases}
+    warning = "cases are skewed and few: the interval may be too narrow"
+    assert warning in compare(simulate.result_from_losses(skewed))["remedy"].warnings
+    assert warning not in compare(simulate.result_from_losses(normal))["remedy"].warnings

@@ -123,8 +123,9 @@ def compare(
     Verdicts are about new cases and new seeds, given this training set: both are random in the standard error
     (`gengap.analysis.components.two_way`), with cases grouped by the split's groups, else by day. They are read off
     simultaneous intervals, so no verdict contradicts its interval and at most `alpha` of all studies hold a false
-    one, looks at fewer seeds included. The best epoch is chosen on validation; the test split, where there is one, is
-    what is read.
+    one, looks at fewer seeds included, as long as differences are roughly normal; `docs/statistics.md` counts how far
+    skewed ones stray, and a contrast that looks skewed carries a warning. The best epoch is chosen on validation; the
+    test split, where there is one, is what is read.
 
     Args:
         result: A study's result, or one from elsewhere.

@@ -14,6 +14,8 @@ FEW_SEEDS = 6
 """Below this the smallest variance estimates are so unsure that the interval rests on the normal law."""
 FEW_UNITS = 20
 """Below this, groups of cases are too few to stand for new ones."""
+SKEWED_MEAN = 0.2
+"""From this skewness of a mean on, an interval from its standard error is noticeably too narrow on one side."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def contrast(variant: str, rule: EpochRule, treated: Floats, untreated: Floats, 
             margin=rules.margin,
             cases=rules.cases,
         ),
-        warnings=_warnings(estimate, of_seeds, dropped=int((~kept).sum())),
+        warnings=_warnings(estimate, of_seeds, difference.mean(axis=0), dropped=int((~kept).sum())),
     )
 
 
@@ -172,7 +174,7 @@ def _dropped(count: int) -> tuple[str, ...]:
     return (f"{count} pair{'s' if count > 1 else ''} left out (diverged)",) if count else ()
 
 
-def _warnings(estimate: MeanEstimate, of_seeds: Floats, *, dropped: int) -> tuple[str, ...]:
+def _warnings(estimate: MeanEstimate, of_seeds: Floats, of_units: Floats, *, dropped: int) -> tuple[str, ...]:
     said = list(_dropped(dropped))
     if estimate.seeds < FEW_SEEDS:
         said.append(f"only {estimate.seeds} seeds")
@@ -180,13 +182,23 @@ def _warnings(estimate: MeanEstimate, of_seeds: Floats, *, dropped: int) -> tupl
         said.append(f"only {estimate.units} independent units")
     if estimate.seeds >= FEW_SEEDS and _skewed(of_seeds):
         said.append("differences are skewed: the interval may be too narrow")
+    if estimate.from_units > estimate.from_seeds and _skewed_mean(of_units):
+        said.append("cases are skewed and few: the interval may be too narrow")
     return tuple(said)
+
+
+def _skewed_mean(values: Floats) -> bool:
+    """Whether values are so skewed that their mean still is: its skewness is theirs over the root of their number."""
+    mean_skewness = float(cast("float", stats.skew(values))) / np.sqrt(len(values)) if np.ptp(values) > 0 else 0.0
+    return abs(mean_skewness) > SKEWED_MEAN and _skewed(values)
 
 
 def _skewed(values: Floats) -> bool:
     if np.ptp(values) == 0:
         return False
     n = len(values)
+    if n < 3:
+        return False
     skewness = float(cast("float", stats.skew(values, bias=False)))
     error = np.sqrt(6 * n * (n - 1) / ((n - 2) * (n + 1) * (n + 3)))
     return bool(abs(skewness) > 1.96 * error)
