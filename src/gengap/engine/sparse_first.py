@@ -99,7 +99,8 @@ class SparseFirst:
         """Update the kernels by the gradient of what `forward` returned; `update` counts updates from 1."""
         rate = learning_rate.flatten() if isinstance(learning_rate, torch.Tensor) else learning_rate
         decay: float | torch.Tensor = 0.0 if self._decay is None else self._decay
-        self.layer.backward_update(self._at(step), gradient, step=update, learning_rate=rate, weight_decay=decay)
+        now, ahead = self._at(step), self._at(step + 1) if step < max(map(len, self._batches)) else None
+        self.layer.backward_update(now, gradient, step=update, learning_rate=rate, weight_decay=decay, ahead=ahead)
 
     def write_back(self) -> None:
         """Copy the kernels into the stack, where weights are read."""

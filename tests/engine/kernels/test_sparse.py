@@ -98,8 +98,15 @@ def test_training_equals_dense_training_of_each_run(x, order, rule, units, equal
         out = layer.forward([one[b] for one in batches])
         direction = random(*out.shape, seed=step)
         common = 0.01 if equal_rates else rate[alive]
+        # on even steps the next batches are named: rightly, and once wrongly
+        ahead = [one[0 if step == 6 else step % 4] for one in batches] if step % 2 == 0 else None
         layer.backward_update(
-            [one[b] for one in batches], direction, step=step, learning_rate=common, weight_decay=decay[alive]
+            [one[b] for one in batches],
+            direction,
+            step=step,
+            learning_rate=common,
+            weight_decay=decay[alive],
+            ahead=ahead,
         )
         for position, k in enumerate(alive):
             dense = torch.from_numpy(x.toarray()[orders[groups[k]][16 * b : 16 * (b + 1)]])

@@ -192,12 +192,16 @@ class SparseFirstLayer:
         self._layout()
         self._weights = self._to_panels(kernels.detach())
         self._slots = [rule.slots(weights) for weights in self._weights]
+        self._ahead: tuple[tuple[SparseBatch, ...], list[torch.Tensor]] | None = None
 
     def forward(self, batches: Sequence[SparseBatch]) -> torch.Tensor:
         """Return `x @ kernel` of each run on its seed's batch: `(K, B, units)`, a leaf that requires its gradient."""
-        products = [
-            multiply(batches[group], weights) for group, weights in zip(self._owners, self._weights, strict=True)
-        ]
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and all(one is other for one, other in zip(ahead[0], batches, strict=True)):
+            products = ahead[1]
+        else:
+            owned = zip(self._owners, self._weights, strict=True)
+            products = [multiply(batches[group], weights) for group, weights in owned]
         return self._to_runs(products).requires_grad_()
 
     def backward_update(
@@ -208,6 +212,7 @@ class SparseFirstLayer:
         step: int,
         learning_rate: Strength,
         weight_decay: Strength = 0.0,
+        ahead: Sequence[SparseBatch] | None = None,
     ) -> None:
         """Update the kernels from the gradient `(K, B, units)` of what `forward` returned.
 
@@ -217,7 +222,10 @@ class SparseFirstLayer:
             step: Update number, from 1.
             learning_rate: One number or `(K,)`.
             weight_decay: Decoupled decay (AdamW): one number or `(K,)`.
+            ahead: What `forward` will be given next, if that is known: each panel is multiplied with it while it is
+                still in the cache from its update.
         """
+        products = []
         by_column = gradient.detach().movedim(0, 1).flatten(1)
         for panel, (columns, weights) in enumerate(zip(self._columns, self._weights, strict=True)):
             part = by_column[:, columns].contiguous()
@@ -230,6 +238,9 @@ class SparseFirstLayer:
             if isinstance(decay, torch.Tensor) or decay:
                 decay_weights(weights, learning_rate=rate, weight_decay=decay)
             self.rule.update(weights, dense, self._slots[panel], step=step, learning_rate=rate)
+            if ahead is not None:
+                products.append(multiply(ahead[self._owners[panel]], weights))
+        self._ahead = None if ahead is None else (tuple(ahead), products)
 
     def predict(self, batches: Iterable[SparseBatch]) -> Iterator[torch.Tensor]:
         """Yield `rows @ kernel` of all runs for each batch of rows that all runs see: `(K, B, units)`.
@@ -260,6 +271,7 @@ class SparseFirstLayer:
         kept = torch.as_tensor(list(runs), device=self._l1.device)
         stacked = [self._to_runs(self._weights)[kept]]
         stacked += [self._to_runs(list(slots))[kept] for slots in zip(*self._slots, strict=True)]
+        self._ahead = None
         self.groups = tuple(self.groups[run] for run in runs)
         self._shape = (len(self.groups), *self._shape[1:])
         self._l1, self._l2 = self._l1[kept], self._l2[kept]
