@@ -2,7 +2,7 @@
 
     python -m benchmarks.training [--workloads imdb-16 storms-l2 ...] [--rivals keras-jax ...] [--quick] [--rounds 3]
 
-Every contestant is a process of its own, so that its import, compilation and memory are its own; all get the same arrays
-and give the same outputs (per epoch loss, accuracy and both on held-out cases). `setup_rivals.sh` builds the rivals'
-environments. Results: `benchmarks/results/training.json`, and as a page `docs/performance_training.md`.
+Every contestant is a process of its own, so that its import, compilation and memory are its own; all get the same
+arrays and give the same outputs (per epoch loss, accuracy and both on held-out cases). `setup_rivals.sh` builds the
+rivals' environments. Results: `benchmarks/results/training.json`, and as a page `docs/performance_training.md`.
 """

@@ -1,6 +1,7 @@
 """One contestant in its own process: trains what it is told to, prints what it took as one line of JSON."""
 
 import argparse
+import itertools
 import json
 import os
 import sys
@@ -33,7 +34,6 @@ def main() -> None:
 def _keras(arguments: argparse.Namespace) -> dict[str, Any]:
     """Race Keras' own loop: one model after the other."""
     import keras
-
     from benchmarks.training.nets import KERAS
     from benchmarks.training.workloads import load
 
@@ -60,10 +60,9 @@ def _keras(arguments: argparse.Namespace) -> dict[str, Any]:
 def _torch(arguments: argparse.Namespace) -> dict[str, Any]:
     """Race a loop written by hand: data as tensors, batches by index, metrics once per epoch."""
     import torch
-    from torch.nn import functional
-
     from benchmarks.training.nets import torch_net
     from benchmarks.training.workloads import load
+    from torch.nn import functional
 
     x, y, x_held, y_held = (torch.from_numpy(array) for array in load(arguments.data, dense=True))
     if x.ndim > 2:  # channels first, as torch wants them
@@ -105,6 +104,7 @@ def _gengap(arguments: argparse.Namespace) -> dict[str, Any]:
     """Race the fused engine: all nets and seeds in one call, planning included."""
     from benchmarks.training.nets import KERAS
     from benchmarks.training.workloads import load
+
     from gengap.datasets.split import Split
     from gengap.engine.fused import train_fused
     from gengap.engine.runs import Collector, Run, TrainingData, TrainingSettings
@@ -132,7 +132,7 @@ def _gengap(arguments: argparse.Namespace) -> dict[str, Any]:
     plan = train_fused(runs, data, settings, clock, device=arguments.device)
     whole = time.perf_counter() - began
     # a chunk's epochs are those of any of its runs
-    epochs = [[b - a for a, b in zip(own, own[1:], strict=False)] for own in (ends[c.runs[0]] for c in plan.chunks)]
+    epochs = [[b - a for a, b in itertools.pairwise(own)] for own in (ends[c.runs[0]] for c in plan.chunks)]
     last = {(one.variant, one.seed): one for one in clock.records}
     finals = [
         {"net": variant, "seed": seed, "final": {n: float(record.history[n][-1]) for n in ("val_loss", "val_accuracy")}}
@@ -142,7 +142,7 @@ def _gengap(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _run(net: str, seed: int, ends: list[float], history: dict[str, list[float]]) -> dict[str, Any]:
-    epochs = [b - a for a, b in zip(ends, ends[1:], strict=False)]
+    epochs = [b - a for a, b in itertools.pairwise(ends)]
     final = {name: float(history[name][-1]) for name in ("val_loss", "val_accuracy")}
     return {"net": net, "seed": seed, "epochs": epochs, "final": final}
 

@@ -18,7 +18,7 @@ class Pulse:
         calibration: Seconds of a fixed piece of arithmetic, best of five.
         stolen: Clock ticks that the hypervisor has given to others since boot.
         load: Processes that wanted a core lately.
-        granularity: Largest step in ms of which all of many short timings are multiples; 0 for a clock that runs freely.
+        granularity: Largest step in ms of which all of many short timings are multiples; 0 for a free clock.
     """
 
     calibration: float

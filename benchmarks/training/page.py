@@ -23,9 +23,9 @@ def page(results: Mapping[str, Any]) -> str:
         f"Machine: {machine['cores']} cores of {machine['cpu']}, {machine['memory_gib']} GiB, {machine['system']}.",
         "",
         "Seconds are wall time of one run of all its epochs: building, compiling, batches, training, validation and",
-        "metrics after every epoch. gengap's include planning, and one more evaluation per epoch that the others do not",
+        "metrics after every epoch. gengap's include planning, and an evaluation per epoch that the others do not",
         "give: the training score in inference mode. Each contestant is a process of its own. Rivals run the stated",
-        "sample of seeds and epochs; epochs after the first cost the same, so the rest is extrapolated from their median.",
+        "sample of seeds and epochs; epochs after the first cost alike, so the rest follows from the median.",
         "The same holds for gengap where it was measured on fewer epochs.",
     ]
     for name, one in results["workloads"].items():
@@ -49,9 +49,11 @@ def _workload(name: str, one: Mapping[str, Any]) -> list[str]:
     lines = [
         f"## {spec['title'][0].upper()}{spec['title'][1:]} (`{name}`)",
         "",
-        f"{one['data']}. {len(spec['nets'])} net(s), {spec['epochs']} epochs, batch {spec['batch_size']}. gengap:"
-        f" {spec['seeds']} seeds of each, {spec['own_epochs']} epochs measured; rivals: {spec['rival_runs']} run(s) of"
-        f" each, {spec['rival_epochs']} epochs measured. Measured {one['when']}.",
+        (
+            f"{one['data']}. {len(spec['nets'])} net(s), {spec['epochs']} epochs, batch {spec['batch_size']}. gengap:"
+            f" {spec['seeds']} seeds of each, {spec['own_epochs']} epochs measured; rivals: {spec['rival_runs']} run(s)"
+            f" of each, {spec['rival_epochs']} epochs measured. Measured {one['when']}."
+        ),
         "",
         "| | seconds per run (lowest-highest) | gengap is faster by | peak memory, MiB | validation loss, accuracy |",
         "|---|---|---|---|---|",

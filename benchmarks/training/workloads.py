@@ -60,14 +60,16 @@ WORKLOADS = {
         ),
         Workload("storms-l2", "storms, T2.1", "storms", ("storm-l2",), 2, 10, 3, 3),
         Workload("storms-dropout", "storms, T2.2", "storms", ("storm-dropout",), 2, 10, 3, 3),
-        Workload("storms-l2-bf16", "storms, T2.1, bfloat16", "storms", ("storm-l2",), 2, 10, 3, 3, precision="bfloat16"),
+        Workload(
+            "storms-l2-bf16", "storms, T2.1, bfloat16", "storms", ("storm-l2",), 2, 10, 3, 3, precision="bfloat16",
+        ),
         Workload(
             "storms-dropout-bf16", "storms, T2.2, bfloat16", "storms", ("storm-dropout",), 2, 10, 3, 3,
             precision="bfloat16",
         ),
         Workload(
             "soundings", "soundings demo, six variants", "soundings", _SIX, 10, 30, 30, 30, batch_size=32, issue=8,
-            rival_nets={name: "sounding" for name in ("sounding-l2", "sounding-dropout", "sounding-narrow")}
+            rival_nets=dict.fromkeys(("sounding-l2", "sounding-dropout", "sounding-narrow"), "sounding")
             | {"sounding-both": "sounding-spatial"},
         ),
     )
