@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import keras
+import torch
 
 from gengap.engine.initial_weights import draw_initial_weights
 from gengap.engine.memory import keep_freed_memory
@@ -63,11 +64,12 @@ def train_fused(
             if chunk.engine == "keras":
                 train_reference(own, data, settings, listener)
                 continue
-            trainer = Trainer(chunk.id, [members.of(run) for run in own], data, settings, device=plan.device)
-            state = (states or {}).get(chunk.id)
-            if state is not None:
-                trainer.restore(state)
-            trainer.train(listener, checkpoint_seconds=checkpoint_seconds, interrupted=interrupted)
+            with _threads(chunk.threads):
+                trainer = Trainer(chunk.id, [members.of(run) for run in own], data, settings, device=plan.device)
+                state = (states or {}).get(chunk.id)
+                if state is not None:
+                    trainer.restore(state)
+                trainer.train(listener, checkpoint_seconds=checkpoint_seconds, interrupted=interrupted)
     return plan
 
 
@@ -82,9 +84,10 @@ def plan_fused(runs: Sequence[Run], data: TrainingData, settings: TrainingSettin
     """
     members, where = _Members(data, settings, draw=False), choose_device(device)
 
-    def measure(positions: Sequence[int]) -> float:
-        trainer = Trainer("probe", [members.of(runs[p]) for p in positions], data, settings, device=where)
-        return timed([trainer.rehearse] * 4)
+    def measure(positions: Sequence[int], threads: int) -> float:
+        with _threads(threads):
+            trainer = Trainer("probe", [members.of(runs[p]) for p in positions], data, settings, device=where)
+            return timed([trainer.rehearse] * 4)
 
     with keep_freed_memory(), _on(where):
         return make_plan(runs, settings, device=device, measure=measure)
@@ -118,6 +121,18 @@ def _on(device: str) -> AbstractContextManager[None]:
     """Let Keras' own operations work where the chunk is: by itself Keras takes CUDA wherever there is any."""
     scope: AbstractContextManager[None] = keras.device("gpu" if device == "cuda" else "cpu")
     return scope
+
+
+@contextmanager
+def _threads(number: int) -> Iterator[None]:
+    """Let torch's operations use so many threads, 0 for as many as they do, and as many as before afterwards."""
+    before = torch.get_num_threads()
+    if number:
+        torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

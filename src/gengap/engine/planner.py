@@ -28,12 +28,14 @@ class Chunk:
         runs: Variant and seed of each run, in the order of the stack.
         engine: `"fused"`, or `"keras"` for runs that take Keras' own loop one after another.
         reason: Why this size, or why Keras' loop.
+        threads: Threads of torch's operations on a CPU; 0 for as many as there are.
     """
 
     id: str
     runs: tuple[tuple[str, int], ...]
     engine: Literal["fused", "keras"]
     reason: str
+    threads: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,13 @@ class Plan:
     def from_json(cls, values: Mapping[str, Any]) -> "Plan":
         """Return the plan that `to_json` wrote."""
         chunks = tuple(
-            Chunk(one["id"], tuple((str(v), int(s)) for v, s in one["runs"]), one["engine"], one["reason"])
+            Chunk(
+                one["id"],
+                tuple((str(v), int(s)) for v, s in one["runs"]),
+                one["engine"],
+                one["reason"],
+                int(one.get("threads", 0)),
+            )
             for one in values["chunks"]
         )
         return cls(values["device"], values["precision"], chunks)
@@ -72,8 +80,8 @@ class Plan:
         return "\n".join(lines)
 
 
-Measure = Callable[[Sequence[int]], float]
-"""Takes positions of runs and returns the seconds of one training step of them together."""
+Measure = Callable[[Sequence[int], int], float]
+"""Takes positions of runs and a number of threads (0 for all), and returns the seconds of one step of them together."""
 
 
 def make_plan(runs: Sequence[Run], settings: TrainingSettings, *, device: Device = "auto", measure: Measure) -> Plan:
@@ -93,10 +101,10 @@ def make_plan(runs: Sequence[Run], settings: TrainingSettings, *, device: Device
         if reason is not None:
             chunks.append(_chunk(len(chunks), runs, group, "keras", f"Keras' own loop: {reason}"))
             continue
-        size, why = _chunk_size(group, model, settings, where, measure)
+        size, threads, why = _chunk_size(group, model, settings, where, measure)
         pieces = np.array_split(np.array(group), -(-len(group) // size))
         chunks += [
-            _chunk(len(chunks) + number, runs, [int(p) for p in piece], "fused", why)
+            _chunk(len(chunks) + number, runs, [int(p) for p in piece], "fused", why, threads=threads)
             for number, piece in enumerate(pieces)
         ]
     return Plan(where, settings.precision, tuple(chunks))
@@ -130,21 +138,30 @@ def bytes_per_run(model: Any, batch_size: int) -> int:
 
 def _chunk_size(
     group: Sequence[int], model: Any, settings: TrainingSettings, device: str, measure: Measure
-) -> tuple[int, str]:
-    """Return the size at which a step costs least per run, and the reason in words."""
+) -> tuple[int, int, str]:
+    """Return the size at which a step costs least per run, threads, and the reason in words.
+
+    One thread, if others would gain less than a tenth: short operations spend their time waiting for the other
+    threads, and on a machine that somebody else uses too, they wait for milliseconds.
+    """
     fits = max(1, int(_SHARE_OF_MEMORY * _free_memory(device) // bytes_per_run(model, settings.batch_size)))
     largest = min(len(group), fits)
     if largest == 1:
-        return 1, "one at a time"
+        return 1, 0, "one at a time"
     sizes = sorted({1, min(4, largest), min(16, largest), largest})
     per_run: dict[int, float] = {}
     for size in sizes:
-        per_run[size] = measure(group[:size]) / size
+        per_run[size] = measure(group[:size], 0) / size
         if per_run[size] > 1.5 * min(per_run.values()):
             break  # larger ones only lose more
     best = min(per_run, key=lambda size: (round(per_run[size] / min(per_run.values()), 1), -size))
     gain = per_run[1] / per_run[best]
-    return best, f"a step costs {1e3 * per_run[best]:.2f} ms a run, {gain:.1f} times less than alone"
+    threads, why = 0, f"a step costs {1e3 * per_run[best]:.2f} ms a run, {gain:.1f} times less than alone"
+    if device == "cpu" and torch.get_num_threads() > 1:
+        with_one = measure(group[:best], 1) / best
+        if with_one < 1.1 * per_run[best]:
+            threads, why = 1, f"{why}, {1e3 * with_one:.2f} ms in one thread"
+    return best, threads, why
 
 
 def _free_memory(device: str) -> int:
@@ -158,10 +175,16 @@ def _free_memory(device: str) -> int:
 
 
 def _chunk(
-    number: int, runs: Sequence[Run], positions: Sequence[int], engine: Literal["fused", "keras"], reason: str
+    number: int,
+    runs: Sequence[Run],
+    positions: Sequence[int],
+    engine: Literal["fused", "keras"],
+    reason: str,
+    *,
+    threads: int = 0,
 ) -> Chunk:
     names = tuple((runs[position].variant, runs[position].seed) for position in positions)
-    return Chunk(f"chunk-{number:03d}", names, engine, reason)
+    return Chunk(f"chunk-{number:03d}", names, engine, reason, threads)
 
 
 def timed(steps: Sequence[Callable[[], None]]) -> float:
