@@ -53,6 +53,10 @@ WORKLOADS = {
     one.name: one
     for one in (
         Workload("imdb-16", "reviews, 16-16-1", "reviews", ("original",), 10, 20, 20, 3, rival_runs=2, issue=20),
+        Workload(
+            "imdb-16-five", "reviews, the five nets of 16 units", "reviews",
+            ("original", "l2", "l1", "l1l2", "dropout"), 10, 20, 5, 3, issue=20, rival_nets={"l1": "l2", "l1l2": "l2"},
+        ),
         Workload("imdb-512", "reviews, 512-512-1", "reviews", ("bigger",), 4, 20, 3, 2, issue=5),
         Workload(
             "imdb-study", "reviews, study of seven nets", "reviews", _SEVEN, 10, 20, 3, 2, issue=6,
