@@ -179,7 +179,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path, fit, monkeypatch):
 
         def press(self, run, epoch, logs):
             put_epochs.append(epoch)
-            if len(put_epochs) == 3:
+            if len(put_epochs) == 1:  # whatever the plan, the first chunk has not ended then
                 signal.raise_signal(signal.SIGINT)
 
         patch.setattr("gengap.storage.listener.StoreListener.on_epoch", press)
