@@ -15,29 +15,37 @@ class Pulse:
     """How the machine is at one moment.
 
     Attributes:
-        calibration: Seconds of a fixed piece of arithmetic, best of five.
-        stolen: Clock ticks that the hypervisor has given to others since boot.
-        load: Processes that wanted a core lately.
+        moment: Seconds of a clock.
+        calibration: Seconds of a fixed piece of work in one thread: the faster half of sixty short timings.
+        stolen: Core seconds that the hypervisor has given to others since boot.
+        busy: Core seconds that anybody on this machine has worked since boot.
+        own: Core seconds that this process and its finished children have worked.
         granularity: Largest step in ms of which all of many short timings are multiples; 0 for a free clock.
     """
 
+    moment: float
     calibration: float
-    stolen: int
-    load: float
+    stolen: float
+    busy: float
+    own: float
     granularity: float
 
 
 def pulse() -> Pulse:
-    """Take the machine's pulse; costs about 0.2 s."""
-    a = np.ones((256, 256), dtype=np.float32)
+    """Take the machine's pulse; costs a tenth of a second."""
+    numbers = np.random.default_rng(0).random(20_000)
     seconds = []
     for _ in range(60):
         began = time.perf_counter()
-        a @ a
+        np.sort(numbers)
         seconds.append(time.perf_counter() - began)
     stat = Path("/proc/stat")
-    stolen = int(stat.read_text().splitlines()[0].split()[8]) if stat.exists() else 0
-    return Pulse(sum(sorted(seconds)[:30]), stolen, os.getloadavg()[0], _granularity(seconds))
+    ticks = [int(word) for word in stat.read_text().splitlines()[0].split()[1:9]] if stat.exists() else [0] * 8
+    user, nice, system, _, _, irq, soft, stolen = (tick / os.sysconf("SC_CLK_TCK") for tick in ticks)
+    spent = os.times()
+    own = spent.user + spent.system + spent.children_user + spent.children_system
+    fastest = sum(sorted(seconds)[:30])
+    return Pulse(time.monotonic(), fastest, stolen, user + nice + system + irq + soft, own, _granularity(seconds))
 
 
 def _granularity(seconds: list[float]) -> float:
@@ -55,10 +63,12 @@ def disturbances(before: Pulse, after: Pulse) -> list[str]:
     ratio = after.calibration / before.calibration
     if not 0.8 < ratio < 1.25:
         found.append(f"the same arithmetic took {ratio:.2f} times as long afterwards")
-    if after.stolen - before.stolen > 20:
-        found.append(f"the hypervisor took {(after.stolen - before.stolen) / 100:.1f} core seconds away")
-    if before.load > 1.5:
-        found.append(f"{before.load:.1f} processes were running before it began")
+    wall = after.moment - before.moment
+    if after.stolen - before.stolen > 0.02 * wall:
+        found.append(f"the hypervisor took {(after.stolen - before.stolen) / wall:.0%} of a core away")
+    others = (after.busy - before.busy) - (after.own - before.own)
+    if others > 0.1 * wall:
+        found.append(f"other processes used {others / wall:.0%} of a core")
     if max(before.granularity, after.granularity):
         found.append("pauses come in exact multiples of a few ms: the machine is throttled")
     return found
