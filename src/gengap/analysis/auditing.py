@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
-from gengap.analysis.codes import Finding
+from gengap.analysis.codes import Finding, Severity, found
 from gengap.analysis.tables import Column, Table
+from gengap.analysis.wording import Message, Word
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -39,7 +40,7 @@ class Audit:
     def table(self) -> Table:
         """The findings as a table."""
         columns = (Column("code", "code"), Column("subject", "subject"), Column("sentence", "finding"))
-        rows = tuple((one.code, one.subject, one.sentence) for one in self.findings)
+        rows = tuple((one.code, str(one.subject), one.sentence) for one in self.findings)
         return Table("Audit" if rows else "Audit: nothing found", columns, rows)
 
     def __str__(self) -> str:
@@ -60,8 +61,8 @@ def audit(result: "Result", *, ignore: Sequence[str] = ()) -> Audit:
         The findings, each with a code that `gengap.analysis.codes.describe` explains.
     """
     parts = (_confounds(result), _epochs(result), _decay(result), _shares(result), _choosing(result), _data(result))
-    found = [finding for part in (*parts, _sizes(result)) for finding in part if finding.code not in set(ignore)]
-    return Audit(tuple(found))
+    findings = [finding for part in (*parts, _sizes(result)) for finding in part if finding.code not in set(ignore)]
+    return Audit(tuple(findings))
 
 
 def differences(model: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> dict[str, tuple[str, str]]:
@@ -156,10 +157,11 @@ def _confounds(result: "Result") -> Iterator[Finding]:
             continue  # a remedy changes what it says; composed ones are meant
         differs = differences(baseline.get("model"), variant.get("model"))
         if len(differs) > 1:
-            parts = "; ".join(f"{respect}: {a} against {b}" for respect, (a, b) in differs.items())
-            yield Finding(
-                "GG301", name, f"differs from {result.baseline} in {len(differs)} respects ({parts})", "serious"
+            parts = tuple(
+                Message("difference", {"respect": Word(respect), "first": a, "second": b})
+                for respect, (a, b) in differs.items()
             )
+            yield found("GG301", name, "serious", baseline=result.baseline, count=len(differs), differences=parts)
 
 
 def _epochs(result: "Result") -> Iterator[Finding]:
@@ -171,8 +173,8 @@ def _epochs(result: "Result") -> Iterator[Finding]:
     }
     longest = {name: int(values.max()) for name, values in trained.items() if values.size and values.max() > 0}
     if len(set(longest.values())) > 1:
-        shown = ", ".join(f"{name} {epochs}" for name, epochs in longest.items())
-        yield Finding("GG302", "all variants", f"runs without a stopping rule trained for {shown} epochs", "serious")
+        shown = tuple(Message("epochs_of", {"variant": name, "epochs": many}) for name, many in longest.items())
+        yield found("GG302", Word("all_variants"), "serious", epochs=shown)
 
 
 def _decay(result: "Result") -> Iterator[Finding]:
@@ -180,46 +182,40 @@ def _decay(result: "Result") -> Iterator[Finding]:
         optimizer = ((variant.get("model") or {}).get("compile_config") or {}).get("optimizer")
         config = optimizer.get("config", {}) if isinstance(optimizer, Mapping) else {}
         if config.get("weight_decay") and "weight_decay" not in str(variant.get("remedy", "")):
-            strength = config["weight_decay"]
-            yield Finding(
-                "GG303", name, f"its optimizer decays all weights by {strength:g}, biases perhaps included", "info"
-            )
+            yield found("GG303", name, "info", strength=float(config["weight_decay"]))
 
 
 def _shares(result: "Result") -> Iterator[Finding]:
     for name, variant in result.manifest.get("variants", {}).items():
         if variant.get("share", 1.0) < 1:
-            yield Finding("GG304", name, f"learns from {variant['share']:.0%} of the training cases", "info")
+            yield found("GG304", name, "info", share=float(variant["share"]))
 
 
 def _choosing(result: "Result") -> Iterator[Finding]:
     if result.validation.sizes and not result.test.sizes:
-        sentence = "the best epoch is chosen on the cases that say how good it is; there is no test split"
-        yield Finding("GG310", "validation", sentence)
+        yield found("GG310", Word("validation"))
     if result.test.sizes and not result.validation.sizes and result.manifest.get("origin") == "study":
-        yield Finding(
-            "GG310", "test", "there is no validation split, so whatever was chosen was chosen on test", "serious"
-        )
+        yield found("GG310.no_validation", Word("test"), "serious")
+
+
+_ACROSS: dict[str, tuple[str, Severity]] = {
+    "duplicates": ("GG320", "serious"),
+    "near_duplicates": ("GG321", "warning"),
+    "shared_groups": ("GG322", "warning"),
+}
 
 
 def _data(result: "Result") -> Iterator[Finding]:
-    found = (result.manifest.get("data") or {}).get("audit") or {}
-    wording = {
-        "duplicates": ("GG320", "{} cases also stand in the {}", "serious"),
-        "near_duplicates": ("GG321", "{} cases have a near twin in the {}", "warning"),
-        "shared_groups": ("GG322", "{} groups also occur in the {}", "warning"),
-    }
-    for what, (code, sentence, severity) in wording.items():
-        for split, number in (found.get(what) or {}).items():
+    seen = (result.manifest.get("data") or {}).get("audit") or {}
+    for what, (code, severity) in _ACROSS.items():
+        for split, number in (seen.get(what) or {}).items():
             if number:
-                subject, other = (
-                    ("test", "validation split") if split == "test in validation" else (split, "training split")
-                )
-                yield Finding(code, subject, sentence.format(number, other), severity)  # type: ignore[arg-type]
-    for split, overlaps in (found.get("time_overlap") or {}).items():
+                subject, other = ("test", "validation") if split == "test in validation" else (split, "train")
+                yield found(code, Word(subject), severity, count=int(number), other=Word(other))
+    for split, overlaps in (seen.get("time_overlap") or {}).items():
         if overlaps:
-            yield Finding("GG323", split.split()[0], "its earliest case is not later than the latest case before it")
-    yield from _shifts(found.get("answers") or {})
+            yield found("GG323", Word(split.split()[0]))
+    yield from _shifts(seen.get("answers") or {})
 
 
 def _shifts(answers: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
@@ -238,18 +234,16 @@ def _shifts(answers: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
         if p < SHIFT_LEVEL:
             shares = [np.array(row) / sum(row) for row in counts]
             worst = int(np.argmax(np.abs(shares[0] - shares[1])))
-            before, after = shares[0][worst], shares[1][worst]
-            yield Finding(
-                "GG324", split, f"label {labels[worst]} makes up {after:.1%}, in training {before:.1%} (p {p:.1g})"
-            )
+            before, after = float(shares[0][worst]), float(shares[1][worst])
+            yield found("GG324", Word(split), label=str(labels[worst]), share=after, before=before, p=p)
 
 
 def _sizes(result: "Result") -> Iterator[Finding]:
     num_seeds = len(result.seeds)
     if num_seeds < FEW_SEEDS and len(result.variants) > 1:
-        yield Finding("GG330", "all variants", f"{num_seeds} seeds; at least {FEW_SEEDS} can judge eight remedies")
+        yield found("GG330", Word("all_variants"), seeds=num_seeds, enough=FEW_SEEDS)
     for name, split in result.splits.items():
         cases = split.sizes["sample"]
         groups = len(np.unique(split["group"])) if "group" in split.coords else cases
         if cases < FEW_CASES or groups < FEW_GROUPS:
-            yield Finding("GG331", name, f"{cases} cases in {groups} independent groups")
+            yield found("GG331", Word(name), cases=cases, groups=groups)

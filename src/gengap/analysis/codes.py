@@ -1,8 +1,10 @@
 """The codes of all findings: what each means, and what to do about it; the documentation has a page for each."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from gengap.analysis.wording import Message, Value, Word
 from gengap.errors import UnknownNameError
 
 Severity = Literal["info", "warning", "serious"]
@@ -30,19 +32,37 @@ class Finding:
     """One finding about one subject.
 
     Attributes:
-        code: Its code, see `CODES`.
-        subject: The variant or split it is about.
-        sentence: What was found, with its numbers.
+        subject: The variant (its name) or, as a word of our own, the split or group of variants that it is about.
+        message: What was found, as a key with typed values, for any language.
         severity: How much it touches what can be concluded.
     """
 
-    code: str
-    subject: str
-    sentence: str
+    subject: str | Word
+    message: Message
     severity: Severity = "warning"
+
+    @property
+    def code(self) -> str:
+        """Its code, see `CODES`: the key of its message up to a dot."""
+        return self.message.key.partition(".")[0]
+
+    @property
+    def values(self) -> Mapping[str, Value]:
+        """The numbers and names of the message."""
+        return self.message.values
+
+    @property
+    def sentence(self) -> str:
+        """What was found, in English."""
+        return str(self.message)
 
     def __str__(self) -> str:
         return f"{self.code} {self.subject}: {self.sentence}"
+
+
+def found(key: str, subject: str | Word, severity: Severity = "warning", **values: Value) -> Finding:
+    """Make a finding from a key of `gengap.analysis.wording` and what fills its blanks."""
+    return Finding(subject, Message(key, values), severity)
 
 
 _AUDIT = (

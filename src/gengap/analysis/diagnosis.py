@@ -9,11 +9,12 @@ from scipy import stats
 
 from gengap.analysis.cases import CaseScore, EpochRule, Floats, HeldOut, case_scores, held_out, primary_score
 from gengap.analysis.climatology import climatology_scores
-from gengap.analysis.codes import Finding
+from gengap.analysis.codes import Finding, found
 from gengap.analysis.components import seeds_only, two_way
 from gengap.analysis.onset import Onset, onset
 from gengap.analysis.summary import at_epoch
 from gengap.analysis.tables import Column, Estimate, Table
+from gengap.analysis.wording import Word
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -105,9 +106,9 @@ def diagnose(result: "Result", *, ignore: Sequence[str] = ()) -> Diagnosis:
         The diagnosis; `gengap.analysis.codes.describe(code)` explains a finding's code.
     """
     variants = tuple(_diagnose_one(result, variant) for variant in result.variants)
-    found = [finding for one in variants for finding in (*_of_curves(one), *_of_skill(one))]
-    found += list(_against_baseline(variants))
-    return Diagnosis(variants, tuple(finding for finding in found if finding.code not in set(ignore)))
+    findings = [finding for one in variants for finding in (*_of_curves(one), *_of_skill(one))]
+    findings += list(_against_baseline(variants))
+    return Diagnosis(variants, tuple(finding for finding in findings if finding.code not in set(ignore)))
 
 
 def _diagnose_one(result: "Result", variant: str) -> VariantDiagnosis:
@@ -212,30 +213,33 @@ def _over_seeds(values: Floats) -> Estimate:
 
 
 def _of_curves(one: VariantDiagnosis) -> Iterator[Finding]:
-    if one.onset is not None and one.onset.epoch is not None:
-        sure = one.onset.high is not None  # else the confidence set holds "never"
-        verb = "overfits" if sure else "may overfit"
-        yield Finding("GG101", one.variant, f"{verb} from {one.onset}", "warning" if sure else "info")
+    yield from _of_onset(one.variant, one.onset)
     if one.gap_last.low > 0:
-        yield Finding("GG102", one.variant, f"the gap at the last epoch is {one.gap_last.show('.3f')}", "info")
+        yield found("GG102", one.variant, "info", gap=one.gap_last)
     if one.late_slope.low > 0:
-        yield Finding("GG103", one.variant, f"still gets worse at the end, by {one.late_slope.show('.4f')} an epoch")
+        yield found("GG103", one.variant, slope=one.late_slope)
     if one.late_slope.high < 0:
-        sentence = f"still gets better at the end, by {one.late_slope.show('.4f')} an epoch: not converged"
-        yield Finding("GG112", one.variant, sentence, "info")
+        yield found("GG112", one.variant, "info", slope=one.late_slope)
     if one.memorization.high < MEMORIZED:
-        share = one.memorization.show(".1%")
-        yield Finding("GG104", one.variant, f"memorizes: its training score is {share} of climatology's")
+        yield found("GG104", one.variant, share=one.memorization)
+
+
+def _of_onset(variant: str, seen: Onset | None) -> Iterator[Finding]:
+    if seen is None or seen.epoch is None or seen.low is None:
+        return
+    if seen.high is None:  # the confidence set holds "never"
+        yield found("GG101.open", variant, "info", epoch=seen.epoch, low=seen.low, epochs=seen.epochs)
+    else:
+        yield found("GG101", variant, epoch=seen.epoch, low=seen.low, high=seen.high, epochs=seen.epochs)
 
 
 def _of_skill(one: VariantDiagnosis) -> Iterator[Finding]:
     for rule, skill in zip(_RULES, (one.skill_best, one.skill_last), strict=True):
         if skill.high < 0:
-            lost = Estimate(-skill.value, -skill.high, -skill.low).show(".3f")
-            yield Finding("GG111", one.variant, f"worse than climatology at the {rule} epoch, by {lost}", "serious")
+            loss = Estimate(-skill.value, -skill.high, -skill.low)
+            yield found("GG111", one.variant, "serious", rule=Word(rule), loss=loss)
     if one.skill_best.low <= 0 <= one.skill_best.high:
-        shown = one.skill_best.show(".3f")
-        yield Finding("GG110", one.variant, f"no skill over climatology is shown, even at the best epoch: {shown}")
+        yield found("GG110", one.variant, skill=one.skill_best)
 
 
 def _against_baseline(variants: Sequence[VariantDiagnosis]) -> Iterator[Finding]:
@@ -243,5 +247,7 @@ def _against_baseline(variants: Sequence[VariantDiagnosis]) -> Iterator[Finding]
     baseline = variants[0]
     for one in variants[1:]:
         if one.fluctuation.low > baseline.fluctuation.high:
-            sentence = f"fluctuates by {one.fluctuation.show('.3f')} from epoch to epoch, {baseline.variant} by "
-            yield Finding("GG105", one.variant, sentence + baseline.fluctuation.show(".3f"), "info")
+            reference = baseline.fluctuation
+            yield found(
+                "GG105", one.variant, "info", own=one.fluctuation, baseline=baseline.variant, reference=reference
+            )

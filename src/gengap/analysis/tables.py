@@ -48,6 +48,9 @@ class Estimate:
             return f"{self.value:{spec}}"
         return f"{self.value:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
 
+    def __format__(self, spec: str) -> str:
+        return self.show(spec)
+
     def fields(self, name: str) -> dict[str, float]:
         """Return the columns that this cell fills in a DataFrame."""
         return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}

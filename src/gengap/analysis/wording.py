@@ -1,0 +1,127 @@
+"""What is said, as a key with typed values: every language writes its own sentence from them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Union
+
+from gengap.analysis.tables import Estimate
+
+Value = Union[str, int, float, Estimate, "Word", "Message", tuple["Message", ...]]
+"""Names (of variants, labels) are plain strings and stay what they are; everything else is written by a language."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of our own vocabulary, such as a split or an epoch rule; its text differs between languages."""
+
+    key: str
+
+    def __str__(self) -> str:
+        return ENGLISH.write(self)
+
+
+@dataclass(frozen=True)
+class Message:
+    """A sentence or clause before it is written.
+
+    Attributes:
+        key: Which sentence; for a finding its code, with a suffix where a code has several sentences.
+        values: What fills its blanks, by name.
+
+    Example:
+        >>> said = Message("GG304", {"share": 0.25})
+        >>> str(said)
+        'learns from 25% of the training cases'
+    """
+
+    key: str
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return ENGLISH.write(self)
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How a language writes messages.
+
+    Attributes:
+        sentences: Templates of `str.format` by key. A blank carries its number format, which an `Estimate` also
+            obeys; for several clauses it carries what stands between them, as in `{differences:; }`.
+        words: Texts of the vocabulary by key.
+    """
+
+    sentences: Mapping[str, str]
+    words: Mapping[str, str]
+
+    def write(self, said: Message | Word) -> str:
+        """Write a message or a word.
+
+        Raises:
+            KeyError: The language has no such sentence or word.
+        """
+        if isinstance(said, Word):
+            return self.words[said.key]
+        return self.sentences[said.key].format_map({name: self._written(one) for name, one in said.values.items()})
+
+    def _written(self, value: Value) -> "str | int | float | Estimate | _Clauses":
+        if isinstance(value, Message | Word):
+            return self.write(value)
+        return _Clauses(tuple(map(self.write, value))) if isinstance(value, tuple) else value
+
+
+@dataclass(frozen=True)
+class _Clauses:
+    """Clauses that a blank joins by its format."""
+
+    written: tuple[str, ...]
+
+    def __format__(self, joiner: str) -> str:
+        return joiner.join(self.written)
+
+
+ENGLISH = Wording(
+    sentences={
+        "GG101": "overfits from epoch {epoch} [{low}, {high}]",
+        "GG101.open": "may overfit from epoch {epoch} [{low}, after {epochs} or never]",
+        "GG102": "the gap at the last epoch is {gap:.3f}",
+        "GG103": "still gets worse at the end, by {slope:.4f} an epoch",
+        "GG104": "memorizes: its training score is {share:.1%} of climatology's",
+        "GG105": "fluctuates by {own:.3f} from epoch to epoch, {baseline} by {reference:.3f}",
+        "GG110": "no skill over climatology is shown, even at the best epoch: {skill:.3f}",
+        "GG111": "worse than climatology at the {rule} epoch, by {loss:.3f}",
+        "GG112": "still gets better at the end, by {slope:.4f} an epoch: not converged",
+        "GG301": "differs from {baseline} in {count} respects ({differences:; })",
+        "GG302": "runs without a stopping rule trained for {epochs:, } epochs",
+        "GG303": "its optimizer decays all weights by {strength:g}, biases perhaps included",
+        "GG304": "learns from {share:.0%} of the training cases",
+        "GG310": "the best epoch is chosen on the cases that say how good it is; there is no test split",
+        "GG310.no_validation": "there is no validation split, so whatever was chosen was chosen on test",
+        "GG320": "{count} cases also stand in the {other} split",
+        "GG321": "{count} cases have a near twin in the {other} split",
+        "GG322": "{count} groups also occur in the {other} split",
+        "GG323": "its earliest case is not later than the latest case before it",
+        "GG324": "label {label} makes up {share:.1%}, in training {before:.1%} (p {p:.1g})",
+        "GG330": "{seeds} seeds; at least {enough} can judge eight remedies",
+        "GG331": "{cases} cases in {groups} independent groups",
+        "difference": "{respect}: {first} against {second}",
+        "epochs_of": "{variant} {epochs}",
+    },
+    words={
+        "all_variants": "all variants",
+        "train": "training",
+        "validation": "validation",
+        "test": "test",
+        "best": "best",
+        "last": "last",
+        "layers": "layers",
+        "width": "width",
+        "penalty": "penalty",
+        "noise": "noise",
+        "normalization": "normalization",
+        "activation": "activation",
+        "optimizer": "optimizer",
+        "loss": "loss",
+    },
+)
+"""How findings are written where nobody asks for another language."""
