@@ -1,17 +1,23 @@
 """What all sections are made from: the result, and the analyses that more than one section shows."""
 
+import math
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from gengap.analysis.auditing import audit
 from gengap.analysis.cases import HeldOut, held_out, primary_rule, primary_score
 from gengap.analysis.codes import Finding
 from gengap.analysis.comparison import Comparison, compare
+from gengap.analysis.components import two_way
 from gengap.analysis.diagnosis import diagnose
+from gengap.analysis.estimators import case_values
 from gengap.analysis.summary import summarize
-from gengap.analysis.tables import Table
+from gengap.analysis.tables import Estimate, Table
+from gengap.analysis.verdicts import interval
 from gengap.errors import GengapError, StatisticsWarning
 from gengap.reporting.languages import Language
 from gengap.results import EpochRule
@@ -63,6 +69,30 @@ class Material:
             except GengapError:
                 return None
 
+    @property
+    def has_curves(self) -> bool:
+        """Whether the result holds learning curves."""
+        return bool(self.result.history.sizes.get("epoch"))
+
+    def skill(self, variant: str, rule: EpochRule) -> Estimate | None:
+        """Skill of a variant over climatology, with its 95 % interval for new cases and new seeds.
+
+        None where there are no predictions, or climatology is perfect; without an interval where there is one seed.
+        """
+        if self.held_out is None:
+            return None
+        try:
+            values = case_values(self.result, self.held_out, variant, rule=rule, score="bss")
+        except GengapError:
+            return None
+        values = values[np.isfinite(values).all(axis=-1)]
+        if len(values) == 0:
+            return None
+        if min(values.shape) < 2:
+            return Estimate(float(values.mean()), math.nan, math.nan)
+        found = two_way(values)
+        return Estimate(float(found.mean), *interval(found, 0.05))
+
     @cached_property
     def summary(self) -> Table:
         """The table of variants."""
@@ -84,7 +114,7 @@ class Material:
 
     def median_seed(self, variant: str) -> int:
         """The seed whose run has the median validation score; the first where there are no curves."""
-        if not self.result.history.sizes.get("epoch"):
+        if not self.has_curves:
             return self.result.seeds[0]
         return self.result.median_seed(variant, epoch=self.rule)
 

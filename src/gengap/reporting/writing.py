@@ -107,7 +107,7 @@ def _lead(material: Material) -> str:
 
 def _breakable(name: str) -> Markup:
     """Let a long name of a variant end its line where its parts meet."""
-    return Markup(re.sub(r"([+_/])", r"\1<wbr>", str(escape(name))))  # noqa: S704  escaped first
+    return Markup(re.sub(r"([+/])", r"\1<wbr>", str(escape(name))))  # noqa: S704  escaped first
 
 
 def _page_file(name: str) -> str:

@@ -28,6 +28,7 @@ TEXTS: dict[str, str] = {
     "score.log_loss": "log loss",
     "score.brier_score": "Brier score",
     "score.squared_error": "squared error",
+    "score.loss": "loss",
     "score.auc": "area under the ROC curve",
     "score.bss": "Brier skill score",
     "curve.loss": "objective, without penalty",
@@ -35,23 +36,31 @@ TEXTS: dict[str, str] = {
     "curve.accuracy": "accuracy",
     # findings
     "title.findings": "What was found",
-    "lead.findings": "Verdicts first, then what weakens them. The sections below show what they rest on.",
+    "lead.findings": "Numbers in brackets are 95 % intervals or, of a comparison, hold together at {confidence}. The "
+    "sections below show what these sentences rest on.",
+    "lead.findings_plain": "Numbers in brackets are 95 % intervals. The sections below show what these sentences rest on.",
     "tone.good": "good",
     "tone.bad": "bad",
     "tone.unsure": "open",
     "tone.note": "note",
-    "onset.found": "{variant} overfits from epoch {epoch} [{low}, {high}].",
-    "onset.open": "{variant} overfits from epoch {epoch}, as far as the mean shows; the seeds allow any epoch from "
-    "{low} on, and never.",
-    "onset.possible": "{variant} shows no overfitting within {epochs} epochs, but the seeds allow it from epoch "
-    "{low} on.",
-    "onset.none": "{variant} shows no overfitting within {epochs} epochs.",
-    "skill.positive": "At its last epoch {variant} is better than always forecasting {reference}: "
-    "{name} {skill} over the seeds.",
-    "skill.negative": "At its last epoch {variant} is worse than always forecasting {reference}: "
-    "{name} {skill} over the seeds.",
-    "skill.unclear": "At its last epoch {variant} cannot be told from always forecasting {reference}: "
-    "{name} {skill} over the seeds.",
+    "the.baseline": "the baseline",
+    "the.other": "{name}",
+    "at.best": "at the best epoch",
+    "at.last": "at the last epoch",
+    "list.clause": "; ",
+    "list.sentence": " ",
+    "it": "it",
+    "baseline.says": "{claim}.",
+    "leader.says": "{variant} did best on validation: {claim}.",
+    "onset.found": "{subject} overfits from epoch {epoch} [{low}, {high}]",
+    "onset.open": "{subject} may overfit from epoch {epoch} [{low}, never]",
+    "onset.possible": "{subject} shows no overfitting within {epochs} epochs (the seeds would allow it from epoch {low} "
+    "on)",
+    "onset.none": "{subject} shows no overfitting within {epochs} epochs",
+    "onset.one_seed": "{subject} is best at epoch {epoch} in the one run that there is",
+    "skill.positive": "{rule} {subject} is better than always forecasting {reference} ({name} {skill})",
+    "skill.negative": "{rule} {subject} is worse than always forecasting {reference} ({name} {skill})",
+    "skill.unclear": "{rule} {subject} cannot be told from always forecasting {reference} ({name} {skill})",
     "reference.binary": "the base rate",
     "reference.multiclass": "the shares of the labels",
     "reference.regression": "the mean",
@@ -64,8 +73,24 @@ TEXTS: dict[str, str] = {
     "{score}, for {claim}.",
     "verdict.cannot_say": "Whether {variant} is better than {baseline} cannot be said: so far it is better by {amount} "
     "in {score}.",
-    "verdict.cannot_say_many": "Whether any of these is better than {baseline} cannot be said: {variants}.",
+    "verdict.nothing": "Nothing helps: no variant is better than {baseline} {rule}.",
+    "verdict.none_sure": "No variant is shown to help {rule}: with {seeds} seeds and {cases} cases no difference from "
+    "{baseline} in {score} is sure.",
+    "verdict.none_sure_curves": "No variant is shown to help {rule}: with {seeds} seeds no difference from {baseline} "
+    "in {score} is sure.",
+    "verdict.others_open": "With {seeds} seeds and {cases} cases it cannot be said whether the other {count} variants "
+    "differ from {baseline}.",
+    "verdict.others_open_curves": "With {seeds} seeds it cannot be said whether the other {count} variants differ from "
+    "{baseline}.",
     "verdict.nearest": "The nearest to a verdict is {variant}. {needs}",
+    "other.better_one": "Read {rule} instead, {variant} is better than {baseline} by {amount} in {score}. That "
+    "describes; the verdicts were declared for the other reading.",
+    "other.better": "Read {rule} instead, {count} variants are better than {baseline}, most of all {variant}: by "
+    "{amount} in {score}. That describes; the verdicts were declared for the other reading.",
+    "other.worse_one": "Read {rule} instead, {variant} is worse than {baseline} by {amount} in {score}. That describes; "
+    "the verdicts were declared for the other reading.",
+    "other.worse": "Read {rule} instead, {count} variants are worse than {baseline}, most of all {variant}: by {amount} "
+    "in {score}. That describes; the verdicts were declared for the other reading.",
     "list.comma": ", ",
     "kind.better": "better",
     "kind.worse": "worse",
@@ -81,18 +106,27 @@ TEXTS: dict[str, str] = {
     "which flatters every variant.",
     "caution.one_seed": "One seed only: nothing can be said about what another seed would give.",
     "caution.few_seeds": "Only {seeds} seeds: with fewer than {enough} the scatter between seeds is hardly known.",
-    "caution.diverged": "{lost} of {runs} runs diverged; they count in no mean.",
+    "caution.diverged": "{lost} of {runs} runs diverged and count in no mean: {where}.",
     # comparison
     "title.comparison": "Comparison with the baseline",
-    "lead.comparison": "Each variant minus {baseline} in {score} ({better}) on the {part} cases at the {rule} epoch, "
-    "paired by seed and case, for {claim}. All intervals hold together at {confidence}.",
+    "lead.comparison": "Each variant minus {baseline} in {score} ({better}) on the {part} cases, paired by seed and "
+    "case. The verdict is about the {rule} epoch and {claim}; all its intervals hold together at {confidence}. The "
+    "other epoch (thin) is for description.",
+    "lead.comparison_one": "Each variant minus {baseline} in {score} ({better}) on the {part} cases, paired by seed and "
+    "case, for {claim}. All intervals hold together at {confidence}.",
     "comparison.variant": "Variant",
     "comparison.verdict": "Verdict",
-    "comparison.difference": "Difference [interval]",
+    "comparison.best": "At the best epoch",
+    "comparison.last": "At the last epoch",
+    "comparison.difference": "Difference",
     "comparison.picture": "Where it lies",
     "comparison.p": "p (Holm)",
     "comparison.wins": "Seeds won",
     "comparison.needs": "To settle it",
+    "short.both": "{seeds} seeds and {cases} cases",
+    "short.seeds": "{seeds} seeds",
+    "short.cases": "{cases} cases",
+    "short.beyond": "no reasonable number of seeds or cases",
     # scores
     "title.scores": "Scores of every variant",
     "lead.scores": "Mean ± standard deviation over {seeds} seeds, at the best epoch (chosen on validation) and at the "

@@ -1,19 +1,19 @@
-"""What the study found, in plain sentences, the most useful first."""
+"""What the study found, in plain sentences: the two that matter most first."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
 
 from gengap.analysis.contrasts import FEW_SEEDS, Contrast
 from gengap.analysis.onset import Onset, onset
-from gengap.analysis.tables import Spread
+from gengap.analysis.tables import Estimate
 from gengap.reporting.material import Material
 from gengap.reporting.numbers import write_estimate, write_number
 from gengap.reporting.section import Section
+from gengap.results import EpochRule
 
 Tone = Literal["good", "bad", "unsure", "note"]
 
@@ -24,32 +24,76 @@ _MOST_UNSURE = 2
 
 @dataclass(frozen=True)
 class Sentence:
-    """One finding: how it is marked, and what it says."""
+    """One finding: how it is marked, what it says, and whether it is one of those that a reader in haste needs."""
 
     tone: Tone
     text: str
+    main: bool = False
 
 
 def findings_section(material: Material) -> Section:
     """Say what was found: overfitting, skill, verdicts, and what weakens them."""
-    said = (*_onsets(material), *_skill(material), *_verdicts(material), *_cautions(material))
-    return Section("findings", {"sentences": said})
+    comparison = material.comparison
+    confidence = f"{100 * comparison.confidence:.4g} %" if comparison and comparison.contrasts else ""
+    return Section("findings", {"sentences": tuple(sentences(material)), "confidence": confidence})
 
 
-def _onsets(material: Material) -> Iterator[Sentence]:
-    """From when on the baseline and the leader overfit, as far as the seeds tell."""
+def sentences(material: Material) -> Iterator[Sentence]:
+    """Yield what was found: the baseline, what helps, what the leading variant does, and what weakens all of it."""
+    yield from _baseline(material)
+    yield from _verdicts(material)
+    yield from _other_rule(material)
+    yield from _leader(material)
+    yield from _cautions(material)
+
+
+def _baseline(material: Material) -> Iterator[Sentence]:
+    """From when on the baseline overfits, and whether it ends better than a forecast that knows only the base rate."""
+    parts = _habits(material, material.result.baseline, "last", material.result.baseline)
+    if parts:
+        claim = material.language("list.clause").join(part.text for part in parts)
+        yield Sentence(_worst(parts), _said(material, "baseline.says", claim=claim), main=True)
+
+
+def _leader(material: Material) -> Iterator[Sentence]:
+    """Say the same of the variant that looks best where choices are made, read at the declared epoch."""
+    name, text = material.leader, material.language
+    parts = _habits(material, name, material.rule, text("it"))
+    if parts and name != material.result.baseline:
+        claim = text("list.clause").join(part.text for part in parts)
+        yield Sentence(_worst(parts), _said(material, "leader.says", variant=name, claim=claim))
+
+
+def _habits(material: Material, variant: str, rule: EpochRule, subject: str) -> list[Sentence]:
+    """Clauses about one variant: overfitting, skill; the second clause calls it "it"."""
+    text = material.language
+    first = _onset(material, variant, _named(material, subject))
+    second = _skill(material, variant, rule, _named(material, subject) if first is None else text("it"))
+    return [part for part in (first, second) if part is not None]
+
+
+def _worst(parts: Sequence[Sentence]) -> Tone:
+    order: tuple[Tone, ...] = ("bad", "unsure", "note", "good")
+    return min((part.tone for part in parts), key=order.index)
+
+
+def _onset(material: Material, variant: str, subject: str) -> Sentence | None:
+    """From when on a variant overfits, as far as the seeds tell."""
     history = material.result.history
     if "val_score" not in history or history.sizes["epoch"] < 2:
-        return
-    for variant in dict.fromkeys((material.result.baseline, material.leader)):
-        curves = history["val_score"].sel(variant=variant).transpose("seed", "epoch").to_numpy()
-        complete = curves[np.isfinite(curves).all(axis=1)]
-        if len(complete) > 1:
-            yield _onset_sentence(material, variant, onset(complete))
+        return None
+    curves = history["val_score"].sel(variant=variant).transpose("seed", "epoch").to_numpy()
+    complete = curves[np.isfinite(curves).all(axis=1)]
+    if not len(complete):
+        return None
+    if len(complete) == 1:
+        epoch = int(complete[0].argmin()) + 1
+        return Sentence("note", material.language("onset.one_seed", subject=subject, epoch=epoch))
+    return _onset_clause(material, onset(complete), subject)
 
 
-def _onset_sentence(material: Material, variant: str, found: Onset) -> Sentence:
-    blanks = {"variant": variant, "epoch": found.epoch, "low": found.low, "high": found.high, "epochs": found.epochs}
+def _onset_clause(material: Material, found: Onset, subject: str) -> Sentence:
+    blanks = {"subject": subject, "epoch": found.epoch, "low": found.low, "high": found.high, "epochs": found.epochs}
     if found.low is None:
         return Sentence("good", material.language("onset.none", **blanks))
     if found.epoch is None:
@@ -59,59 +103,64 @@ def _onset_sentence(material: Material, variant: str, found: Onset) -> Sentence:
     return Sentence("bad", material.language("onset.found", **blanks))
 
 
-def _skill(material: Material) -> Iterator[Sentence]:
-    """Whether the baseline ends better than a forecast that knows nothing but the base rate."""
-    table, baseline = material.summary, material.result.baseline
-    names = [column.name for column in table.columns]
-    column = next((name for name in ("test_skill", "validation_skill") if name in names), None)
-    for row in (dict(zip(names, cells, strict=True)) for cells in table.rows):
-        skill = row[column] if column else None
-        if row["variant"] != baseline or row["rule"] != "last" or not isinstance(skill, Spread):
-            continue
-        low, high = mean_interval(skill, len(material.result.seeds))
-        side, tone = _side(low, high)
-        text, task = material.language, material.result.task
-        blanks = {
-            "variant": baseline,
-            "reference": text(f"reference.{task}"),
-            "name": text(f"skill_name.{task}"),
-            "skill": write_estimate(skill.mean, low, high, sign=True),
-        }
-        yield Sentence(tone, text(f"skill.{side}", **blanks))
+def _skill(material: Material, variant: str, rule: EpochRule, subject: str) -> Sentence | None:
+    """Whether a variant is better than a forecast that knows nothing but the base rate."""
+    skill = material.skill(variant, rule)
+    if skill is None or not math.isfinite(skill.low):
+        return None
+    side, tone = _side(skill)
+    text, task = material.language, material.result.task
+    blanks = {
+        "subject": subject,
+        "rule": text(f"at.{rule}"),
+        "reference": text(f"reference.{task}"),
+        "name": text(f"skill_name.{task}"),
+        "skill": write_estimate(skill.value, skill.low, skill.high, sign=True),
+    }
+    return Sentence(tone, text(f"skill.{side}", **blanks))
 
 
-def mean_interval(spread: Spread, seeds: int) -> tuple[float, float]:
-    """95 % t interval of a mean over seeds; NaN for a single one."""
-    if seeds < 2 or math.isnan(spread.sd):
-        return math.nan, math.nan
-    half = float(stats.t.ppf(0.975, seeds - 1)) * spread.sd / math.sqrt(seeds)
-    return spread.mean - half, spread.mean + half
-
-
-def _side(low: float, high: float) -> tuple[str, Tone]:
-    if low > 0:
+def _side(found: Estimate) -> tuple[str, Tone]:
+    if found.low > 0:
         return "positive", "good"
-    return ("negative", "bad") if high < 0 else ("unclear", "unsure")
+    return ("negative", "bad") if found.high < 0 else ("unclear", "unsure")
 
 
 def _verdicts(material: Material) -> Iterator[Sentence]:
     found = material.comparison.contrasts if material.comparison else ()
+    if not found:
+        return
+    kinds = [one.verdict.kind for one in found]
+    if "better" not in kinds and "cannot say" not in kinds:
+        yield Sentence("note", _said(material, "verdict.nothing", rule=_at(material)), main=True)
     order = list(_TONES)
-    said = [one for one in found if one.verdict.kind != "cannot say"]
-    for one in sorted(said, key=lambda one: order.index(one.verdict.kind)):
-        yield Sentence(_TONES[one.verdict.kind], verdict_sentence(material, one))
-    unsure = [one for one in found if one.verdict.kind == "cannot say"]
+    sure = [one for one in found if one.verdict.kind != "cannot say"]
+    for one in sorted(sure, key=lambda one: (order.index(one.verdict.kind), -abs(one.difference))):
+        kind = one.verdict.kind
+        yield Sentence(_TONES[kind], verdict_sentence(material, one), main=kind == "better")
+    yield from _open(material, [one for one in found if one.verdict.kind == "cannot say"], alone="better" not in kinds)
+
+
+def _open(material: Material, unsure: Sequence[Contrast], *, alone: bool) -> Iterator[Sentence]:
+    """Say which comparisons stay open, and what would settle the nearest of them."""
     if len(unsure) <= _MOST_UNSURE:
         for one in unsure:
-            yield Sentence("unsure", verdict_sentence(material, one))
+            yield Sentence("unsure", verdict_sentence(material, one), main=alone)
         return
-    names = material.language("list.comma").join(one.variant for one in unsure)
-    baseline = material.result.baseline
-    yield Sentence("unsure", material.language("verdict.cannot_say_many", baseline=baseline, variants=names))
+    held, text = material.held_out, material.language
+    blanks = {
+        "count": len(unsure),
+        "score": text.name_of("score", material.score),
+        "rule": _at(material),
+        "seeds": len(material.result.seeds),
+        "cases": f"{len(held):,}" if held else "",
+    }
+    key = "verdict.none_sure" if alone else "verdict.others_open"
+    said = [_said(material, key if held else f"{key}_curves", **blanks)]
     nearest = min(unsure, key=_effort)
-    if nearest.verdict.advice and (nearest.verdict.advice.seeds or nearest.verdict.advice.cases):
-        blanks = {"variant": nearest.variant, "needs": needs(material, nearest)}
-        yield Sentence("unsure", material.language("verdict.nearest", **blanks))
+    if math.isfinite(_effort(nearest)[0]):
+        said.append(text("verdict.nearest", variant=nearest.variant, needs=needs(material, nearest)))
+    yield Sentence("unsure", text("list.sentence").join(said), main=alone)
 
 
 def _effort(found: Contrast) -> tuple[float, float]:
@@ -121,42 +170,67 @@ def _effort(found: Contrast) -> tuple[float, float]:
     return float(advice.cases or 0), float(advice.seeds or 0)
 
 
+def _other_rule(material: Material) -> Iterator[Sentence]:
+    """Describe what the comparison would say at the epoch for which no verdict was declared."""
+    comparison, text = material.comparison, material.language
+    if comparison is None or not comparison.descriptive or not material.has_curves:
+        return
+    for kind in ("better", "worse"):
+        found = [one for one in comparison.descriptive if one.verdict.kind == kind]
+        if not found:
+            continue
+        most = max(found, key=lambda one: abs(one.difference))
+        blanks = {
+            "rule": text(f"at.{most.rule}"),
+            "count": len(found),
+            "variant": most.variant,
+            "amount": _amount(material, most),
+            "score": text.name_of("score", comparison.score),
+        }
+        yield Sentence("note", _said(material, f"other.{kind}" + "_one" * (len(found) == 1), **blanks))
+
+
 def verdict_sentence(material: Material, found: Contrast) -> str:
     """Say a verdict with its numbers; an improvement counts upwards, whichever way the score points."""
     comparison, text = material.comparison, material.language
     assert comparison is not None  # noqa: S101  a contrast comes from a comparison
-    better = found.difference if comparison.larger_is_better else -found.difference
-    reach = (found.high - found.low) / 2
     kind = found.verdict.kind
-    amount = -better if kind == "worse" else better
     blanks = {
         "variant": found.variant,
-        "baseline": comparison.baseline,
-        "amount": write_estimate(amount, amount - reach, amount + reach, sign=kind in {"cannot say", "equivalent"}),
+        "rule": _at(material),
+        "amount": _amount(material, found),
         "score": text.name_of("score", comparison.score),
         "margin": write_number(found.verdict.margin or float("nan"), 4),
+        "claim": text(f"claim.{'new' if comparison.claim == 'new cases and seeds' else 'these'}"),
     }
-    key = {"cannot say": "cannot_say"}.get(kind, kind)
-    if kind == "cannot say":
-        return f"{text('verdict.cannot_say', **blanks)} {needs(material, found)}".strip()
-    claim = text(f"claim.{'new' if comparison.claim == 'new cases and seeds' else 'these'}")
-    return text(f"verdict.{key}", claim=claim, **blanks)
+    said = _said(material, f"verdict.{kind.replace(' ', '_')}", **blanks)
+    return text("list.sentence").join([said, needs(material, found)]) if kind == "cannot say" else said
 
 
-def needs(material: Material, found: Contrast) -> str:
-    """Say what would settle a comparison that could not be settled."""
+def _amount(material: Material, found: Contrast) -> str:
+    """Write by how much a variant is better, or worse where that is the verdict, with its interval."""
+    comparison, kind = material.comparison, found.verdict.kind
+    assert comparison is not None  # noqa: S101  a contrast comes from a comparison
+    ends = (found.difference, found.low, found.high)
+    if comparison.larger_is_better == (kind == "worse"):
+        ends = (-found.difference, -found.high, -found.low)
+    return write_estimate(*ends, sign=kind in {"cannot say", "equivalent"})
+
+
+def needs(material: Material, found: Contrast, form: Literal["needs", "short"] = "needs") -> str:
+    """Say what would settle a comparison that could not be settled: as a sentence, or short for a table."""
     advice, text = found.verdict.advice, material.language
     if advice is None:
         return ""
     if advice.seeds is None and advice.cases is None:
-        return text("needs.beyond")
+        return text(f"{form}.beyond")
     key = "both" if advice.seeds and advice.cases else "seeds" if advice.seeds else "cases"
-    return text(f"needs.{key}", seeds=f"{advice.seeds or 0:,}", cases=f"{advice.cases or 0:,}")
+    return text(f"{form}.{key}", seeds=f"{advice.seeds or 0:,}", cases=f"{advice.cases or 0:,}")
 
 
 def _cautions(material: Material) -> Iterator[Sentence]:
     result, text = material.result, material.language
-    if "test" not in result.splits:
+    if "test" not in result.splits and "val_score" in result.history:
         yield Sentence("note", text("caution.no_test"))
     if len(result.seeds) == 1:
         yield Sentence("note", text("caution.one_seed"))
@@ -164,6 +238,28 @@ def _cautions(material: Material) -> Iterator[Sentence]:
         yield Sentence("note", text("caution.few_seeds", seeds=len(result.seeds), enough=FEW_SEEDS))
     if "status" in result.runs:
         status = result.runs["status"].to_numpy().astype(str)
-        lost = int(np.char.startswith(status, "diverged").sum())
-        if lost:
-            yield Sentence("bad", text("caution.diverged", lost=lost, runs=status.size))
+        lost = np.char.startswith(status, "diverged")
+        if lost.any():
+            counts = dict(zip(result.variants, lost.sum(axis=1).tolist(), strict=True))
+            where = text("list.comma").join(f"{name} ({count})" for name, count in counts.items() if count)
+            yield Sentence("bad", text("caution.diverged", lost=int(lost.sum()), runs=status.size, where=where))
+
+
+def _at(material: Material) -> str:
+    return material.language(f"at.{material.rule}")
+
+
+def _said(material: Material, key: str, **blanks: Any) -> str:
+    """Fill in a sentence in which the baseline may be named; a sentence begins with a capital letter."""
+    text, baseline = material.language, material.result.baseline
+    named: Mapping[str, Any] = {"baseline": _named(material, baseline), **blanks}
+    if named.get("variant") == baseline:
+        named = {**named, "variant": _named(material, baseline)}
+    said = text(key, **named).strip()
+    ours = said.startswith((text("the.baseline"), text("at.best"), text("at.last")))  # a variant's name stays as it is
+    return said[0].upper() + said[1:] if ours else said
+
+
+def _named(material: Material, name: str) -> str:
+    text = material.language
+    return text("the.baseline") if name == "baseline" else text("the.other", name=name)
