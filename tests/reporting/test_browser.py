@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from gengap.analysis.stopping import early_stopping
+
 pytestmark = pytest.mark.browser
 
 
@@ -60,13 +62,15 @@ def test_figures_are_there(opened):
     assert all(box["width"] > 200 and box["height"] > 150 for box in boxes)
     labels = run(opened, "[...document.querySelectorAll('svg.diagram')].map(s => s.getAttribute('aria-label'))")
     assert all(labels)
-    assert run(opened, "document.querySelectorAll('.chart path.mean').length") == 3
+    assert run(opened, "document.querySelectorAll('.chart path.mean').length") == 6  # held-out and training
 
 
 def test_variants_are_chosen(opened):
-    assert [one["variant"] for one in drawn(opened)] == ["0", "1", "2"]
+    assert [one["variant"] for one in drawn(opened)] == ["0", "1", "2"] * 2
     click(opened, "[name=variant][value='1']")
-    assert [one["variant"] for one in drawn(opened)] == ["0", "2"]
+    assert [one["variant"] for one in drawn(opened)] == ["0", "2"] * 2
+    click(opened, "[name=split][value=heldout]")
+    assert {one["split"] for one in drawn(opened)} == {"heldout"}
     click(opened, "[name=split][value=both]")
     assert [(one["split"], one["variant"]) for one in drawn(opened)] == [
         ("training", "0"), ("training", "2"), ("heldout", "0"), ("heldout", "2"),
@@ -87,7 +91,7 @@ def test_quantities_and_reading_are_chosen(opened, result):
 
 def test_seeds_can_be_hidden(opened):
     count = "document.querySelectorAll('.chart path.seed').length"
-    assert run(opened, count) == 18
+    assert run(opened, count) == 36
     click(opened, "[name=seeds]")
     assert run(opened, count) == 0
 
@@ -135,6 +139,28 @@ def test_tables_sort_by_number_and_by_name(opened, result):
     assert names == sorted(result.variants * 2)
 
 
+def stopping_table(browser):
+    rows = "[...document.querySelectorAll('#stopping tbody tr')]"
+    return run(browser, f"{rows}.map(row => [...row.cells].map(cell => [cell.innerText.trim(), cell.dataset.value]))")
+
+
+@pytest.mark.parametrize(("patience", "min_delta"), [(1, 0), (2, 0), (3, 0.004), (8, 0), (2, 0.05)])
+def test_early_stopping_is_computed_for_any_rule(opened, result, patience, min_delta):
+    fill = "const i = document.querySelector(`#stopping [name=${arguments[0]}]`); i.value = arguments[1];"
+    for name, value in {"patience": patience, "min_delta": min_delta}.items():
+        opened.execute_script(fill + "i.dispatchEvent(new Event('input', {bubbles: true}))", name, str(value))
+    expected = early_stopping(result, patience=patience, min_delta=min_delta).to_dataframe()
+    rows = stopping_table(opened)
+    assert [row[0][0] for row in rows] == list(result.variants)
+    for row, (_, truth) in zip(rows, expected.iterrows(), strict=True):
+        last, rank_last, _, _, stopped, rank, stops, saved = (float(value) for _, value in row[1:])
+        assert [rank_last, rank] == [truth["rank_last"], truth["rank"]]
+        assert [last, stopped] == pytest.approx([truth["score_last"], truth["score"]], abs=1e-6)
+        assert [stops, saved] == pytest.approx([truth["stopped"], truth["saved"]])
+    first = run(opened, "document.querySelector('#stopping .firsts').innerText")
+    assert f"{expected['variant'][expected['rank'].argmin()]} with this stopping rule" in first
+
+
 @pytest.mark.parametrize(("scheme", "other"), [("light", "dark"), ("dark", "light")])
 def test_the_theme_follows_the_system_until_it_is_chosen(chromium, files, scheme, other):
     show(chromium, files["en"], scheme=scheme)
@@ -150,7 +176,7 @@ def test_hostile_names_are_shown_and_do_nothing(chromium, files, hostile_name):
     show(chromium, files["hostile"])
     shown = "[...document.querySelectorAll('#comparison tbody th, .readout tbody th')].map(th => th.textContent.trim())"
     assert run(chromium, shown) == [hostile_name, "baseline", hostile_name]
-    assert run(chromium, "document.querySelectorAll('script').length") == 2
+    assert run(chromium, "document.querySelectorAll('script').length") == 3
     assert hostile_name in run(chromium, "document.querySelector('#verification').textContent")
 
 

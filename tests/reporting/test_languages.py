@@ -7,9 +7,13 @@ from string import Formatter
 import pytest
 
 import gengap.reporting
+from gengap.analysis.codes import CODES
+from gengap.analysis.wording import ENGLISH
 from gengap.errors import UnknownNameError
-from gengap.reporting.languages import LANGUAGES, get_language
+from gengap.reporting.languages import LANGUAGES, get_language, zh_findings
 
+HAN = r"[\u4e00-\u9fff]"
+JOINERS = {"; ", "；", ", ", "、"}
 ROOM = Path(gengap.reporting.__file__).parent
 
 
@@ -22,6 +26,19 @@ def test_both_catalogues_have_the_same_keys_and_blanks():
     assert set(english) == set(chinese)
     for key, text in english.items():
         assert blanks(text) == blanks(chinese[key]), key
+
+
+def test_every_finding_is_written_in_chinese():
+    assert set(zh_findings.SENTENCES) == set(ENGLISH.sentences)
+    assert set(zh_findings.WORDS) == set(ENGLISH.words)
+    assert set(zh_findings.CODES) == set(CODES)
+    for key, english in ENGLISH.sentences.items():
+        fields = [{(name, spec) for _, name, spec, _ in Formatter().parse(text) if name and spec not in JOINERS}
+                  for text in (english, zh_findings.SENTENCES[key])]  # fmt: skip
+        assert fields[0] == fields[1], key
+        assert blanks(english) == blanks(zh_findings.SENTENCES[key]), key
+    said = [*zh_findings.WORDS.values(), *(text for texts in zh_findings.CODES.values() for text in texts)]
+    assert [text for text in said if not re.search(HAN, text)] == []
 
 
 def test_every_text_that_a_template_names_exists():
@@ -44,8 +61,9 @@ def test_no_text_is_left_over():
 
 def test_chinese_is_chinese():
     assert get_language("zh").code == "zh-CN"
-    han = [key for key, text in LANGUAGES["zh"].texts.items() if not re.search(r"[\u4e00-\u9fff]", text)]
-    assert set(han) == {"comparison.p", "list.comma"}
+    words = {key: re.sub(r"\{.*?\}", "", text) for key, text in LANGUAGES["zh"].texts.items()}
+    foreign = {key for key, text in words.items() if re.search("[A-Za-z]", text) and not re.search(HAN, text)}
+    assert foreign == {"comparison.p", "measure.auc"}
 
 
 def test_unknown_things_keep_their_names():

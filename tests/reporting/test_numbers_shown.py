@@ -1,5 +1,6 @@
 """Every number of the page, computed again from the result by another way."""
 
+import html
 import re
 from pathlib import Path
 
@@ -7,11 +8,13 @@ import numpy as np
 import pytest
 import xarray as xr
 from scipy import stats
+from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import brier_score_loss, roc_auc_score
 from sklearn.metrics import log_loss as sklearn_log_loss
 
 import gengap
-from gengap.analysis import compare
+from gengap.analysis import audit, compare, diagnose
+from gengap.analysis.components import two_way
 from gengap.reporting import render_report
 from gengap.reporting.sections.weights import SPARSE_BELOW
 from gengap.sampling.distribution import PredictiveDistribution
@@ -73,25 +76,33 @@ def test_differences_and_intervals_of_the_comparison(result, page):
     found = compare(result)
     rows = page.tables["comparison"][1:]
     assert [row[0][0] for row in rows] == list(result.variants[1:])
-    for row in rows:
-        name, verdict, difference = row[0][0], row[1][0], row[2]
-        paired = losses(result, name) - losses(result, "baseline")
-        assert float(difference[1]) == pytest.approx(paired.mean(), rel=1e-6)
-        one = found[name]
+    for row, one, other in zip(rows, found.contrasts, found.descriptive, strict=True):
+        name, verdict = row[0][0], row[1][0]
         assert verdict == one.verdict.kind
-        as_shown([paired.mean(), one.low, one.high], numbers(difference[0]), difference[0])
-        assert float(row[4][1]) == one.p_holm
+        for cell, contrast in ((row[2], one), (row[3], other)):
+            paired = losses(result, name, contrast.rule) - losses(result, "baseline", contrast.rule)
+            assert float(cell[1]) == pytest.approx(paired.mean(), rel=1e-6)
+            as_shown([paired.mean(), contrast.low, contrast.high], numbers(cell[0]), cell[0])
+            _, se, _ = two_way_interval(paired, 0.05)
+            assert contrast.se == pytest.approx(se, rel=1e-6)
+        assert (one.rule, other.rule) == ("best", "last")
+        paired = losses(result, name) - losses(result, "baseline")
+        assert float(row[5][1]) == one.p_holm
         won = np.mean(paired.mean(axis=1) < 0)
-        as_shown([100 * won], numbers(row[5][0]), row[5][0])
-        _, se, _ = two_way_interval(paired, 0.05)
-        assert one.se == pytest.approx(se, rel=1e-6)
+        as_shown([100 * won], numbers(row[6][0]), row[6][0])
 
 
 def test_pictures_of_the_comparison(result, source):
     found = compare(result)
+    contrasts = [pair[at] for pair in zip(found.contrasts, found.descriptive, strict=True) for at in (0, 1)]
     drawn = re.findall(r'class="reach" x1="([-\d.]+)" x2="([-\d.]+)".*?<circle cx="([-\d.]+)"', source, re.DOTALL)
-    ends = np.array([[one.low, one.high, one.difference] for one in found.contrasts])
-    np.testing.assert_allclose(np.array(drawn, dtype=float), 100 * ends / np.abs(ends).max(), atol=0.051)
+    ends = np.array([[one.low, one.high, one.difference] for one in contrasts])
+    low, high = min(0, ends.min()), max(0, ends.max())
+    np.testing.assert_allclose(np.array(drawn, dtype=float), 150 * (ends - low) / (high - low), atol=0.06)
+    ticks = re.findall(r'<text x="([-\d.]+)" y="-5" text-anchor="middle">([^<]+)</text>', source)
+    assert 2 <= len(ticks) <= 5
+    for x, text in ticks:
+        assert float(x) == pytest.approx(150 * (numbers(text)[0] - low) / (high - low), abs=0.06)
 
 
 def test_scores_of_every_variant(result, page):
@@ -144,19 +155,41 @@ def test_learning_curves(result, page, split):
     assert [float(text) for text in page.data["epoch_at"]["best"]] == pytest.approx(means, abs=0.05)
 
 
+def two_way_skill(result, variant, rule):
+    """Skill and its 95 % interval for new seeds and cases, by the delta method of a ratio of means."""
+    p, y = result.test[f"prediction_{rule}"].sel(variant=variant).values.astype(float), result.test["y_true"].values
+    loss, reference = (p - y) ** 2, (result.manifest["data"]["training_climatology"] - y) ** 2
+    ratio = loss.mean(axis=1, keepdims=True) / reference.mean()
+    values = 1 - ratio - (loss - ratio * reference) / reference.mean()
+    mean, se, _ = two_way_interval(values, 0.05)
+    half = se * stats.t.ppf(0.975, two_way(values).df)
+    return [mean, mean - half, mean + half]
+
+
 def test_findings(result, page):
     found = compare(result)
-    said = [text for text in page.sentences if "overfit" not in text]
-    first, *verdicts = said[: 1 + len(found.contrasts)]
-    skill = interval(skills(result, "baseline", "last"))
-    shown = first.partition("score")[2]
+    said = page.sentences
+    skill = two_way_skill(result, "baseline", "last")
+    shown = said[0].partition("score")[2]
     as_shown(skill, numbers(shown), shown)
-    assert ("better than always" in first) == (skill[1] > 0)
+    assert ("better than always" in said[0]) == (skill[1] > 0)
     for one in found.contrasts:
-        sentence = next(text for text in verdicts if text.startswith(one.variant))
-        assert f"is {one.verdict.kind} than baseline" in sentence
+        sentence = next(text for text in said if text.startswith(f"{one.variant} is {one.verdict.kind} than"))
         shown = sentence.partition(" by ")[2].partition("in log loss")[0]
         as_shown([-one.difference, -one.high, -one.low], numbers(shown), shown)
+    leader = next(text for text in said if text.startswith(f"{found.best.variant} did best on validation"))
+    shown = leader.partition("score ")[2]
+    as_shown(two_way_skill(result, found.best.variant, "best"), numbers(shown), shown)
+
+
+def test_the_other_epoch_is_described(result, page):
+    found = compare(result).descriptive
+    better = [one for one in found if one.verdict.kind == "better"]
+    said = next(text for text in page.sentences if text.startswith("Read at the last epoch instead"))
+    most = max(better, key=lambda one: abs(one.difference))
+    assert f"{len(better)} variants are better than the baseline, most of all {most.variant}" in said
+    shown = said.partition(": by ")[2].partition("in log loss")[0]
+    as_shown([-most.difference, -most.high, -most.low], numbers(shown), shown)
 
 
 def test_onset_of_a_curve_that_falls_and_then_rises(make, read_page):
@@ -165,11 +198,74 @@ def test_onset_of_a_curve_that_falls_and_then_rises(make, read_page):
     noise = 0.01 * np.random.default_rng(0).standard_normal((6, 10))
     result.history["val_score"][0] = curve + noise
     result.history["val_score"][1:] = np.linspace(1, 0.1, 10) + noise
-    first, second, *_ = read_page(render_report(result)).sentences
-    assert first == "baseline overfits from epoch 7 [7, 7]."
-    assert second.endswith("shows no overfitting within 10 epochs.")
+    said = read_page(render_report(result)).sentences
+    assert said[0].startswith("The baseline overfits from epoch 7 [7, 7]; at the last epoch it is")
+    assert any("it shows no overfitting within 10 epochs" in text for text in said)
     chinese = read_page(render_report(result, lang="zh")).sentences
-    assert chinese[0] == "baseline 从第 7 轮 [7, 7] 起过拟合。"
+    assert chinese[0].startswith("基线从第 7 轮 [7, 7] 起过拟合；在最后一轮，它")
+
+
+def test_early_stopping(result, page):
+    head, *rows = page.tables["stopping"]
+    assert [text for text, _ in head] == ["Variant", "Last epoch", "Rank", "Best epoch", "Rank", "With stopping",
+                                          "Rank", "Stops at", "Epochs saved"]  # fmt: skip
+    every, y = result.test["prediction_epochs"].values.astype(float), result.test["y_true"].values
+    test = -np.log(np.where(y == 1, every, 1 - every)).mean(axis=-1)  # variant, seed, epoch
+    validation = result.history["val_score"].values
+    stopped = np.empty(validation.shape[:2], int)
+    for index in np.ndindex(stopped.shape):
+        curve = validation[index]
+        # patience 1: the first epoch that is no better than the best before it ends the run
+        worse = [at for at in range(1, len(curve)) if curve[at] >= curve[:at].min()]
+        stopped[index] = (worse[0] if worse else len(curve) - 1) + 1
+    best = validation.argmin(-1)
+    kept = np.array(
+        [[validation[v, s, : stopped[v, s]].argmin() for s in range(best.shape[1])] for v in range(len(best))]
+    )
+    ways = [test[..., -1], np.take_along_axis(test, best[..., None], -1)[..., 0],
+            np.take_along_axis(test, kept[..., None], -1)[..., 0]]  # fmt: skip
+    for at, row in enumerate(rows):
+        for way, cell, rank in zip(ways, row[1:6:2], row[2:7:2], strict=True):
+            as_shown([way[at].mean(), way[at].std(ddof=1)], numbers(cell[0]), cell[0])
+            assert int(rank[0]) == 1 + int((way.mean(1) < way[at].mean()).sum())
+        as_shown([stopped[at].mean()], numbers(row[7][0]), row[7][0])
+        as_shown([100 * np.mean(1 - stopped[at] / 8)], numbers(row[8][0]), row[8][0])
+
+
+def test_measures(result, page):
+    head, *rows = page.tables["verification"]
+    assert [text for text, _ in head] == ["Variant", "AUC", "Brier score", "Skill", "Miscalibration", "Discrimination"]
+    for row in rows:
+        p = result.test["prediction_best"].sel(variant=row[0][0]).values.astype(float)
+        y = result.test["y_true"].values
+        auc = np.mean([roc_auc_score(y, one) for one in p])
+        as_shown([auc], numbers(row[1][0])[:1], row[1][0].partition(" [")[0])
+        mean, se, _ = two_way_interval((p - y) ** 2, 0.05)
+        half = se * stats.t.ppf(0.975, two_way((p - y) ** 2).df)
+        as_shown([mean, mean - half, mean + half], numbers(row[2][0]), row[2][0])
+        as_shown(two_way_skill(result, row[0][0], "best"), numbers(row[3][0]), row[3][0])
+        parts = [recalibrated(y, one) for one in p]
+        as_shown([np.mean([part[0] for part in parts])], numbers(row[4][0]), row[4][0])
+        as_shown([np.mean([part[1] for part in parts])], numbers(row[5][0]), row[5][0])
+
+
+def recalibrated(y, p):
+    """What the Brier score loses by isotonic recalibration, and what it gains over the base rate after it."""
+    best = IsotonicRegression().fit_transform(p, y)
+    return brier_score_loss(y, p) - brier_score_loss(y, best), np.mean((y.mean() - y) ** 2) - brier_score_loss(y, best)
+
+
+def test_audit_says_the_numbers_of_the_findings(result, source):
+    found = (*diagnose(result).findings, *audit(result).findings)
+    assert len({one.code for one in found}) > 1
+    items = re.findall(r"<li class=\"is-\w+\"><b>(.*?)</b>(.*?)</li>", source)
+    said = {(text(a), text(b).removeprefix(": ")) for a, b in items}
+    for one in found:
+        assert (str(one.subject), one.sentence.replace("-", "−")) in {(a, b.replace("-", "−")) for a, b in said}
+
+
+def text(markup):
+    return html.unescape(re.sub(r"<.*?>", "", markup)).replace("\u00a0", " ")
 
 
 def test_predictive_distributions(result):
@@ -185,6 +281,20 @@ def test_predictive_distributions(result):
             assert f">{name} {value:.3g}<" in source
     assert "case 46</h4>" not in source
     assert "Histogram of 500 members." in source
+
+
+def test_predictive_distributions_of_known_cases_say_what_happened(result):
+    members = np.random.default_rng(0).beta(4, 6, (50, 2)).astype(np.float32)
+    coords = {"seed": ("member", np.zeros(50, int)), "sample": [7, 90]}
+    members = xr.DataArray(members, dims=("member", "sample"), coords=coords)
+    settings = {"part": "test", "variant": "l2(0.01)"}
+    source = render_report(
+        result, distribution=PredictiveDistribution(members, members.mean("member"), "binary", settings)
+    )
+    assert "One network of l2(0.01) is asked many times" in source
+    for at in (7, 90):
+        figure = source.partition(f"<h4>case {at}</h4>")[2].partition("</figure>")[0]
+        assert f"What happened: {result.test['y_true'].values[at]}." in figure
 
 
 def test_verification_diagrams(result, source):
@@ -220,10 +330,10 @@ def test_weights(result, page):
     for row in page.tables["weights"][1:]:
         runs = result.runs.sel(variant=row[0][0])
         assert numbers(row[1][0]) == [13569]
-        for (text, raw), name in ((row[2], "weight_norm"), (row[4], "sparsity")):
+        for (text, raw), name, unit in ((row[2], "weight_norm", 1), (row[4], "sparsity", 100)):
             values = runs[name].values
             assert float(raw) == pytest.approx(values.mean())
-            as_shown([values.mean(), values.std(ddof=1)], numbers(text), text)
+            as_shown([unit * values.mean(), unit * values.std(ddof=1)], numbers(text), text)
 
 
 def test_the_threshold_is_the_one_that_the_study_used():
@@ -233,7 +343,7 @@ def test_the_threshold_is_the_one_that_the_study_used():
 
 def test_provenance(result, page):
     text = " ".join(page.texts)
-    for value in ("gengap demo soundings --seeds 6", "2026-01-01T00:00:00+00:00", np.__version__, "419", "keras"):
+    for value in ("gengap demo soundings --seeds 6", "2026-01-01 00:00:00 UTC", np.__version__, "419", "keras"):
         assert value in text
     for name in result.variants:
         assert f"Model of {name}" in text

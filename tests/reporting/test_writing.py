@@ -11,7 +11,7 @@ from gengap.reporting import render_report, report
 from gengap.results import Result
 
 EVERYTHING = {
-    "findings", "comparison", "scores", "curves", "verification", "cases", "weights", "audit", "provenance",
+    "findings", "comparison", "scores", "curves", "stopping", "verification", "cases", "weights", "audit", "provenance",
 }  # fmt: skip
 
 
@@ -56,6 +56,7 @@ def test_hostile_names_are_text(make, hostile_name, read_page):
     page = read_page(render_report(make(variants=("baseline", hostile_name), seeds=3, epochs=4, cases=60)))
     assert [attrs for tag, attrs in page.tags if tag == "script"] == [
         {"type": "application/json", "id": "curves-data"},
+        {"type": "application/json", "id": "stopping-data"},
         {},
     ]
     assert page.tables["comparison"][1][0][0] == hostile_name
@@ -85,6 +86,7 @@ def test_predictions_alone_make_a_page(read_page):
 def test_one_variant_and_one_seed_are_not_compared(make, read_page):
     page = read_page(render_report(make(variants=("only",), seeds=1)))
     assert not {"comparison", "cases"} & set(page.tables)
+    assert page.sentences[0].startswith("only is best at epoch")
     assert any("One seed only" in text for text in page.sentences)
 
 

@@ -1,6 +1,6 @@
 """Early stopping, computed afterwards from stored curves, for any patience and threshold."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -67,13 +67,13 @@ def early_stopping(result: "Result", *, patience: int, min_delta: float = 0.0) -
         raise ValueError(f"`patience` must be at least 1; received {patience}.")
     if "val_score" not in result.history or not result.history.sizes["epoch"]:
         raise DataError("Early stopping needs held-out curves: run the study with validation data.")
-    on_test = held_out(result, "test") is not None and "prediction_epochs" in result.test
+    on_test = has_test_curves(result)
     rows = []
     for variant in result.variants:
         curves = result.history["val_score"].sel(variant=variant).transpose("seed", "epoch").to_numpy().astype(float)
         stops, bests = stopping_epochs(curves, patience=patience, min_delta=min_delta)
         trained = np.isfinite(curves).sum(axis=1)
-        scores = _test_curves(result, variant) if on_test else curves
+        scores = curves_on_test(result, variant) if on_test else curves
         at = [_at(scores, bests), _at(scores, trained)]
         rows.append((variant, stops, bests, *at, 1 - stops / np.maximum(trained, 1)))
     ranks = [np.argsort(np.argsort([np.nanmean(row[place]) for row in rows])) + 1 for place in (3, 4)]
@@ -102,11 +102,22 @@ def early_stopping(result: "Result", *, patience: int, min_delta: float = 0.0) -
     return Table(f"Early stopping afterwards, patience {patience}, min_delta {min_delta:g}", columns, cells, notes)
 
 
-def _test_curves(result: "Result", variant: str) -> Floats:
+def has_test_curves(result: "Result") -> bool:
+    """Whether test scores of every epoch can be computed: predictions were stored for all of them."""
+    return held_out(result, "test") is not None and "prediction_epochs" in result.test
+
+
+def curves_on_test(result: "Result", variant: str) -> Floats:
+    """Score on the test split after every epoch, shape `(seeds, epochs)`; NaN where a run had ended.
+
+    Raises:
+        DataError: The result holds no test predictions of every epoch.
+    """
     held = held_out(result, "test")
-    assert held is not None  # noqa: S101  asked for only where there is a test split
+    if held is None or not has_test_curves(result):
+        raise DataError("Test scores of every epoch need stored predictions of every epoch; this result has none.")
     every = held.data["prediction_epochs"].sel(variant=variant).transpose("seed", "epoch", "sample", ...).to_numpy()
-    score: CaseScore = result.score  # type: ignore[assignment]
+    score = cast("CaseScore", result.score)
     by_epoch = [case_scores(held.y_true, every[:, epoch], score=score) for epoch in range(every.shape[1])]
     return np.stack([np.average(scores, axis=-1, weights=held.weight) for scores in by_epoch], axis=1)
 

@@ -1,6 +1,6 @@
 """Three cases that tell what an uncertainty is worth: sure and right, sure and wrong, unsure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,5 +69,16 @@ def study_cases(result: "Result", data: Dataset, *, num_samples: int = 1000) -> 
     cases = telling_cases(np.asarray(data.test.y).ravel(), forecast)
     model = result.model(variant, seed=seed)
     distribution = predict_distribution(model, take(data.test.x, cases), num_samples=num_samples, progress=False)
+    distribution = _named(distribution, variant, cases)
     choice = choose_rate(model, data.validation, test=data.test, progress=False)
     return CaseStudy(variant, cases, distribution, choice)
+
+
+def _named(distribution: PredictiveDistribution, variant: str, cases: NDArray[np.int64]) -> PredictiveDistribution:
+    """Say which variant was asked about which cases of the test split: a report shows what happened to them."""
+    return replace(
+        distribution,
+        members=distribution.members.assign_coords(sample=cases),
+        deterministic=distribution.deterministic.assign_coords(sample=cases),
+        settings={**distribution.settings, "variant": variant, "part": "test"},
+    )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _GREYS = {INK: "ink", REFERENCE: "quiet", GRID: "line", "#ffffff": "paper"}
-_LONGEST_NAME = 29
+_LONGEST_NAME = 36
 _ANONYMOUS: dict[str, str | None] = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
@@ -77,7 +77,7 @@ def shortened(name: str) -> str:
 
     Example:
         >>> shortened("spatial_dropout(0.3)+dropout(0.5)+l2(0.01)")
-        'spatial_dropout(0…5)+l2(0.01)'
+        'spatial_dropout(0.3)+dro…5)+l2(0.01)'
     """
     if len(name) <= _LONGEST_NAME:
         return name

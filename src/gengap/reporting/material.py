@@ -25,6 +25,7 @@ from gengap.results import EpochRule
 if TYPE_CHECKING:
     from gengap.results import Result
     from gengap.sampling import PredictiveDistribution
+    from gengap.verification.inputs import Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,13 +86,7 @@ class Material:
             values = case_values(self.result, self.held_out, variant, rule=rule, score="bss")
         except GengapError:
             return None
-        values = values[np.isfinite(values).all(axis=-1)]
-        if len(values) == 0:
-            return None
-        if min(values.shape) < 2:
-            return Estimate(float(values.mean()), math.nan, math.nan)
-        found = two_way(values)
-        return Estimate(float(found.mean), *interval(found, 0.05))
+        return estimate_of(values)
 
     @cached_property
     def summary(self) -> Table:
@@ -125,3 +120,14 @@ class Material:
             return 0.0
         curve = history["val_score" if "val_score" in history else "train_score"].sel(variant=variant).mean("seed")
         return float(curve.min().fillna(float("inf")))
+
+
+def estimate_of(values: "Floats") -> Estimate:
+    """Mean of seeds x units with its 95 % interval for new seeds and new cases; runs that diverged are left out."""
+    values = values[np.isfinite(values).all(axis=-1)] if values.size else values
+    if not values.size:
+        return Estimate(math.nan, math.nan, math.nan)
+    if min(values.shape) < 2:
+        return Estimate(float(values.mean()), math.nan, math.nan)
+    found = two_way(values)
+    return Estimate(float(found.mean), *interval(found, 0.05))

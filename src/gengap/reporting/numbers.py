@@ -33,8 +33,8 @@ def write_number(value: float, decimals: int, *, sign: bool = False) -> str:
     return shown.replace("-", _MINUS)
 
 
-def write_estimate(value: float, low: float, high: float, *, sign: bool = False) -> str:
-    """Write `value [low, high]` with the digits that the interval leaves room for.
+def write_estimate(value: float, low: float, high: float, *, sign: bool = False, decimals: int | None = None) -> str:
+    """Write `value [low, high]` with the digits that the interval leaves room for, unless `decimals` says how many.
 
     Example:
         >>> write_estimate(-0.01234, -0.0234, 0.0011, sign=True)
@@ -44,7 +44,7 @@ def write_estimate(value: float, low: float, high: float, *, sign: bool = False)
         return MISSING
     if not (math.isfinite(low) and math.isfinite(high)):
         return write_number(value, 4, sign=sign)
-    decimals = decimals_for((high - low) / 2)
+    decimals = decimals_for((high - low) / 2) if decimals is None else decimals
     shown = [write_number(number, decimals, sign=sign) for number in (value, low, high)]
     return f"{shown[0]} [{shown[1]}, {shown[2]}]"
 

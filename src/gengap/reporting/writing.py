@@ -34,7 +34,8 @@ def report(
         path: Where to write; missing folders are made.
         lang: Language of the page, `"en"` or `"zh"`.
         distribution: Predictive distribution of the cases to be shown, as `predict_distribution` gives it; the page
-            draws the first six.
+            draws the first six. Where its settings say `part` (`"test"` or `"validation"`), its samples are positions
+            in that split, and the page shows what happened.
 
     Returns:
         The path of the page.
@@ -105,9 +106,10 @@ def _lead(material: Material) -> str:
     return " · ".join(said)
 
 
-def _breakable(name: str) -> Markup:
-    """Let a long name of a variant end its line where its parts meet."""
-    return Markup(re.sub(r"([+/])", r"\1<wbr>", str(escape(name))))  # noqa: S704  escaped first
+def _breakable(text: str) -> Markup:
+    """Let a long name of a variant end its line where its parts meet, and keep an interval on one line."""
+    whole = re.sub(r"\[[^\[\]<>]*\]", lambda found: found[0].replace(" ", "\u00a0"), str(escape(text)))
+    return Markup(re.sub(r"([+/])", r"\1<wbr>", whole))  # noqa: S704  escaped first
 
 
 def _page_file(name: str) -> str:

@@ -3,11 +3,13 @@
 import hashlib
 import json
 import platform
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -57,7 +59,7 @@ def make_manifest(
         "created": now,
         "versions": {"gengap": __version__, "python": platform.python_version(), **library_versions()},
         "machine": {"system": platform.platform(), "processor": platform.processor() or platform.machine()},
-        "command": " ".join(sys.argv),
+        "command": repeating_command(sys.argv),
         "task": kind.task,
         "score": settings.score,
         "primary": {"score": settings.score, "epoch": primary_epoch},
@@ -69,6 +71,25 @@ def make_manifest(
         "engine": engine,
         "backend": keras.config.backend(),
     }
+
+
+def repeating_command(arguments: Sequence[str]) -> str:
+    """Return the command that started this process, as one would type it; empty for a notebook or a session.
+
+    Example:
+        >>> repeating_command(["/home/me/.venv/bin/gengap", "run", "my study.py"])
+        "gengap run 'my study.py'"
+    """
+    program = Path(arguments[0] if arguments else "")
+    if (
+        not program.name
+        or program.name.startswith("-")
+        or "ipykernel" in program.name
+        or program.parent.name == "ipykernel"
+    ):
+        return ""
+    first = ["python", str(program)] if program.suffix == ".py" else [program.name]
+    return shlex.join([*first, *arguments[1:]])
 
 
 def library_versions() -> dict[str, str]:

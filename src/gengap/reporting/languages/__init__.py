@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gengap.analysis.codes import CODES, Code
+from gengap.analysis.wording import ENGLISH, Message, Word, Wording
 from gengap.errors import UnknownNameError
-from gengap.reporting.languages import en, zh
+from gengap.reporting.languages import en, zh, zh_findings
 
 
 @dataclass(frozen=True)
@@ -16,11 +18,15 @@ class Language:
         code: Language tag of the page, for `<html lang>`.
         texts: Texts by key; blanks are named, `"{seeds} seeds"`.
         figure_words: What the figures' English words are called, the longest first.
+        wording: How findings are written.
+        codes: What the codes of findings mean.
     """
 
     code: str
     texts: Mapping[str, str]
     figure_words: Mapping[str, str]
+    wording: Wording
+    codes: Mapping[str, Code]
 
     def __call__(self, key: str, **blanks: Any) -> str:
         """Return a text with its blanks filled in."""
@@ -30,6 +36,10 @@ class Language:
         """Return what people call a thing, such as `("score", "log_loss")`; a thing without a text keeps its name."""
         return self.texts.get(f"{kind}.{name}", name.replace("_", " "))
 
+    def write(self, said: str | Word | Message) -> str:
+        """Write a finding's sentence or its subject; a name stays what it is."""
+        return said if isinstance(said, str) else self.wording.write(said)
+
     def in_figure(self, words: str) -> str:
         """Translate what a figure says, as far as the language knows its words."""
         for english, own in self.figure_words.items():
@@ -37,9 +47,18 @@ class Language:
         return words
 
 
+_CHINESE = Wording(
+    {**ENGLISH.sentences, **zh_findings.SENTENCES}, {**ENGLISH.words, **zh_findings.WORDS}
+)  # a sentence without a translation is said in English
 LANGUAGES: Mapping[str, Language] = {
-    "en": Language("en", en.TEXTS, {}),
-    "zh": Language("zh-CN", zh.TEXTS, zh.FIGURE_WORDS),
+    "en": Language("en", en.TEXTS, {}, ENGLISH, CODES),
+    "zh": Language(
+        "zh-CN",
+        zh.TEXTS,
+        zh.FIGURE_WORDS,
+        _CHINESE,
+        {**CODES, **{code: Code(code, *texts) for code, texts in zh_findings.CODES.items()}},
+    ),
 }
 
 

@@ -38,7 +38,8 @@ TEXTS: dict[str, str] = {
     "title.findings": "What was found",
     "lead.findings": "Numbers in brackets are 95 % intervals or, of a comparison, hold together at {confidence}. The "
     "sections below show what these sentences rest on.",
-    "lead.findings_plain": "Numbers in brackets are 95 % intervals. The sections below show what these sentences rest on.",
+    "lead.findings_plain": "Numbers in brackets are 95 % intervals. The sections below show what these sentences "
+    "rest on.",
     "tone.good": "good",
     "tone.bad": "bad",
     "tone.unsure": "open",
@@ -47,6 +48,7 @@ TEXTS: dict[str, str] = {
     "the.other": "{name}",
     "at.best": "at the best epoch",
     "at.last": "at the last epoch",
+    "list.colon": ": ",
     "list.clause": "; ",
     "list.sentence": " ",
     "it": "it",
@@ -54,8 +56,8 @@ TEXTS: dict[str, str] = {
     "leader.says": "{variant} did best on validation: {claim}.",
     "onset.found": "{subject} overfits from epoch {epoch} [{low}, {high}]",
     "onset.open": "{subject} may overfit from epoch {epoch} [{low}, never]",
-    "onset.possible": "{subject} shows no overfitting within {epochs} epochs (the seeds would allow it from epoch {low} "
-    "on)",
+    "onset.possible": "{subject} shows no overfitting within {epochs} epochs (the seeds would allow it from epoch "
+    "{low} on)",
     "onset.none": "{subject} shows no overfitting within {epochs} epochs",
     "onset.one_seed": "{subject} is best at epoch {epoch} in the one run that there is",
     "skill.positive": "{rule} {subject} is better than always forecasting {reference} ({name} {skill})",
@@ -71,26 +73,26 @@ TEXTS: dict[str, str] = {
     "verdict.worse": "{variant} is worse than {baseline} by {amount} in {score}, for {claim}.",
     "verdict.equivalent": "{variant} and {baseline} are equivalent within {margin}: it is better by {amount} in "
     "{score}, for {claim}.",
-    "verdict.cannot_say": "Whether {variant} is better than {baseline} cannot be said: so far it is better by {amount} "
-    "in {score}.",
+    "verdict.cannot_say": "Whether {variant} is better than {baseline} cannot be said: so far it is better by "
+    "{amount} in {score}.",
     "verdict.nothing": "Nothing helps: no variant is better than {baseline} {rule}.",
-    "verdict.none_sure": "No variant is shown to help {rule}: with {seeds} seeds and {cases} cases no difference from "
+    "verdict.none_sure": "No variant is shown to help {rule}: with {seeds} seeds and {cases} cases no difference "
+    "from {baseline} in {score} is sure.",
+    "verdict.none_sure_curves": "No variant is shown to help {rule}: with {seeds} seeds no difference from "
     "{baseline} in {score} is sure.",
-    "verdict.none_sure_curves": "No variant is shown to help {rule}: with {seeds} seeds no difference from {baseline} "
-    "in {score} is sure.",
-    "verdict.others_open": "With {seeds} seeds and {cases} cases it cannot be said whether the other {count} variants "
-    "differ from {baseline}.",
-    "verdict.others_open_curves": "With {seeds} seeds it cannot be said whether the other {count} variants differ from "
-    "{baseline}.",
+    "verdict.others_open": "With {seeds} seeds and {cases} cases it cannot be said whether the other {count} "
+    "variants differ from {baseline}.",
+    "verdict.others_open_curves": "With {seeds} seeds it cannot be said whether the other {count} variants differ "
+    "from {baseline}.",
     "verdict.nearest": "The nearest to a verdict is {variant}. {needs}",
     "other.better_one": "Read {rule} instead, {variant} is better than {baseline} by {amount} in {score}. That "
     "describes; the verdicts were declared for the other reading.",
     "other.better": "Read {rule} instead, {count} variants are better than {baseline}, most of all {variant}: by "
     "{amount} in {score}. That describes; the verdicts were declared for the other reading.",
-    "other.worse_one": "Read {rule} instead, {variant} is worse than {baseline} by {amount} in {score}. That describes; "
-    "the verdicts were declared for the other reading.",
-    "other.worse": "Read {rule} instead, {count} variants are worse than {baseline}, most of all {variant}: by {amount} "
-    "in {score}. That describes; the verdicts were declared for the other reading.",
+    "other.worse_one": "Read {rule} instead, {variant} is worse than {baseline} by {amount} in {score}. That "
+    "describes; the verdicts were declared for the other reading.",
+    "other.worse": "Read {rule} instead, {count} variants are worse than {baseline}, most of all {variant}: by "
+    "{amount} in {score}. That describes; the verdicts were declared for the other reading.",
     "list.comma": ", ",
     "kind.better": "better",
     "kind.worse": "worse",
@@ -112,8 +114,8 @@ TEXTS: dict[str, str] = {
     "lead.comparison": "Each variant minus {baseline} in {score} ({better}) on the {part} cases, paired by seed and "
     "case. The verdict is about the {rule} epoch and {claim}; all its intervals hold together at {confidence}. The "
     "other epoch (thin) is for description.",
-    "lead.comparison_one": "Each variant minus {baseline} in {score} ({better}) on the {part} cases, paired by seed and "
-    "case, for {claim}. All intervals hold together at {confidence}.",
+    "lead.comparison_one": "Each variant minus {baseline} in {score} ({better}) on the {part} cases, paired by seed "
+    "and case, for {claim}. All intervals hold together at {confidence}.",
     "comparison.variant": "Variant",
     "comparison.verdict": "Verdict",
     "comparison.best": "At the best epoch",
@@ -126,11 +128,11 @@ TEXTS: dict[str, str] = {
     "short.both": "{seeds} seeds and {cases} cases",
     "short.seeds": "{seeds} seeds",
     "short.cases": "{cases} cases",
-    "short.beyond": "no reasonable number of seeds or cases",
+    "short.beyond": "more than is reasonable",
     # scores
     "title.scores": "Scores of every variant",
-    "lead.scores": "Mean ± standard deviation over {seeds} seeds, at the best epoch (chosen on validation) and at the "
-    "last. Skill is 1 for a perfect forecast and 0 for always saying the base rate; the gap is held-out minus "
+    "lead.scores": "Mean ± standard deviation over {seeds} seeds, at the best epoch (chosen on validation) and at "
+    "the last. Skill is 1 for a perfect forecast and 0 for always saying the base rate; the gap is held-out minus "
     "training {score}.",
     "column.variant": "Variant",
     "column.rule": "At epoch",
@@ -144,8 +146,9 @@ TEXTS: dict[str, str] = {
     "column.seconds": "Seconds",
     # learning curves
     "title.curves": "Learning curves",
-    "lead.curves": "Thick lines are means over seeds, bands the pointwise 95 % interval of that mean, thin lines "
-    "single runs. Move over the figure, or use the slider, to read values at an epoch.",
+    "lead.curves": "Thick lines are means over seeds on held-out cases, dotted ones on training cases; bands are the "
+    "pointwise 95 % interval of the mean, thin lines single runs, circles mark where each run is read. Move over the "
+    "figure, or use the slider, to read values at an epoch.",
     "curves.figure": "Learning curves of the chosen variants over epochs",
     "curves.quantity": "Quantity",
     "curves.split": "Curves",
@@ -154,17 +157,53 @@ TEXTS: dict[str, str] = {
     "curves.both": "both",
     "curves.read": "Read at",
     "curves.read_best": "each run's best epoch",
-    "curves.read_last": "its last epoch",
-    "curves.read_epoch": "epoch",
+    "curves.read_last": "last epoch",
+    "curves.read_epoch": "slider",
     "curves.seeds": "every seed",
     "curves.variant": "Variant",
     "curves.epoch": "Epoch",
     "curves.values": "Values of the chosen variants",
-    "curves.no_script": "The figure needs JavaScript; the values below do not.",
+    "curves.no_script": "The figure and its values need JavaScript; the tables of this page do not.",
+    # stopping
+    "title.stopping": "Early stopping, afterwards",
+    "lead.stopping": "What stopping early would have done, computed from the stored epochs: nothing is trained "
+    "again. A run stops after so many epochs without an improvement on validation, and the epoch that was best until "
+    "then is kept. Scores are {score} on the {part} cases, mean ± standard deviation over seeds; ranks are of means "
+    "and no verdicts.",
+    "stopping.patience": "Patience, in epochs",
+    "stopping.min_delta": "Smallest improvement that counts",
+    "stopping.last": "Last epoch",
+    "stopping.best": "Best epoch",
+    "stopping.stopped": "With stopping",
+    "stopping.rank": "Rank",
+    "stopping.stops": "Stops at",
+    "stopping.saved": "Epochs saved",
+    "stopping.first": "First: {last} at the last epoch, {best} at the best epoch, {stopped} with this stopping rule.",
+    "stopping.validation": "These are the validation cases, on which the epochs are chosen: the last epoch is at a "
+    "disadvantage.",
     # verification
     "title.verification": "Can the forecasts be trusted?",
-    "lead.verification": "Forecasts of the {part} cases by the run with the median validation score of {variants}, at "
-    "the {rule} epoch. Bands and bars are 95 % and hold for these runs and new cases.",
+    "lead.measures.binary": "Of all seeds, on the {part} cases at the {rule} epoch; intervals are 95 % for new cases "
+    "and new seeds. AUC: how well events are told from non-events (0.5 is chance). Brier score: mean squared error "
+    "of the probability (always forecasting the base rate: {climatology}). Brier skill score: the share of that "
+    "which is removed. Miscalibration is what the Brier score would lose by recalibration, discrimination what it "
+    "owes to knowledge.",
+    "lead.measures.multiclass": "Of all seeds, on the {part} cases at the {rule} epoch; intervals are 95 % for new "
+    "cases and new seeds. Brier score: squared error of the probabilities, summed over labels (always forecasting "
+    "the shares of the labels: {climatology}); the skill score is the share of that which is removed.",
+    "lead.measures.regression": "Of all seeds, on the {part} cases at the {rule} epoch; intervals are 95 % for new "
+    "cases and new seeds. Always forecasting the mean has the squared error {climatology}; skill is the share of "
+    "that which is removed.",
+    "measure.auc": "AUC",
+    "measure.brier_score": "Brier score",
+    "measure.bss": "Skill",
+    "measure.miscalibration": "Miscalibration",
+    "measure.discrimination": "Discrimination",
+    "measure.accuracy": "Accuracy",
+    "measure.squared_error": "Squared error",
+    "measure.absolute_error": "Absolute error",
+    "lead.verification": "Below, the run with the median validation score of {variants}: bands and bars are 95 % and "
+    "hold for these runs and new cases.",
     "diagram.roc": "ROC curve",
     "caption.roc": "How many events are caught against how many non-events are called. The dotted diagonal is chance.",
     "diagram.performance": "Performance diagram",
@@ -174,8 +213,8 @@ TEXTS: dict[str, str] = {
     "caption.attributes": "Points on the diagonal are reliable; in the shaded area they add skill over climatology. "
     "Bars show where calibrated forecasts would lie. Below: how often each probability was forecast.",
     "diagram.reliability": "Reliability",
-    "caption.reliability": "The curve is the best monotone recalibration. Inside the band, chance alone could explain "
-    "its departure from the diagonal. MCB is what recalibration would gain, DSC what the forecast knows.",
+    "caption.reliability": "The curve is the best monotone recalibration. Inside the band, chance alone could "
+    "explain its departure from the diagonal. MCB is what recalibration would gain, DSC what the forecast knows.",
     "diagram.top_label": "Reliability of the likeliest label",
     "caption.top_label": "Is the likeliest label right as often as its probability claims? Inside the band, chance "
     "alone could explain the departure from the diagonal.",
@@ -183,12 +222,12 @@ TEXTS: dict[str, str] = {
     "caption.scatter": "On the diagonal the forecast was right.",
     # cases
     "title.cases": "How sure is it of a single case?",
-    "lead.cases.binary": "Probabilities that {seeds} seeds of {variant} give to {part} cases: a dot per seed, a bar at "
-    "their mean, a diamond at what happened (left no, right yes).",
-    "lead.cases.multiclass": "Probabilities that {seeds} seeds of {variant} give to the label they find likeliest, for "
-    "{part} cases: a dot per seed, a bar at their mean, a diamond on the right where that label was right.",
-    "lead.cases.regression": "Forecasts of {seeds} seeds of {variant} for {part} cases: a dot per seed, a bar at their "
-    "mean, a diamond at what happened.",
+    "lead.cases.binary": "Probabilities that {seeds} seeds of {variant} give to {part} cases: a dot per seed, a bar "
+    "at their mean, a diamond at what happened (left no, right yes).",
+    "lead.cases.multiclass": "Probabilities that {seeds} seeds of {variant} give to the label they find likeliest, "
+    "for {part} cases: a dot per seed, a bar at their mean, a diamond on the right where that label was right.",
+    "lead.cases.regression": "Forecasts of {seeds} seeds of {variant} for {part} cases: a dot per seed, a bar at "
+    "their mean, a diamond at what happened.",
     "cases.case": "Case",
     "cases.outcome": "What happened",
     "cases.forecast": "Forecast ± sd of seeds",
@@ -200,11 +239,15 @@ TEXTS: dict[str, str] = {
     "cases.unsure": "Unsure",
     "cases.disagree": "Seeds disagree",
     "cases.distributions": "Predictive distributions",
+    "cases.of": "One network of {variant} is asked many times, each time with other noise switched on: how far its "
+    "answers spread.",
     "cases.distribution": "Histogram of {members} members.",
+    "cases.happened": "What happened: {outcome}.",
     # weights
     "title.weights": "What is left of the weights",
-    "lead.weights": "Norm of all kernels, and the share of their weights below {threshold} in size, at the last epoch; "
-    "a dot per seed, a bar at their mean, the axis from 0 to the largest. Gradient training gives no exact zeros.",
+    "lead.weights": "Norm of all kernels, and the share of their weights below {threshold} in size, at the last "
+    "epoch; a dot per seed, a bar at their mean, the axis from 0 to the largest. Gradient training gives no exact "
+    "zeros.",
     "weights.norm": "Norm",
     "weights.norm_picture": "Norm of every seed",
     "weights.sparsity": "Share near zero",
@@ -214,13 +257,10 @@ TEXTS: dict[str, str] = {
     "threshold of the table ({threshold}).",
     # audit
     "title.audit": "Diagnosis and audit",
-    "lead.audit": "What the learning curves show of each variant, and what else could explain a difference. "
-    "Every code has a page in the documentation.",
-    "audit.code": "Code",
-    "audit.subject": "Variant or split",
-    "audit.severity": "Weight",
-    "audit.finding": "Finding",
+    "lead.audit": "What the learning curves show of each variant, and what else could explain a difference; the "
+    "weighty first. In Python: gg.diagnose(result) and gg.audit(result).",
     "audit.advice": "What to do",
+    "audit.meaning": "What it means",
     "severity.serious": "serious",
     "severity.warning": "warning",
     "severity.info": "note",

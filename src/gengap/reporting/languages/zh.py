@@ -46,6 +46,7 @@ TEXTS: dict[str, str] = {
     "the.other": " {name} ",
     "at.best": "在最佳轮次",
     "at.last": "在最后一轮",
+    "list.colon": "：",
     "list.clause": "；",
     "list.sentence": "",
     "it": "它",
@@ -70,15 +71,19 @@ TEXTS: dict[str, str] = {
     "verdict.equivalent": "{variant} 与{baseline}在 {margin} 以内等价：{score}改善 {amount}，适用于{claim}。",
     "verdict.cannot_say": "无法判断 {variant} 是否优于{baseline}：目前{score}改善 {amount}。",
     "verdict.nothing": "都没有帮助：{rule}，没有任何变体优于{baseline}。",
-    "verdict.none_sure": "{rule}，未能证明任何变体有帮助：以 {seeds} 个种子和 {cases} 个样本，与{baseline}的{score}差异均不确定。",
-    "verdict.none_sure_curves": "{rule}，未能证明任何变体有帮助：以 {seeds} 个种子，与{baseline}的{score}差异均不确定。",
+    "verdict.none_sure": "{rule}，未能证明任何变体有帮助：以 {seeds} 个种子和 {cases} 个样本，"
+    "与{baseline}的{score}差异均不确定。",
+    "verdict.none_sure_curves": "{rule}，未能证明任何变体有帮助：以 {seeds} 个种子，"
+    "与{baseline}的{score}差异均不确定。",
     "verdict.others_open": "以 {seeds} 个种子和 {cases} 个样本，无法判断其余 {count} 个变体与{baseline}是否不同。",
     "verdict.others_open_curves": "以 {seeds} 个种子，无法判断其余 {count} 个变体与{baseline}是否不同。",
     "verdict.nearest": "最接近可判断的是 {variant}：{needs}",
-    "other.better_one": "若改为{rule}读取，{variant} 优于{baseline}，{score}改善 {amount}。这只是描述：判断是为另一种读法事先声明的。",
+    "other.better_one": "若改为{rule}读取，{variant} 优于{baseline}，{score}改善 {amount}。这只是描述："
+    "判断是为另一种读法事先声明的。",
     "other.better": "若改为{rule}读取，有 {count} 个变体优于{baseline}，其中 {variant} 最多：{score}改善 {amount}。"
     "这只是描述：判断是为另一种读法事先声明的。",
-    "other.worse_one": "若改为{rule}读取，{variant} 不如{baseline}，{score}变差 {amount}。这只是描述：判断是为另一种读法事先声明的。",
+    "other.worse_one": "若改为{rule}读取，{variant} 不如{baseline}，{score}变差 {amount}。这只是描述："
+    "判断是为另一种读法事先声明的。",
     "other.worse": "若改为{rule}读取，有 {count} 个变体不如{baseline}，其中 {variant} 最多：{score}变差 {amount}。"
     "这只是描述：判断是为另一种读法事先声明的。",
     "list.comma": "、",
@@ -114,11 +119,11 @@ TEXTS: dict[str, str] = {
     "short.both": "{seeds} 个种子和 {cases} 个样本",
     "short.seeds": "{seeds} 个种子",
     "short.cases": "{cases} 个样本",
-    "short.beyond": "合理数量的种子和样本都不够",
+    "short.beyond": "超出合理数量",
     # scores
     "title.scores": "各变体的评分",
-    "lead.scores": "{seeds} 个种子的均值 ± 标准差，分别取最佳轮次（在验证集上选择）和最后一轮。"
-    "技巧评分为 1 表示完美预报，为 0 表示与始终预报基础概率相当；差距为留出样本与训练样本的{score}之差。",
+    "lead.scores": "{seeds} 个种子的均值 ± 标准差，分别取最佳轮次（在验证集上选择）和最后一轮。技巧评分为 1 "
+    "表示完美预报，为 0 表示与始终预报基础概率相当；差距为留出样本与训练样本的{score}之差。",
     "column.variant": "变体",
     "column.rule": "取自",
     "column.epoch": "轮次",
@@ -131,8 +136,8 @@ TEXTS: dict[str, str] = {
     "column.seconds": "秒",
     # learning curves
     "title.curves": "学习曲线",
-    "lead.curves": "粗线为各种子的均值，色带为该均值逐点的 95 % 区间，细线为单次训练。"
-    "在图上移动指针或拖动滑块，即可读取某一轮的数值。",
+    "lead.curves": "粗线为各种子在留出样本上的均值，点线为在训练样本上的均值；色带为均值逐点的 95 % 区间，"
+    "细线为单次训练，圆圈标出每次训练的读取处。在图上移动指针或拖动滑块，即可读取某一轮的数值。",
     "curves.figure": "所选变体随轮次变化的学习曲线",
     "curves.quantity": "量",
     "curves.split": "曲线",
@@ -142,27 +147,55 @@ TEXTS: dict[str, str] = {
     "curves.read": "读取于",
     "curves.read_best": "各自最佳轮次",
     "curves.read_last": "各自最后一轮",
-    "curves.read_epoch": "指定轮次",
+    "curves.read_epoch": "滑块",
     "curves.seeds": "显示每个种子",
     "curves.variant": "变体",
     "curves.epoch": "轮次",
     "curves.values": "所选变体的数值",
-    "curves.no_script": "图形需要 JavaScript；下面的数值不需要。",
+    "curves.no_script": "图形及其数值需要 JavaScript；本页的表格不需要。",
+    # stopping
+    "title.stopping": "事后的提前停止",
+    "lead.stopping": "若提前停止会怎样，由已保存的各轮次算出，不必重新训练。验证评分连续若干轮没有改善，训练即停止，"
+    "并保留到那时为止最好的一轮。评分为{part}样本上的{score}，取各种子的均值 ± 标准差；名次按均值排列，并非判断。",
+    "stopping.patience": "耐心（轮数）",
+    "stopping.min_delta": "至少改善多少才算",
+    "stopping.last": "最后一轮",
+    "stopping.best": "最佳轮次",
+    "stopping.stopped": "提前停止",
+    "stopping.rank": "名次",
+    "stopping.stops": "停于",
+    "stopping.saved": "省下轮次",
+    "stopping.first": "第一名：最后一轮为 {last}，最佳轮次为 {best}，按此规则停止为 {stopped}。",
+    "stopping.validation": "这里是用来选择轮次的验证样本，因此最后一轮吃亏。",
     # verification
     "title.verification": "预报可信吗？",
-    "lead.verification": "{variants} 中验证评分居中的那次训练，在{rule}轮次对{part}样本的预报。"
-    "色带和误差条为 95 %，适用于这些训练和新样本。",
+    "lead.measures.binary": "所有种子在{rule}轮次对{part}样本的成绩；区间为 95 %，适用于新样本和新种子。AUC："
+    "区分事件与非事件的能力（0.5 为随机）。Brier 评分：概率的均方误差（始终预报基础概率为 {climatology}）。技巧："
+    "其中被消除的比例。失校准是再校准能使 Brier 评分减少的部分，区分度是其得益于所知的部分。",
+    "lead.measures.multiclass": "所有种子在{rule}轮次对{part}样本的成绩；区间为 95 %，适用于新样本和新种子。Brier "
+    "评分：各类别概率的平方误差之和（始终预报各类别的比例为 {climatology}）；技巧为其中被消除的比例。",
+    "lead.measures.regression": "所有种子在{rule}轮次对{part}样本的成绩；区间为 95 %，适用于新样本和新种子。"
+    "始终预报均值的平方误差为 {climatology}；技巧为其中被消除的比例。",
+    "measure.auc": "AUC",
+    "measure.brier_score": "Brier 评分",
+    "measure.bss": "技巧",
+    "measure.miscalibration": "失校准",
+    "measure.discrimination": "区分度",
+    "measure.accuracy": "准确率",
+    "measure.squared_error": "平方误差",
+    "measure.absolute_error": "绝对误差",
+    "lead.verification": "下面是 {variants} 中验证评分居中的那次训练：色带和误差条为 95 %，适用于这些训练和新样本。",
     "diagram.roc": "ROC 曲线",
     "caption.roc": "命中事件的比例与误报非事件的比例。点状对角线为随机水平。",
     "diagram.performance": "性能图",
-    "caption.performance": "越靠右上越好。灰色曲线为相等的临界成功指数，"
-    "虚线射线为相等的频率偏差；星号为本批样本上该指数最大的阈值。",
+    "caption.performance": "越靠右上越好。灰色曲线为相等的临界成功指数，虚线射线为相等的频率偏差；"
+    "星号为本批样本上该指数最大的阈值。",
     "diagram.attributes": "属性图",
     "caption.attributes": "落在对角线上的点是可靠的；落在阴影区内则相对气候态有正技巧。"
     "竖条表示校准良好的预报应在的范围。下方为各概率的预报频率。",
     "diagram.reliability": "可靠性图",
-    "caption.reliability": "曲线为最佳单调再校准。在色带之内，偏离对角线可由偶然解释。"
-    "MCB 为再校准可获得的改进，DSC 为预报所含的信息。",
+    "caption.reliability": "曲线为最佳单调再校准。在色带之内，偏离对角线可由偶然解释。MCB 为再校准可获得的改进，DSC "
+    "为预报所含的信息。",
     "diagram.top_label": "最可能类别的可靠性",
     "caption.top_label": "最可能的类别是否与其概率所称的一样常正确？在色带之内，偏离对角线可由偶然解释。",
     "diagram.scatter": "预报与实况",
@@ -185,7 +218,9 @@ TEXTS: dict[str, str] = {
     "cases.unsure": "没有把握",
     "cases.disagree": "种子之间分歧大",
     "cases.distributions": "预报分布",
+    "cases.of": "对 {variant} 的一个网络反复询问，每次打开不同的噪声：看其回答有多分散。",
     "cases.distribution": "{members} 个成员的直方图。",
+    "cases.happened": "实况：{outcome}。",
     # weights
     "title.weights": "权重还剩多少",
     "lead.weights": "最后一轮所有核权重的范数，以及绝对值小于 {threshold} 的权重比例；每点为一个种子，竖线为均值，"
@@ -198,13 +233,10 @@ TEXTS: dict[str, str] = {
     "caption.sparsity": "小于各阈值的权重比例；细线为单次训练，粗线为均值；点线为表中所用阈值（{threshold}）。",
     # audit
     "title.audit": "诊断与审查",
-    "lead.audit": "各方案的学习曲线说明了什么，还有什么别的原因可能造成差异。"
-    "每个代码在文档中都有说明页（条目内容为英文）。",
-    "audit.code": "代码",
-    "audit.subject": "方案或数据划分",
-    "audit.severity": "轻重",
-    "audit.finding": "发现",
+    "lead.audit": "学习曲线说明了各变体的什么，还有什么别的原因可能造成差异；重要的在前。在 Python 中："
+    "gg.diagnose(result) 和 gg.audit(result)。",
     "audit.advice": "怎么办",
+    "audit.meaning": "这是什么意思",
     "severity.serious": "严重",
     "severity.warning": "警告",
     "severity.info": "提示",

@@ -49,7 +49,7 @@
   const boxes = [...view.querySelectorAll("[name=variant]")];
   const rows = [...view.querySelectorAll(".readout tbody tr")];
   let before = null; // how values were read before the pointer came
-  const SPACE = { left: 52, right: 14, top: 12, bottom: 40 };
+  const SPACE = { left: 52, right: 14, top: 28, bottom: 40 };
 
   const element = (name, attributes, parent) => {
     const made = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -141,6 +141,8 @@
     });
     const name = element("text", { x: (SPACE.left + width - SPACE.right) / 2, y: height - 2, "text-anchor": "middle" }, chart);
     name.textContent = view.dataset.epoch;
+    const unit = element("text", { x: 0, y: 10, class: "unit" }, chart);
+    unit.textContent = quantity().label;
 
     for (const split of splits()) {
       for (const index of chosen()) {
@@ -178,7 +180,7 @@
       const line = { class: "cursor", x1: x(at), x2: x(at), y1: SPACE.top, y2: height - SPACE.bottom };
       element("line", line, chart);
     }
-    for (const split of splits()) {
+    for (const split of rule === "epoch" ? splits() : splits().slice(-1)) {
       for (const index of chosen()) {
         const curve = quantity()[split][index];
         const group = element("g", { class: `v${index % 7}` }, chart);
@@ -228,4 +230,77 @@
   form.addEventListener("submit", (event) => event.preventDefault());
   boxes.forEach((box) => box.addEventListener("change", draw));
   new ResizeObserver(draw).observe(chart);
+})();
+
+(function stopping() {
+  const view = document.getElementById("stopping-view");
+  if (!view) return;
+  const data = JSON.parse(document.getElementById("stopping-data").textContent);
+  const form = view.querySelector("form");
+  const rows = [...view.querySelectorAll("tbody tr")];
+  const names = rows.map((row) => row.cells[0].textContent.trim());
+  const decimals = Number(view.dataset.decimals);
+  const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const write = (value, digits) => value.toFixed(digits).replace("-", "\u2212");
+
+  /* Keras' EarlyStopping: at which epoch a run stops, and which was the best until then */
+  function rule(curve, patience, least) {
+    const trained = curve.filter((value) => value !== null);
+    let reference = Infinity;
+    let waited = 0;
+    let stop = trained.length;
+    for (let at = 0; at < trained.length; at += 1) {
+      if (trained[at] < reference - least) {
+        reference = trained[at];
+        waited = 0;
+      } else {
+        waited += 1;
+        if (waited >= patience) { stop = at + 1; break; }
+      }
+    }
+    const kept = trained.slice(0, stop);
+    return { stop, best: stop ? kept.indexOf(Math.min(...kept)) : -1, trained: trained.length };
+  }
+
+  function spread(values) {
+    if (!values.length) return { mean: Infinity, text: "\u2013" };
+    const centre = mean(values);
+    if (values.length < 2) return { mean: centre, text: write(centre, decimals) };
+    const sd = Math.sqrt(values.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (values.length - 1));
+    return { mean: centre, text: `${write(centre, decimals)} \u00b1 ${write(sd, decimals)}` };
+  }
+
+  function update() {
+    const patience = Math.max(1, Math.round(Number(form.elements.patience.value)) || 1);
+    const least = Math.max(0, Number(form.elements.min_delta.value) || 0);
+    const found = data.map((variant) => {
+      const rules = variant.chosen_on.map((curve) => rule(curve, patience, least));
+      const read = rules.map((one, seed) => (one.best < 0 ? null : (variant.read ?? variant.chosen_on)[seed][one.best]));
+      return {
+        ...spread(read.filter((value) => value !== null)),
+        stops: mean(rules.map((one) => one.stop)),
+        saved: mean(rules.map((one) => 1 - one.stop / Math.max(one.trained, 1))),
+      };
+    });
+    const order = found.map((_, index) => index).sort((a, b) => found[a].mean - found[b].mean);
+    rows.forEach((row, index) => {
+      const one = found[index];
+      const [score, rank] = row.querySelectorAll("[data-way=stopped]");
+      const put = (cell, text, value) => { cell.textContent = text; cell.dataset.value = value; };
+      put(score, one.text, one.mean);
+      put(rank, String(order.indexOf(index) + 1), order.indexOf(index) + 1);
+      put(row.querySelector("[data-way=stops]"), write(one.stops, 1), one.stops);
+      put(row.querySelector("[data-way=saved]"), `${write(100 * one.saved, 0)} %`, one.saved);
+    });
+    const first = (way) => {
+      const at = rows.findIndex((row) => row.querySelector(`.rank[data-way=${way}]`).dataset.value === "1");
+      return names[at];
+    };
+    const said = { last: first("last"), best: first("best"), stopped: first("stopped") };
+    view.querySelector(".firsts").textContent = view.dataset.first.replace(/\{(\w+)\}/g, (_, way) => said[way]);
+  }
+
+  form.hidden = false;
+  form.addEventListener("input", update);
+  form.addEventListener("submit", (event) => event.preventDefault());
 })();

@@ -8,6 +8,7 @@ from gengap.reporting.sections.curves import curves_section
 from gengap.reporting.sections.findings import findings_section
 from gengap.reporting.sections.provenance import provenance_section
 from gengap.reporting.sections.scores import scores_section
+from gengap.reporting.sections.stopping import stopping_section
 from gengap.reporting.sections.verification import verification_section
 from gengap.reporting.sections.weights import weights_section
 
@@ -16,6 +17,7 @@ SECTIONS: tuple[Builder, ...] = (
     comparison_section,
     scores_section,
     curves_section,
+    stopping_section,
     verification_section,
     cases_section,
     weights_section,

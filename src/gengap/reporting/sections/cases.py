@@ -1,8 +1,7 @@
 """How sure the leader is of single cases: what its seeds forecast for the surest and the least sure of them."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from markupsafe import Markup
@@ -13,6 +12,9 @@ from gengap.reporting.material import Material
 from gengap.reporting.numbers import write_number, write_spread
 from gengap.reporting.section import Section
 from gengap.verification.inputs import Floats
+
+if TYPE_CHECKING:
+    from gengap.sampling import PredictiveDistribution
 
 Kind = Literal["sure_right", "sure_wrong", "unsure", "disagree"]
 
@@ -95,6 +97,7 @@ def cases_section(material: Material) -> Section | None:
             "task": material.result.task,
             "groups": groups,
             "figures": figures,
+            "of": str(material.distribution.settings.get("variant") or "") if material.distribution else "",
         },
     )
 
@@ -163,15 +166,24 @@ def _case(material: Material, forecasts: CaseForecasts, at: int) -> Case:
     width = (ends[1] - ends[0]) or 1.0
     return Case(
         sample=at,
-        name=_name(material, forecasts, at),
+        name=_claim(material, forecasts, at),
         forecast=write_spread(float(values.mean()), float(values.std(ddof=1))),
-        outcome=_outcome(material, forecasts, at),
+        outcome=_outcome(material, at),
         dots=tuple((values - ends[0]) / width),
         mark=(outcome - ends[0]) / width,
     )
 
 
-def _name(material: Material, forecasts: CaseForecasts, at: int) -> str:
+def _claim(material: Material, forecasts: CaseForecasts, at: int) -> str:
+    """Name a case and, of several labels, the likeliest."""
+    name = _name(material, at)
+    if not len(forecasts.top):
+        return name
+    return f"{name} · {material.language('cases.claims', label=_label(material, int(forecasts.top[at])))}"
+
+
+def _name(material: Material, at: int) -> str:
+    """Call a case by its number and, where it has one, its time or group."""
     text, held = material.language, material.held_out
     assert held is not None  # noqa: S101  there are forecasts
     said = [text("cases.number", number=at)]
@@ -179,16 +191,14 @@ def _name(material: Material, forecasts: CaseForecasts, at: int) -> str:
         said.append(str(held.data["time"].values[at].astype("datetime64[m]")).replace("T", " "))
     elif "group" in held.data.coords:
         said.append(str(held.data["group"].values[at]))
-    if len(forecasts.top):
-        said.append(text("cases.claims", label=_label(material, int(forecasts.top[at]))))
     return " · ".join(said)
 
 
-def _outcome(material: Material, forecasts: CaseForecasts, at: int) -> str:
+def _outcome(material: Material, at: int) -> str:
     held = material.held_out
     assert held is not None  # noqa: S101  there are forecasts
     if material.result.task == "regression":
-        return write_number(float(forecasts.outcome[at]), 2)
+        return write_number(float(held.y_true[at]), 2)
     return _label(material, int(held.y_true[at]))
 
 
@@ -204,14 +214,22 @@ def _figures(material: Material) -> list[dict[str, Any]]:
         return []
     from gengap.plots.predictive_distribution import PredictiveDistributionDisplay
 
-    text = material.language
-    samples: Iterable[Any] = distribution.members["sample"].values[:_MOST_FIGURES]
-    figures = []
-    for at, sample in enumerate(samples):
+    text, figures = material.language, []
+    known = _known_cases(material, distribution)
+    for at, sample in enumerate(distribution.members["sample"].values[:_MOST_FIGURES]):
         display = PredictiveDistributionDisplay.from_distribution(distribution, sample=at)
-        title = text("cases.number", number=sample)
+        title = _name(material, int(sample)) if known else text("cases.number", number=sample)
         svg: Markup = inline_svg(display.plot, name=f"case-{at}", label=title, language=text, figsize=(4.4, 3.2))
-        figures.append(
-            {"title": title, "svg": svg, "caption": text("cases.distribution", members=f"{distribution.num_samples:,}")}
-        )
+        caption = [text("cases.distribution", members=f"{distribution.num_samples:,}")]
+        if known:
+            caption.append(text("cases.happened", outcome=_outcome(material, int(sample))))
+        figures.append({"title": title, "svg": svg, "caption": text("list.sentence").join(caption)})
     return figures
+
+
+def _known_cases(material: Material, distribution: "PredictiveDistribution") -> bool:
+    """Whether the distribution says that its cases are those of the split that the page reads, by position."""
+    held = material.held_out
+    if held is None or distribution.settings.get("part") != held.part:
+        return False
+    return bool((distribution.members["sample"].values < len(held)).all())

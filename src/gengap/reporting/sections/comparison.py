@@ -11,7 +11,7 @@ from gengap.reporting.numbers import decimals_for, write_estimate, write_number
 from gengap.reporting.section import Section
 from gengap.reporting.sections.findings import needs
 
-_MOST_TICKS = 4
+_MOST_TICKS = 3
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,9 @@ def comparison_section(material: Material) -> Section | None:
             "scale": scale_of(reading.contrast for reading in readings),
             "claim": text(f"claim.{'new' if found.claim == 'new cases and seeds' else 'these'}"),
             "score": text.name_of("score", found.score),
-            "baseline": text("the.baseline") if found.baseline == "baseline" else text("the.other", name=found.baseline),
+            "baseline": text("the.baseline")
+            if found.baseline == "baseline"
+            else text("the.other", name=found.baseline),
             "rule": text(f"rule.{found.rule}"),
             "part": text(f"part.{found.part}"),
             "confidence": f"{100 * found.confidence:.4g} %",

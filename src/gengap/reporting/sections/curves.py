@@ -31,7 +31,7 @@ def curves_section(material: Material) -> Section | None:
         "curves",
         {
             "data": curve_data(material),
-            "split": "heldout" if "val_score" in result.history else "training",
+            "split": "both" if "val_score" in result.history else "training",
             "chosen": sorted(shown),
             "show_seeds": len(result.seeds) <= _MOST_SEEDS,
         },

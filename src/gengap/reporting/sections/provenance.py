@@ -11,7 +11,9 @@ from gengap.reporting.section import Section
 def provenance_section(material: Material) -> Section:
     """Show the account that the study wrote before it ran."""
     manifest = material.result.manifest
-    known = {name: manifest[name] for name in ("created", "engine", "backend") if manifest.get(name)}
+    known = {name: str(manifest[name]) for name in ("created", "engine", "backend") if manifest.get(name)}
+    if "created" in known:
+        known["created"] = known["created"].replace("T", " ").replace("+00:00", " UTC")
     return Section(
         "provenance",
         {

@@ -11,6 +11,9 @@ from gengap.reporting.material import Material
 from gengap.reporting.numbers import MISSING, decimals_for, write_number
 from gengap.reporting.section import Section
 
+_ALIKE = frozenset({"validation_score", "test_score", "gap"})
+"""Columns in the units of the score: all have the same decimals, so that they can be compared at a glance."""
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -33,7 +36,11 @@ def scores_section(material: Material) -> Section:
     """Show every variant at both epoch rules, so that two rankings stand side by side."""
     table, text = material.summary, material.language
     kept = [at for at, column in enumerate(table.columns) if not _spare(material, column)]
-    columns = [_Shower.of(table.columns[at], [row[at] for row in table.rows], text) for at in kept]
+    alike = [row[at] for row in table.rows for at in kept if table.columns[at].name in _ALIKE]
+    columns = [
+        _Shower.of(column, alike if column.name in _ALIKE else [row[at] for row in table.rows], text)
+        for at, column in ((at, table.columns[at]) for at in kept)
+    ]
     return Section(
         "scores",
         {
@@ -76,7 +83,7 @@ class _Shower:
         widths = [
             max(spread.sd, 1e-4 * abs(spread.mean)) if spread.sd > 0 else abs(spread.mean) / 100 for spread in spreads
         ]
-        return cls(column.name, decimals_for(float(np.median(widths))) if widths else 0, language)
+        return cls(column.name, decimals_for(float(np.quantile(widths, 0.75))) if widths else 0, language)
 
     def show(self, cell: Cell) -> Shown:
         if isinstance(cell, Spread):

@@ -12,6 +12,7 @@ from gengap.errors import GengapError
 from gengap.reporting.figures import inline_svg
 from gengap.reporting.material import Material
 from gengap.reporting.section import Section
+from gengap.reporting.sections.measures import measures_table
 from gengap.verification import top_label
 from gengap.verification.inputs import Floats
 
@@ -53,12 +54,15 @@ def verification_section(material: Material) -> Section | None:
         return None
     sketches = _SKETCHES[material.result.task](forecasts)
     diagrams = [diagram for sketch in sketches if (diagram := _drawn(material, sketch)) is not None]
-    if not diagrams:
+    table = measures_table(material)
+    if not diagrams and table is None:
         return None
     return Section(
         "verification",
         {
             "diagrams": diagrams,
+            "table": table,
+            "task": material.result.task,
             "part": text(f"part.{held.part}"),
             "rule": text(f"rule.{material.rule}"),
             "variants": list(forecasts.by_variant),

@@ -8,8 +8,9 @@ from markupsafe import Markup
 
 from gengap.reporting.figures import inline_svg
 from gengap.reporting.material import Material
-from gengap.reporting.numbers import write_spread
+from gengap.reporting.numbers import MISSING, decimals_for, write_number
 from gengap.reporting.section import Section
+from gengap.verification.inputs import Floats
 
 SPARSE_BELOW = 1e-3
 """Below this a weight counted as zero when the study recorded `sparsity` (`gengap.study.assembly.SPARSE_BELOW`)."""
@@ -61,12 +62,29 @@ def weights_section(material: Material) -> Section | None:
 
 def _quantity(material: Material, variant: str, name: str) -> Quantity:
     everything = material.result.runs[name]
-    values = everything.sel(variant=variant).to_numpy().astype(np.float64)
-    values = values[np.isfinite(values)]
     top = float(everything.max()) or 1.0
+    values = _finite(material, variant, name)
     mean = float(values.mean()) if len(values) else math.nan
-    sd = float(values.std(ddof=1)) if len(values) > 1 else math.nan
-    return Quantity(write_spread(mean, sd), mean, tuple(values / top))
+    factor, unit = (100.0, " %") if name == "sparsity" else (1.0, "")
+    decimals = _decimals(material, name)
+    if not len(values):
+        return Quantity(MISSING, mean, ())
+    spread = f" ± {write_number(factor * float(values.std(ddof=1)), decimals)}" if len(values) > 1 else ""
+    return Quantity(write_number(factor * mean, decimals) + spread + unit, mean, tuple(values / top))
+
+
+def _finite(material: Material, variant: str, name: str) -> Floats:
+    values = material.result.runs[name].sel(variant=variant).to_numpy().astype(np.float64)
+    return values[np.isfinite(values)]
+
+
+def _decimals(material: Material, name: str) -> int:
+    """One number of decimals for a column: shares have one, norms what most variants leave room for."""
+    if name == "sparsity":
+        return 1
+    found = [_finite(material, variant, name) for variant in material.result.variants]
+    widths = [float(one.std(ddof=1)) if len(one) > 1 else 0.01 * abs(float(one.mean())) for one in found if len(one)]
+    return decimals_for(float(np.quantile(widths, 0.75))) if widths else 2
 
 
 def _figure(material: Material) -> Markup | None:
@@ -83,5 +101,5 @@ def _figure(material: Material) -> Markup | None:
         label=label,
         language=material.language,
         names=material.result.variants,
-        figsize=(4.8, 3.6),
+        figsize=(6.4, 3.9),
     )

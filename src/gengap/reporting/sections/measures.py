@@ -1,0 +1,97 @@
+"""The block of verification scores of every variant, with intervals for new cases and new seeds."""
+
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from gengap.analysis.cases import HeldOut
+from gengap.analysis.climatology import SKILL_OF, climatology_scores
+from gengap.analysis.estimators import ScoreName, case_values, to_units
+from gengap.analysis.tables import Estimate
+from gengap.analysis.verify import verify
+from gengap.errors import GengapError
+from gengap.reporting.material import Material, estimate_of
+from gengap.reporting.numbers import decimals_for, write_estimate, write_number
+from gengap.verification.inputs import Floats
+
+_MEASURES: Mapping[str, tuple[str, ...]] = {
+    "binary": ("auc", "brier_score", "bss", "miscalibration", "discrimination"),
+    "multiclass": ("accuracy", "brier_score", "bss"),
+    "regression": ("squared_error", "absolute_error", "bss"),
+}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One cell: what people read, and what the table sorts by."""
+
+    text: str
+    value: float
+
+
+def measures_table(material: Material) -> dict[str, object] | None:
+    """Return head, rows and climatology's own score; None where there are no predictions of single targets."""
+    held, task = material.held_out, material.result.task
+    if held is None or held.y_true.ndim > 1:
+        return None
+    columns = {name: _column(material, held, name) for name in _MEASURES[task]}
+    known = {name: column for name, column in columns.items() if any(math.isfinite(one.value) for one in column)}
+    if not known:
+        return None
+    rows = [
+        (variant, [_shown(column, at) for column in known.values()])
+        for at, variant in enumerate(material.result.variants)
+    ]
+    reference = float(np.average(climatology_scores(material.result, held, score=SKILL_OF[task]), weights=held.weight))
+    return {"names": list(known), "rows": rows, "climatology": write_number(reference, decimals_for(reference / 100))}
+
+
+def _column(material: Material, held: HeldOut, name: str) -> list[Estimate]:
+    if name in {"miscalibration", "discrimination"}:
+        return _of_seeds(material, held, name)
+    return [estimate_of(_values(material, held, variant, name)) for variant in material.result.variants]
+
+
+def _of_seeds(material: Material, held: HeldOut, name: str) -> list[Estimate]:
+    """Mean over seeds, for which there is no interval for new cases."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # all runs of a variant may have diverged
+        means = verify(material.result, split=held.part, epoch=material.rule, climatology="evaluation")[name].mean(
+            "seed"
+        )
+    return [Estimate(float(mean), math.nan, math.nan) for mean in means]
+
+
+def _values(material: Material, held: HeldOut, variant: str, name: str) -> Floats:
+    """Values of seeds and units whose mean is the measure; empty where these cases do not allow it."""
+    if name in {"accuracy", "absolute_error"}:
+        prediction = held.predictions(variant, material.rule).astype(np.float64)
+        right = np.abs(prediction - held.y_true) if name == "absolute_error" else _right(held, prediction)
+        return to_units(right, weight=held.weight, group=held.group)
+    try:
+        return case_values(material.result, held, variant, rule=material.rule, score=cast("ScoreName", name))
+    except GengapError:
+        return np.empty((0, 0))
+
+
+def _right(held: HeldOut, prediction: Floats) -> Floats:
+    right: Floats = (prediction.argmax(axis=-1) == held.y_true).astype(np.float64)
+    right[~np.isfinite(prediction).all(axis=(1, 2))] = np.nan
+    return right
+
+
+def _shown(column: list[Estimate], at: int) -> Measure:
+    """Write a value with its interval; all of a column have the same decimals."""
+    one = column[at]
+    widths = [(other.high - other.low) / 2 for other in column if math.isfinite(other.low)]
+    if not math.isfinite(one.value):
+        return Measure("–", one.value)
+    if not widths:
+        largest = max(abs(other.value) for other in column if math.isfinite(other.value))
+        return Measure(write_number(one.value, decimals_for(largest / 10)), one.value)
+    decimals = decimals_for(float(np.median(widths)))
+    return Measure(write_estimate(one.value, one.low, one.high, decimals=decimals), one.value)

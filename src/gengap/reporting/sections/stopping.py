@@ -1,0 +1,148 @@
+"""What early stopping would have done, for any patience: both rankings side by side, computed in the page."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gengap.analysis.cases import Floats
+from gengap.analysis.stopping import curves_on_test, has_test_curves, stopping_epochs
+from gengap.reporting.material import Material
+from gengap.reporting.numbers import decimals_for, write_number
+from gengap.reporting.section import Section
+
+_DIGITS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """Curves of one variant.
+
+    Attributes:
+        variant: Its name.
+        chosen_on: Validation score that epochs are chosen on, shape `(seeds, epochs)`; NaN after the end of a run.
+        read: Score that is shown, test where it is known for every epoch, else validation; same shape.
+    """
+
+    variant: str
+    chosen_on: Floats
+    read: Floats
+
+
+@dataclass(frozen=True)
+class Place:
+    """Score and rank of a variant under one way of choosing the epoch."""
+
+    text: str
+    mean: float
+    rank: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        variant: Name of the variant.
+        last: At the last epoch.
+        best: At the best epoch.
+        stopped: With the stopping rule that the page opens with.
+        stops: At which epoch the runs would stop, mean over seeds.
+        saved: Share of the epochs that are not trained.
+    """
+
+    variant: str
+    last: Place
+    best: Place
+    stopped: Place
+    stops: str
+    saved: str
+
+
+def stopping_section(material: Material) -> Section | None:
+    """Show the last epoch, the best one and the one that early stopping would have kept."""
+    result, text = material.result, material.language
+    if "val_score" not in result.history or result.history.sizes["epoch"] < 3:
+        return None
+    curves = [curves_of(material, variant) for variant in result.variants]
+    patience = max(1, round(result.history.sizes["epoch"] / 10))
+    rows = rows_of(curves, patience=patience)
+    firsts = {name: min(rows, key=lambda row: getattr(row, name).rank).variant for name in ("last", "best", "stopped")}
+    part = "test" if has_test_curves(result) else "validation"
+    return Section(
+        "stopping",
+        {
+            "rows": rows,
+            "patience": patience,
+            "decimals": decimals_of(curves),
+            "epochs": result.history.sizes["epoch"],
+            "score": text.name_of("score", result.score),
+            "part": text(f"part.{part}"),
+            "on_validation": part == "validation",
+            "firsts": firsts,
+            "data": [
+                {"chosen_on": _plain(one.chosen_on), "read": _plain(one.read) if part == "test" else None}
+                for one in curves
+            ],
+        },
+    )
+
+
+def curves_of(material: Material, variant: str) -> Curves:
+    """Read the curves that choose the epoch and those that are shown, rounded as the page's script sees them."""
+    result = material.result
+    chosen_on = result.history["val_score"].sel(variant=variant).transpose("seed", "epoch").to_numpy().astype(float)
+    read = curves_on_test(result, variant) if has_test_curves(result) else chosen_on
+    return Curves(variant, chosen_on, np.where(np.isfinite(chosen_on), read, np.nan))
+
+
+def rows_of(curves: list[Curves], *, patience: int, min_delta: float = 0.0) -> tuple[Row, ...]:
+    """Fill in the table for one stopping rule."""
+    trained = [np.isfinite(one.chosen_on).sum(axis=1) for one in curves]
+    never = [stopping_epochs(one.chosen_on, patience=one.chosen_on.shape[1])[1] for one in curves]
+    rules = [stopping_epochs(one.chosen_on, patience=patience, min_delta=min_delta) for one in curves]
+    decimals = decimals_of(curves)
+    places = [
+        _places([_at(one.read, at) for one, at in zip(curves, epochs, strict=True)], decimals)
+        for epochs in (trained, never, [kept for _, kept in rules])
+    ]
+    return tuple(
+        Row(
+            one.variant,
+            last=places[0][at],
+            best=places[1][at],
+            stopped=places[2][at],
+            stops=write_number(float(np.mean(stops)), 1),
+            saved=write_number(100 * float(np.mean(1 - stops / np.maximum(trained[at], 1))), 0) + " %",
+        )
+        for at, (one, (stops, _)) in enumerate(zip(curves, rules, strict=True))
+    )
+
+
+def decimals_of(curves: list[Curves]) -> int:
+    """Decimals of the whole table: two digits of the usual scatter between seeds at the last epoch."""
+    last = [_at(one.read, np.isfinite(one.chosen_on).sum(axis=1)) for one in curves]
+    spreads = [float(np.std(kept, ddof=1)) for one in last if len(kept := one[np.isfinite(one)]) > 1]
+    return decimals_for(float(np.median(spreads))) if spreads else 4
+
+
+def _places(values: list[Floats], decimals: int) -> list[Place]:
+    kept = [one[np.isfinite(one)] for one in values]
+    means = np.array([one.mean() if len(one) else math.inf for one in kept])
+    ranks = np.argsort(np.argsort(means, kind="stable"), kind="stable") + 1
+    texts = [write_number(float(mean), decimals) for mean in means]
+    spreads = [f" ± {write_number(float(one.std(ddof=1)), decimals)}" if len(one) > 1 else "" for one in kept]
+    return [
+        Place(text + spread, float(mean), int(rank))
+        for text, spread, mean, rank in zip(texts, spreads, means, ranks, strict=True)
+    ]
+
+
+def _at(curves: Floats, epochs: Floats) -> Floats:
+    return np.array([curve[epoch - 1] if epoch else np.nan for curve, epoch in zip(curves, epochs, strict=True)])
+
+
+def _plain(curves: Floats) -> list[list[Any]]:
+    """Enough digits that no two epochs change places; JSON knows no NaN."""
+    return [[float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None for value in row] for row in curves]
