@@ -1,5 +1,6 @@
 """A result: what a study leaves, as named arrays that open without Keras or torch."""
 
+import html
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -285,8 +286,28 @@ class Result:
         splits = {split: held_out, other: xr.Dataset()}
         return cls(empty_history, _runs_of(empty_history), splits["validation"], splits["test"], manifest)
 
+    def __repr__(self) -> str:
+        names = ", ".join(self.variants)
+        return f"Result({len(self.variants)} variants x {len(self.seeds)} seeds on {self.score}: {names})"
+
     def _repr_html_(self) -> str:
-        return self.runs.drop_vars("status", errors="ignore").mean("seed").to_dataframe().to_html()
+        title = html.escape(repr(self).partition(":")[0] + ")")
+        hint = "mean ± sd over seeds; <code>gg.compare(result)</code> says what of it is sure"
+        return f"<p>{title}, {hint}</p>{self._overview().to_html(border=0)}"
+
+    def _overview(self) -> pd.DataFrame:
+        """What a reader wants to see first of every variant, as text: sizes, and scores at the best and last epoch."""
+        table = pd.DataFrame(index=pd.Index(self.variants, name="variant"))
+        if "parameters" in self.runs:
+            table["parameters"] = [f"{count:,}" for count in self.runs["parameters"].max("seed").astype(int).to_numpy()]
+        for rule, counted in (("best", "best_epoch"), ("last", "epochs")) if self.history.sizes.get("epoch") else ():
+            epochs = self.runs[counted]
+            table[f"{rule} epoch"] = _told(epochs.astype(float), 1)
+            for name, split in (("val_score", "validation"), ("train_score", "training")):
+                if name in self.history:
+                    values = self.history[name].sel(epoch=epochs.clip(min=1).astype(int))
+                    table[f"{split} {self.score.replace('_', ' ')} at the {rule} epoch"] = _told(values, 4)
+        return table
 
     def _parts(self) -> dict[str, xr.Dataset]:
         return {name: getattr(self, name) for name in _PARTS}
@@ -294,6 +315,19 @@ class Result:
     def _check_variant(self, name: str) -> None:
         if name not in self.variants:
             raise UnknownNameError(f"There is no variant {name!r}; variants are {', '.join(self.variants)}.")
+
+
+def _told(values: xr.DataArray, decimals: int) -> list[str]:
+    """Write mean ± standard deviation over seeds, variant by variant; runs without a value count in neither."""
+    rows = [row[np.isfinite(row)] for row in values.transpose("variant", "seed").to_numpy().astype(float)]
+    return [
+        "–"
+        if not len(row)
+        else f"{row.mean():.{decimals}f} ± {row.std(ddof=1):.{decimals}f}"
+        if len(row) > 1 and np.ptp(row) > 0
+        else f"{row.mean():.{decimals}f}"
+        for row in rows
+    ]
 
 
 def _weight_file(folder: Path, variants: Sequence[str], key: WeightKey) -> Path:

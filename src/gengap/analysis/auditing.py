@@ -21,7 +21,7 @@ SHIFT_LEVEL = 1e-3
 """A shift of classes is reported below this p-value: with many splits and labels, .05 would cry wolf."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Audit:
     """What an audit found.
 
@@ -45,6 +45,8 @@ class Audit:
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.findings)) or "The audit found nothing."
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return self.table.to_html()

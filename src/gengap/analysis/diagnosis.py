@@ -54,7 +54,7 @@ class VariantDiagnosis:
     skill_last: Estimate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diagnosis:
     """Diagnoses of all variants, and what follows from them.
 
@@ -86,6 +86,8 @@ class Diagnosis:
 
     def __str__(self) -> str:
         return str(self.table)
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return self.table.to_html()

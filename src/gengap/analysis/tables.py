@@ -127,7 +127,9 @@ class Table:
     def __str__(self) -> str:
         from rich.console import Console
 
-        console = Console(file=io.StringIO(), width=400, color_system=None, legacy_windows=False)
+        console = Console(
+            file=io.StringIO(), width=400, color_system=None, legacy_windows=False, force_jupyter=False
+        )  # in a notebook rich would display the table instead of writing it
         console.print(self._grid())
         text = "\n".join(line.rstrip() for line in cast("io.StringIO", console.file).getvalue().splitlines())
         return "\n".join([self.title, text, *self.notes]).strip()
@@ -160,9 +162,10 @@ class Table:
 
     def to_html(self) -> str:
         """Return an HTML `<table>` with caption and, below it, the notes; all text is escaped."""
-        head = "".join(f'<th scope="col">{html.escape(column.label)}</th>' for column in self.columns)
-        numeric = [' class="number"' if column.spec else "" for column in self.columns]
-        body = "".join(_html_row(row, numeric) for row in self._shown())
+        looks = [_NUMBERS if column.spec else _WORDS for column in self.columns]
+        pairs = zip(self.columns, looks, strict=True)
+        head = "".join(f'<th scope="col"{look}>{html.escape(column.label)}</th>' for column, look in pairs)
+        body = "".join(_html_row(row, looks) for row in self._shown())
         notes = "".join(f'<p class="note">{html.escape(note)}</p>' for note in self.notes)
         caption = f"<caption>{html.escape(self.title)}</caption>"
         return f'<table class="gengap">{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}'
@@ -188,8 +191,13 @@ class Table:
         return pd.DataFrame(records) if records else pd.DataFrame(columns=[column.name for column in self.columns])
 
 
-def _html_row(cells: Sequence[str], classes: Sequence[str]) -> str:
-    inner = "".join(f"<td{css}>{html.escape(cell)}</td>" for cell, css in zip(cells, classes, strict=True))
+# notebooks set every cell to the right and break intervals, so the looks travel with the cells
+_NUMBERS = ' class="number" style="text-align:right;white-space:nowrap"'
+_WORDS = ' style="text-align:left"'
+
+
+def _html_row(cells: Sequence[str], looks: Sequence[str]) -> str:
+    inner = "".join(f"<td{look}>{html.escape(cell)}</td>" for cell, look in zip(cells, looks, strict=True))
     return f"<tr>{inner}</tr>"
 
 

@@ -22,7 +22,7 @@ class Change:
     reason: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation:
     """The changes of a remedy, in the order of the model's graph; prints as a table.
 
@@ -40,6 +40,8 @@ class Explanation:
         lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}" for a, b, c in rows]
         lines.insert(1, "-" * max(map(len, lines)))
         return "\n".join([*lines, self._count()])
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         head = "<tr><th>remedy</th><th>layer</th><th>change</th></tr>"

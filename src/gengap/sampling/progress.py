@@ -4,6 +4,7 @@ import time
 from types import TracebackType
 from typing import Self
 
+from rich.console import Console
 from rich.progress import Progress
 
 _PATIENCE = 1.0
@@ -39,7 +40,7 @@ class RowProgress:
         if self._bar is None:
             if not self._shown or self._done >= self._total or time.perf_counter() - self._started < _PATIENCE:
                 return
-            self._bar = Progress(transient=True)
+            self._bar = Progress(transient=True, console=Console(force_jupyter=False))  # no widgets, no empty outputs
             self._bar.add_task("samples", total=self._total)
             self._bar.start()
         self._bar.update(self._bar.task_ids[0], completed=self._done)

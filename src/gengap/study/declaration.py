@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -9,7 +10,7 @@ import keras
 
 from gengap.datasets.split import Dataset, Task
 from gengap.engine.outputs import OutputKind
-from gengap.engine.runs import Collector, Run, TrainingData, TrainingSettings
+from gengap.engine.runs import Collector, Listener, Run, TrainingData, TrainingSettings
 from gengap.engine.scoring import choose_score
 from gengap.errors import UnknownNameError
 from gengap.remedies.base import Remedy, Variant
@@ -124,7 +125,7 @@ class Study:
             class_weight: Weight of each label in the objective; the common score does not use it.
             sample_weight: Weights of the training cases, in objective and training score.
             shuffle: Whether each epoch has a new order.
-            progress: Whether to show runs, epochs and time left.
+            progress: Whether to show how far it is: runs, epochs and time left, in a notebook the growing curves.
 
         Returns:
             The result.
@@ -192,7 +193,9 @@ class Study:
         return f"Study({len(self.variants)} variants x {len(self.seeds)} seeds on {self.score}, {self.engine}: {names})"
 
     def _repr_html_(self) -> str:
-        return declared(self.variants, title=repr(self).split(":")[0]).to_html()
+        sizes = f"{len(self.variants)} variants x {len(self.seeds)} seeds"
+        title = f"Study: {sizes}, compared on {self.score} at the {self.primary_epoch} epoch, {self.engine} engine"
+        return declared(self.variants, title=title).to_html()
 
     def _prepare(
         self,
@@ -232,9 +235,8 @@ class Study:
         return Training(*engine_functions(self.engine), self.runner, self.runs(), data, settings), manifest
 
     def _train_in_memory(self, training: Training, manifest: Mapping[str, Any], *, progress: bool) -> Result:
-        collector, epochs = Collector(), training.settings.epochs
-        plan = training.plan(training.runs)
-        with shown(collector, num_runs=len(training.runs), num_epochs=epochs, show=progress) as listener:
+        collector, plan = Collector(), training.plan(training.runs)
+        with self._shown(collector, training.runs, training, show=progress) as listener:
             training.execute(training.runs, listener, plan=plan)
         return assemble(
             collector.records,
@@ -246,13 +248,19 @@ class Study:
         )
 
     def _train_in_store(self, training: Training, manifest: Mapping[str, Any], *, progress: bool) -> Result:
-        names, epochs = [variant.name for variant in self.variants], training.settings.epochs
+        names = [variant.name for variant in self.variants]
         with open_store(self.storage or "", manifest, self.kind, training) as store:
-            num_missing = len({(run.variant, run.seed) for run in training.runs} - set(store.keys()))
-            with shown(Silence(), num_runs=num_missing, num_epochs=epochs, show=progress) as listener:
+            stored = set(store.keys())
+            missing = [run for run in training.runs if (run.variant, run.seed) not in stored]
+            with self._shown(Silence(), missing, training, show=progress) as listener:
                 train_missing(training, store, listener)
             record_look(store, self.seeds)
             return stored_result(store, variants=names, seeds=self.seeds)
+
+    def _shown(
+        self, inner: Listener, runs: Sequence[Run], training: Training, *, show: bool
+    ) -> AbstractContextManager[Listener]:
+        return shown(inner, runs=runs, num_epochs=training.settings.epochs, score=self.score, show=show)
 
     def _settings(
         self,

@@ -25,6 +25,7 @@ from gengap.engine.runs import TrainingData, TrainingSettings
 from gengap.remedies.base import Variant
 from gengap.results import FORMAT
 from gengap.study.inputs import arrays_of
+from gengap.study.notebook import without_displays
 
 _LIBRARIES = ("keras", "torch", "jax", "tensorflow", "numpy", "scipy", "scikit-learn", "xarray")
 
@@ -107,7 +108,8 @@ def describe_variant(variant: Variant) -> dict[str, Any]:
     """Describe one variant; `model` is its Keras configuration, None where it has none that is plain JSON."""
     model, stopping = variant.model, variant.stopping
     lines: list[str] = []
-    model.summary(print_fn=lambda text, **_: lines.append(text), line_length=100)
+    with without_displays():
+        model.summary(print_fn=lambda text, **_: lines.append(text), line_length=100)
     return {
         "remedy": variant.remedy,
         "share": variant.share,

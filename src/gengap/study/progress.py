@@ -1,6 +1,6 @@
-"""Progress of a study in the terminal: runs, epochs, time left."""
+"""Progress of a study: runs, epochs and time left in a terminal, growing curves in a notebook."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.progress import (
@@ -14,6 +14,8 @@ from rich.progress import (
 )
 
 from gengap.engine.runs import Listener, Run, RunRecord
+from gengap.study.live_curves import live_curves
+from gengap.study.notebook import notebook_display
 
 
 class Silence:
@@ -54,17 +56,29 @@ class ProgressListener:
 
 
 @contextmanager
-def shown(inner: Listener, *, num_runs: int, num_epochs: int, show: bool) -> Iterator[Listener]:
-    """Give a listener that shows progress while the block runs; the inner one where nothing is to be shown."""
+def shown(inner: Listener, *, runs: Sequence[Run], num_epochs: int, score: str, show: bool) -> Iterator[Listener]:
+    """Give a listener that shows progress while the block runs; the inner one where nothing is to be shown.
+
+    Args:
+        inner: The listener that is passed on to.
+        runs: The runs that will be trained.
+        num_epochs: Number of epochs of a run, at most.
+        score: Name of the common score.
+        show: Whether to show anything.
+    """
+    open_display = notebook_display()
     if not show:
         yield inner
-        return
-    columns = (
-        TextColumn("{task.description:>7}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns) as progress:
-        yield ProgressListener(inner, progress, num_runs=num_runs, num_epochs=num_epochs)
+    elif open_display is not None:
+        with live_curves(inner, open_display, runs=runs, num_epochs=num_epochs, score=score) as listener:
+            yield listener
+    else:
+        columns = (
+            TextColumn("{task.description:>7}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns) as progress:
+            yield ProgressListener(inner, progress, num_runs=len(runs), num_epochs=num_epochs)
