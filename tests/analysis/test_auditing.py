@@ -50,6 +50,16 @@ def test_the_confounds_of_the_storm_course_are_flagged():
     assert "l2 5, spatial dropout 10" in str(found)
 
 
+def test_a_run_that_diverged_is_no_shorter_training():
+    curve = {"loss": np.linspace(1, 0.5, 10), "val_loss": np.linspace(1, 0.6, 10)}
+    lost = {name: values[:2] for name, values in curve.items()}
+    made = Result.from_histories({"a": [curve, curve], "b": [lost, lost]}, task="binary")
+    assert "GG302" in audit(made).codes
+    made.runs["status"] = made.runs["epochs"].astype(str)
+    made.runs["status"][0], made.runs["status"][1] = "completed", "diverged at epoch 3"
+    assert "GG302" not in audit(made).codes
+
+
 def test_a_remedy_is_no_confound():
     made = Result.from_histories({"a": [{"loss": [1.0]}], "b": [{"loss": [1.0]}]}, task="binary")
     models = {"a": config((8, 16)), "b": config((16, 32), dropout=0.2)}

@@ -156,7 +156,7 @@ def test_early_stopping_is_computed_for_any_rule(opened, result, patience, min_d
         last, rank_last, _, _, stopped, rank, stops, saved = (float(value) for _, value in row[1:])
         assert [rank_last, rank] == [truth["rank_last"], truth["rank"]]
         assert [last, stopped] == pytest.approx([truth["score_last"], truth["score"]], abs=1e-6)
-        assert [stops, saved] == pytest.approx([truth["stopped"], truth["saved"]])
+        assert [stops, saved] == pytest.approx([truth["stopped"], 100 * truth["saved"]])
     first = run(opened, "document.querySelector('#stopping .firsts').innerText")
     assert f"{expected['variant'][expected['rank'].argmin()]} with this stopping rule" in first
 

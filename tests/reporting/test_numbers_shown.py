@@ -177,7 +177,7 @@ def test_findings(result, page):
         sentence = next(text for text in said if text.startswith(f"{one.variant} is {one.verdict.kind} than"))
         shown = sentence.partition(" by ")[2].partition("in log loss")[0]
         as_shown([-one.difference, -one.high, -one.low], numbers(shown), shown)
-    leader = next(text for text in said if text.startswith(f"{found.best.variant} did best on validation"))
+    leader = next(text for text in said if f"{found.best.variant} did best on validation" in text)
     shown = leader.partition("score ")[2]
     as_shown(two_way_skill(result, found.best.variant, "best"), numbers(shown), shown)
 

@@ -111,6 +111,44 @@ def test_a_diverged_run_is_said_and_counts_nowhere(make, read_page):
     assert "nan" not in " ".join(text for row in page.tables["scores"] for text, _ in row)
 
 
+def test_a_variant_that_is_lost_altogether_is_said_to_be(make, read_page):
+    result = make()
+    result.runs["status"][2] = "diverged at epoch 1"
+    result.runs["best_epoch"][2], result.runs["epochs"][2] = 0, 1
+    for part in (result.validation, result.test):
+        for rule in ("best", "last"):
+            part[f"prediction_{rule}"][2] = np.nan
+        part["prediction_epochs"][2] = np.nan
+    for name in result.history:
+        result.history[name][2] = np.nan
+    for name in ("weight_norm", "sparsity"):
+        result.runs[name][2] = np.nan
+    lost = result.variants[2]
+    page = read_page(render_report(result))
+    assert f"{lost} cannot be compared with the baseline: no pair of runs came to an end." in page.sentences
+    assert any(text.endswith(f"diverged and count in no mean: {lost} (6).") for text in page.sentences)
+    for section in ("comparison", "scores", "stopping", "verification"):
+        row = next(row for row in page.tables[section] if row[0][0] == lost)
+        shown = {text for text, _ in row[1:]}
+        assert "–" in shown, section
+        assert not shown & {"nan", "inf", "0", "0.0"}, section
+
+
+@pytest.mark.parametrize(("variants", "seeds", "title"), [(("only",), 1, "One variant × one seed"),
+                                                          (("a", "b"), 2, "2 variants × 2 seeds")])  # fmt: skip
+def test_the_headline_counts(make, variants, seeds, title):
+    result = make(variants=variants, seeds=seeds)
+    result.manifest["data"].pop("name")
+    assert f"<h1>{title}</h1>" in render_report(result)
+
+
+def test_results_from_elsewhere_do_not_claim_to_be_repeatable():
+    histories = {"a": [{"loss": [1.0, 0.5, 0.4], "val_loss": [1.0, 0.8, 0.7]}]}
+    source = render_report(Result.from_histories(histories, task="regression"))
+    assert "Made with other tools" in source
+    assert "command that repeats" not in source
+
+
 def test_unknown_language(result, tmp_path):
     with pytest.raises(UnknownNameError, match="lang='fr'"):
         report(result, tmp_path / "x.html", lang="fr")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from gengap.analysis.codes import Finding, Severity, found
@@ -169,7 +170,7 @@ def _confounds(result: "Result") -> Iterator[Finding]:
 def _epochs(result: "Result") -> Iterator[Finding]:
     described = result.manifest.get("variants", {})
     trained = {
-        name: result.runs["epochs"].sel(variant=name).to_numpy()
+        name: result.runs["epochs"].sel(variant=name).to_numpy()[~_diverged(result, name)]
         for name in result.variants
         if "epochs" in result.runs and not described.get(name, {}).get("stopping")
     }
@@ -177,6 +178,13 @@ def _epochs(result: "Result") -> Iterator[Finding]:
     if len(set(longest.values())) > 1:
         shown = tuple(Message("epochs_of", {"variant": name, "epochs": many}) for name, many in longest.items())
         yield found("GG302", Word("all_variants"), "serious", epochs=shown)
+
+
+def _diverged(result: "Result", variant: str) -> NDArray[np.bool_]:
+    """Which runs were cut short because their loss was no longer finite."""
+    if "status" not in result.runs:
+        return np.zeros(result.runs.sizes["seed"], dtype=np.bool_)
+    return np.char.startswith(result.runs["status"].sel(variant=variant).to_numpy().astype(str), "diverged")
 
 
 def _decay(result: "Result") -> Iterator[Finding]:

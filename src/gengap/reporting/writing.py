@@ -72,7 +72,7 @@ def render_report(result: "Result", *, lang: str = "en", distribution: "Predicti
         lstrip_blocks=True,
     )
     environment.globals.update(t=language, version=__version__)
-    environment.filters["breakable"] = _breakable
+    environment.filters.update(breakable=_breakable, coded=_coded)
     script = _page_file("report.js")
     return environment.get_template("report.html").render(
         title=_title(material),
@@ -88,10 +88,10 @@ def render_report(result: "Result", *, lang: str = "en", distribution: "Predicti
 
 def _title(material: Material) -> str:
     result, text = material.result, material.language
-    key = "page.headline" if len(result.variants) > 1 else "page.headline_one"
-    sizes = text(key, variants=len(result.variants), seeds=len(result.seeds))
+    counts = {"variants": len(result.variants), "seeds": len(result.seeds)}
+    sizes = text("page.headline", **{what: text.count(what, number) for what, number in counts.items()})
     name = (result.manifest.get("data") or {}).get("name")
-    return f"{name}: {sizes}" if name else sizes
+    return f"{name}: {sizes}" if name else sizes[0].upper() + sizes[1:]
 
 
 def _lead(material: Material) -> str:
@@ -109,7 +109,12 @@ def _lead(material: Material) -> str:
 def _breakable(text: str) -> Markup:
     """Let a long name of a variant end its line where its parts meet, and keep an interval on one line."""
     whole = re.sub(r"\[[^\[\]<>]*\]", lambda found: found[0].replace(" ", "\u00a0"), str(escape(text)))
-    return Markup(re.sub(r"([+/])", r"\1<wbr>", whole))  # noqa: S704  escaped first
+    return Markup(re.sub(r"([+/])(?=[^\W\d])", r"\1<wbr>", whole))  # noqa: S704  escaped first
+
+
+def _coded(text: str) -> Markup:
+    """Set what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704  escaped first
 
 
 def _page_file(name: str) -> str:

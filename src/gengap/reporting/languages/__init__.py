@@ -32,6 +32,10 @@ class Language:
         """Return a text with its blanks filled in."""
         return self.texts[key].format_map(blanks)
 
+    def count(self, what: str, number: int) -> str:
+        """Return "one seed", "10 seeds": a number with what is counted."""
+        return self(f"count.{what}.one") if number == 1 else self(f"count.{what}.many", number=f"{number:,}")
+
     def name_of(self, kind: str, name: str) -> str:
         """Return what people call a thing, such as `("score", "log_loss")`; a thing without a text keeps its name."""
         return self.texts.get(f"{kind}.{name}", name.replace("_", " "))

@@ -3,8 +3,11 @@
 TEXTS: dict[str, str] = {
     # the page
     "page.title": "Study report",
-    "page.headline": "{variants} variants × {seeds} seeds",
-    "page.headline_one": "One variant × {seeds} seeds",
+    "page.headline": "{variants} × {seeds}",
+    "count.variants.one": "one variant",
+    "count.variants.many": "{number} variants",
+    "count.seeds.one": "one seed",
+    "count.seeds.many": "{number} seeds",
     "page.compared": "compared on {score}",
     "page.cases": "{n} {part} cases",
     "page.skip": "Skip to the findings",
@@ -53,7 +56,7 @@ TEXTS: dict[str, str] = {
     "list.sentence": " ",
     "it": "it",
     "baseline.says": "{claim}.",
-    "leader.says": "{variant} did best on validation: {claim}.",
+    "leader.says": "Of the variants tried, {variant} did best on validation: {claim}.",
     "onset.found": "{subject} overfits from epoch {epoch} [{low}, {high}]",
     "onset.open": "{subject} may overfit from epoch {epoch} [{low}, never]",
     "onset.possible": "{subject} shows no overfitting within {epochs} epochs (the seeds would allow it from epoch "
@@ -75,15 +78,18 @@ TEXTS: dict[str, str] = {
     "{score}, for {claim}.",
     "verdict.cannot_say": "Whether {variant} is better than {baseline} cannot be said: so far it is better by "
     "{amount} in {score}.",
+    "verdict.cannot_say_behind": "Whether {variant} is better than {baseline} cannot be said: so far it is worse by "
+    "{amount} in {score}.",
+    "verdict.lost": "{variant} cannot be compared with {baseline}: no pair of runs came to an end.",
     "verdict.nothing": "Nothing helps: no variant is better than {baseline} {rule}.",
-    "verdict.none_sure": "No variant is shown to help {rule}: with {seeds} seeds and {cases} cases no difference "
-    "from {baseline} in {score} is sure.",
-    "verdict.none_sure_curves": "No variant is shown to help {rule}: with {seeds} seeds no difference from "
+    "verdict.none_sure": "No variant is shown to help {rule}: with {seeds} and {cases} cases no difference from "
     "{baseline} in {score} is sure.",
-    "verdict.others_open": "With {seeds} seeds and {cases} cases it cannot be said whether the other {count} "
-    "variants differ from {baseline}.",
-    "verdict.others_open_curves": "With {seeds} seeds it cannot be said whether the other {count} variants differ "
-    "from {baseline}.",
+    "verdict.none_sure_curves": "No variant is shown to help {rule}: with {seeds} no difference from {baseline} in "
+    "{score} is sure.",
+    "verdict.others_open": "With {seeds} and {cases} cases it cannot be said whether the other {count} variants "
+    "differ from {baseline}.",
+    "verdict.others_open_curves": "With {seeds} it cannot be said whether the other {count} variants differ from "
+    "{baseline}.",
     "verdict.nearest": "The nearest to a verdict is {variant}. {needs}",
     "other.better_one": "Read {rule} instead, {variant} is better than {baseline} by {amount} in {score}. That "
     "describes; the verdicts were declared for the other reading.",
@@ -109,6 +115,8 @@ TEXTS: dict[str, str] = {
     "caution.one_seed": "One seed only: nothing can be said about what another seed would give.",
     "caution.few_seeds": "Only {seeds} seeds: with fewer than {enough} the scatter between seeds is hardly known.",
     "caution.diverged": "{lost} of {runs} runs diverged and count in no mean: {where}.",
+    "caution.unfinished": "Still improving at the end, so that longer training may change the picture: {variants}.",
+    "caution.serious": "{title} ({code}): {subject}, {sentence}.",
     # comparison
     "title.comparison": "Comparison with the baseline",
     "lead.comparison": "Each variant minus {baseline} in {score} ({better}) on the {part} cases, paired by seed and "
@@ -131,9 +139,11 @@ TEXTS: dict[str, str] = {
     "short.beyond": "more than is reasonable",
     # scores
     "title.scores": "Scores of every variant",
-    "lead.scores": "Mean ± standard deviation over {seeds} seeds, at the best epoch (chosen on validation) and at "
-    "the last. Skill is 1 for a perfect forecast and 0 for always saying the base rate; the gap is held-out minus "
-    "training {score}.",
+    "lead.scores": "Mean ± standard deviation over {seeds}, at the best epoch (chosen on validation) and at the last.",
+    "lead.scores_one": "The scores of the one run of each variant, at the best epoch (chosen on validation) and at "
+    "the last.",
+    "lead.skill": "Skill is 1 for a perfect forecast and 0 for always forecasting {reference}.",
+    "lead.gap": "The gap is held-out minus training {score}.",
     "column.variant": "Variant",
     "column.rule": "At epoch",
     "column.epoch": "Epoch",
@@ -258,7 +268,7 @@ TEXTS: dict[str, str] = {
     # audit
     "title.audit": "Diagnosis and audit",
     "lead.audit": "What the learning curves show of each variant, and what else could explain a difference; the "
-    "weighty first. In Python: gg.diagnose(result) and gg.audit(result).",
+    "weighty first. In Python: `gg.diagnose(result)` and `gg.audit(result)`.",
     "audit.advice": "What to do",
     "audit.meaning": "What it means",
     "severity.serious": "serious",
@@ -267,6 +277,8 @@ TEXTS: dict[str, str] = {
     # provenance
     "title.provenance": "How it came about",
     "lead.provenance": "Everything that is needed to repeat the study.",
+    "lead.provenance_other": "Made with other tools and handed to gengap, which did not train these models and knows "
+    "nothing of how they came about.",
     "provenance.command": "The command that repeats it",
     "provenance.models": "Models",
     "provenance.settings": "Settings",

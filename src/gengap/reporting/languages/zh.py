@@ -3,8 +3,11 @@
 TEXTS: dict[str, str] = {
     # the page
     "page.title": "研究报告",
-    "page.headline": "{variants} 个变体 × {seeds} 个随机种子",
-    "page.headline_one": "1 个变体 × {seeds} 个随机种子",
+    "page.headline": "{variants} × {seeds}",
+    "count.variants.one": "1 个变体",
+    "count.variants.many": "{number} 个变体",
+    "count.seeds.one": "1 个随机种子",
+    "count.seeds.many": "{number} 个随机种子",
     "page.compared": "以{score}比较",
     "page.cases": "{n} 个{part}样本",
     "page.skip": "跳到结论",
@@ -51,7 +54,7 @@ TEXTS: dict[str, str] = {
     "list.sentence": "",
     "it": "它",
     "baseline.says": "{claim}。",
-    "leader.says": "{variant} 在验证集上表现最好：{claim}。",
+    "leader.says": "所试变体中，{variant} 在验证集上表现最好：{claim}。",
     "onset.found": "{subject}从第 {epoch} 轮 [{low}, {high}] 起过拟合",
     "onset.open": "{subject}可能从第 {epoch} 轮 [{low}, 从不] 起过拟合",
     "onset.possible": "{subject}在 {epochs} 轮内未见过拟合（各种子不排除从第 {low} 轮起过拟合）",
@@ -70,13 +73,14 @@ TEXTS: dict[str, str] = {
     "verdict.worse": "{variant} 不如{baseline}，{score}变差 {amount}，适用于{claim}。",
     "verdict.equivalent": "{variant} 与{baseline}在 {margin} 以内等价：{score}改善 {amount}，适用于{claim}。",
     "verdict.cannot_say": "无法判断 {variant} 是否优于{baseline}：目前{score}改善 {amount}。",
+    "verdict.cannot_say_behind": "无法判断 {variant} 是否优于{baseline}：目前{score}变差 {amount}。",
+    "verdict.lost": "{variant} 无法与{baseline}比较：没有一对训练完成。",
     "verdict.nothing": "都没有帮助：{rule}，没有任何变体优于{baseline}。",
-    "verdict.none_sure": "{rule}，未能证明任何变体有帮助：以 {seeds} 个种子和 {cases} 个样本，"
+    "verdict.none_sure": "{rule}，未能证明任何变体有帮助：以 {seeds}和 {cases} 个样本，"
     "与{baseline}的{score}差异均不确定。",
-    "verdict.none_sure_curves": "{rule}，未能证明任何变体有帮助：以 {seeds} 个种子，"
-    "与{baseline}的{score}差异均不确定。",
-    "verdict.others_open": "以 {seeds} 个种子和 {cases} 个样本，无法判断其余 {count} 个变体与{baseline}是否不同。",
-    "verdict.others_open_curves": "以 {seeds} 个种子，无法判断其余 {count} 个变体与{baseline}是否不同。",
+    "verdict.none_sure_curves": "{rule}，未能证明任何变体有帮助：以 {seeds}，与{baseline}的{score}差异均不确定。",
+    "verdict.others_open": "以 {seeds}和 {cases} 个样本，无法判断其余 {count} 个变体与{baseline}是否不同。",
+    "verdict.others_open_curves": "以 {seeds}，无法判断其余 {count} 个变体与{baseline}是否不同。",
     "verdict.nearest": "最接近可判断的是 {variant}：{needs}",
     "other.better_one": "若改为{rule}读取，{variant} 优于{baseline}，{score}改善 {amount}。这只是描述："
     "判断是为另一种读法事先声明的。",
@@ -101,6 +105,8 @@ TEXTS: dict[str, str] = {
     "caution.one_seed": "只有一个种子：换一个种子会怎样，无从判断。",
     "caution.few_seeds": "只有 {seeds} 个种子：少于 {enough} 个时，种子之间的离散程度几乎无从知晓。",
     "caution.diverged": "{runs} 次训练中有 {lost} 次发散，不计入任何均值：{where}。",
+    "caution.unfinished": "到最后仍在变好，更久的训练可能改变结果：{variants}。",
+    "caution.serious": "{title}（{code}）：{subject}，{sentence}。",
     # comparison
     "title.comparison": "与基线比较",
     "lead.comparison": "各变体减去{baseline}的{score}（{better}），取{part}样本，按种子和样本配对。"
@@ -122,8 +128,10 @@ TEXTS: dict[str, str] = {
     "short.beyond": "超出合理数量",
     # scores
     "title.scores": "各变体的评分",
-    "lead.scores": "{seeds} 个种子的均值 ± 标准差，分别取最佳轮次（在验证集上选择）和最后一轮。技巧评分为 1 "
-    "表示完美预报，为 0 表示与始终预报基础概率相当；差距为留出样本与训练样本的{score}之差。",
+    "lead.scores": "{seeds}的均值 ± 标准差，分别取最佳轮次（在验证集上选择）和最后一轮。",
+    "lead.scores_one": "每个变体唯一一次训练的评分，分别取最佳轮次（在验证集上选择）和最后一轮。",
+    "lead.skill": "技巧评分为 1 表示完美预报，为 0 表示与始终预报{reference}相当。",
+    "lead.gap": "差距为留出样本与训练样本的{score}之差。",
     "column.variant": "变体",
     "column.rule": "取自",
     "column.epoch": "轮次",
@@ -234,7 +242,7 @@ TEXTS: dict[str, str] = {
     # audit
     "title.audit": "诊断与审查",
     "lead.audit": "学习曲线说明了各变体的什么，还有什么别的原因可能造成差异；重要的在前。在 Python 中："
-    "gg.diagnose(result) 和 gg.audit(result)。",
+    "`gg.diagnose(result)` 和 `gg.audit(result)`。",
     "audit.advice": "怎么办",
     "audit.meaning": "这是什么意思",
     "severity.serious": "严重",
@@ -243,6 +251,7 @@ TEXTS: dict[str, str] = {
     # provenance
     "title.provenance": "来龙去脉",
     "lead.provenance": "重复本研究所需的一切。",
+    "lead.provenance_other": "由其他工具得到并交给 gengap；这些模型不是 gengap 训练的，其来历无从知晓。",
     "provenance.command": "重复本研究的命令",
     "provenance.models": "模型",
     "provenance.settings": "设置",

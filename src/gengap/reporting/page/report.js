@@ -241,7 +241,7 @@
   const names = rows.map((row) => row.cells[0].textContent.trim());
   const decimals = Number(view.dataset.decimals);
   const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const write = (value, digits) => value.toFixed(digits).replace("-", "\u2212");
+  const write = (value, digits) => (Number.isNaN(value) ? "\u2013" : value.toFixed(digits).replace("-", "\u2212"));
 
   /* Keras' EarlyStopping: at which epoch a run stops, and which was the best until then */
   function rule(curve, patience, least) {
@@ -278,20 +278,24 @@
       const read = rules.map((one, seed) => (one.best < 0 ? null : (variant.read ?? variant.chosen_on)[seed][one.best]));
       return {
         ...spread(read.filter((value) => value !== null)),
-        stops: mean(rules.map((one) => one.stop)),
-        saved: mean(rules.map((one) => 1 - one.stop / Math.max(one.trained, 1))),
+        stops: mean(rules.filter((one) => one.trained).map((one) => one.stop)),
+        saved: 100 * mean(rules.filter((one) => one.trained).map((one) => 1 - one.stop / one.trained)),
       };
     });
-    const order = found.map((_, index) => index).sort((a, b) => found[a].mean - found[b].mean);
+    const order = found.map((_, index) => index).sort((a, b) => (found[a].mean === found[b].mean ? a - b : found[a].mean - found[b].mean));
     rows.forEach((row, index) => {
       const one = found[index];
       const [score, rank] = row.querySelectorAll("[data-way=stopped]");
-      const put = (cell, text, value) => { cell.textContent = text; cell.dataset.value = value; };
+      const put = (cell, text, value) => {
+        cell.textContent = text;
+        cell.dataset.value = Number.isFinite(value) ? value : "";
+      };
       put(score, one.text, one.mean);
-      put(rank, String(order.indexOf(index) + 1), order.indexOf(index) + 1);
+      if (rank) put(rank, String(order.indexOf(index) + 1), order.indexOf(index) + 1);
       put(row.querySelector("[data-way=stops]"), write(one.stops, 1), one.stops);
-      put(row.querySelector("[data-way=saved]"), `${write(100 * one.saved, 0)} %`, one.saved);
+      put(row.querySelector("[data-way=saved]"), Number.isNaN(one.saved) ? "\u2013" : `${write(one.saved, 0)} %`, one.saved);
     });
+    if (rows.length === 1) return;
     const first = (way) => {
       const at = rows.findIndex((row) => row.querySelector(`.rank[data-way=${way}]`).dataset.value === "1");
       return names[at];

@@ -81,6 +81,7 @@ def comparison_section(material: Material) -> Section | None:
         "comparison",
         {
             "rows": rows,
+            "open": any(row.needs for row in rows),
             "rules": tuple(reading.rule for reading in rows[0].readings),
             "scale": scale_of(reading.contrast for reading in readings),
             "claim": text(f"claim.{'new' if found.claim == 'new cases and seeds' else 'these'}"),

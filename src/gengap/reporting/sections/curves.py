@@ -10,14 +10,15 @@ from scipy import stats
 from gengap.analysis.curves import Curve, learning_curve
 from gengap.analysis.summary import RULES, at_epoch
 from gengap.reporting.material import Material
-from gengap.reporting.numbers import write_number
+from gengap.reporting.numbers import MISSING, write_number
 from gengap.reporting.section import Section
 from gengap.results import EpochRule
 
 _DIGITS = 5
 _MOST_SHOWN = 4
 """More variants than this start with the baseline and the leader; the others are chosen by the reader."""
-_MOST_SEEDS = 30
+_MOST_RUNS = 20
+"""More single runs than this would hide the means; the reader can ask for them."""
 
 
 def curves_section(material: Material) -> Section | None:
@@ -33,7 +34,7 @@ def curves_section(material: Material) -> Section | None:
             "data": curve_data(material),
             "split": "both" if "val_score" in result.history else "training",
             "chosen": sorted(shown),
-            "show_seeds": len(result.seeds) <= _MOST_SEEDS,
+            "show_seeds": len(result.seeds) * len(shown) <= _MOST_RUNS,
         },
     )
 
@@ -100,8 +101,11 @@ def _epoch(material: Material, variant: str, rule: EpochRule) -> str:
     """Write at which epochs the runs are read: one, or the mean where they differ."""
     name = "best_epoch" if rule == "best" else "epochs"
     if name not in material.result.runs:
-        return "–"
+        return MISSING
     epochs = material.result.runs[name].sel(variant=variant).to_numpy()
+    epochs = epochs[epochs > 0]  # 0: the run diverged before it had one
+    if not len(epochs):
+        return MISSING
     return write_number(float(epochs.mean()), 0 if np.ptp(epochs) == 0 else 1)
 
 

@@ -20,6 +20,8 @@ Tone = Literal["good", "bad", "unsure", "note"]
 _TONES: dict[str, Tone] = {"better": "good", "worse": "bad", "equivalent": "note", "cannot say": "unsure"}
 _MOST_UNSURE = 2
 """More open questions than this share one sentence; the table has the numbers of each."""
+_SAID_ABOVE = frozenset({"GG111"})
+"""Serious findings that the sentences on skill say already."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def _skill(material: Material, variant: str, rule: EpochRule, subject: str) -> S
         "rule": text(f"at.{rule}"),
         "reference": text(f"reference.{task}"),
         "name": text(f"skill_name.{task}"),
-        "skill": write_estimate(skill.value, skill.low, skill.high, sign=True),
+        "skill": write_estimate(skill.value, skill.low, skill.high),
     }
     return Sentence(tone, text(f"skill.{side}", **blanks))
 
@@ -152,7 +154,7 @@ def _open(material: Material, unsure: Sequence[Contrast], *, alone: bool) -> Ite
         "count": len(unsure),
         "score": text.name_of("score", material.score),
         "rule": _at(material),
-        "seeds": len(material.result.seeds),
+        "seeds": text.count("seeds", len(material.result.seeds)),
         "cases": f"{len(held):,}" if held else "",
     }
     key = "verdict.none_sure" if alone else "verdict.others_open"
@@ -173,8 +175,10 @@ def _effort(found: Contrast) -> tuple[float, float]:
 def _other_rule(material: Material) -> Iterator[Sentence]:
     """Describe what the comparison would say at the epoch for which no verdict was declared."""
     comparison, text = material.comparison, material.language
-    if comparison is None or not comparison.descriptive or not material.has_curves:
+    if comparison is None or not material.has_curves:
         return
+    if [one.difference for one in comparison.descriptive] == [one.difference for one in comparison.contrasts]:
+        return  # every run was best at its last epoch
     for kind in ("better", "worse"):
         found = [one for one in comparison.descriptive if one.verdict.kind == kind]
         if not found:
@@ -195,32 +199,36 @@ def verdict_sentence(material: Material, found: Contrast) -> str:
     comparison, text = material.comparison, material.language
     assert comparison is not None  # noqa: S101  a contrast comes from a comparison
     kind = found.verdict.kind
+    if not math.isfinite(found.difference):
+        return _said(material, "verdict.lost", variant=found.variant)
     blanks = {
         "variant": found.variant,
-        "rule": _at(material),
         "amount": _amount(material, found),
         "score": text.name_of("score", comparison.score),
         "margin": write_number(found.verdict.margin or float("nan"), 4),
         "claim": text(f"claim.{'new' if comparison.claim == 'new cases and seeds' else 'these'}"),
     }
-    said = _said(material, f"verdict.{kind.replace(' ', '_')}", **blanks)
-    return text("list.sentence").join([said, needs(material, found)]) if kind == "cannot say" else said
+    if kind != "cannot say":
+        return _said(material, f"verdict.{kind}", **blanks)
+    ahead = (found.difference > 0) == comparison.larger_is_better
+    said = _said(material, "verdict.cannot_say" if ahead else "verdict.cannot_say_behind", **blanks)
+    return text("list.sentence").join([said, needs(material, found)])
 
 
 def _amount(material: Material, found: Contrast) -> str:
-    """Write by how much a variant is better, or worse where that is the verdict, with its interval."""
-    comparison, kind = material.comparison, found.verdict.kind
+    """Write by how much a variant is better, or worse where the mean says so, with its interval."""
+    comparison = material.comparison
     assert comparison is not None  # noqa: S101  a contrast comes from a comparison
-    ends = (found.difference, found.low, found.high)
-    if comparison.larger_is_better == (kind == "worse"):
-        ends = (-found.difference, -found.high, -found.low)
-    return write_estimate(*ends, sign=kind in {"cannot say", "equivalent"})
+    signed = found.verdict.kind == "equivalent"  # that sentence says "better by" in any case
+    flipped = not comparison.larger_is_better if signed else found.difference < 0
+    ends = (-found.difference, -found.high, -found.low) if flipped else (found.difference, found.low, found.high)
+    return write_estimate(*ends, sign=signed)
 
 
 def needs(material: Material, found: Contrast, form: Literal["needs", "short"] = "needs") -> str:
     """Say what would settle a comparison that could not be settled: as a sentence, or short for a table."""
     advice, text = found.verdict.advice, material.language
-    if advice is None:
+    if advice is None or not math.isfinite(found.difference):
         return ""
     if advice.seeds is None and advice.cases is None:
         return text(f"{form}.beyond")
@@ -229,6 +237,7 @@ def needs(material: Material, found: Contrast, form: Literal["needs", "short"] =
 
 
 def _cautions(material: Material) -> Iterator[Sentence]:
+    """What weakens all of the above: the design, lost runs, and what the audit calls serious."""
     result, text = material.result, material.language
     if "test" not in result.splits and "val_score" in result.history:
         yield Sentence("note", text("caution.no_test"))
@@ -236,13 +245,26 @@ def _cautions(material: Material) -> Iterator[Sentence]:
         yield Sentence("note", text("caution.one_seed"))
     elif len(result.seeds) < FEW_SEEDS:
         yield Sentence("note", text("caution.few_seeds", seeds=len(result.seeds), enough=FEW_SEEDS))
-    if "status" in result.runs:
-        status = result.runs["status"].to_numpy().astype(str)
-        lost = np.char.startswith(status, "diverged")
-        if lost.any():
-            counts = dict(zip(result.variants, lost.sum(axis=1).tolist(), strict=True))
-            where = text("list.comma").join(f"{name} ({count})" for name, count in counts.items() if count)
-            yield Sentence("bad", text("caution.diverged", lost=int(lost.sum()), runs=status.size, where=where))
+    yield from _lost_runs(material)
+    unfinished = [text.write(one.subject) for one in material.findings if one.code == "GG112"]
+    if unfinished:
+        yield Sentence("note", text("caution.unfinished", variants=text("list.comma").join(unfinished)))
+    for one in material.findings:
+        if one.severity == "serious" and one.code not in _SAID_ABOVE:
+            blanks = {"title": text.codes[one.code].title, "code": one.code}
+            said = {"subject": text.write(one.subject), "sentence": text.write(one.message)}
+            yield Sentence("bad", text("caution.serious", **blanks, **said))
+
+
+def _lost_runs(material: Material) -> Iterator[Sentence]:
+    result, text = material.result, material.language
+    if "status" not in result.runs:
+        return
+    lost = np.char.startswith(result.runs["status"].to_numpy().astype(str), "diverged")
+    if lost.any():
+        counts = dict(zip(result.variants, lost.sum(axis=1).tolist(), strict=True))
+        where = text("list.comma").join(f"{name} ({count})" for name, count in counts.items() if count)
+        yield Sentence("bad", text("caution.diverged", lost=int(lost.sum()), runs=lost.size, where=where))
 
 
 def _at(material: Material) -> str:

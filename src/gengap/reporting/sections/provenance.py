@@ -11,12 +11,14 @@ from gengap.reporting.section import Section
 def provenance_section(material: Material) -> Section:
     """Show the account that the study wrote before it ran."""
     manifest = material.result.manifest
-    known = {name: str(manifest[name]) for name in ("created", "engine", "backend") if manifest.get(name)}
+    ours = manifest.get("engine") != "other"
+    known = {name: str(manifest[name]) for name in ("created", "engine", "backend") if ours and manifest.get(name)}
     if "created" in known:
         known["created"] = known["created"].replace("T", " ").replace("+00:00", " UTC")
     return Section(
         "provenance",
         {
+            "ours": ours,
             "command": str(manifest.get("command") or ""),
             "facts": known,
             "groups": {

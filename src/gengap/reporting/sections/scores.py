@@ -50,10 +50,21 @@ def scores_section(material: Material) -> Section:
             "rows": tuple(
                 tuple(shower.show(row[at]) for shower, at in zip(columns, kept, strict=True)) for row in table.rows
             ),
-            "seeds": len(material.result.seeds),
-            "score": text.name_of("score", material.result.score),
+            "lead": _lead(material, [table.columns[at].name for at in kept]),
         },
     )
+
+
+def _lead(material: Material, columns: Sequence[str]) -> str:
+    """Say what the columns hold, as far as they are there."""
+    result, text = material.result, material.language
+    one = len(result.seeds) == 1
+    said = [text("lead.scores_one") if one else text("lead.scores", seeds=text.count("seeds", len(result.seeds)))]
+    if any(name.endswith("_skill") for name in columns):
+        said.append(text("lead.skill", reference=text(f"reference.{result.task}")))
+    if "gap" in columns:
+        said.append(text("lead.gap", score=text.name_of("score", result.score)))
+    return text("list.sentence").join(said)
 
 
 def _spare(material: Material, column: Column) -> bool:
@@ -77,9 +88,10 @@ class _Shower:
 
     @classmethod
     def of(cls, column: Column, cells: Sequence[Cell], language: Language) -> "_Shower":
-        if column.name in {"epoch", "seconds"}:  # counts and times need no two digits of their scatter
-            return cls(column.name, 1, language)
         spreads = [cell for cell in cells if isinstance(cell, Spread)]
+        if column.name in {"epoch", "seconds"}:  # counts and times need no two digits of their scatter
+            brief = column.name == "seconds" and all(spread.mean < 1 for spread in spreads)
+            return cls(column.name, 2 if brief else 1, language)
         widths = [
             max(spread.sd, 1e-4 * abs(spread.mean)) if spread.sd > 0 else abs(spread.mean) / 100 for spread in spreads
         ]
@@ -87,6 +99,8 @@ class _Shower:
 
     def show(self, cell: Cell) -> Shown:
         if isinstance(cell, Spread):
+            if self.name == "epoch" and cell.mean == 0:  # every run diverged before its first epoch ended
+                return Shown(MISSING)
             scattered = cell.sd >= 0.5 * 10.0**-self.decimals  # less would be written as 0
             sd = write_number(cell.sd, self.decimals) if scattered else ""
             whole = self.name == "epoch" and not sd and cell.mean == round(cell.mean)

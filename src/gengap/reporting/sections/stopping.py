@@ -9,7 +9,7 @@ import numpy as np
 from gengap.analysis.cases import Floats
 from gengap.analysis.stopping import curves_on_test, has_test_curves, stopping_epochs
 from gengap.reporting.material import Material
-from gengap.reporting.numbers import decimals_for, write_number
+from gengap.reporting.numbers import MISSING, decimals_for, write_number
 from gengap.reporting.section import Section
 
 _DIGITS = 8
@@ -31,11 +31,17 @@ class Curves:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Score and rank of a variant under one way of choosing the epoch."""
+class Shown:
+    """What people read, and what the table sorts by; None where every run of the variant diverged at once."""
 
     text: str
-    mean: float
+    value: float | None
+
+
+@dataclass(frozen=True)
+class Place(Shown):
+    """Score and rank of a variant under one way of choosing the epoch."""
+
     rank: int
 
 
@@ -56,8 +62,8 @@ class Row:
     last: Place
     best: Place
     stopped: Place
-    stops: str
-    saved: str
+    stops: Shown
+    saved: Shown
 
 
 def stopping_section(material: Material) -> Section | None:
@@ -113,8 +119,8 @@ def rows_of(curves: list[Curves], *, patience: int, min_delta: float = 0.0) -> t
             last=places[0][at],
             best=places[1][at],
             stopped=places[2][at],
-            stops=write_number(float(np.mean(stops)), 1),
-            saved=write_number(100 * float(np.mean(1 - stops / np.maximum(trained[at], 1))), 0) + " %",
+            stops=_shown(stops[stops > 0], 1),
+            saved=_shown((100 * (1 - stops / np.maximum(trained[at], 1)))[stops > 0], 0, " %"),
         )
         for at, (one, (stops, _)) in enumerate(zip(curves, rules, strict=True))
     )
@@ -131,12 +137,20 @@ def _places(values: list[Floats], decimals: int) -> list[Place]:
     kept = [one[np.isfinite(one)] for one in values]
     means = np.array([one.mean() if len(one) else math.inf for one in kept])
     ranks = np.argsort(np.argsort(means, kind="stable"), kind="stable") + 1
-    texts = [write_number(float(mean), decimals) for mean in means]
-    spreads = [f" ± {write_number(float(one.std(ddof=1)), decimals)}" if len(one) > 1 else "" for one in kept]
-    return [
-        Place(text + spread, float(mean), int(rank))
-        for text, spread, mean, rank in zip(texts, spreads, means, ranks, strict=True)
-    ]
+    return [Place(*_with_spread(one, decimals), rank=int(rank)) for one, rank in zip(kept, ranks, strict=True)]
+
+
+def _with_spread(values: Floats, decimals: int) -> tuple[str, float | None]:
+    shown = _shown(values, decimals)
+    spread = f" ± {write_number(float(values.std(ddof=1)), decimals)}" if len(values) > 1 else ""
+    return shown.text + spread, shown.value
+
+
+def _shown(values: Floats, decimals: int, unit: str = "") -> Shown:
+    if not len(values):
+        return Shown(MISSING, None)
+    mean = float(values.mean())
+    return Shown(write_number(mean, decimals) + unit, mean)
 
 
 def _at(curves: Floats, epochs: Floats) -> Floats:
