@@ -1,7 +1,8 @@
 """Verification measured: speed beside scikit-learn, growth with n, and what the intervals really cover.
 
-`make bench-verification` runs all of it and writes `benchmarks/results/verification.json`. Timings are the best of some
-repetitions on one thread of the machine described in the file; coverage is a share of simulated studies.
+`make bench-verification` runs all of it, writes `benchmarks/results/verification.json` and from it `docs/coverage.md`.
+Timings are taken in turns with the rival's, on one thread of the machine described in the file; coverage is a share of
+simulated studies.
 """
 
 import argparse
@@ -10,10 +11,10 @@ import os
 import platform
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -23,9 +24,9 @@ import sklearn
 from sklearn import metrics
 
 import gengap.verification as gv
+from coverage import band_coverage, binary_coverage, bootstrap_coverage, real_coverage
 
 RESULTS = Path(__file__).parent / "results" / "verification.json"
-ROWS = list[dict[str, Any]]
 
 
 def machine() -> dict[str, Any]:
@@ -83,7 +84,7 @@ def speed() -> dict[str, Any]:
     }
 
 
-def growth() -> ROWS:
+def growth() -> list[dict[str, Any]]:
     """Seconds of `verify_binary` and `roc_auc_score` as n grows."""
     rows = []
     for n in (10_000, 31_623, 100_000, 316_228, 1_000_000, 3_162_278):
@@ -106,7 +107,7 @@ def scikit_learn_loop(y: Any, p: Any, *, replicates: int) -> list[tuple[float, f
     return found
 
 
-def bootstrap() -> ROWS:
+def bootstrap() -> list[dict[str, Any]]:
     """1,000 replicates of AUC and Brier skill on 100,000 cases, beside the loop (100 replicates of it, times ten)."""
     rows = []
     scores = ("roc_auc", "brier_skill_score")
@@ -134,178 +135,27 @@ def exactness() -> dict[str, float]:
     }
 
 
-# --- coverage -------------------------------------------------------------------------------------------------------
-
-GROUP_SIZE = 10
-CONTINGENCY = tuple(get_args(gv.ContingencyScore))
-BINARY = ("brier_score", "log_loss", "brier_skill_score", "roc_auc", *CONTINGENCY)
-ENSEMBLE = ("crps_ensemble",)
-REAL = ("squared_error", "absolute_error", "squared_error_skill_score")
-
-
-def study(rng: np.random.Generator, n: int, base_rate: float, *, grouped: bool) -> tuple[Any, Any, Any, Any]:
-    """Forecasts of known reliability: overconfident by half on the log-odds scale, errors shared within groups.
-
-    Returns outcomes, forecasts, a second and worse forecast, and groups of ten.
-    """
-    signal = rng.normal(size=n)
-    shared = np.repeat(rng.normal(size=-(-n // GROUP_SIZE)), GROUP_SIZE)[:n] if grouped else 0.0
-    centre = {0.5: 0.0, 0.05: -3.6}[base_rate]
-    truth = 1 / (1 + np.exp(-(centre + 1.2 * signal + 0.8 * shared)))
-    y = (rng.random(n) < truth).astype(np.float64)
-    p = 1 / (1 + np.exp(-(centre + 1.8 * signal)))
-    other = 1 / (1 + np.exp(-(centre + 0.9 * (signal + rng.normal(size=n)))))
-    return y, p, other, np.arange(n) // GROUP_SIZE
-
-
-def options(score: str, base_rate: float) -> dict[str, float]:
-    return {"threshold": base_rate} if score in CONTINGENCY else {}
-
-
-def inside(found: Any, truth: float) -> bool:
-    return bool(found.low <= truth <= found.high)
-
-
-def binary_coverage(studies: Mapping[int, int]) -> ROWS:
-    """Coverage of `score_interval` and `score_difference`, nominal .95."""
-    rows: ROWS = []
-    for base_rate in (0.5, 0.05):
-        for grouped in (False, True):
-            y, p, other, _ = study(np.random.default_rng(10), 4_000_000, base_rate, grouped=grouped)
-            truth = {s: gv.score_interval(y, p, score=s, **options(s, base_rate)).value for s in BINARY}
-            gap = {s: truth[s] - gv.score_interval(y, other, score=s).value for s in ("brier_score", "roc_auc")}
-            for n, repetitions in studies.items():
-                hits: dict[str, list[bool]] = {s: [] for s in (*BINARY, *(f"difference of {s}" for s in gap))}
-                naive: list[bool] = []
-                for seed in range(repetitions):
-                    y, p, other, day = study(np.random.default_rng([n, seed]), n, base_rate, grouped=grouped)
-                    groups = day if grouped else None
-                    for s in BINARY:
-                        found = gv.score_interval(y, p, score=s, groups=groups, **options(s, base_rate))
-                        if not np.isnan(found.value) and not np.isnan(found.low):
-                            hits[s].append(inside(found, truth[s]))
-                    for s, expected in gap.items():
-                        found = gv.score_difference(y, p, other, score=s, groups=groups)
-                        if not np.isnan(found.low):
-                            hits[f"difference of {s}"].append(inside(found, expected))
-                    naive.append(inside(gv.score_interval(y, p, score="brier_score"), truth["brier_score"]))
-                common = {"base_rate": base_rate, "grouped": grouped, "cases": n}
-                rows += [
-                    common | {"interval": s, "studies": len(h), "coverage": float(np.mean(h))} for s, h in hits.items()
-                ]
-                if grouped:
-                    rows.append(common | {"interval": "brier_score, groups ignored", "studies": len(naive),
-                                          "coverage": float(np.mean(naive))})  # fmt: skip
-    return rows
-
-
-def real_coverage(studies: Mapping[int, int]) -> ROWS:
-    """Coverage for ensembles of a real number, errors shared within groups of ten where grouped."""
-    rows: ROWS = []
-
-    def draw(rng: np.random.Generator, n: int, *, grouped: bool) -> tuple[Any, Any, Any]:
-        shared = np.repeat(rng.normal(size=-(-n // GROUP_SIZE)), GROUP_SIZE)[:n] if grouped else 0.0
-        y = rng.normal(size=n)
-        return y, y[:, None] + 0.7 * rng.normal(size=(n, 8)) + (0.5 * np.asarray(shared)).reshape(-1, 1), None
-
-    for grouped in (False, True):
-        y, members, _ = draw(np.random.default_rng(20), 1_000_000, grouped=grouped)
-        forms = {s: members if s in ENSEMBLE else members[:, 0] for s in (*ENSEMBLE, *REAL)}
-        truth = {s: gv.score_interval(y, form, score=s).value for s, form in forms.items()}
-        for n, repetitions in studies.items():
-            hits: dict[str, list[bool]] = {s: [] for s in truth}
-            for seed in range(repetitions):
-                y, members, _ = draw(np.random.default_rng([n, seed, 1]), n, grouped=grouped)
-                groups = np.arange(n) // GROUP_SIZE if grouped else None
-                for s, expected in truth.items():
-                    form = members if s in ENSEMBLE else members[:, 0]
-                    hits[s].append(inside(gv.score_interval(y, form, score=s, groups=groups), expected))
-            rows += [
-                {"grouped": grouped, "cases": n, "interval": s, "studies": len(h), "coverage": float(np.mean(h))}
-                for s, h in hits.items()
-            ]
-    return rows
-
-
-def bootstrap_coverage(studies: Mapping[int, int]) -> ROWS:
-    """Coverage of the percentile bootstrap, nominal .95, over cases and groups."""
-    rows: ROWS = []
-    for base_rate in (0.5, 0.05):
-        for grouped in (False, True):
-            y, p, *_ = study(np.random.default_rng(10), 4_000_000, base_rate, grouped=grouped)
-            scores = ("roc_auc", "brier_skill_score")
-            truth = {s: gv.score_interval(y, p, score=s).value for s in scores}
-            for n, repetitions in studies.items():
-                hits: dict[str, list[bool]] = {s: [] for s in scores}
-                for seed in range(repetitions):
-                    y, p, _, day = study(np.random.default_rng([n, seed]), n, base_rate, grouped=grouped)
-                    if 0 < y.sum() < n:
-                        found = gv.bootstrap_scores(
-                            y, p, scores=scores, replicates=400, groups=day if grouped else None
-                        )
-                        for s in scores:
-                            low, high = found[s].interval()
-                            hits[s].append(bool(low <= truth[s] <= high))
-                rows += [
-                    {"base_rate": base_rate, "grouped": grouped, "cases": n, "interval": s, "studies": len(h),
-                     "coverage": float(np.mean(h))}
-                    for s, h in hits.items()
-                ]  # fmt: skip
-    return rows
-
-
-def band_coverage(studies: Mapping[int, int]) -> ROWS:
-    """Bands: calibrated forecasts' curves in consistency bands; the true ROC curve in its confidence band."""
-    rows: ROWS = []
-    for base_rate in (0.5, 0.05):
-        y, p = forecasts(2_000_000, base_rate, seed=3)
-        roc = gv.roc_curve(y, p)
-        grid = np.linspace(0, 1, 101)
-        true_roc = np.interp(grid, roc.probability_of_false_detection, roc.probability_of_detection)
-        for n, repetitions in studies.items():
-            share: dict[str, list[float]] = {}
-            for seed in range(repetitions):
-                y, p = forecasts(n, base_rate, seed=100 + seed)
-                if not 0 < y.sum() < n:
-                    continue
-                for coverage in ("pointwise", "simultaneous"):
-                    curve = gv.reliability_curve(y, p, coverage=coverage, seed=seed)
-                    hit = (curve.low <= curve.frequency + 1e-12) & (curve.frequency <= curve.high + 1e-12)
-                    share.setdefault(f"reliability_curve, {coverage}", []).append(
-                        float(hit.all() if coverage == "simultaneous" else hit.mean())
-                    )
-                table = gv.reliability_bins(y, p)
-                low, high = gv.consistency_bars(table)
-                filled = table.weight > 0
-                hit = ((low <= table.frequency + 1e-12) & (table.frequency <= high + 1e-12))[filled]
-                share.setdefault("consistency_bars, pointwise", []).append(float(hit.mean()))
-                band = gv.roc_band(y, p, replicates=200, seed=seed)
-                hit = ((band.low <= true_roc) & (true_roc <= band.high))[5:96]
-                share.setdefault("roc_band, pointwise, false detection .05 to .95", []).append(float(hit.mean()))
-                x = np.random.default_rng(seed).normal(size=(n, 10))
-                ranks = gv.rank_histogram(x[:, 0], x[:, 1:])
-                hit = (ranks.low <= ranks.counts) & (ranks.counts <= ranks.high)
-                share.setdefault("rank_histogram, pointwise", []).append(float(hit.mean()))
-                pit = gv.pit_histogram(gv.ensemble_pit(x[:, 0], x[:, 1:]))
-                hit = (pit.low <= pit.frequency + 1e-12) & (pit.frequency <= pit.high + 1e-12)
-                share.setdefault("pit_histogram, pointwise", []).append(float(hit.mean()))
-            rows += [
-                {"base_rate": base_rate, "cases": n, "band": name, "studies": len(values),
-                 "coverage": float(np.mean(values))}
-                for name, values in share.items()
-            ]  # fmt: skip
-    return rows
-
-
 PARTS: dict[str, Callable[[], Any]] = {
     "speed": speed,
     "growth": growth,
     "bootstrap": bootstrap,
     "exactness": exactness,
-    "interval_coverage": lambda: binary_coverage({50: 2000, 200: 2000, 1000: 1000, 10_000: 400}),
-    "real_interval_coverage": lambda: real_coverage({50: 2000, 1000: 1000, 10_000: 300}),
-    "bootstrap_coverage": lambda: bootstrap_coverage({50: 500, 200: 500, 1000: 300}),
-    "band_coverage": lambda: band_coverage({50: 300, 200: 300, 1000: 200}),
+    **{
+        f"intervals, base rate {base_rate:g}, {'groups' if grouped else 'cases'}": partial(
+            binary_coverage, {50: 2000, 200: 2000, 1000: 1000, 10_000: 400}, base_rate, grouped=grouped
+        )
+        for base_rate in (0.5, 0.05)
+        for grouped in (False, True)
+    },
+    "intervals, real numbers and labels": lambda: real_coverage({50: 2000, 200: 2000, 1000: 1000, 10_000: 300}),
+    "bootstrap intervals": lambda: bootstrap_coverage({50: 500, 200: 500, 1000: 300, 10_000: 100}),
+    **{
+        f"bands, base rate {base_rate:g}, {'groups' if grouped else 'cases'}": partial(
+            band_coverage, {50: 300, 200: 300, 1000: 200, 10_000: 100}, base_rate, grouped=grouped
+        )
+        for base_rate in (0.5, 0.05)
+        for grouped in (False, True)
+    },
 }
 
 

@@ -25,11 +25,26 @@ def test_text_colours_reach_the_contrast_of_wcag_aa(colour):
     assert 1.05 / (luminance(colour) + 0.05) >= 4.5
 
 
+def test_no_two_of_49_variants_look_alike_without_colour_or_with():
+    seen = [look.appearance(i, marker=True) for i in range(49)]
+    assert len({(one["color"], one["linestyle"]) for one in seen}) == 49
+    assert len({(one["color"], one["marker"]) for one in seen}) == 49
+
+
+def test_long_names_are_cut_but_never_made_alike():
+    names = [f"spatial_dropout(0.{k})+dropout(0.5)+l2(0.00{k})+width(0.25)" for k in range(12)]
+    short = look.shortened([*names, "baseline"])
+    assert len(set(short.values())) == 13
+    assert short["baseline"] == "baseline"
+    assert short[names[3]] == "spatial_dropout(0.3)+…+l2(0.003)+…"
+    stubborn = ["a" * 20 + "1" + "b" * 20, "a" * 20 + "2" + "b" * 20]
+    assert list(look.shortened(stubborn).values()) == stubborn
+
+
 def test_every_variant_of_a_cycle_differs_in_colour_style_and_marker():
     looks = [look.appearance(i, marker=True) for i in range(7)]
     for key in ("color", "linestyle", "marker"):
         assert len({look_[key] for look_ in looks}) == 7
-    assert look.appearance(7) == look.appearance(0)
 
 
 def test_probability_axes_are_square_and_complete():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import t
 
 import gengap.verification as gv
 from gengap.errors import DataError, StatisticsWarning, UnknownNameError
@@ -89,10 +90,18 @@ def test_a_perfect_area_has_an_honest_lower_limit():
     assert worst.high == pytest.approx(1 - 0.025 ** (1 / 5))
 
 
-def test_a_single_event_has_an_area_but_no_interval():
+def test_a_single_event_has_an_area_and_the_models_interval_but_no_error_of_its_own():
     found = gv.score_interval([1, 0, 0, 0], [0.5, 0.1, 0.7, 0.2], score="roc_auc")
     assert found.value == pytest.approx(2 / 3)
-    assert np.isnan([found.standard_error, found.low, found.high]).all()
+    assert np.isnan(found.standard_error)
+    assert 0 <= found.low < 0.15
+    assert 0.95 < found.high < 1
+    assert found.caution == "only 1 event and 3 non-events: may cover less than it claims"
+    # Hanley and McNeil's variance at each end, with Student's t of 5 degrees of freedom: the ends solve for it
+    for end in (found.low, found.high):
+        q = 2 * end**2 / (1 + end) if end > 0.5 else end / (2 - end)
+        variance = (end * (1 - end) + 2 * (q - end**2)) / 3
+        assert (found.value - end) ** 2 == pytest.approx(t.ppf(0.975, 5) ** 2 * variance, rel=1e-6)
     assert gv.score_interval([1, 0, 0], [0.9, 0.1, 0.7], score="roc_auc").low == pytest.approx(0.025)
 
 

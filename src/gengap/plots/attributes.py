@@ -8,7 +8,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gengap.plots.names import Forecasts, by_name
-from gengap.plots.style import COLOURS, INK, REFERENCE, appearance, axes_for, square_probability_axes, style
+from gengap.plots.style import (
+    COLOURS,
+    INK,
+    REFERENCE,
+    appearance,
+    axes_for,
+    key,
+    room_for_key,
+    shortened,
+    square_probability_axes,
+    style,
+)
 from gengap.verification import ReliabilityBins, consistency_bars, reliability_bins
 from gengap.verification.inputs import Floats
 
@@ -71,7 +82,8 @@ class AttributesDisplay:
             ax: Axes to draw on; None makes new ones. The histogram hangs below them.
         """
         with style():
-            ax = axes_for(ax, figsize=(4.8, 5.8))
+            names = shortened(self.data)
+            ax = axes_for(ax, figsize=(4.8, 5.8 + room_for_key(names.values(), inside=True)))
             self._draw_background(ax)
             for index, (name, table) in enumerate(self.data.items()):
                 look = appearance(index, marker=True)
@@ -84,13 +96,12 @@ class AttributesDisplay:
                     table.frequency[filled],
                     **look,
                     markeredgecolor="white",
-                    label=name or None,
+                    label=names[name] or None,
                     clip_on=False,
                     zorder=3,
                 )
             square_probability_axes(ax, ylabel="Observed relative frequency")
-            if any(self.data):
-                ax.legend(loc="upper left")
+            key(ax, inside="upper left", below=-0.52)
             self._draw_histogram(ax)
         return ax
 

@@ -64,7 +64,7 @@ class CapacityDisplay:
         Args:
             ax: Axes to draw on; None makes new ones.
         """
-        from matplotlib.ticker import LogLocator
+        from matplotlib.ticker import EngFormatter, LogLocator
 
         parameters, mean, half = self.data.T
         with style():
@@ -76,10 +76,13 @@ class CapacityDisplay:
             at = self.chosen
             ax.plot(parameters[at], mean[at], "D", color=COLOURS[1], markersize=9, label="kept")
             for x, y, shape in zip(parameters, mean, self.shapes, strict=True):
-                ax.annotate(shape, (x, y), xytext=(6, 6), textcoords="offset points", fontsize=8)
+                ax.annotate(shape, (x, y), xytext=(4, 6), textcoords="offset points", fontsize=8, rotation=50,
+                            rotation_mode="anchor")  # fmt: skip
+            ax.margins(x=0.08, y=0.15)
             ax.set_xscale("log")
-            ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            ax.xaxis.set_major_formatter("{x:,.0f}")
+            decades = np.log10(parameters.max() / parameters.min())
+            ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 1.5 else (1, 3) if decades < 3 else (1,)))
+            ax.xaxis.set_major_formatter(EngFormatter(sep=""))
             ax.minorticks_off()
             ax.set_xlabel("Trainable parameters")
             ax.set_ylabel(f"Validation {self.score.replace('_', ' ')}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gengap.plots.style import COLOURS, INK, REFERENCE, axes_for, style
+from gengap.plots.style import COLOURS, INK, REFERENCE, axes_for, shortened, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,7 +78,8 @@ class ComparisonDisplay:
             rows = np.arange(len(self.data), dtype=np.float64)
             _draw(ax, self.data, rows, 1.0)
             _draw(ax, self.descriptive, rows + 0.25, 0.4)
-            ax.set_yticks(rows, [f"{one.variant}\n{one.verdict.kind}" for one in self.data])
+            names = shortened(one.variant for one in self.data)
+            ax.set_yticks(rows, [f"{names[one.variant]}\n{one.verdict.kind}" for one in self.data])
             ax.set_ylim(len(self.data) - 0.4, -0.6)
             ax.tick_params(axis="y", length=0)
             ax.spines["left"].set_visible(False)

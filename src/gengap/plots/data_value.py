@@ -74,7 +74,7 @@ class DataValueDisplay:
             label = "twice the data (foretold, 95 %)"
             ax.errorbar([FARTHEST * full], [at.value], reach, fmt="D", color=COLOURS[1], capsize=4, label=label)
             ax.axvline(full, color=REFERENCE, linewidth=0.8)
-            ax.annotate("your data", (full, 1.0), xycoords=("data", "axes fraction"), xytext=(-4, 0),
+            ax.annotate("your data", (full, 0.0), xycoords=("data", "axes fraction"), xytext=(-4, 5), rotation=90,
                         textcoords="offset points", ha="right", va="bottom", fontsize=8, color=REFERENCE)  # fmt: skip
             ax.set_xscale("log", base=2)
             ax.set_xticks(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from numpy.typing import ArrayLike
 
 from gengap.plots.names import Forecasts, by_name
-from gengap.plots.style import appearance, axes_for, style
+from gengap.plots.style import appearance, axes_for, key, room_for_key, shortened, style
 from gengap.verification import DiscardCurve, discard_curve
 
 if TYPE_CHECKING:
@@ -65,16 +65,19 @@ class DiscardDisplay:
             ax: Axes to draw on; None makes new ones.
         """
         with style():
-            ax = axes_for(ax, figsize=(4.8, 3.6))
+            labels = {name: self._label(name, short) for name, short in shortened(self.data).items()}
+            ax = axes_for(ax, figsize=(4.8, 3.6 + room_for_key(labels.values(), inside=True)))
             for index, (name, curve) in enumerate(self.data.items()):
-                text = f"monotonic at {curve.monotonicity_fraction:.0%} of steps"
                 look = appearance(index, marker=True)
-                label = f"{name}: {text}" if name else text.capitalize()
-                ax.plot(curve.fraction, curve.loss, **look, markeredgecolor="white", label=label)
+                ax.plot(curve.fraction, curve.loss, **look, markeredgecolor="white", label=labels[name])
             ax.set(xlabel="Share of cases discarded, most uncertain first", ylabel=self.ylabel)
             ax.set_ylim(bottom=0)
-            ax.legend(loc="lower left")
+            key(ax, inside="lower left", below=-0.2)
         return ax
+
+    def _label(self, name: str, short: str) -> str:
+        text = f"monotonic at {self.data[name].monotonicity_fraction:.0%} of steps"
+        return f"{short}: {text}" if name else text.capitalize()
 
 
 def _of(named: Mapping[str, ArrayLike], name: str) -> ArrayLike:

@@ -50,7 +50,7 @@ class DropoutMasksDisplay:
 
         maps = self.dropout.shape[-1]
         with style():
-            figure, axes = plt.subplots(2, maps, figsize=(2.3 * maps, 5.2), squeeze=False)
+            figure, axes = plt.subplots(2, maps, figsize=(max(2.3 * maps, 3.4), 5.2), squeeze=False)
             top = 1 / (1 - self.rate)
             for row, (name, field) in enumerate((("Dropout", self.dropout), ("SpatialDropout2D", self.spatial))):
                 for column in range(maps):
@@ -59,6 +59,7 @@ class DropoutMasksDisplay:
                     ax.set(xticks=[], yticks=[], title=f"{name}, map {column + 1}")
                     ax.set_xlabel(f"max {panel.max():.3g}, non-zero {np.count_nonzero(panel)} of {panel.size}")
                     ax.set_aspect("equal")
+                    ax.spines[:].set_visible(True)
             figure.suptitle(f"A field of ones in training, rate {self.rate:g}", x=0.02, ha="left")
         return figure
 

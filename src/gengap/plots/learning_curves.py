@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from gengap.analysis.curves import Curve, learning_curves
-from gengap.plots.style import appearance, axes_for, band, epoch_axis, style
+from gengap.plots.style import appearance, axes_for, band, epoch_axis, shortened, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +17,7 @@ Which = Literal["both", "validation", "training"]
 
 _LABELS = {"log_loss": "Log loss", "brier_score": "Brier score", "squared_error": "Mean squared error"}
 _MAX_SEEDS_DRAWN = 30
+_LONG_TITLE = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,12 +100,12 @@ class LearningCurvesDisplay:
             figure, grid = plt.subplots(rows, columns, figsize=size, sharex=True, sharey=True, squeeze=False)
             for ax in grid.flat[max(1, len(others)) :]:
                 ax.set_visible(False)
-            panels = others or [baseline]
+            panels, names = others or [baseline], shortened(self.variants)
             for place, (ax, variant) in enumerate(zip(grid.flat, panels, strict=False)):
                 self._draw(ax, baseline, appearance(0))
                 if others:
                     self._draw(ax, variant, appearance(1))
-                ax.set_title(variant)
+                ax.set_title(names[variant], fontsize=11 if len(names[variant]) < _LONG_TITLE else 8)
                 self._finish(ax)
                 ax.label_outer()
                 if place >= len(panels) - columns:  # the lowest panel of its column, also where the last row is short
@@ -124,7 +125,7 @@ class LearningCurvesDisplay:
             own = look | ({"linestyle": ":"} if training and self._both else {})
             for seed in curve.seeds[:_MAX_SEEDS_DRAWN]:
                 ax.plot(curve.epoch, seed, **(own | {"linewidth": 0.4, "alpha": 0.35}))
-            shown = None if training and self._both else variant
+            shown = None if training and self._both else shortened(self.variants)[variant]
             ax.plot(curve.epoch, curve.mean, **own, label=shown)
             band(ax, curve.epoch, curve.low, curve.high, color=look["color"])
 

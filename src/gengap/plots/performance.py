@@ -8,7 +8,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gengap.plots.names import Forecasts, Observations, pairs_by_name
-from gengap.plots.style import GRID, REFERENCE, appearance, axes_for, square_probability_axes, style
+from gengap.plots.style import (
+    GRID,
+    REFERENCE,
+    appearance,
+    axes_for,
+    key,
+    room_for_key,
+    shortened,
+    square_probability_axes,
+    style,
+)
 from gengap.verification import (
     BestThreshold,
     Estimate,
@@ -22,6 +32,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _BIASES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
+_CROSSED = 3
+"""With more forecasts than this the crosses would hide the curves."""
+_NEAR = 0.12
+"""Points nearer than this would have their names written over each other."""
 _INDICES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
@@ -85,32 +99,39 @@ class PerformanceDisplay:
         return display
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw the curves over contours of critical success index and rays of equal bias.
+        """Draw the curves over contours of critical success index and rays of equal bias; crosses for up to three.
 
         Args:
             ax: Axes to draw on; None makes new ones.
         """
         with style():
-            ax = axes_for(ax, figsize=(5.0, 5.0))
+            labels = {name: self._label(name, short) for name, short in shortened(self.data).items()}
+            ax = axes_for(ax, figsize=(5.0, 4.8 + room_for_key(labels.values())))
             _draw_background(ax)
             for index, (name, curve) in enumerate(self.data.items()):
                 look, best = appearance(index, marker=True), self.best[name]
                 line = {key: look[key] for key in ("color", "linestyle")}
-                text = f"largest CSI {best.value:.2f} at {best.threshold:.2f}"
                 ax.plot(
                     curve.success_ratio,
                     curve.probability_of_detection,
                     **line,
-                    label=f"{name}: {text}" if name else text[0].upper() + text[1:],
+                    label=labels[name],
                     zorder=3,
                 )
-                for threshold, (ratio, detection) in self.crosses[name].items():
-                    _draw_cross(ax, ratio, detection, look, f"{threshold:g}" if len(self.data) == 1 else "")
+                for ratio, detection in self.crosses[name].values() if len(self.data) <= _CROSSED else ():
+                    _draw_cross(ax, ratio, detection, look)
+                if len(self.data) == 1:
+                    _name_points(ax, self.crosses[name])
                 ax.plot(best.table.success_ratio, best.table.probability_of_detection, marker="*", markersize=12,
                         color=look["color"], markeredgecolor="white", zorder=5)  # fmt: skip
             square_probability_axes(ax, xlabel="Success ratio (1 - FAR)", ylabel="Probability of detection")
-            ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14))
+            key(ax)
         return ax
+
+    def _label(self, name: str, short: str) -> str:
+        best = self.best[name]
+        text = f"largest CSI {best.value:.2f} at {best.threshold:.2f}"
+        return f"{short}: {text}" if name else text[0].upper() + text[1:]
 
 
 def _draw_background(ax: "Axes") -> None:
@@ -142,12 +163,29 @@ def _draw_background(ax: "Axes") -> None:
                 color=REFERENCE, annotation_clip=False)  # fmt: skip
 
 
-def _draw_cross(ax: "Axes", ratio: Estimate, detection: Estimate, look: Mapping[str, object], text: str) -> None:
+def _draw_cross(ax: "Axes", ratio: Estimate, detection: Estimate, look: Mapping[str, object]) -> None:
     x, y, color = ratio.value, detection.value, str(look["color"])
     if not np.isfinite([x, y]).all():
         return
     ax.plot([ratio.low, ratio.high], [y, y], color=color, linewidth=0.8, alpha=0.7, zorder=2)
     ax.plot([x, x], [detection.low, detection.high], color=color, linewidth=0.8, alpha=0.7, zorder=2)
     ax.plot(x, y, marker=str(look["marker"]), color=color, markersize=5, markeredgecolor="white", zorder=4)
-    if text:
-        ax.annotate(text, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8, zorder=6)
+
+
+def _name_points(ax: "Axes", crosses: Mapping[float, tuple[Estimate, Estimate]]) -> None:
+    """Write the thresholds beside their points, inside the square; points that lie together share one text."""
+    places: list[tuple[float, float, list[float]]] = []
+    for threshold, (ratio, detection) in crosses.items():
+        x, y = ratio.value, detection.value
+        if not np.isfinite([x, y]).all():
+            continue
+        near = [names for at_x, at_y, names in places if abs(at_x - x) < _NEAR and abs(at_y - y) < _NEAR / 2]
+        if near:
+            near[0].append(threshold)
+        else:
+            places.append((x, y, [threshold]))
+    for x, y, names in places:
+        text = f"{names[0]:g}" if len(names) == 1 else f"{names[0]:g} to {names[-1]:g}"
+        right, top = x > 1 - _NEAR, y > 1 - _NEAR / 2
+        ax.annotate(text, (x, y), xytext=(-6 if right else 6, -11 if top else 4), textcoords="offset points",
+                    ha="right" if right else "left", fontsize=8, zorder=6)  # fmt: skip

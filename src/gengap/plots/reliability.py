@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gengap.plots.style import COLOURS, INK, REFERENCE, axes_for, square_probability_axes, style
+from gengap.plots.style import COLOURS, INK, REFERENCE, axes_for, key, square_probability_axes, style
 from gengap.verification import CorpDecomposition, ReliabilityCurve, corp_decomposition, reliability_curve
 from gengap.verification.inputs import Floats, binary_cases
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+_FEW = 25
+"""Up to so many distinct forecasts are drawn as points."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,23 +74,27 @@ class ReliabilityDisplay:
         with style():
             ax = axes_for(ax, figsize=(4.8, 4.8))
             curve = self.data
+            few = len(curve.forecast) <= _FEW
             ax.fill_between(curve.forecast, curve.low, curve.high, color=REFERENCE, alpha=0.22, linewidth=0,
                             label=f"{curve.level:.0%} consistency band ({curve.coverage})")  # fmt: skip
             ax.plot([0, 1], [0, 1], color=INK, linewidth=0.9)
-            ax.plot(curve.forecast, curve.frequency, color=COLOURS[1], label="Recalibrated forecast")
+            if few:  # a band of some values only: each has its own bar, and its own point
+                ax.vlines(curve.forecast, curve.low, curve.high, color=REFERENCE, alpha=0.35, linewidth=4)
+            ax.plot(curve.forecast, curve.frequency, color=COLOURS[1], marker="o" if few else None,
+                    label="Recalibrated forecast", clip_on=False, zorder=3)  # fmt: skip
             share, edges = np.histogram(self.forecasts, bins=25, range=(0, 1))
             ax.stairs(0.14 * share / share.max(), edges, color=REFERENCE, fill=True, alpha=0.45)
             parts = self.parts
             ax.text(
+                0.04,
                 0.97,
-                0.17,
                 f"Brier score  {parts.score:.4f}\nMCB  {parts.miscalibration:.4f}\nDSC  {parts.discrimination:.4f}\n"
                 f"UNC  {parts.uncertainty:.4f}",
-                ha="right",
-                va="bottom",
+                ha="left",
+                va="top",
                 fontsize=8.5,
                 linespacing=1.35,
             )
             square_probability_axes(ax, xlabel="Forecast probability", ylabel="Conditional event probability")
-            ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14))
+            key(ax)
         return ax

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 from numpy.typing import ArrayLike
 
 from gengap.plots.names import Forecasts, Observations, pairs_by_name
-from gengap.plots.style import REFERENCE, appearance, axes_for, band, square_probability_axes, style
+from gengap.plots.style import (
+    REFERENCE,
+    appearance,
+    axes_for,
+    band,
+    key,
+    room_for_key,
+    shortened,
+    square_probability_axes,
+    style,
+)
 from gengap.verification import Estimate, RocBand, RocCurve, roc_band, roc_curve, score_interval
 
 if TYPE_CHECKING:
@@ -70,15 +80,21 @@ class RocDisplay:
             ax: Axes to draw on; None makes new ones.
         """
         with style():
-            ax = axes_for(ax, figsize=(4.6, 4.6))
+            labels = {name: self._label(name, short) for name, short in shortened(self.data).items()}
+            ax = axes_for(ax, figsize=(4.6, 4.6 + room_for_key(labels.values(), inside=True)))
             ax.plot([0, 1], [0, 1], color=REFERENCE, linewidth=0.9, linestyle=(0, (1, 2)))
             for index, (name, curve) in enumerate(self.data.items()):
-                look, area = appearance(index), self.areas[name]
-                text = f"{area.value:.3f} [{area.low:.3f}, {area.high:.3f}]"
-                label = f"{name}\nAUC {text}" if name else f"AUC {text}"
-                ax.plot(curve.probability_of_false_detection, curve.probability_of_detection, **look, label=label)
+                look = appearance(index)
+                x, y = curve.probability_of_false_detection, curve.probability_of_detection
+                ax.plot(x, y, **look, label=labels[name])
                 shade = self.bands[name]
                 band(ax, shade.probability_of_false_detection, shade.low, shade.high, color=look["color"])
             square_probability_axes(ax, xlabel="Probability of false detection", ylabel="Probability of detection")
-            ax.legend(loc="lower right")
+            key(ax, inside="lower right")
         return ax
+
+    def _label(self, name: str, short: str) -> str:
+        area = self.areas[name]
+        text = f"AUC {area.value:.3f} [{area.low:.3f}, {area.high:.3f}]"
+        caution = f"\n({area.caution.split(':')[0]})" if area.caution else ""
+        return (f"{short}\n" if name else "") + text + caution

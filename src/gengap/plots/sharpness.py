@@ -67,9 +67,10 @@ class SharpnessDisplay:
                           label=name.capitalize())  # fmt: skip
             ax.axvline(self.base_rate, color=REFERENCE, linewidth=0.9, linestyle=":", label="Base rate")
             ax.set(xlim=(0, 1), xlabel="Forecast probability", ylabel="Cases")
-            ax.set_ylim(
-                0.7, 1.5 * max(float(counts.max()) for counts in self.data.values())
-            )  # an axis from 0 has no log
             ax.set_yscale("log")
+            # an axis from 0 has no logarithm; one that ends below 10 has no ticks worth reading
+            ax.set_ylim(0.7, 1.5 * max(8.0, *(float(counts.max()) for counts in self.data.values())))
+            ax.yaxis.set_major_formatter("{x:,.0f}")
+            ax.yaxis.set_minor_formatter("")
             ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.17), ncols=3)
         return ax

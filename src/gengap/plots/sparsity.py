@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.errors import DataError
-from gengap.plots.style import REFERENCE, appearance, axes_for, style
+from gengap.plots.style import REFERENCE, appearance, axes_for, key, room_for_key, shortened, style
 from gengap.verification.inputs import Floats
 
 if TYPE_CHECKING:
@@ -73,16 +73,18 @@ class SparsityDisplay:
             ax: Axes to draw on; None makes new ones.
         """
         with style():
-            ax = axes_for(ax, figsize=(6.4, 3.8))
+            names = shortened(self.data)
+            room = room_for_key(names.values(), inside=True)
+            ax = axes_for(ax, figsize=(6.4, 3.8 + room))
             ax.axvline(self.declared, color=REFERENCE, linewidth=0.9, linestyle=":")
             for index, (variant, shares) in enumerate(self.data.items()):
                 look = appearance(index)
                 for run in shares:
                     ax.plot(self.thresholds, run, **(look | {"linewidth": 0.4, "alpha": 0.35}))
-                ax.plot(self.thresholds, shares.mean(axis=0), **look, label=variant)
+                ax.plot(self.thresholds, shares.mean(axis=0), **look, label=names[variant])
             ax.set_xscale("log")
             ax.set(xlabel="Threshold", ylabel="Share of weights below it", ylim=(0, 1))
-            ax.legend(loc="upper left")
+            key(ax, inside="upper left", below=-0.2)
         return ax
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gengap.plots.names import Forecasts, by_name
-from gengap.plots.style import INK, appearance, axes_for, style
+from gengap.plots.style import INK, appearance, axes_for, key, room_for_key, shortened, style
 from gengap.verification import SpreadSkillCurve, spread_skill_curve
 
 if TYPE_CHECKING:
@@ -64,9 +64,10 @@ class SpreadSkillDisplay:
             ax: Axes to draw on; None makes new ones.
         """
         with style():
-            ax = axes_for(ax, figsize=(4.6, 4.6))
+            ax = axes_for(ax, figsize=(4.6, 4.4 + room_for_key(self.data)))
             largest = 1.05 * max(float(np.max([curve.spread, curve.error])) for curve in self.data.values())
             ax.plot([0, largest], [0, largest], color=INK, linewidth=0.9)
+            short = shortened(self.data)
             for index, (name, curve) in enumerate(self.data.items()):
                 text = f"SSRAT {curve.ratio:.2f}, SSREL {curve.reliability:.3g}"
                 ax.plot(
@@ -74,7 +75,7 @@ class SpreadSkillDisplay:
                     curve.error,
                     **appearance(index, marker=True),
                     markeredgecolor="white",
-                    label=f"{name}: {text}" if name else text,
+                    label=f"{short[name]}: {text}" if name else text,
                 )
             unit = f" ({self.units})" if self.units else ""
             ax.set(
@@ -84,5 +85,5 @@ class SpreadSkillDisplay:
                 ylabel=f"Root-mean-square error{unit}",
             )
             ax.set_aspect("equal", adjustable="box")
-            ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14))
+            key(ax)
         return ax

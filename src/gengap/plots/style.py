@@ -10,6 +10,8 @@ Every Display draws inside `with style():` and leaves Matplotlib's settings as i
 - `epoch_axis(ax)`: whole epochs from 1.
 - `band(ax, x, low, high)`: an interval around a line, in the line's colour.
 - `appearance(index)`: colour, line style and marker of the index-th variant, as keyword arguments of `ax.plot`.
+- `shortened(names)`: long names, cut so that they still differ.
+- `key(ax, inside=)`, `room_for_key(labels)`: a legend inside the axes while it is small, else below them.
 
 ```python
 with style():
@@ -20,7 +22,7 @@ with style():
 ```
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -34,14 +36,17 @@ INK = "#222222"
 """Colour of text and axes."""
 REFERENCE = "#767676"
 """Colour of reference lines: climatology, no skill, perfect; readable on white (contrast 4.5)."""
-GRID = "#D9D9D9"
-"""Colour of contours that only guide the eye."""
+GRID = "#C4C4C4"
+"""Colour of contours that only guide the eye; dark enough for print."""
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's colours in the order of use; yellow is left out because it vanishes on white."""
 LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 """Line styles in the order of use."""
 MARKERS = ("o", "X", "s", "^", "D", "v", "P")
 """Markers in the order of use."""
+
+_LONGEST_NAME = 29
+"""Letters that a name may have in a legend."""
 
 _SETTINGS: dict[str, Any] = {
     "axes.axisbelow": True,
@@ -109,14 +114,86 @@ def appearance(index: int, *, marker: bool = False) -> dict[str, Any]:
     """Return colour and line style (and marker) of the `index`-th variant, for `ax.plot(x, y, **appearance(0))`.
 
     Args:
-        index: Position of the variant, from 0; the cycle starts again after seven.
+        index: Position of the variant, from 0. After seven the colours come again, with other lines and markers; no
+            two of 49 look alike.
         marker: Whether points are marked too.
     """
-    look: dict[str, Any] = {
-        "color": COLOURS[index % len(COLOURS)],
-        "linestyle": LINE_STYLES[index % len(LINE_STYLES)],
-    }
-    return look | {"marker": MARKERS[index % len(MARKERS)]} if marker else look
+    again, at = divmod(index, len(COLOURS))
+    look: dict[str, Any] = {"color": COLOURS[at], "linestyle": LINE_STYLES[(at + again) % len(LINE_STYLES)]}
+    return look | {"marker": MARKERS[(at + 3 * again) % len(MARKERS)]} if marker else look
+
+
+def shortened(names: Iterable[str]) -> dict[str, str]:
+    """Cut long names in their middle, or, where that would make two alike, by the remedies that all have in common.
+
+    Args:
+        names: Names of variants; each short one stays as it is.
+
+    Returns:
+        Short names by name; the full ones where nothing shorter tells them apart.
+
+    Example:
+        >>> shortened(["baseline", "spatial_dropout(0.3)+dropout(0.5)+l2(0.01)"])
+        {'baseline': 'baseline', 'spatial_dropout(0.3)+dropout(0.5)+l2(0.01)': 'spatial_dropout(0…5)+l2(0.01)'}
+        >>> list(shortened(f"spatial_dropout(0.{k})+dropout(0.5)+l2(0.01)" for k in range(2)).values())
+        ['spatial_dropout(0.0)+…', 'spatial_dropout(0.1)+…']
+    """
+    every = list(dict.fromkeys(names))
+    long = [name for name in every if len(name) > _LONGEST_NAME]
+    for cut in (_without_middle, _without_what_is_common(long)):
+        short = {name: cut(name) if name in long else name for name in every}
+        if len(set(short.values())) == len(every):
+            return short
+    return {name: name for name in every}
+
+
+def _without_middle(name: str) -> str:
+    return f"{name[: _LONGEST_NAME - 12]}…{name[-11:]}"
+
+
+def _without_what_is_common(names: Sequence[str]) -> Callable[[str], str]:
+    shared = set.intersection(*(set(name.split("+")) for name in names)) if names else set()
+
+    def cut(name: str) -> str:
+        parts = ["…" if part in shared else part for part in name.split("+")]
+        return "+".join(part for part, before in zip(parts, ["", *parts], strict=False) if part != "…" or before != "…")
+
+    return cut
+
+
+def key(
+    ax: "Axes", *, inside: Literal["upper left", "lower left", "lower right"] | None = None, below: float = -0.14
+) -> None:
+    """Draw the legend: inside the axes where it is small, else below them.
+
+    Args:
+        ax: The axes.
+        inside: Place inside, as `ax.legend(loc=)` has it; None for always below.
+        below: Where "below" begins, in heights of the axes.
+    """
+    labels = ax.get_legend_handles_labels()[1]
+    if not labels:
+        return
+    if inside is not None and _is_small(labels):
+        ax.legend(loc=inside)
+    else:
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, below), fontsize=9 if _is_small(labels) else 8)
+
+
+def room_for_key(labels: Iterable[str], *, inside: bool = False) -> float:
+    """Return by how many inches new axes must be higher for a legend below them.
+
+    Args:
+        labels: The legend's entries.
+        inside: Whether the legend lies inside the axes while it is small.
+    """
+    listed = [label for label in labels if label]
+    return 0.0 if inside and _is_small(listed) else sum(0.23 + 0.16 * label.count("\n") for label in listed)
+
+
+def _is_small(labels: Sequence[str]) -> bool:
+    lines = [line for label in labels for line in label.split("\n")]
+    return len(lines) <= 6 and all(len(line) <= _LONGEST_NAME for line in lines)
 
 
 def square_probability_axes(ax: "Axes", *, xlabel: str = "", ylabel: str = "") -> None:

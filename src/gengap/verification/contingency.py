@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from gengap.errors import DataError, UnknownNameError
 from gengap.verification.inputs import Floats
+from gengap.verification.named import Labelled, keeps_dims
 from gengap.verification.ranking import RankedForecasts, ranked_probabilities
 
 ContingencyScore = Literal[
@@ -27,7 +28,7 @@ ContingencyScore = Literal[
 
 @dataclass(frozen=True, eq=False)
 class Contingency:
-    """Contingency table of a yes/no forecast, or of many thresholds at once (each field then has one entry each).
+    """Contingency table of a yes/no forecast, or of many thresholds or runs at once (each field has an entry for each).
 
     A score whose denominator is zero is NaN: it says nothing about such a table.
 
@@ -127,11 +128,14 @@ class Contingency:
 
 
 def _ratio(numerator: Any, denominator: Any) -> Any:
+    if isinstance(denominator, Labelled):
+        return numerator / denominator.copy(data=np.where(denominator.values == 0, np.nan, denominator.values))
     with np.errstate(divide="ignore", invalid="ignore"):
         quotient = np.where(np.asarray(denominator) == 0, np.nan, np.divide(numerator, denominator))
     return quotient if quotient.ndim else quotient.item()
 
 
+@keeps_dims()
 def contingency(
     y_true: ArrayLike, y_prob: ArrayLike, *, threshold: ArrayLike = 0.5, sample_weight: ArrayLike | None = None
 ) -> Contingency:
@@ -183,6 +187,7 @@ class BestThreshold:
     table: Contingency
 
 
+@keeps_dims()
 def best_threshold(
     y_true: ArrayLike,
     y_prob: ArrayLike,

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from gengap.errors import DataError
 from gengap.verification.inputs import Floats
+from gengap.verification.named import keeps_dims
 from gengap.verification.ranking import RankedForecasts, ranked_probabilities
 
 
@@ -100,6 +101,7 @@ def _bin_of(ranked: RankedForecasts, edges: Floats) -> np.ndarray[tuple[int], np
     return np.repeat(np.arange(len(edges) - 1), np.diff(starts, prepend=0, append=len(ranked.values)))
 
 
+@keeps_dims()
 def murphy_decomposition(
     y_true: ArrayLike, y_prob: ArrayLike, *, bins: ArrayLike = 10, sample_weight: ArrayLike | None = None
 ) -> MurphyDecomposition:
@@ -155,6 +157,7 @@ def murphy_of_ranked(ranked: RankedForecasts, bins: ArrayLike = 10) -> MurphyDec
     )
 
 
+@keeps_dims()
 def corp_decomposition(
     y_true: ArrayLike,
     y_prob: ArrayLike,

@@ -9,7 +9,7 @@ from gengap.verification.named import keeps_dims
 from gengap.verification.ranking import rank
 
 
-@keeps_dims()
+@keeps_dims(infinite=True)
 def roc_auc(y_true: ArrayLike, y_score: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:
     r"""Area under the ROC curve: the chance that a random event got a higher forecast than a random non-event.
 

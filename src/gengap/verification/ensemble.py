@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gengap.errors import DataError, MissingExtraError, UnknownNameError
-from gengap.verification.inputs import Floats, cases
+from gengap.verification.inputs import Floats, cases, spread_cases
 from gengap.verification.named import keeps_dims
 
 
@@ -98,7 +98,7 @@ def crps_normal(
         sample_weight: Weight of each case, shape `(n,)`.
 
     Returns:
-        The score, from 0 upwards. Labelled arrays keep their other dims (`spread` then is one for all).
+        The score, from 0 upwards. Labelled arrays keep their other dims.
 
     Raises:
         DataError: Shapes differ, a forecast of an observed case is NaN, a spread is negative, or no case is left.
@@ -113,11 +113,8 @@ def crps_normal(
     """
     from scipy.special import ndtr
 
-    width = np.broadcast_to(np.asarray(spread, dtype=np.float64), np.shape(np.ravel(y_true)))
-    valid = cases(np.ravel(y_true), np.column_stack([np.ravel(y_pred), width]), sample_weight, axes=2)
-    mean, sd = valid.forecast.T
-    if sd.min() < 0:
-        raise DataError(f"`spread` must not be negative, got {sd.min():g}")
+    valid, sd = spread_cases(y_true, y_pred, spread, sample_weight)
+    mean = valid.forecast
     with np.errstate(divide="ignore", invalid="ignore"):
         z = (valid.observed - mean) / sd
         density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
@@ -209,7 +206,7 @@ def rank_histogram(
     """
     from scipy.stats import binom
 
-    valid = cases(y_true, y_ensemble, sample_weight, axes=2)
+    valid = cases(y_true, y_ensemble, sample_weight, axes=2, infinite=True)
     first, last = _ranks(valid.observed, valid.forecast)
     ranks = valid.forecast.shape[1] + 1
     share = valid.weight / (last - first + 1)
@@ -273,7 +270,7 @@ def ensemble_pit(y_true: ArrayLike, y_ensemble: ArrayLike) -> Floats:
         Czado, C., Gneiting, T. and Held, L. (2009). Predictive model assessment for count data. Biometrics 65.
         doi 10.1111/j.1541-0420.2009.01191.x
     """
-    valid = cases(y_true, y_ensemble, axes=2)
+    valid = cases(y_true, y_ensemble, axes=2, infinite=True)
     first, last = _ranks(valid.observed, valid.forecast)
     ranks = valid.forecast.shape[1] + 1
     return np.column_stack([first / ranks, (last + 1) / ranks])

@@ -37,6 +37,7 @@ class Estimate:
         level: Nominal coverage, e.g. 0.95.
         degrees_of_freedom: Of Student's t behind the interval.
         groups: Number of independent units: groups of cases, or cases.
+        caution: Why the interval may cover less than it claims (few events, few groups), or the empty string.
     """
 
     value: float
@@ -46,9 +47,11 @@ class Estimate:
     level: float
     degrees_of_freedom: float
     groups: int
+    caution: str = ""
 
     def __str__(self) -> str:
-        return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
+        said = f" ({self.caution})" if self.caution else ""
+        return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]{said}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +77,30 @@ _FORWARD: dict[Scale, tuple[Callable[[float], float], Callable[[float], float], 
     "skill": (lambda s: -math.log(1 - s), lambda s: 1 / (1 - s), lambda x: 1 - math.exp(-x)),
     "fisher": (math.atanh, lambda s: 1 / (1 - s**2), math.tanh),
 }
+
+
+FEW_EVENTS, FEW_GROUPS = 5, 10
+"""Below these an interval may cover less than it claims; found by simulation, see `docs/coverage.md`."""
+
+
+def caution(observed: Floats, groups: NDArray[np.generic] | None, *, binary: bool) -> str:
+    """Say why an interval may cover less than it claims, or nothing.
+
+    Args:
+        observed: Observations, shape `(n,)`.
+        groups: Group of each case, or None where cases are independent.
+        binary: Whether the observations are 0 and 1.
+    """
+    said = []
+    if binary:
+        events = int(observed.sum())
+        for count, singular in ((events, "event"), (len(observed) - events, "non-event")):
+            if count < FEW_EVENTS:
+                said.append(f"{count} {singular}{'s' * (count != 1)}")
+    units, name = (len(observed), "case") if groups is None else (len(np.unique(groups)), "group")
+    if units < FEW_GROUPS and not (said and groups is None):
+        said.append(f"{units} {name}{'s' * (units != 1)}")
+    return f"only {' and '.join(said)}: may cover less than it claims" if said else ""
 
 
 def group_sums(influence: Floats, groups: NDArray[np.generic] | None) -> Floats:

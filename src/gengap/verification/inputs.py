@@ -2,7 +2,8 @@
 
 A case without an observation (`y_true` is NaN) or with weight 0 is left out: nothing can be said about it. A NaN
 *forecast* of an observed case is an error, not a reason to look away: a model that fails on hard cases would else
-be rewarded for it. Trailing axes of length 1, as Keras' `predict` returns them, are dropped.
+be rewarded for it. So is an infinite one, except where only the order of the forecasts counts (AUC, ROC, ranks) or an
+interval has an open end. Trailing axes of length 1, as Keras' `predict` returns them, are dropped.
 """
 
 from typing import Any, NamedTuple
@@ -39,12 +40,13 @@ class Cases(NamedTuple):
         return array if self.kept is None else array[self.kept]
 
 
-def _numbers(values: ArrayLike, name: str) -> Floats:
+def _numbers(values: ArrayLike, name: str, *, squeeze: bool = True) -> Floats:
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(f"`{name}` must hold real numbers, got {np.asarray(values).dtype}") from error
-    return array[..., 0] if array.ndim > 1 and array.shape[-1] == 1 else array
+        called = name if " " in name else f"`{name}`"
+        raise DataError(f"{called} must hold real numbers in an array of one shape; {error}") from error
+    return array[..., 0] if squeeze and array.ndim > 1 and array.shape[-1] == 1 else array
 
 
 def _weights(sample_weight: ArrayLike | None, n: int) -> Floats:
@@ -58,7 +60,15 @@ def _weights(sample_weight: ArrayLike | None, n: int) -> Floats:
     return weight
 
 
-def cases(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None, *, axes: int = 1) -> Cases:
+def cases(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    *,
+    axes: int = 1,
+    infinite: bool = False,
+    name: str = "y_true",
+) -> Cases:
     """Validate observations and forecasts and apply the rule for missing values.
 
     Args:
@@ -66,16 +76,18 @@ def cases(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None 
         y_pred: Forecasts, shape `(n,)` or, for `axes=2`, `(n, m)`.
         sample_weight: Weights, shape `(n,)`, or None for equal weights.
         axes: How many axes a forecast array must have.
+        infinite: Whether forecasts may be infinite.
+        name: What the first argument is called in messages.
 
     Raises:
-        DataError: Shapes differ, nothing is left, or a forecast of an observed case is missing.
+        DataError: Shapes differ, nothing is left, or a forecast of an observed case is missing or infinite.
     """
-    observed = _numbers(y_true, "y_true")
-    forecast = np.asarray(y_pred, dtype=np.float64) if axes > 1 else _numbers(y_pred, "y_pred")
+    observed = _numbers(y_true, name)
+    forecast = _numbers(y_pred, "the forecasts", squeeze=axes == 1)
     if observed.ndim != 1 or forecast.ndim != axes or len(observed) != len(forecast):
         wanted = "(n,)" if axes == 1 else "(n, m)"
         raise DataError(
-            f"`y_true` must have shape (n,) and the forecasts shape {wanted} with the same n, "
+            f"`{name}` must have shape (n,) and the forecasts shape {wanted} with the same n, "
             f"got {observed.shape} and {forecast.shape}"
         )
     weight = _weights(sample_weight, len(observed))
@@ -85,12 +97,33 @@ def cases(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None 
         observed, forecast, weight = observed[kept], forecast[kept], weight[kept]
     if not len(observed):
         raise DataError("no case is left: every observation is missing or has weight 0, or there was none")
-    if np.isnan(forecast).any():
-        count = int(np.isnan(forecast).reshape(len(forecast), -1).any(axis=1).sum())
-        raise DataError(
-            f"the forecasts of {count} observed cases are NaN; leave these cases out on purpose or mend them"
-        )
+    if np.isinf(observed).any():
+        raise DataError(f"`{name}` must be finite, got {observed[np.isinf(observed)][0]}; NaN marks what is missing")
+    for what, wrong in (("NaN", np.isnan), ("infinite", np.isinf)):
+        if not (infinite and wrong is np.isinf) and (strange := wrong(forecast)).any():
+            count = int(strange.reshape(len(forecast), -1).any(axis=1).sum())
+            raise DataError(
+                f"the forecasts of {count} observed cases are {what}; leave these cases out on purpose or mend them"
+            )
     return Cases(observed, forecast, weight, None if everything else kept)
+
+
+def spread_cases(
+    y_true: ArrayLike, y_pred: ArrayLike, spread: ArrayLike, sample_weight: ArrayLike | None = None
+) -> tuple[Cases, Floats]:
+    """Validate central forecasts with their spread, one for each case or one for all; return cases and spreads.
+
+    Raises:
+        DataError: As `cases`; or a spread is negative, or has another shape.
+    """
+    centre, width = _numbers(y_pred, "y_pred"), _numbers(spread, "spread")
+    if width.shape not in {(), centre.shape}:
+        raise DataError(f"`spread` must be one number or have shape {centre.shape} as `y_pred`, got {width.shape}")
+    both = np.stack([centre, np.broadcast_to(width, centre.shape)], axis=-1)
+    valid = cases(y_true, both, sample_weight, axes=2)
+    if (valid.forecast[:, 1] < 0).any():
+        raise DataError(f"`spread` must not be negative, got {valid.forecast[:, 1].min():g}")
+    return valid._replace(forecast=valid.forecast[:, 0]), valid.forecast[:, 1]
 
 
 def binary_cases(y_true: ArrayLike, y_prob: ArrayLike, sample_weight: ArrayLike | None = None) -> Cases:
@@ -114,7 +147,7 @@ def label_cases(y_true: ArrayLike, y_score: ArrayLike, sample_weight: ArrayLike 
     Raises:
         DataError: As `cases`; or an observation is not 0 or 1.
     """
-    valid = cases(y_true, y_score, sample_weight)
+    valid = cases(y_true, y_score, sample_weight, infinite=True)
     if not ((valid.observed == 0) | (valid.observed == 1)).all():
         strange = valid.observed[(valid.observed != 0) & (valid.observed != 1)][0]
         raise DataError(f"`y_true` must hold 0 and 1 (1: the event happened), got {strange:g}")
@@ -128,12 +161,12 @@ def multiclass_cases(y_true: ArrayLike, y_prob: ArrayLike, sample_weight: ArrayL
         DataError: As `cases`; or a code has no column; or a row is no probability distribution (tolerance 1e-3,
             which half-precision predictions meet).
     """
-    valid = cases(y_true, y_prob, sample_weight, axes=2)
+    valid = cases(y_true, y_prob, sample_weight, axes=2, infinite=True)
     labels = valid.forecast.shape[1]
     if not np.isin(valid.observed, np.arange(labels)).all():
         raise DataError(f"`y_true` must hold the codes 0 to {labels - 1}, one per column of `y_prob`")
     sums = valid.forecast.sum(axis=1)
-    if valid.forecast.min() < 0 or np.abs(sums - 1).max() > 1e-3:
+    if valid.forecast.min() < 0 or not np.abs(sums - 1).max() <= 1e-3:
         raise DataError(
             "each row of `y_prob` must be a probability distribution over the labels, got a smallest entry of "
             f"{valid.forecast.min():g} and sums from {sums.min():g} to {sums.max():g}; apply a softmax to logits first"

@@ -1,20 +1,25 @@
 """Named dims in, named dims out: scores of labelled arrays without this room knowing xarray.
 
 The rule: the dims of the observations are the cases and disappear; every other dim of the forecasts is kept, except
-the one that a score consumes (`label`, `member`, `quantile`). So `brier_score(y_true["sample"],
-prediction["variant", "seed", "sample"])` has dims `variant, seed`. A slice with a NaN forecast of an observed case
-scores NaN, as a diverged run should.
+the one that a score consumes (`label`, `member`, `bound`). So `brier_score(y_true["sample"],
+prediction["variant", "seed", "sample"])` has dims `variant, seed`, and where a function returns several numbers, such
+as an `Estimate`, each of them does. Other labelled arguments (weights, a reference forecast, a climatology for each
+variant) follow the dims that they share with the forecasts. A slice with a NaN or infinite forecast of an observed
+case scores NaN, as a diverged run should.
 """
 
-from collections.abc import Callable
-from functools import partial, wraps
-from typing import Any, ParamSpec, Protocol, cast, runtime_checkable
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, is_dataclass
+from functools import wraps
+from typing import Any, ParamSpec, Protocol, TypeVar, cast, runtime_checkable
 
 import numpy as np
 
 from gengap.errors import DataError
 
 P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @runtime_checkable
@@ -36,70 +41,108 @@ class Labelled(Protocol):
         """Return the array with other values."""
 
 
-def keeps_dims(*consumed: str) -> Callable[[Callable[P, float]], Callable[P, float]]:
-    """Let a score of arrays also take labelled arrays.
+def keeps_dims(*consumed: str, infinite: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let a function of observations and forecasts, its first two arguments, also take labelled arrays.
 
     Args:
-        *consumed: Names of the forecasts' dims, besides the cases, that the score itself reduces.
+        *consumed: Names of the forecasts' dims, besides the cases, that the function itself reduces.
+        infinite: Whether infinite forecasts have a score (only their order counts).
     """
 
-    def decorate(score: Callable[P, float]) -> Callable[P, float]:
-        @wraps(score)
-        def scored(*args: P.args, **kwargs: P.kwargs) -> float:
-            y_true, y_pred = args
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        names = list(inspect.signature(function).parameters)
+        returned = inspect.signature(function).return_annotation
+
+        @wraps(function)
+        def scored(*args: P.args, **kwargs: P.kwargs) -> R:
+            given = dict(zip(names, args, strict=False)) | kwargs
+            y_true, y_pred = given.get(names[0]), given.get(names[1])
             if not isinstance(y_pred, Labelled):
-                return score(*args, **kwargs)
+                return function(*args, **kwargs)
             if not isinstance(y_true, Labelled):
                 raise DataError("`y_true` must have named dims where the forecasts have them: they say what a case is")
-            return cast("float", _over_slices(partial(score, **_flat(kwargs, y_true.dims)), y_true, y_pred, consumed))
+            others = {name: value for name, value in given.items() if name not in names[:2]}
+            slices = _Slices(y_true, y_pred, consumed, infinite=infinite)
+            results = [
+                None if forecast is None else function(slices.observed, forecast, **options)  # type: ignore[arg-type]
+                for forecast, options in slices.walk(others)
+            ]
+            if returned is not float and all(one is None for one in results):
+                raise DataError("every slice of the forecasts holds a NaN or infinite forecast of an observed case")
+            return cast("R", _gathered(results, slices.template))
 
         return scored
 
     return decorate
 
 
-def _over_slices(
-    score: Callable[..., float],
-    y_true: Labelled,
-    y_pred: Labelled,
-    consumed: tuple[str, ...],
-) -> Any:
-    case_dims = y_true.dims
-    if missing := [dim for dim in case_dims if dim not in y_pred.dims]:
-        raise DataError(f"the forecasts lack the dims {missing} of `y_true`; they have {list(y_pred.dims)}")
-    _same_coordinates(y_true, y_pred)
-    inner = [dim for dim in y_pred.dims if dim in consumed]
-    kept = [dim for dim in y_pred.dims if dim not in case_dims and dim not in consumed]
-    ordered = y_pred.transpose(*kept, *case_dims, *inner)
-    shape = [ordered.sizes[dim] for dim in kept]
-    observed = np.asarray(y_true.values).reshape(-1)
-    slices = np.asarray(ordered.values).reshape(-1, len(observed), *[ordered.sizes[dim] for dim in inner])
-    results = [np.nan if _missing(observed, part) else score(observed, part) for part in slices]
-    template = ordered.isel(dict.fromkeys([*case_dims, *inner], 0), drop=True)
-    return template.copy(data=np.reshape(np.asarray(results, dtype=np.float64), shape))
+class _Slices:
+    """The forecasts of one run after another, as plain arrays over the cases."""
+
+    def __init__(self, y_true: Labelled, y_pred: Labelled, consumed: Sequence[str], *, infinite: bool) -> None:
+        self.cases = y_true.dims
+        if missing := [dim for dim in self.cases if dim not in y_pred.dims]:
+            raise DataError(f"the forecasts lack the dims {missing} of `y_true`; they have {list(y_pred.dims)}")
+        _same_coordinates(y_true, y_pred)
+        self.y_pred, self.infinite = y_pred, infinite
+        self.inner = [dim for dim in y_pred.dims if dim in consumed and dim not in self.cases]
+        self.kept = [dim for dim in y_pred.dims if dim not in self.cases and dim not in consumed]
+        self.observed = np.asarray(y_true.values).reshape(-1)
+        self.template = y_pred.transpose(*self.kept, *self.cases, *self.inner).isel(
+            dict.fromkeys([*self.cases, *self.inner], 0), drop=True
+        )
+
+    def walk(self, others: dict[str, Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
+        """Yield the forecasts of each slice, None where one of them is missing, and its other arguments."""
+        for value in others.values():
+            if isinstance(value, Labelled):
+                _same_coordinates(value, self.y_pred, only_shared=True)
+        ordered = self.y_pred.transpose(*self.kept, *self.cases, *self.inner)
+        sizes = [ordered.sizes[dim] for dim in self.inner]
+        every = np.asarray(ordered.values).reshape(-1, len(self.observed), *sizes)
+        for forecast, place in zip(every, np.ndindex(*[ordered.sizes[dim] for dim in self.kept]), strict=True):
+            at = dict(zip(self.kept, place, strict=True))
+            options = {name: self._flat(value, at) for name, value in others.items()}
+            yield None if self._missing(forecast) else forecast, options
+
+    def _flat(self, value: Any, at: dict[str, int]) -> Any:
+        """Return an argument as the plain one of a slice; what has one entry per case in the order of the cases."""
+        if not isinstance(value, Labelled):
+            return value
+        here = value.isel({dim: i for dim, i in at.items() if dim in value.dims}, drop=True)
+        if not set(self.cases) <= set(here.dims):
+            return np.asarray(here.values)
+        rest = [dim for dim in here.dims if dim not in self.cases]
+        ordered = here.transpose(*self.cases, *rest)
+        return np.asarray(ordered.values).reshape(len(self.observed), *[ordered.sizes[dim] for dim in rest])
+
+    def _missing(self, forecast: Any) -> bool:
+        values = np.asarray(forecast, dtype=np.float64).reshape(len(self.observed), -1)
+        absent = (np.isnan(values) if self.infinite else ~np.isfinite(values)).any(axis=1)
+        return bool((absent & ~np.isnan(self.observed.astype(np.float64))).any())
 
 
-def _same_coordinates(y_true: Labelled, y_pred: Labelled) -> None:
-    for dim in y_true.dims:
-        here, there = y_true.indexes.get(dim), y_pred.indexes.get(dim)
-        if y_true.sizes[dim] != y_pred.sizes[dim] or (
-            here is not None and there is not None and not here.equals(there)
-        ):
+def _same_coordinates(one: Labelled, y_pred: Labelled, *, only_shared: bool = False) -> None:
+    for dim in one.dims:
+        if only_shared and dim not in y_pred.dims:
+            continue
+        here, there = one.indexes.get(dim), y_pred.indexes.get(dim)
+        if one.sizes[dim] != y_pred.sizes[dim] or (here is not None and there is not None and not here.equals(there)):
             raise DataError(f"observations and forecasts differ in the coordinates of `{dim}`; align them first")
 
 
-def _flat(options: dict[str, Any], case_dims: tuple[str, ...]) -> dict[str, Any]:
-    """Return the options with labelled arrays as plain ones; those over the cases, such as weights, in their order."""
-
-    def plain(value: Any) -> Any:
-        if not isinstance(value, Labelled):
-            return value
-        over_cases = set(value.dims) == set(case_dims)
-        return np.asarray(value.transpose(*case_dims).values).reshape(-1) if over_cases else np.asarray(value.values)
-
-    return {name: plain(value) for name, value in options.items()}
-
-
-def _missing(observed: Any, part: Any) -> bool:
-    absent = np.isnan(np.asarray(part, dtype=np.float64)).reshape(len(observed), -1).any(axis=1)
-    return bool((absent & ~np.isnan(observed.astype(np.float64))).any())
+def _gathered(results: Sequence[Any], template: Labelled) -> Any:
+    """Return the results of all slices as one: a labelled array, or a record of such; None has become NaN."""
+    first: Any = next((one for one in results if one is not None), np.nan)
+    if is_dataclass(first) and not isinstance(first, type):
+        parts = {
+            field.name: _gathered([one if one is None else getattr(one, field.name) for one in results], template)
+            for field in fields(first)
+        }
+        return type(first)(**parts)
+    if isinstance(first, str):
+        return first
+    if np.ndim(first):
+        raise DataError("forecasts with named dims give one number for each slice; ask for one threshold at a time")
+    values = np.asarray([np.nan if one is None else one for one in results], dtype=np.float64)
+    return template.copy(data=values.reshape(np.shape(template.values)))

@@ -221,9 +221,11 @@ def interval_score(
     )
 
 
-@keeps_dims("bound")
+@keeps_dims("bound", infinite=True)
 def interval_coverage(y_true: ArrayLike, y_interval: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:
     """Share of observations inside their interval, ends included; to be compared with the nominal level.
+
+    An end may be infinite.
 
     Args:
         y_true: Observations, shape `(n,)`. Cases where it is NaN are left out.
@@ -240,13 +242,15 @@ def interval_coverage(y_true: ArrayLike, y_interval: ArrayLike, *, sample_weight
         >>> interval_coverage([1.0, 3.0], [[0.0, 2.0], [0.0, 2.0]])
         0.5
     """
-    valid = _interval_cases(y_true, y_interval, sample_weight)
+    valid = _interval_cases(y_true, y_interval, sample_weight, infinite=True)
     inside = (valid.forecast[:, 0] <= valid.observed) & (valid.observed <= valid.forecast[:, 1])
     return float(np.average(inside, weights=valid.weight))
 
 
-def _interval_cases(y_true: ArrayLike, y_interval: ArrayLike, sample_weight: ArrayLike | None) -> Cases:
-    valid = cases(y_true, y_interval, sample_weight, axes=2)
+def _interval_cases(
+    y_true: ArrayLike, y_interval: ArrayLike, sample_weight: ArrayLike | None, *, infinite: bool = False
+) -> Cases:
+    valid = cases(y_true, y_interval, sample_weight, axes=2, infinite=infinite)
     if valid.forecast.shape[1] != 2:
         raise DataError(f"`y_interval` must have shape (n, 2): lower and upper end, got {np.shape(y_interval)}")
     if (valid.forecast[:, 0] > valid.forecast[:, 1]).any():

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from gengap.verification.decomposition import ReliabilityBins, bins_of_ranked, recalibrated_values
 from gengap.verification.inputs import Floats, multiclass_cases
+from gengap.verification.named import keeps_dims
 from gengap.verification.ranking import RankedForecasts, ranked_probabilities
 
 
@@ -157,6 +158,7 @@ def _widened(curves: Floats, centre: Floats, level: float) -> tuple[Floats, Floa
     return np.clip(centre - factor * below, 0, 1), np.clip(centre + factor * above, 0, 1)
 
 
+@keeps_dims()
 def expected_calibration_error(
     y_true: ArrayLike,
     y_prob: ArrayLike,

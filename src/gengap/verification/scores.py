@@ -1,13 +1,14 @@
 """The table of scores: what each needs to know to be estimated with an interval, compared, and laid under one law."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gengap.errors import DataError, UnknownNameError
+from gengap.verification.area_interval import area_difference, area_interval
 from gengap.verification.contingency import Contingency, ContingencyScore
 from gengap.verification.discrimination import linear_roc_auc
 from gengap.verification.ensemble import case_crps_ensemble
@@ -15,6 +16,7 @@ from gengap.verification.estimates import (
     Estimate,
     Linearized,
     Scale,
+    caution,
     difference_of_proportions,
     estimate,
     group_sums,
@@ -29,6 +31,7 @@ from gengap.verification.losses import (
     case_ranked_probability_scores,
     case_squared_errors,
 )
+from gengap.verification.named import keeps_dims
 from gengap.verification.probability import (
     linear_brier_skill_score,
     linear_mean,
@@ -72,6 +75,12 @@ def _mean_score(name: str, validate: Validate, losses: Callable[..., Floats]) ->
     return Score(name, "smaller", 0.0, validate, linearize, "log", losses)
 
 
+def _brier_score(valid: Cases) -> Linearized:
+    linear = linear_mean(case_brier_scores(valid.observed, valid.forecast), valid.weight)
+    # a loss that cannot exceed 1: if it is 0 (or 1) for all, the share of cases where it is not has an exact limit
+    return replace(linear, deciding=len(valid.observed) if valid.forecast.ndim == 1 else 0)
+
+
 def _squared_error_skill(valid: Cases, *, climatology: ArrayLike | None = None) -> Linearized:
     own = case_squared_errors(valid.observed, valid.forecast)
     return linear_skill(own, reference_errors(valid, climatology), valid.weight)
@@ -92,6 +101,8 @@ def _contingency(name: ContingencyScore) -> Linearize:
             Contingency(*(cells + 1e-30j * np.eye(4)[j])).score(name).imag / 1e-30 for j in range(4)
         ])  # fmt: skip
         value = float(Contingency(*cells).score(name))
+        if name in _COMPARES_LABELS and event.all() == event.any():
+            return Linearized(value, np.full(len(share), np.nan))  # one label: 0 by definition, not by evidence
         deciding = int(np.isin(cell, _DENOMINATOR.get(name, ())).sum())
         return Linearized(value, share * (slopes[cell] - slopes @ cells), deciding)
 
@@ -107,6 +118,7 @@ _DENOMINATOR: Mapping[ContingencyScore, tuple[int, ...]] = {
     "critical_success_index": (0, 1, 2),
     "accuracy": (0, 1, 2, 3),
 }
+_COMPARES_LABELS = {"heidke_skill_score", "gilbert_skill_score"}
 _CONTINGENCY_SCALES: Mapping[ContingencyScore, Scale] = {
     **dict.fromkeys(_DENOMINATOR, "logit"),
     "frequency_bias": "log",
@@ -133,7 +145,7 @@ def _contingency_score(name: ContingencyScore) -> Score:
 SCORES: Mapping[str, Score] = {
     score.name: score
     for score in (
-        _mean_score("brier_score", probability_cases, case_brier_scores),
+        replace(_mean_score("brier_score", probability_cases, case_brier_scores), linearize=_brier_score),
         _mean_score("log_loss", log_loss_cases, case_log_losses),
         _mean_score("ranked_probability_score", multiclass_cases, case_ranked_probability_scores),
         _mean_score("squared_error", cases, case_squared_errors),
@@ -201,6 +213,7 @@ def influence(
     return everywhere
 
 
+@keeps_dims("label", "member", "bound")
 def score_interval(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -225,8 +238,10 @@ def score_interval(
         **options: What the score itself takes, such as `climatology` or `threshold`.
 
     Returns:
-        Value, standard error and interval. A perfect AUC or proportion gets Clopper and Pearson's one-sided limit; a
-        score that is undefined is NaN throughout.
+        Value, standard error and interval, with a `caution` where events or groups are so few that it may cover less
+        than it claims (`docs/coverage.md`). A perfect AUC, proportion or Brier score gets Clopper and Pearson's one-sided
+        limit; a score that is undefined is NaN throughout; other cases that all cost the same give an interval of no
+        width. The Heidke and Gilbert scores of cases with one label only have no interval.
 
     Raises:
         UnknownNameError: There is no such score.
@@ -235,14 +250,30 @@ def score_interval(
 
     Example:
         >>> print(score_interval([0, 0, 1, 1, 0, 1], [0.1, 0.4, 0.35, 0.8, 0.2, 0.9], score="roc_auc"))
-        0.8889 [0.1181, 0.9979]
+        0.8889 [0.3458, 0.9908] (only 3 events and 3 non-events: may cover less than it claims)
     """
     chosen = get_score(score)
     valid = chosen.validate(y_true, y_pred, sample_weight)
     labels = None if groups is None else valid.keep(groups, "groups")
-    if score == "peirce_skill_score":
-        return _peirce_interval(valid, labels, level, options)
-    return estimate(chosen.linearize(valid, **options), groups=labels, level=level, scale=chosen.scale)
+    return interval_of(chosen, valid, labels, level=level, **options)
+
+
+def interval_of(
+    chosen: Score, valid: Cases, labels: NDArray[Any] | None, *, level: float = 0.95, **options: Any
+) -> Estimate:
+    """Estimate a score of valid cases with its interval; see `score_interval`."""
+    if chosen.name == "roc_auc":
+        found = area_interval(valid, labels, level)
+    elif chosen.name == "peirce_skill_score":
+        found = _peirce_interval(valid, labels, level, options)
+    else:
+        found = estimate(chosen.linearize(valid, **options), groups=labels, level=level, scale=chosen.scale)
+    return replace(found, caution=_caution(chosen, valid, labels))
+
+
+def _caution(chosen: Score, valid: Cases, labels: NDArray[Any] | None) -> str:
+    of_events = {binary_cases, label_cases, probability_cases, log_loss_cases}
+    return caution(valid.observed, labels, binary=chosen.validate in of_events and valid.forecast.ndim == 1)
 
 
 def _peirce_interval(valid: Cases, labels: NDArray[Any] | None, level: float, options: Mapping[str, Any]) -> Estimate:
@@ -256,6 +287,7 @@ def _peirce_interval(valid: Cases, labels: NDArray[Any] | None, level: float, op
     return difference_of_proportions(detection, false_detection, correlation)
 
 
+@keeps_dims("label", "member", "bound")
 def score_difference(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -284,8 +316,8 @@ def score_difference(
 
     Returns:
         Difference (`y_pred` less `y_reference`), standard error and interval. Identical forecasts give 0 with an
-        interval of no width; different ones that are both perfect give 0 with an interval of NaN. With fewer than five
-        events an AUC's difference covers less than it claims (`benchmarks/results/verification.json`).
+        interval of no width; different ones that are both perfect give 0 with an interval of NaN. `caution` as in
+        `score_interval`.
 
     Raises:
         UnknownNameError: There is no such score.
@@ -294,7 +326,7 @@ def score_difference(
 
     Example:
         >>> print(score_difference([0, 1, 1, 0], [0.1, 0.9, 0.7, 0.3], [0.5, 0.5, 0.5, 0.5], score="brier_score"))
-        -0.2000 [-0.2735, -0.1265]
+        -0.2000 [-0.2735, -0.1265] (only 2 events and 2 non-events: may cover less than it claims)
 
     References:
         Diebold, F. X. and Mariano, R. S. (1995). Comparing predictive accuracy. Journal of Business and Economic
@@ -305,9 +337,13 @@ def score_difference(
     chosen = get_score(score)
     first, second = (chosen.validate(y_true, forecast, sample_weight) for forecast in (y_pred, y_reference))
     labels = None if groups is None else first.keep(groups, "groups")
+    said = _caution(chosen, first, labels)
+    if score == "roc_auc":
+        return replace(area_difference(first, second, labels, level), caution=said)
     mine, other = chosen.linearize(first, **options), chosen.linearize(second, **options)
     influences = mine.influence - other.influence
     edge = mine.deciding and not influences.any() and not np.array_equal(first.forecast, second.forecast)
     if edge:  # both perfect (or both worst): nothing varies here, which does not make them equal elsewhere
         influences = np.full(len(influences), np.nan)
-    return estimate(Linearized(mine.value - other.value, influences), groups=labels, level=level)
+    found = estimate(Linearized(mine.value - other.value, influences), groups=labels, level=level)
+    return replace(found, caution=said)

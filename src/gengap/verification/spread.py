@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gengap.errors import DataError, StatisticsWarning
-from gengap.verification.inputs import Cases, Floats, cases
+from gengap.verification.inputs import Cases, Floats, cases, spread_cases
 from gengap.verification.named import keeps_dims
 
 
-def spread_cases(
+def _centre_and_spread(
     y_true: ArrayLike, y_pred: ArrayLike, *, spread: ArrayLike | None, sample_weight: ArrayLike | None
 ) -> tuple[Cases, Floats]:
     """Validate an ensemble `(n, members)`, or central forecasts `(n,)` with their spread; return centre and spread.
@@ -32,12 +32,7 @@ def spread_cases(
         width = valid.forecast.std(axis=1, ddof=1)
         valid = valid._replace(forecast=valid.forecast.mean(axis=1))
     else:
-        both = np.column_stack([np.ravel(y_pred), np.ravel(spread)])
-        valid = cases(np.ravel(y_true), both, sample_weight, axes=2)
-        width = valid.forecast[:, 1]
-        valid = valid._replace(forecast=valid.forecast[:, 0])
-        if width.min() < 0:
-            raise DataError(f"`spread` must not be negative, got {width.min():g}")
+        valid, width = spread_cases(y_true, y_pred, spread, sample_weight)
     if np.array_equal(np.unique(valid.observed), [0, 1]):
         warnings.warn(
             "All observations are 0 or 1: the spread of probabilities cannot be calibrated against outcomes, not even "
@@ -90,7 +85,7 @@ def spread_skill_ratio(
         Fortin, V., Abaza, M., Anctil, F. and Turcotte, R. (2014). Why should ensemble spread match the RMSE of the
         ensemble mean? Journal of Hydrometeorology 15. doi 10.1175/JHM-D-14-0008.1
     """
-    valid, width = spread_cases(y_true, y_pred, spread=spread, sample_weight=sample_weight)
+    valid, width = _centre_and_spread(y_true, y_pred, spread=spread, sample_weight=sample_weight)
     error = np.sqrt(np.average((valid.forecast - valid.observed) ** 2, weights=valid.weight))
     if average == "mean":
         typical = np.average(width, weights=valid.weight)
@@ -153,7 +148,7 @@ def spread_skill_curve(
     References:
         Haynes, K. et al. (2023). doi 10.1175/AIES-D-22-0061.1
     """
-    valid, width = spread_cases(y_true, y_pred, spread=spread, sample_weight=sample_weight)
+    valid, width = _centre_and_spread(y_true, y_pred, spread=spread, sample_weight=sample_weight)
     edges = np.unique(np.quantile(width, np.linspace(0, 1, bins + 1)[1:-1])) if bins > 1 else np.array([])
     _, bin_of = np.unique(np.searchsorted(edges, width, side="right"), return_inverse=True)
     total = np.bincount(bin_of, weights=valid.weight)
@@ -217,7 +212,7 @@ def discard_curve(
         abstention neural networks for identifying skillful predictions for regression problems. Journal of Advances in
         Modeling Earth Systems 13. doi 10.1029/2021MS002575
     """
-    valid = cases(losses, uncertainty, sample_weight)
+    valid = cases(losses, uncertainty, sample_weight, infinite=True, name="losses")
     shares = np.arange(10) / 10 if fractions is None else np.asarray(fractions, dtype=np.float64)
     if len(shares) < 2 or shares[0] != 0 or (np.diff(shares) <= 0).any() or shares[-1] >= 1:
         raise DataError(f"`fractions` must ascend from 0 and stay below 1, got {shares}")

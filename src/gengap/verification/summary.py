@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from gengap.verification.estimates import Estimate, estimate
 from gengap.verification.inputs import binary_cases
 from gengap.verification.probability import linear_mean, reference_forecast
-from gengap.verification.scores import SCORES
+from gengap.verification.scores import SCORES, interval_of
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class ScoresBlock:
             f"{self.roc_auc.level:.0%} intervals over {independent}; climatology {self.climatology:.4f} "
             f"from the {self.climatology_source} data"
         )
+        if self.roc_auc.caution:
+            lines.append(f"Caution, {self.roc_auc.caution}")
         return "\n".join(lines)
 
 
@@ -76,23 +78,26 @@ def scores_block(
 
     Example:
         >>> print(scores_block([0, 0, 1, 1, 0, 1], [0.1, 0.4, 0.35, 0.8, 0.2, 0.9]))
-        AUC:                        0.889  [ 0.118,  0.998]
+        AUC:                        0.889  [ 0.346,  0.991]
         Brier Score:                0.114  [ 0.026,  0.503]
         Brier Score (Climatology):  0.250  [ 0.250,  0.250]
         Brier Skill Score:          0.545  [-1.013,  0.897]
         95% intervals over 6 cases; climatology 0.5000 from the evaluation data
+        Caution, only 3 events and 3 non-events: may cover less than it claims
     """
     valid = binary_cases(y_true, y_prob, sample_weight)
     labels = None if groups is None else valid.keep(groups, "groups")
     reference = reference_forecast(valid, climatology)
-    linear = {
-        "roc_auc": SCORES["roc_auc"].linearize(valid),
-        "brier_score": SCORES["brier_score"].linearize(valid),
-        "brier_score_climatology": linear_mean(np.square(reference - valid.observed), valid.weight),
-        "brier_skill_score": SCORES["brier_skill_score"].linearize(valid, climatology=climatology),
+    estimates = {
+        "roc_auc": interval_of(SCORES["roc_auc"], valid, labels, level=level),
+        "brier_score": interval_of(SCORES["brier_score"], valid, labels, level=level),
+        "brier_skill_score": interval_of(
+            SCORES["brier_skill_score"], valid, labels, level=level, climatology=climatology
+        ),
+        "brier_score_climatology": estimate(
+            linear_mean(np.square(reference - valid.observed), valid.weight), groups=labels, level=level, scale="log"
+        ),
     }
-    scales = {name: SCORES[name].scale for name in linear if name in SCORES} | {"brier_score_climatology": "log"}
-    estimates = {name: estimate(part, groups=labels, level=level, scale=scales[name]) for name, part in linear.items()}
     return ScoresBlock(
         **estimates,
         climatology=float(reference[0]),

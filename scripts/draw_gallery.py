@@ -1,0 +1,272 @@
+"""Draw every figure on real data for docs/gallery.md: `python scripts/draw_gallery.py --storage /tmp/gallery-store`.
+
+The study is the soundings demo; runs lie in the storage, so that a second call only draws. `--also svg pdf` writes the
+same figures as vectors into the folder given by `--to`.
+"""
+
+import argparse
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+import gengap as gg
+from gengap import plots
+from gengap.datasets import Dataset
+from gengap.experiments.demos import DEMOS
+from gengap.plots.predictive_distribution import PredictiveDistributionDisplay
+from gengap.plots.uncertainty_quality import EntropyErrorDisplay, RateChoiceDisplay
+from gengap.results import Result
+from gengap.verification import case_brier_scores
+
+DOCS = Path(__file__).parents[1] / "docs"
+DPI = 110
+SEEDS = 10
+
+
+class Material:
+    """The study, its data and forecasts, made when a figure first asks for them."""
+
+    def __init__(self, storage: Path) -> None:
+        self.storage = storage
+        self.demo = DEMOS["soundings"]
+        self.data: Dataset = self.demo.load()
+
+    @cache  # noqa: B019  one object for the whole script
+    def result(self) -> Result:
+        """Six variants, ten seeds."""
+        study = self.demo.study(seeds=SEEDS, storage=self.storage / "soundings")
+        return study.run(self.data, epochs=self.demo.epochs, batch_size=self.demo.batch_size, progress=False)
+
+    @cache  # noqa: B019
+    def forecasts(self) -> dict[str, Any]:
+        """Mean forecast of ten seeds on the storms of 2004, of the baseline and two remedies."""
+        mean = self.result().test["prediction_best"].mean("seed")
+        return {name: mean.sel(variant=name).values for name in ("baseline", "dropout(0.5)", "l2(0.01)")}
+
+    @property
+    def y(self) -> Any:
+        """What happened."""
+        return self.result().test["y_true"].values
+
+    @property
+    def days(self) -> Any:
+        """The day of each sounding."""
+        return self.data.test.groups
+
+    @cache  # noqa: B019
+    def distribution(self) -> gg.PredictiveDistribution:
+        """The dropout net's thousand forecasts of each storm of 2004."""
+        return gg.predict_distribution(self.result().model("dropout(0.5)"), self.data.test.x, num_samples=1000)
+
+    @cache  # noqa: B019
+    def patients(self) -> tuple[Any, Any]:
+        """Progression of diabetes in patients that were held out, and a dropout net's twenty forecasts of each."""
+        data = gg.datasets.load("diabetes")
+        keras.utils.set_random_seed(1)
+        layers = keras.layers
+        model = keras.Sequential([
+            keras.Input((10,)), layers.Dense(64, activation="relu"), layers.Dropout(0.3),
+            layers.Dense(64, activation="relu"), layers.Dropout(0.3), layers.Dense(1),
+        ])  # fmt: skip
+        model.compile(keras.optimizers.Adam(3e-3), "mse")
+        centre = float(np.mean(data.train.y))
+        model.fit(data.train.x, np.asarray(data.train.y) - centre, epochs=60, batch_size=32, verbose=0)
+        x = np.concatenate([data.validation.x, data.test.x])
+        y = np.concatenate([data.validation.y, data.test.y]).astype(np.float64).ravel()
+        members = gg.predict_distribution(model, x, num_samples=20).members
+        return y, members.transpose("sample", "member", ...).values.reshape(len(y), -1) + centre
+
+    @cache  # noqa: B019
+    def digits(self) -> Result:
+        """Nets for handwritten digits: without a penalty, with L1 and with L2; three seeds."""
+        demo = DEMOS["digits"]
+        study = gg.Study(demo.models(), remedies=["l1(0.001)", "l2(0.001)"], seeds=3, storage=self.storage / "digits")
+        return study.run(demo.load(), epochs=demo.epochs, batch_size=demo.batch_size, progress=False)
+
+
+Draw = Callable[[Material], Figure]
+
+
+def _figure(ax: Any) -> Figure:
+    return ax.get_figure(root=True)
+
+
+def _uncertainty(m: Material) -> Any:
+    return gg.classifier_uncertainty(m.y, m.distribution(), groups=m.days)
+
+
+def _ladder(m: Material) -> Figure:
+    ladder = gg.capacity_ladder(
+        m.demo.models(), m.data, epochs=15, seeds=5, most_rungs=8, storage=m.storage / "ladder", progress=False
+    )
+    return _figure(plots.CapacityDisplay.from_ladder(ladder).plot())
+
+
+def _value(m: Material) -> Figure:
+    model = gg.remedy("dropout(0.5)")(m.demo.models())
+    value = gg.value_of_data(model, m.data, epochs=30, seeds=8, storage=m.storage / "value", progress=False)
+    return _figure(plots.DataValueDisplay.from_value(value.verdict, score="log_loss").plot())
+
+
+def _rates(m: Material) -> Figure:
+    model = m.result().model("dropout(0.5)")
+    choice = gg.choose_rate(model, m.data.validation, test=m.data.test, num_samples=100)
+    return _figure(RateChoiceDisplay.from_choice(choice).plot())
+
+
+def _discard(m: Material) -> Figure:
+    forecast = m.distribution()
+    mean = forecast.mean.values.ravel()
+    uncertainty = {"spread": forecast.spread.values.ravel(), "nearness to 1/2": -np.abs(mean - 0.5)}
+    display = plots.DiscardDisplay.from_losses(case_brier_scores(m.y, mean), uncertainty, ylabel="Mean Brier score")
+    return _figure(display.plot())
+
+
+FIGURES: dict[str, tuple[str, Draw]] = {
+    "learning_curves": (
+        "Learning curves: every seed thin, the mean thick, its pointwise 95 % band shaded. The distance between the "
+        "dotted and the full line is the gap.",
+        lambda m: plots.LearningCurvesDisplay.from_result(m.result(), variants=m.result().variants[:4]).figure(),
+    ),
+    "learning_curves_pairs": (
+        "The same, each remedy beside the baseline on equal axes, as the review tutorial draws it.",
+        lambda m: plots.LearningCurvesDisplay.from_result(m.result()).plot_pairs(),
+    ),
+    "comparison": (
+        "Comparison: differences from the baseline with simultaneous intervals, and the verdicts.",
+        lambda m: _figure(plots.ComparisonDisplay.from_comparison(gg.compare(m.result())).plot()),
+    ),
+    "table": (
+        "A table as a figure.",
+        lambda m: _figure(plots.TableDisplay.from_table(gg.summarize(m.result())).plot()),
+    ),
+    "roc": (
+        "ROC curves with pointwise bands over days; areas with their intervals.",
+        lambda m: _figure(plots.RocDisplay.from_predictions(m.y, m.forecasts(), groups=m.days).plot()),
+    ),
+    "performance": (
+        "Performance diagram (Roebber 2009): rays of equal bias, contours of equal critical success index, the largest "
+        "of which is starred; crosses are pointwise intervals.",
+        lambda m: _figure(
+            plots.PerformanceDisplay.from_predictions(m.y, m.forecasts()["dropout(0.5)"], groups=m.days).plot()
+        ),
+    ),
+    "attributes": (
+        "Attributes diagram (Hsu & Murphy 1986): a bin in the shaded area adds skill. Pale bars hold 95 % of the "
+        "frequencies that calibrated, independent forecasts would show.",
+        lambda m: _figure(
+            plots.AttributesDisplay.from_predictions(
+                m.y, {name: m.forecasts()[name] for name in ("baseline", "dropout(0.5)")}
+            ).plot()
+        ),
+    ),
+    "reliability": (
+        "CORP reliability diagram (Dimitriadis, Gneiting & Jordan 2021): recalibration by isotonic regression, with a "
+        "consistency band and the parts of the Brier score.",
+        lambda m: _figure(plots.ReliabilityDisplay.from_predictions(m.y, m.forecasts()["baseline"]).plot()),
+    ),
+    "sharpness": (
+        "Sharpness: how often each probability was forecast, by outcome.",
+        lambda m: _figure(plots.SharpnessDisplay.from_predictions(m.y, m.forecasts()["dropout(0.5)"]).plot()),
+    ),
+    "predictive_distribution": (
+        "One storm, a thousand passes with dropout on (the figure of the storm tutorial).",
+        lambda m: _figure(
+            PredictiveDistributionDisplay.from_distribution(
+                m.distribution(), sample=3, xlabel="Probability of a tornado", title=f"Sounding of {m.days[3]}"
+            ).plot()
+        ),
+    ),
+    "discard": (
+        "Discard test: does the loss fall as the most uncertain cases are set aside?",
+        _discard,
+    ),
+    "entropy_error": (
+        "Share of wrong decisions in classes of entropy.",
+        lambda m: _figure(EntropyErrorDisplay.from_uncertainty(_uncertainty(m)).plot()),
+    ),
+    "rate_choice": (
+        "The dropout rate at inference, chosen on validation.",
+        _rates,
+    ),
+    "dropout_masks": (
+        "Dropout and spatial dropout on a field of ones (the storm tutorial's figure).",
+        lambda _: plots.DropoutMasksDisplay.from_rate(0.5).plot(),
+    ),
+    "dropout_scaling": (
+        "Which scaling agrees with inference.",
+        lambda _: _figure(plots.DropoutScalingDisplay.from_rates().plot()),
+    ),
+    "sparsity": (
+        "Sparsity of the weights at every threshold; handwritten digits.",
+        lambda m: _figure(plots.SparsityDisplay.from_result(m.digits(), declared=1e-2).plot()),
+    ),
+    "weights": (
+        "Norms of the weights, and the same sparsity; handwritten digits.",
+        lambda m: plots.WeightsDisplay.from_models(
+            {v: [m.digits().model(v, seed=s) for s in m.digits().seeds] for v in m.digits().variants}, threshold=1e-2
+        ).plot(),
+    ),
+    "capacity": (
+        "Capacity ladder: units and layers added until the held-out score stops improving.",
+        _ladder,
+    ),
+    "data_value": (
+        "Would more data help?",
+        _value,
+    ),
+    "scatter": (
+        "Forecast against outcome; diabetes patients.",
+        lambda m: _figure(plots.ScatterDisplay.from_predictions(m.patients()[0], m.patients()[1].mean(axis=1)).plot()),
+    ),
+    "rank_histogram": (
+        "Rank histogram of a dropout net's twenty forecasts of each patient: the spread is much too small, as the noise "
+        "of the outcome is not in it.",
+        lambda m: _figure(plots.RankHistogramDisplay.from_predictions(*m.patients()).plot()),
+    ),
+    "pit": (
+        "The same as a histogram of the probability integral transform.",
+        lambda m: _figure(plots.PitDisplay.from_predictions(*m.patients()).plot()),
+    ),
+    "spread_skill": (
+        "Spread-skill diagram of the same forecasts: on the diagonal the spread is right.",
+        lambda m: _figure(plots.SpreadSkillDisplay.from_predictions(*m.patients(), bins=5).plot()),
+    ),
+}
+
+
+def draw(material: Material, names: list[str]) -> Iterator[tuple[str, Figure]]:
+    """Draw the figures of these names."""
+    for name in names:
+        yield name, FIGURES[name][1](material)
+        plt.close("all")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="figures; all by default")
+    parser.add_argument("--storage", type=Path, default=Path("gallery-store"))
+    parser.add_argument("--to", type=Path, default=DOCS / "gallery")
+    parser.add_argument("--also", nargs="*", default=[], choices=["svg", "pdf"])
+    options = parser.parse_args()
+    options.to.mkdir(parents=True, exist_ok=True)
+    warnings.filterwarnings("ignore", category=gg.errors.GengapWarning)
+    for name, figure in draw(Material(options.storage), options.names or list(FIGURES)):
+        for ending in ("png", *options.also):
+            figure.savefig(options.to / f"{name}.{ending}", dpi=DPI, bbox_inches="tight")
+        print(name, f"{(options.to / f'{name}.png').stat().st_size / 1000:.0f} kB", flush=True)
+
+
+if __name__ == "__main__":
+    main()
