@@ -5,6 +5,7 @@ same figures as vectors into the folder given by `--to`.
 """
 
 import argparse
+import io
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 import gengap as gg
 from gengap import plots
@@ -135,8 +137,10 @@ def _discard(m: Material) -> Figure:
 
 FIGURES: dict[str, tuple[str, Draw]] = {
     "learning_curves": (
-        "Learning curves: every seed thin, the mean thick, its pointwise 95 % band shaded. The distance between the "
-        "dotted and the full line is the gap.",
+        (
+            "Learning curves: every seed thin, the mean thick, its pointwise 95 % band shaded. The distance between "
+            "the dotted and the full line is the gap."
+        ),
         lambda m: plots.LearningCurvesDisplay.from_result(m.result(), variants=m.result().variants[:4]).figure(),
     ),
     "learning_curves_pairs": (
@@ -156,15 +160,19 @@ FIGURES: dict[str, tuple[str, Draw]] = {
         lambda m: _figure(plots.RocDisplay.from_predictions(m.y, m.forecasts(), groups=m.days).plot()),
     ),
     "performance": (
-        "Performance diagram (Roebber 2009): rays of equal bias, contours of equal critical success index, the largest "
-        "of which is starred; crosses are pointwise intervals.",
+        (
+            "Performance diagram (Roebber 2009): rays of equal bias, contours of equal critical success index, the "
+            "largest of which is starred; crosses are pointwise intervals."
+        ),
         lambda m: _figure(
             plots.PerformanceDisplay.from_predictions(m.y, m.forecasts()["dropout(0.5)"], groups=m.days).plot()
         ),
     ),
     "attributes": (
-        "Attributes diagram (Hsu & Murphy 1986): a bin in the shaded area adds skill. Pale bars hold 95 % of the "
-        "frequencies that calibrated, independent forecasts would show.",
+        (
+            "Attributes diagram (Hsu & Murphy 1986): a bin in the shaded area adds skill. Pale bars hold 95 % of the "
+            "frequencies that calibrated, independent forecasts would show."
+        ),
         lambda m: _figure(
             plots.AttributesDisplay.from_predictions(
                 m.y, {name: m.forecasts()[name] for name in ("baseline", "dropout(0.5)")}
@@ -172,8 +180,10 @@ FIGURES: dict[str, tuple[str, Draw]] = {
         ),
     ),
     "reliability": (
-        "CORP reliability diagram (Dimitriadis, Gneiting & Jordan 2021): recalibration by isotonic regression, with a "
-        "consistency band and the parts of the Brier score.",
+        (
+            "CORP reliability diagram (Dimitriadis, Gneiting & Jordan 2021): recalibration by isotonic regression, "
+            "with a consistency band and the parts of the Brier score."
+        ),
         lambda m: _figure(plots.ReliabilityDisplay.from_predictions(m.y, m.forecasts()["baseline"]).plot()),
     ),
     "sharpness": (
@@ -231,8 +241,10 @@ FIGURES: dict[str, tuple[str, Draw]] = {
         lambda m: _figure(plots.ScatterDisplay.from_predictions(m.patients()[0], m.patients()[1].mean(axis=1)).plot()),
     ),
     "rank_histogram": (
-        "Rank histogram of a dropout net's twenty forecasts of each patient: the spread is much too small, as the noise "
-        "of the outcome is not in it.",
+        (
+            "Rank histogram of a dropout net's twenty forecasts of each patient: the spread is too small, as the noise "
+            "of the outcome is not in it."
+        ),
         lambda m: _figure(plots.RankHistogramDisplay.from_predictions(*m.patients()).plot()),
     ),
     "pit": (
@@ -253,6 +265,48 @@ def draw(material: Material, names: list[str]) -> Iterator[tuple[str, Figure]]:
         plt.close("all")
 
 
+def save_small(figure: Figure, path: Path) -> int:
+    """Save a PNG of few colours, for the web, and return its size in bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight")
+    Image.open(buffer).convert("RGB").quantize(96).save(path, optimize=True)
+    return path.stat().st_size
+
+
+def page(material: Material) -> str:
+    """Write the page; what each figure says stands with it."""
+    reviews = {
+        "smaller": "the smaller net beside the original: validation loss",
+        "bigger": "the bigger net: validation loss",
+        "bigger_training": "the bigger net: training loss",
+        "l2": "L2(0.001)",
+        "dropout": "Dropout(0.5)",
+    }
+    own = "\n\n".join(
+        f"![{name.replace('_', ' ').capitalize()}](gallery/{name}.png)\n\n{text}" for name, (text, _) in FIGURES.items()
+    )
+    told = "\n\n".join(
+        f"![{text[0].upper() + text[1:]}](images/reviews_{name}.png)\n\n{text[0].upper() + text[1:]}."
+        for name, text in reviews.items()
+    )
+    return f"""# Gallery
+
+Every figure, drawn on real data by `python scripts/draw_gallery.py`: the soundings study (six variants, {SEEDS} seeds,
+{material.demo.epochs} epochs; forecasts of the {len(material.data.test.y)} soundings of 2004), handwritten digits, and
+diabetes patients. Each Display draws on axes that it is given, `display.plot(ax)`, and saves as PNG, SVG or PDF like
+any Matplotlib figure. Colours are Okabe and Ito's; line styles and markers tell the same in grey. Long names are cut,
+and a legend that would cover the curves moves below them.
+
+{own}
+
+## The five figures of the review tutorial
+
+Ten seeds of each net on the movie reviews; `python scripts/retell.py` draws them.
+
+{told}
+"""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="figures; all by default")
@@ -262,10 +316,13 @@ def main() -> None:
     options = parser.parse_args()
     options.to.mkdir(parents=True, exist_ok=True)
     warnings.filterwarnings("ignore", category=gg.errors.GengapWarning)
-    for name, figure in draw(Material(options.storage), options.names or list(FIGURES)):
-        for ending in ("png", *options.also):
-            figure.savefig(options.to / f"{name}.{ending}", dpi=DPI, bbox_inches="tight")
-        print(name, f"{(options.to / f'{name}.png').stat().st_size / 1000:.0f} kB", flush=True)
+    material = Material(options.storage)
+    for name, figure in draw(material, options.names or list(FIGURES)):
+        for ending in options.also:
+            figure.savefig(options.to / f"{name}.{ending}", bbox_inches="tight")
+        print(name, f"{save_small(figure, options.to / f'{name}.png') / 1000:.0f} kB", flush=True)
+    if options.to == DOCS / "gallery":
+        (DOCS / "gallery.md").write_text(page(material), encoding="utf-8")
 
 
 if __name__ == "__main__":

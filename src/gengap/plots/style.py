@@ -40,8 +40,8 @@ GRID = "#C4C4C4"
 """Colour of contours that only guide the eye; dark enough for print."""
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's colours in the order of use; yellow is left out because it vanishes on white."""
-LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
-"""Line styles in the order of use."""
+LINE_STYLES = ("-", "--", "-.", (0, (7, 2, 1, 2, 1, 2)), (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (10, 4)))
+"""Line styles in the order of use; dotted is left to training curves and reference lines."""
 MARKERS = ("o", "X", "s", "^", "D", "v", "P")
 """Markers in the order of use."""
 

@@ -186,7 +186,9 @@ def _arrangement(valid: Cases) -> NDArray[np.int64]:
     """Return the order that AUC wants: events, then the others, each ascending by forecast."""
     if valid.forecast.ndim > 1 or not np.isin(valid.observed, (0, 1)).all():
         return np.arange(len(valid.observed))
-    return np.lexsort((valid.forecast, valid.observed == 0))
+    ascending = np.argsort(valid.forecast, kind="stable")
+    happened = valid.observed[ascending] == 1
+    return np.concatenate([ascending[happened], ascending[~happened]])
 
 
 def _taken(valid: Cases, order: NDArray[np.int64]) -> Cases:
@@ -221,7 +223,7 @@ def _weighted_area(valid: Cases, *, whole: bool) -> Weighted:
 
     def area(weights: Floats) -> float:
         np.cumsum(weights[events:].astype(below.dtype), out=below[1:])
-        beaten = (below[low] + below[high]) / 2 if tied else below[low]
+        beaten = (below.take(low) + below.take(high)) / 2 if tied else below.take(low)
         pairs = float(weights[:events].sum()) * float(below[-1])
         return float(weights[:events] @ beaten.astype(np.float64) / pairs) if pairs else float("nan")
 
@@ -229,11 +231,13 @@ def _weighted_area(valid: Cases, *, whole: bool) -> Weighted:
 
 
 def _weighted_brier_skill(valid: Cases, *, climatology: float | None = None) -> Weighted:
-    losses, observed = case_brier_scores(valid.observed, valid.forecast), valid.observed
+    losses = case_brier_scores(valid.observed, valid.forecast)
+    events = int(valid.observed.sum())  # they come first
 
     def skill(weights: Floats) -> float:
-        total = float(weights.sum())
-        base = float(weights @ observed) / total
+        happened = float(weights[:events].sum())
+        total = happened + float(weights[events:].sum())
+        base = happened / total
         c = base if climatology is None else climatology
         reference = base * (1 - c) ** 2 + (1 - base) * c**2
         return 1 - float(weights @ losses) / total / reference if reference else float("nan")

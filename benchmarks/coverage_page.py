@@ -1,0 +1,217 @@
+"""Writes docs/coverage.md from the numbers of `benchmarks/verification.py`; no number on the page is typed by hand."""
+
+from collections.abc import Iterable, Sequence
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).parents[1] / "docs" / "coverage.md"
+Row = dict[str, Any]
+FAIR, LOW = 0.93, 0.90
+
+TEXT = """# What the intervals cover
+
+This page is written by a command; every number on it was counted in simulated studies whose truth is known, or timed:
+
+```console
+$ python benchmarks/verification.py
+```
+
+{machine} The numbers lie in `benchmarks/results/verification.json`, each part with the machine and its load when it
+began.
+
+All intervals are nominal 95 %, two-sided and, unless said otherwise, **pointwise**: each holds by itself. The cells
+are shares of studies, in percent, in which the interval held the truth; {noise}. Studies without an
+interval (a score that is undefined without events) are not counted; where there were any, their share stands in
+brackets.
+
+## Where it falls short
+
+Covers less than {fair:.0f} % by more than chance:
+
+{short}
+
+Few events make every interval uncertain: so `Estimate.caution` is set, and printed, where there are fewer than
+{events} events or non-events, fewer than {groups} groups, or fewer than {groups} cases; in the settings of 50 cases
+with a base rate of .05 that were {cautioned}. Losses with a long tail of rare, dear cases (the interval score, the log
+loss at a small base rate) need more groups than other scores.
+
+## Binary scores
+
+Forecasts are overconfident by half on the log-odds scale. With groups, errors are shared within groups of ten cases,
+and the intervals are taken over groups. Contingency scores are at the threshold of the base rate. *Difference of* is
+`score_difference`, paired with a worse forecast of the same cases.
+{binary}
+*Groups ignored*: what an interval over cases covers when cases come in groups.
+
+### With few events
+
+The area under the ROC curve, whose interval is DeLong's with a variance moderated by Hanley and McNeil's model
+(`gengap.verification.area_interval`). Of the studies with 50 cases and a base rate of .05 some have a single event:
+also these have an interval.
+
+## Real numbers and ordered labels
+
+An ensemble of eight members whose errors, with groups, are shared within groups of ten.
+{real}
+## The percentile bootstrap
+
+`bootstrap_scores` and its `interval`, 400 replicates. It is too narrow for few cases, few events and few groups:
+prefer `score_interval`.
+{bootstrap}
+## Bands
+
+Pointwise: the mean share of places at which the band holds what it should. Simultaneous: the share of studies in which
+it does so everywhere. Consistency bands (reliability, bars, rank and PIT histograms) are made for independent cases;
+with groups, outcomes of calibrated forecasts come true or fail together within groups of ten, and the band of the
+ROC curve is taken over groups.
+{bands}
+## Exactness
+
+Perfectly calibrated uniform forecasts have a Brier score of 1/6 and a skill score of 1/3. Computed:
+{brier:.9f} and {skill:.9f}; with the forecasts rounded to .05 first, as binning does, {rounded:.6f}.
+
+## Speed
+
+{speed}
+
+Growth:
+{growth}
+"""
+
+
+def write_page(found: dict[str, Any]) -> str:
+    """Write the page and return a sentence about it."""
+    parts = {name: part["found"] for name, part in found.items()}
+    binary = [row for name, rows in parts.items() if name.startswith("intervals, base") for row in rows]
+    bands = [row for name, rows in parts.items() if name.startswith("bands") for row in rows]
+    real, bootstrap = parts["intervals, real numbers and labels"], parts["bootstrap intervals"]
+    first = found["speed"]["machine"]
+    short = shortfalls([*binary, *real, *bands])
+    studies = [row["studies"] for row in [*binary, *real]]
+    text = TEXT.format(
+        machine=f"Machine: {first['cores']} cores ({first['processor']}), "
+        + ", ".join(f"{name} {version}" for name, version in first["versions"].items())
+        + ".",
+        noise=f"with {min(studies)} to {max(studies)} studies a cell chance alone moves them by "
+        f"{100 * 1.96 * sqrt(0.95 * 0.05 / max(studies)):.1f} to {100 * 1.96 * sqrt(0.95 * 0.05 / 400):.1f} points",
+        fair=100 * FAIR,
+        short="\n".join(f"- {one}" for one in short) or "- Nothing.",
+        events=_limit("FEW_EVENTS"),
+        groups=_limit("FEW_GROUPS"),
+        cautioned=_cautioned(binary),
+        binary=_pages(binary, lambda row: f"base rate {row['base_rate']:g}, {_units(row)}"),
+        real=_pages(real, _units),
+        bootstrap=_pages(bootstrap, lambda row: f"base rate {row['base_rate']:g}, {_units(row)}"),
+        bands=_pages(bands, lambda row: f"base rate {row['base_rate']:g}, {_units(row)}"),
+        brier=parts["exactness"]["brier_score"],
+        skill=parts["exactness"]["brier_skill_score"],
+        rounded=parts["exactness"]["brier_score_of_forecasts_rounded_to_0.05"],
+        speed=_speed(parts),
+        growth=_growth(parts["growth"]),
+    )
+    PAGE.write_text(text, encoding="utf-8")
+    return f"{PAGE}: {len(short)} intervals fall short somewhere"
+
+
+def shortfalls(rows: list[Row]) -> list[str]:
+    """Say for every interval in which settings it covers less than it should by more than chance."""
+    found: dict[str, list[tuple[float, str]]] = {}
+    for row in rows:
+        share, studies = row["coverage"], row["studies"]
+        if share is None or not studies or "ignored" in row["interval"]:
+            continue
+        if share < FAIR - 1.96 * sqrt(FAIR * (1 - FAIR) / studies):
+            base = f"base rate {row['base_rate']:g}, " if "base_rate" in row else ""
+            found.setdefault(row["interval"], []).append((share, f"{row['cases']:,} cases, {base}{_units(row)}"))
+    said = []
+    for name, ones in found.items():
+        worst = "; ".join(f"{_percent(share)} ({where})" for share, where in sorted(ones))
+        said.append(f"{_words(name)}: {worst}.")
+    return said
+
+
+def _limit(name: str) -> int:
+    from gengap.verification import estimates
+
+    return int(getattr(estimates, name))
+
+
+def _cautioned(rows: list[Row]) -> str:
+    """Say how many studies of 50 cases and rare events carried a caution."""
+    of = [row for row in rows if row["cases"] == 50 and row["base_rate"] == 0.05 and row["interval"] == "brier_score"]
+    shares = [1 - row["studies_without_caution"] / row["studies"] for row in of]
+    return (
+        " and ".join(f"{share:.0%} ({_units(row)})" for share, row in zip(shares, of, strict=True)) + " of the studies"
+    )
+
+
+def _units(row: Row) -> str:
+    return "groups" if row["grouped"] else "cases"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").replace("roc auc", "ROC area")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def _cell(row: Row) -> str:
+    if row["coverage"] is None:
+        return "none"
+    without = row.get("without_interval", 0)
+    text = _percent(row["coverage"])
+    if row["coverage"] < LOW:
+        text = f"**{text}**"
+    return text + (f" ({without / (without + row['studies']):.0%})" if without else "")
+
+
+def _pages(rows: Iterable[Row], setting: Any) -> str:
+    """One table for every setting, in order of appearance: intervals down, numbers of cases across."""
+    settings: dict[str, dict[str, dict[int, str]]] = {}
+    for row in rows:
+        settings.setdefault(setting(row), {}).setdefault(row["interval"], {})[row["cases"]] = _cell(row)
+    tables = []
+    for name, lines in settings.items():
+        sizes = sorted({n for cells in lines.values() for n in cells})
+        body = [[_words(interval), *(cells.get(n, "") for n in sizes)] for interval, cells in lines.items()]
+        tables.append(_table([name[0].upper() + name[1:], *(f"{n:,} cases" for n in sizes)], body))
+    return "".join(tables)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n" + "\n".join(lines) + "\n"
+
+
+def _speed(parts: dict[str, Any]) -> str:
+    speed = parts["speed"]
+    single = [
+        [_words(name), f"{of['gengap_seconds']:.3f}", f"{of['scikit_learn_seconds']:.3f}"]
+        for name, of in speed["single_scores"].items()
+    ]
+    boots = [
+        [f"{row['base_rate']:g}", f"{row['bootstrap_scores_seconds']:.2f}", f"{row['scikit_learn_loop_seconds']:.1f}",
+         f"{row['times_faster']:.1f} ({row['least']:.1f} to {row['most']:.1f})"]
+        for row in parts["bootstrap"]
+    ]  # fmt: skip
+    return (
+        f"All binary scores and curves of {speed['cases']:,} forecasts (`verify_binary`) take "
+        f"{speed['verify_binary_per_roc_auc_score']:.2f} times as long as one `sklearn.metrics.roc_auc_score` (wanted: "
+        f"at most 2). One score at a time, seconds:\n"
+        + _table(["score", "gengap", "scikit-learn"], single)
+        + "\n1,000 bootstrap replicates of the ROC area and the Brier skill score on 100,000 cases, beside a loop over "
+        "scikit-learn (wanted: at least 50 times faster), seconds; the median of the rounds, and the range:\n"
+        + _table(["base rate", "gengap", "loop", "times faster"], boots)
+    )
+
+
+def _growth(rows: list[Row]) -> str:
+    body = [
+        [f"{row['cases']:,}", f"{row['verify_binary_seconds']:.4f}", f"{row['roc_auc_score_seconds']:.4f}"]
+        for row in rows
+    ]
+    return _table(["cases", "`verify_binary`, seconds", "`roc_auc_score`, seconds"], body)
