@@ -4,8 +4,10 @@ import time
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import gengap.verification as gv
+from gengap.errors import DataError
 
 
 @pytest.fixture
@@ -135,6 +137,26 @@ def test_platt_agrees_with_logistic_regression_and_stays_finite_for_separable_ca
     separable = gv.Platt.fit([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9])
     assert np.isfinite([separable.slope, separable.intercept]).all()
     assert gv.Isotonic.fit([0, 1], [0.0, 1.0]).apply([0.0, 0.5, 1.0]).tolist() == [0.0, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("fitted", [gv.Isotonic.fit([0, 1], [0.2, 0.7]), gv.Platt(0.1, 0.5), gv.Temperature(2.0)])
+def test_recalibration_keeps_dims_and_missing_values_and_refuses_what_is_no_probability(fitted):
+    p = xr.DataArray([[0.1, 0.5, np.nan]], dims=["seed", "sample"])
+    found = fitted.apply(p)
+    assert found.dims == ("seed", "sample")
+    assert found.values == pytest.approx(fitted.apply(p.values), nan_ok=True)
+    assert np.isnan(found.values[0, 2])
+    with pytest.raises(DataError, match=r"probabilities from 0 to 1, got 0\.5 to 1\.5"):
+        fitted.apply([0.5, 1.5])
+    with pytest.raises(DataError, match="`y_prob` must hold probabilities"):
+        fitted.apply(["often"])
+
+
+def test_temperature_finds_the_label_dim_wherever_it_lies():
+    p = xr.DataArray(np.random.default_rng(0).dirichlet(np.ones(3), 4).T, dims=["label", "sample"])
+    found = gv.Temperature(2.0).apply(p)
+    assert found.dims == ("label", "sample")
+    assert pytest.approx(gv.Temperature(2.0).apply(p.values.T)) == found.values.T
 
 
 # --- the block ---

@@ -23,7 +23,11 @@ def probability_cases(y_true: ArrayLike, y_prob: ArrayLike, sample_weight: Array
     Raises:
         DataError: See `gengap.verification.inputs`.
     """
-    several = np.ndim(y_prob) == 2 and np.shape(y_prob)[1] > 1
+    try:
+        shape = np.shape(y_prob)
+    except ValueError as error:
+        raise DataError(f"the forecasts must hold real numbers in an array of one shape; {error}") from error
+    several = len(shape) == 2 and shape[1] > 1
     return (multiclass_cases if several else binary_cases)(y_true, y_prob, sample_weight)
 
 

@@ -5,13 +5,16 @@ Fitted and judged on the same cases every method looks better than it is; isoton
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gengap.errors import DataError
 from gengap.verification.estimates import Estimate
-from gengap.verification.inputs import Floats, binary_cases, multiclass_cases
+from gengap.verification.inputs import Floats, binary_cases
+from gengap.verification.named import Labelled
+from gengap.verification.probability import probability_cases
 from gengap.verification.ranking import rank
 from gengap.verification.scores import score_difference
 
@@ -31,9 +34,22 @@ class Recalibration(ABC):
             DataError: The cases are invalid.
         """
 
-    @abstractmethod
     def apply(self, y_prob: ArrayLike) -> Floats:
-        """Return recalibrated probabilities, same shape."""
+        """Return recalibrated probabilities, same shape; a labelled array keeps its dims. NaN stays NaN.
+
+        Raises:
+            DataError: A probability lies outside 0 to 1 or is no number.
+        """
+        given: Any = y_prob
+        if isinstance(given, Labelled):
+            ordered = given.transpose(*sorted(given.dims, key="label".__eq__))  # labels last
+            recalibrated = ordered.copy(data=self._map(_probabilities(ordered.values)))
+            return cast("Floats", recalibrated.transpose(*given.dims))
+        return self._map(_probabilities(y_prob))
+
+    @abstractmethod
+    def _map(self, p: Floats) -> Floats:
+        """Return recalibrated probabilities, same shape; labels lie on the last axis."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +78,8 @@ class Isotonic(Recalibration):
         ranked = rank(binary_cases(y_true, y_prob, sample_weight), weighted=sample_weight is not None)
         return cls(ranked.values, recalibrated_values(ranked))
 
-    def apply(self, y_prob: ArrayLike) -> Floats:
-        """Return recalibrated probabilities, shape as `y_prob`."""
-        return np.asarray(np.interp(np.asarray(y_prob, dtype=np.float64), self.forecast, self.probability))
+    def _map(self, p: Floats) -> Floats:
+        return np.asarray(np.interp(p, self.forecast, self.probability))
 
 
 @dataclass(frozen=True)
@@ -103,9 +118,8 @@ class Platt(Recalibration):
         a, b = minimize(loss, np.array([0.0, 1.0]), jac=True, method="BFGS").x
         return cls(float(a), float(b))
 
-    def apply(self, y_prob: ArrayLike) -> Floats:
-        """Return recalibrated probabilities, shape as `y_prob`."""
-        return _sigmoid(self.intercept + self.slope * _log_odds(np.asarray(y_prob, dtype=np.float64)))
+    def _map(self, p: Floats) -> Floats:
+        return _sigmoid(self.intercept + self.slope * _log_odds(p))
 
 
 @dataclass(frozen=True)
@@ -129,9 +143,8 @@ class Temperature(Recalibration):
         """Fit by minimizing log loss over T from 1/100 to 100."""
         from scipy.optimize import minimize_scalar
 
-        p = np.asarray(y_prob, dtype=np.float64)
-        several = p.ndim == 2 and p.shape[1] > 1
-        valid = (multiclass_cases if several else binary_cases)(y_true, y_prob, sample_weight)
+        valid = probability_cases(y_true, y_prob, sample_weight)
+        several = valid.forecast.ndim == 2
         rows = valid.forecast if several else np.column_stack([1 - valid.forecast, valid.forecast])
         logs = np.log(np.clip(rows, _TINY, 1))
         happened = logs[np.arange(len(logs)), valid.observed.astype(np.int64)]
@@ -145,9 +158,7 @@ class Temperature(Recalibration):
         best = minimize_scalar(loss, bounds=(-np.log(100), np.log(100)), method="bounded", options={"xatol": 1e-8})
         return cls(float(np.exp(best.x)))
 
-    def apply(self, y_prob: ArrayLike) -> Floats:
-        """Return recalibrated probabilities, shape as `y_prob`."""
-        p = np.asarray(y_prob, dtype=np.float64)
+    def _map(self, p: Floats) -> Floats:
         if p.ndim < 2 or p.shape[-1] == 1:
             return _sigmoid(_log_odds(p) / self.temperature)
         logs = np.log(np.clip(p, _TINY, 1)) / self.temperature
@@ -194,6 +205,16 @@ def recalibration_effect(
         for score in ("brier_score", "log_loss")
     )
     return RecalibrationEffect(brier, log)
+
+
+def _probabilities(y_prob: ArrayLike) -> Floats:
+    try:
+        p = np.asarray(y_prob, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"`y_prob` must hold probabilities in an array of one shape; {error}") from error
+    if p.size and (np.nanmin(p, initial=0.0) < 0 or np.nanmax(p, initial=0.0) > 1):
+        raise DataError(f"`y_prob` must hold probabilities from 0 to 1, got {np.nanmin(p):g} to {np.nanmax(p):g}")
+    return p
 
 
 def _log_odds(p: Floats) -> Floats:

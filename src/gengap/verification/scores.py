@@ -239,9 +239,9 @@ def score_interval(
 
     Returns:
         Value, standard error and interval, with a `caution` where events or groups are so few that it may cover less
-        than it claims (`docs/coverage.md`). A perfect AUC, proportion or Brier score gets Clopper and Pearson's one-sided
-        limit; a score that is undefined is NaN throughout; other cases that all cost the same give an interval of no
-        width. The Heidke and Gilbert scores of cases with one label only have no interval.
+        than it claims (`docs/coverage.md`). A perfect AUC, proportion or Brier score gets Clopper and Pearson's
+        one-sided limit; a score that is undefined is NaN throughout; other cases that all cost the same give an
+        interval of no width. The Heidke and Gilbert scores of cases with one label only have no interval.
 
     Raises:
         UnknownNameError: There is no such score.
