@@ -68,3 +68,17 @@ def test_without_glibc_nothing_happens(monkeypatch):
 def test_here():
     with keep_freed_memory() as took_effect:
         assert took_effect == (memory._glibc() is not None)
+
+
+@pytest.mark.parametrize(("freed", "returned"), [(1 << 20, 0), (1 << 30, 1)])
+def test_little_freed_memory_is_kept(libc, freed, returned):
+    class Count(memory._Mallinfo2):
+        pass
+
+    def mallinfo2():
+        return Count(fordblks=freed)
+
+    libc.mallinfo2 = mallinfo2
+    with keep_freed_memory():
+        pass
+    assert libc.trimmed == returned

@@ -5,7 +5,10 @@ import scipy.sparse as sp
 
 from gengap.errors import DataError, ModelError, UnknownNameError
 from gengap.sampling import predict_distribution
+from gengap.sampling.footprint import CACHE
+from gengap.sampling.graph_sampler import GraphSampler
 from gengap.sampling.masks import Block
+from gengap.sampling.members import _groups, _passes
 from gengap.sampling.noise import NoiseStrength
 from gengap.sampling.sampler import WholeModelSampler
 from gengap.sampling.switch import NoiseSource
@@ -193,6 +196,136 @@ def test_what_cannot_be_sampled_is_refused(storms):
         predict_distribution(noisy, x, rate=1.0)
     with pytest.raises(DataError, match="at least one"):
         predict_distribution(noisy, x[:0])
+
+
+def test_cases_that_do_not_fit_the_model_are_refused_in_a_sentence(random):
+    model = compiled(L.Dropout(0.5), L.Dense(1), shape=(4,))
+    x = random.normal(size=(3, 4)).astype("float32")
+    with pytest.raises(DataError, match=r"shape \(n, 4\); received \(4,\). For a single case"):
+        predict_distribution(model, x[0])
+    with pytest.raises(DataError, match=r"received \(3, 2\)"):
+        predict_distribution(model, x[:, :2])
+    first, second = keras.Input((4,)), keras.Input((4,))
+    two = keras.Model([first, second], L.Dense(1)(L.Dropout(0.5)(L.Add()([first, second]))))
+    two.compile(loss="mse")
+    with pytest.raises(DataError, match="takes 2 inputs; `x` holds 1"):
+        predict_distribution(two, [x])
+    with pytest.raises(DataError, match="same number of cases"):
+        predict_distribution(two, [x, x[:2]])
+    lists = predict_distribution(model, x.tolist(), num_samples=10)
+    np.testing.assert_array_equal(lists.members, predict_distribution(model, x, num_samples=10).members)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "match"),
+    [
+        ({"num_samples": 20.5}, TypeError, "whole number"),
+        ({"precision": "float16"}, ValueError, "`precision`"),
+        ({"memory_limit": 0}, ValueError, "`memory_limit`"),
+        ({"task": "ranking"}, ValueError, "`task`"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(given, error, match):
+    model = compiled(L.Dropout(0.5), L.Dense(1), shape=(3,))
+    with pytest.raises(error, match=match):
+        predict_distribution(model, np.ones((2, 3), "float32"), **given)
+
+
+def test_a_model_without_a_loss_is_read_by_its_last_activation(random):
+    x = random.normal(size=(2, 4)).astype("float32")
+    sigmoid = keras.Sequential([keras.Input((4,)), L.Dropout(0.5), L.Dense(1, "sigmoid")])
+    assert predict_distribution(sigmoid, x, num_samples=5).task == "binary"
+    linear = keras.Sequential([keras.Input((4,)), L.Dropout(0.5), L.Dense(1)])
+    with pytest.raises(ModelError, match="give `task`"):
+        predict_distribution(linear, x)
+    assert predict_distribution(linear, x, num_samples=5, task="regression").task == "regression"
+    with pytest.raises(ModelError, match="received function"):
+        predict_distribution(lambda rows: rows, x)
+    with pytest.raises(ModelError, match="not built"):
+        predict_distribution(keras.Sequential([L.Dropout(0.5), L.Dense(1)]), x)
+
+
+def test_any_output_of_several_may_be_asked(random):
+    x = random.normal(size=(3, 4)).astype("float32")
+    inputs = keras.Input((4,))
+    hidden = L.Dropout(0.5)(inputs)
+    outputs = [L.Dense(1, "sigmoid", name="rain")(hidden), L.Dense(1, name="degrees")(hidden)]
+    model = keras.Model(inputs, outputs)
+    model.compile(loss=["binary_crossentropy", "mse"])
+    forecast = predict_distribution(model, x, num_samples=5, output="degrees")
+    assert forecast.task == "regression"
+    np.testing.assert_array_equal(forecast.deterministic, model.predict(x, verbose=0)[1][:, 0])
+    assert predict_distribution(model, x, num_samples=5).task == "binary"
+    with pytest.raises(UnknownNameError, match="no output"):
+        predict_distribution(model, x, output="wind")
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_case_of_nan_stays_nan_and_touches_no_other(storm_net, storms):
+    broken = storms.copy()
+    broken[2, 3, 4, 1] = np.nan
+    forecast = predict_distribution(storm_net, broken, num_samples=20)
+    whole = predict_distribution(storm_net, storms, num_samples=20)
+    assert np.isnan(forecast.members.values[:, 2]).all()
+    others = [0, 1, 3, 4]
+    np.testing.assert_allclose(forecast.members.values[:, others], whole.members.values[:, others], atol=2e-6)
+    table = forecast.table()
+    assert table.index[-1] == 2
+    assert table.iloc[-1].isna().all()
+    assert not table.iloc[:-1].isna().any().any()
+
+
+def test_a_skip_around_an_activation_is_not_overwritten(random):
+    """Activations overwrite their input only where nobody else reads it."""
+    inputs = keras.Input((8, 4))
+    x = L.Conv1D(6, 3, padding="same")(L.SpatialDropout1D(0.4)(inputs))
+    x = L.Add()([L.Activation("relu")(x), x])
+    y = L.Conv1D(6, 3, padding="same")(x)
+    x = L.Concatenate()([L.ReLU()(L.Dropout(0.0)(y)), L.Dropout(0.2)(y), y])
+    model = keras.Model(inputs, L.Dense(1)(L.Flatten()(x)))
+    model.compile(loss="mse")
+    cases = random.normal(size=(3, 8, 4)).astype("float32")
+    fast = predict_distribution(model, cases, num_samples=12)
+    np.testing.assert_allclose(fast.members.values, whole_model(model, cases, num_samples=12), atol=2e-6)
+
+
+def test_an_activation_of_ones_own_called_relu_is_not_taken_for_keras(random):
+    def relu(values):
+        return keras.ops.minimum(values, 0.1)
+
+    model = compiled(L.SpatialDropout1D(0.3), L.Conv1D(4, 3), L.Activation(relu), L.Flatten(), L.Dense(1), shape=(6, 3))
+    x = random.normal(size=(3, 6, 3)).astype("float32")
+    fast = predict_distribution(model, x, num_samples=12)
+    np.testing.assert_allclose(fast.members.values, whole_model(model, x, num_samples=12), atol=2e-6)
+
+
+def test_many_cases_of_a_large_model_take_the_memory_of_one_pass(random):
+    """Peak memory rises with the size of a pass, not with the number of members."""
+    tracked = []
+    model = compiled(
+        L.Conv2D(16, 3, padding="same"),
+        L.SpatialDropout2D(0.2),
+        L.Conv2D(16, 3, padding="same"),
+        L.Flatten(),
+        L.Dense(1),
+        shape=(32, 32, 1),
+    )
+    x = random.normal(size=(3, 32, 32, 1)).astype("float32")
+
+    class Watched(GraphSampler):
+        def draw(self, block, strength):
+            tracked.append(block.rows)
+            return super().draw(block, strength)
+
+    sampler = Watched(model, NoiseSource(0, fixed_mask=False))
+    sampler.load([x])
+    for group in _groups(sampler, (0, 3), 500, 1 << 29, together=False):
+        for block in _passes(sampler, group, 500, 1 << 29):
+            sampler.draw(block, NoiseStrength())
+    assert sum(tracked) == 3 * 500
+    largest = 2 * 32 * 32 * 16 * 4  # input and output of a step
+    assert max(tracked) * largest <= CACHE or max(tracked) <= 64
+    assert sampler.rows(1 << 20) < sampler.rows(1 << 29)
 
 
 def test_logits_become_probabilities_and_labels_get_a_dim(random):

@@ -81,6 +81,16 @@ def test_each_task_has_its_own_questions(calibrated, known):
         classifier_uncertainty(known[1], known[2], true_probability=known[0][:5])
 
 
+def test_one_hot_answers_are_read_as_codes(random):
+    probability = random.dirichlet([1, 1, 1], size=(30, 40)).astype("float32")
+    forecast, y = ensemble(probability, "multiclass"), random.integers(0, 3, 40)
+    plain, hot = (classifier_uncertainty(answers, forecast).summary() for answers in (y, np.eye(3)[y]))
+    assert plain.equals(hot)
+    assert compare_centres(np.eye(3)[y], forecast).equals(compare_centres(y, forecast))
+    with pytest.raises(DataError, match="several"):
+        compare_centres(y, ensemble(probability, "regression"))
+
+
 def test_the_mean_of_an_overconfident_ensemble_beats_one_member(known):
     _, y, forecast = known
     one = assemble([forecast.members.values], [forecast.members.values[0]], [0], "binary", {})

@@ -1,8 +1,10 @@
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 from gengap.datasets import Split
+from gengap.errors import DataError
 from gengap.plots.predictive_distribution import PredictiveDistributionDisplay
 from gengap.plots.uncertainty_quality import DiscardDisplay, EntropyErrorDisplay, RateChoiceDisplay, SpreadSkillDisplay
 from gengap.sampling import choose_rate, classifier_uncertainty, predict_distribution, regression_uncertainty
@@ -65,6 +67,23 @@ def test_without_a_test_split_the_choice_is_unjudged(splits):
     assert "not judged" in found.findings[-1]
     with pytest.raises(ValueError, match="empty"):
         choose_rate(overconfident(), splits[0], rates=[])
+
+
+def test_a_choice_that_cannot_be_made_is_refused(splits):
+    with pytest.raises(ValueError, match="proper for binary"):
+        choose_rate(overconfident(), splits[0], score="roc_auc")
+    with pytest.raises(DataError, match=r"`\(x, y\)`"):
+        choose_rate(overconfident(), splits[0].x)
+    two = keras.Sequential([keras.Input((20,)), L.Dropout(0.1), L.Dense(2)])
+    two.compile(loss="mse")
+    with pytest.raises(DataError, match="one target"):
+        choose_rate(two, splits[0])
+
+
+def test_a_split_may_be_a_pair(splits):
+    pair = choose_rate(overconfident(), (splits[0].x, splits[0].y), rates=[0.2], num_samples=20)
+    whole = choose_rate(overconfident(), splits[0], rates=[0.2], num_samples=20)
+    pd.testing.assert_series_equal(pair.table["score"], whole.table["score"])
 
 
 def test_layers_may_take_rates_of_their_own(random):

@@ -12,6 +12,9 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 _WHILE_TRAINING = {_MMAP_THRESHOLD: (1 << 30, 32 << 20), _TRIM_THRESHOLD: ((1 << 31) - 1,), _TOP_PAD: (64 << 20,)}
 _DEFAULTS = {_MMAP_THRESHOLD: 128 << 10, _TRIM_THRESHOLD: 128 << 10, _TOP_PAD: 128 << 10}
 
+_WORTH_RETURNING = 64 << 20
+"""Freed bytes from which they go back to the system; fewer are kept, as mapping them anew costs more than they do."""
+
 _lock = Lock()
 _nested = 0
 
@@ -40,7 +43,22 @@ def keep_freed_memory() -> Iterator[bool]:
             if libc is not None and _nested == 0:
                 for name, value in _DEFAULTS.items():
                     _set(libc, name, value)
-                libc.malloc_trim(0)
+                if _freed_bytes(libc) >= _WORTH_RETURNING:
+                    libc.malloc_trim(0)
+
+
+class _Mallinfo2(ctypes.Structure):
+    """`struct mallinfo2` of <malloc.h>: ten sizes, of which the ninth counts the bytes in free blocks."""
+
+    _fields_ = tuple((f"size_{position}" if position != 8 else "fordblks", ctypes.c_size_t) for position in range(10))
+
+
+def _freed_bytes(libc: Any) -> float:
+    """Return how much is freed and still held; infinity where glibc is too old (before 2.33) to tell."""
+    if not hasattr(libc, "mallinfo2"):
+        return float("inf")
+    libc.mallinfo2.restype = _Mallinfo2
+    return float(libc.mallinfo2().fordblks)
 
 
 def _glibc() -> Any:

@@ -132,6 +132,20 @@ def scored_answers(y: Any, kind: OutputKind) -> Any:
     return y[kind.position] if isinstance(y, list | tuple) else y
 
 
+def output_position(model: keras.Model, output: str) -> int:
+    """Return the place of a named output among a model's outputs.
+
+    Raises:
+        UnknownNameError: The model has no such output.
+    """
+    return _position(model, output)[0]
+
+
+def read_activation(model: keras.Model, output: str | None = None) -> Task | None:
+    """Return what the last activation of an output says that it predicts: nothing where it is none of probabilities."""
+    return _PROBABILITIES.get(_last_activation(model, _position(model, output)[0]) or "")
+
+
 def output_names(model: keras.Model) -> list[str]:
     """Return the names of the outputs of a model; one empty name for a model whose outputs have none."""
     return list(getattr(model, "output_names", None) or [""])

@@ -46,6 +46,8 @@ class Step:
 
     def input_slots(self) -> list[Slot]:
         """Return the slots that the step reads, in order."""
+        if not self.kwargs and all(isinstance(argument, Slot) for argument in self.args):
+            return list(self.args)  # nearly every step: Keras' flatten takes a hundred times as long
         leaves = tree.flatten((self.args, self.kwargs))
         return [leaf for leaf in leaves if isinstance(leaf, Slot)]
 

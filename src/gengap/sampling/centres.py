@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from gengap.errors import DataError
 from gengap.sampling.distribution import PredictiveDistribution
+from gengap.sampling.quality import plain_answers
 from gengap.verification import score_difference, score_interval
 
 
@@ -31,8 +33,13 @@ def compare_centres(
     Returns:
         One row per pair `forecast`, `reference`: `score`, `reference_score`, their `difference` (forecast less
         reference) with `low` and `high`. The medians of several labels are rescaled to sum to 1.
+
+    Raises:
+        DataError: The distribution is of several targets, or there is not one answer per case.
     """
-    y = np.asarray(y_true).reshape(-1)
+    if distribution.task == "regression" and "label" in distribution.members.dims:
+        raise DataError("Centres are compared for one target; the distribution has several: select one of them.")
+    y = plain_answers(y_true)
     name = score or ("squared_error" if distribution.task == "regression" else "brier_score")
     centres: dict[str, Any] = {
         "mean": distribution.mean.values,

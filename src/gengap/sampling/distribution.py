@@ -20,7 +20,8 @@ _FORMAT = "gengap predictive distribution 1"
 class PredictiveDistribution:
     """Members of the predictive distribution of some cases.
 
-    Probabilities for classifiers, the target's units for regression. Entropies are in nats.
+    Probabilities for classifiers, the target's units for regression. Entropies are in nats. A case whose forecasts are
+    NaN, as its input was, stays NaN in every number and comes last in the table.
 
     Attributes:
         members: Forecasts over `(member, sample[, label])`, float32; the coordinate `seed` on `member` says which
@@ -43,12 +44,12 @@ class PredictiveDistribution:
     @property
     def mean(self) -> xr.DataArray:
         """Mean forecast over `(sample[, label])`."""
-        return self.members.mean("member", dtype=np.float64)
+        return self.members.mean("member", dtype=np.float64, skipna=False)
 
     @property
     def median(self) -> xr.DataArray:
         """Median forecast over `(sample[, label])`; the medians of several labels need not sum to 1."""
-        return self.members.median("member").astype(np.float64)
+        return self.members.median("member", skipna=False).astype(np.float64)
 
     @property
     def spread(self) -> xr.DataArray:
@@ -61,7 +62,7 @@ class PredictiveDistribution:
         Args:
             q: Level or levels, in [0, 1].
         """
-        return self.members.astype(np.float64).quantile(q, dim="member")
+        return self.members.astype(np.float64).quantile(q, dim="member", skipna=False)
 
     def interval(self, level: float = 0.9) -> xr.DataArray:
         """Return the central interval of the members over `(sample[, label], bound)`, lower end first.

@@ -36,19 +36,39 @@ _ACTIVATIONS: Mapping[str, Door] = {
 }
 
 
+_IN_PLACE: Mapping[str, Door] = {"relu": torch.relu_, "sigmoid": torch.sigmoid_, "tanh": torch.tanh_}
+
+
 def find_door(operation: Any) -> Door | None:
     """Return the torch computation of a layer on activations of any real dtype, or None: call the Keras layer then."""
-    if type(operation) in _CONVOLUTIONS and is_channels_last(operation) and _is_plain(operation):
-        return lambda x: activate(operation, convolve_rows(operation, x))
+    if is_linear_in_channels(operation):
+        return lambda x: activate_own(operation, convolve_rows(operation, x))
     if type(operation) in _POOLS and is_channels_last(operation):
         return lambda x: _pool(operation, x)
-    if type(operation) is keras.layers.ReLU and _is_plain_relu(operation):
-        return torch.relu
-    if type(operation) is keras.layers.Activation:
+    if _is_activation(operation):
         return _ACTIVATIONS.get(_activation_name(operation))
+    if type(operation) is keras.layers.Dense and _is_plain(operation):
+        return lambda x: _multiply(operation, x)
     if type(operation) is keras.layers.Flatten and is_channels_last(operation):
         return lambda x: x.reshape(x.shape[0], -1)
     return None
+
+
+def find_door_in_place(operation: Any) -> Door | None:
+    """Return the computation of an activation that overwrites its input, or None where there is none."""
+    return _IN_PLACE.get(_activation_name(operation)) if _is_activation(operation) else None
+
+
+def makes_new_values(operation: Any) -> bool:
+    """Tell whether a door's result shares no memory with its input, so that what reads it alone may overwrite it."""
+    return (
+        is_linear_in_channels(operation) or type(operation) in _POOLS or type(operation) is keras.layers.Dense
+    ) and find_door(operation) is not None
+
+
+def needs_full_precision(operation: Any) -> bool:
+    """Tell whether a door computes in float32 whatever the precision: with 8 bits a head's probabilities are steps."""
+    return type(operation) is keras.layers.Dense
 
 
 def scales_channels(operation: Any) -> bool:
@@ -99,6 +119,12 @@ def activate(layer: Any, x: torch.Tensor) -> torch.Tensor:
     return _ACTIVATIONS[name](x) if name in _ACTIVATIONS else layer.activation(x)
 
 
+def activate_own(layer: Any, x: torch.Tensor) -> torch.Tensor:
+    """Apply the activation that a layer carries to values that nobody else reads: they may be overwritten."""
+    door = _IN_PLACE.get(_activation_name(layer))
+    return activate(layer, x) if door is None else door(x)
+
+
 def _geometry(layer: Any) -> dict[str, Any]:
     return {"strides": layer.strides, "padding": layer.padding, "dilation": layer.dilation_rate}
 
@@ -107,19 +133,30 @@ def _pool(layer: Any, x: torch.Tensor) -> torch.Tensor:
     return _POOLS[type(layer)](x, pool_size=layer.pool_size, strides=layer.strides, padding=layer.padding)
 
 
+def _multiply(layer: Any, x: torch.Tensor) -> torch.Tensor:
+    product = torch.matmul(x, layer.kernel.value)
+    return activate_own(layer, product.add_(layer.bias.value) if layer.use_bias else product)
+
+
+def _is_activation(operation: Any) -> bool:
+    if type(operation) is keras.layers.ReLU:
+        return operation.max_value is None and not operation.negative_slope and not operation.threshold
+    return type(operation) is keras.layers.Activation
+
+
 def _activation_name(layer: Any) -> str:
-    return str(getattr(layer.activation, "__name__", ""))
+    """Return which of Keras' activations a layer applies; nothing for others, one of a user's called `relu` too."""
+    if type(layer) is keras.layers.ReLU:
+        return "relu"
+    known = (getattr(keras.activations, name) for name in (*_ACTIVATIONS, "leaky_relu"))
+    return next((f.__name__ for f in known if f is layer.activation), "")
 
 
 def _is_plain(layer: Any) -> bool:
-    """Tell whether a convolution is nothing but its kernel and bias: no groups, adapters, quantization, mixed dtype."""
+    """Tell whether a layer is nothing but its kernel and bias: no groups, adapters, quantization, mixed dtype."""
     return (
-        layer.groups == 1
+        getattr(layer, "groups", 1) == 1
         and not getattr(layer, "lora_enabled", False)
         and getattr(layer, "quantization_mode", None) is None
         and layer.dtype_policy.name == "float32"
     )
-
-
-def _is_plain_relu(layer: Any) -> bool:
-    return layer.max_value is None and not layer.negative_slope and not layer.threshold

@@ -15,14 +15,20 @@ from gengap.engine.walk import Graph, Step, read_graph
 from gengap.sampling.doors import (
     Door,
     activate,
+    activate_own,
     channel_parts,
     find_door,
+    find_door_in_place,
     is_linear_in_channels,
+    makes_new_values,
+    needs_full_precision,
     scales_channels,
 )
+from gengap.sampling.footprint import Footprint
 from gengap.sampling.masks import Block
-from gengap.sampling.noise import NoiseLayer, NoiseStrength, foreign_noise, noise_layers
+from gengap.sampling.noise import NoiseLayer, NoiseStrength, all_layers, foreign_noise, noise_layers
 from gengap.sampling.sampler import Precision, Sampler, dense, no_gradients
+from gengap.sampling.spectral import spectral_convolution
 from gengap.sampling.switch import NoiseSource, noise_switched_on
 from gengap.sampling.values import Masked, PerCase, PerMember, Value, add_noise, per_member
 
@@ -42,40 +48,61 @@ class GraphSampler(Sampler):
         self._dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         self._device = torch.device(keras.src.backend.torch.core.get_device())
         self._noise = {id(noise.layer): noise for noise in noise_layers(model)}
-        self._foreign = bool(foreign_noise(model))
+        noisy = {*self._noise, *map(id, foreign_noise(model))}
+        self._foreign = len(noisy) > len(self._noise)
         self._reads = {step.index: [slot.index for slot in step.input_slots()] for step in self._graph.steps}
         self._last_reader = {index: step.index for step in self._graph.steps for index in self._reads[step.index]}
-        self._noisy = {step.index for step in self._graph.steps if _makes_noise(step.operation)}
+        self._results = {slot.index for slot in keras.tree.flatten(self._graph.outputs)}
+        self._noisy = {step.index for step in self._graph.steps if _contains(step.operation, noisy)}
+        self._opaque = any(
+            id(step.operation) not in self._noise for step in self._graph.steps if step.index in self._noisy
+        )
         self._before, self._after = self._split()
         self._doors: dict[int, Door | None] = {step.index: find_door(step.operation) for step in self._after}
+        self._overwriting = {step.index: find_door_in_place(step.operation) for step in self._owners()}
+        self._bare = self._without_checks()
         self._scaling = {step.index for step in self._after if scales_channels(step.operation)}
         self._summable = {step.index for step in self._after if _has_parts(step.operation)}
+        self._footprint = Footprint(self._after, cached=self._device.type == "cpu")
+        self._loaded: dict[int, Value] = {}
+        self._first_case, self._focus = 0, (0, 0)
         self._kept: dict[int, Value] = {}
         self._once: dict[int, list[Value]] = {}
         self._parts: dict[int, torch.Tensor] = {}
 
-    def load(self, inputs: Sequence[Any]) -> None:
+    def load(self, inputs: Sequence[Any], first_case: int = 0) -> None:
         """Compute everything up to the first noise of every path through the graph, in inference mode."""
-        self._once, self._parts = {}, {}
         values: dict[int, Value] = {
             slot.index: PerCase(_as_rows(x, self._device)) for slot, x in zip(self._graph.inputs, inputs, strict=True)
         }
-        needed = {index for step in self._after for index in self._reads[step.index]}
-        needed |= {slot.index for slot in keras.tree.flatten(self._graph.outputs)}
+        needed = {index for step in self._after for index in self._reads[step.index]} | self._results
         with no_gradients():
             for step in self._before:
                 self._store(step, values, self._infer(step, values))
                 self._forget(step, values, needed)
-        self._kept = {index: value for index, value in values.items() if index in needed}
+        self._loaded = {index: value for index, value in values.items() if index in needed}
+        self._first_case, self._focus = first_case, (0, 0)
 
-    def draw(self, block: Block, strength: NoiseStrength) -> Any:
-        """Compute the rest of the graph for the members of `block`."""
-        values, calls = dict(self._kept), Counter[int]()
-        outputs = {slot.index for slot in keras.tree.flatten(self._graph.outputs)}
+    def infer(self) -> Any:
+        """Compute the rest of the graph in inference mode."""
+        values = dict(self._loaded)
         with no_gradients():
             for step in self._after:
-                self._store(step, values, self._compute(step, values, block, strength, calls))
-                self._forget(step, values, outputs)
+                self._store(step, values, self._infer(step, values))
+                self._forget(step, values, self._results)
+            return keras.tree.map_structure(lambda slot: _plain(values[slot.index]).cpu().numpy(), self._graph.outputs)
+
+    def draw(self, block: Block, strength: NoiseStrength) -> Any:
+        """Compute the rest of the graph for the members of `block`, some or all of the loaded cases."""
+        self._turn_to(block)
+        values, calls = dict(self._kept), Counter[int]()
+        with no_gradients():
+            for step in self._after:
+                given = [values[index] for index in self._reads[step.index]]
+                results = self._compute(step, values, block, strength, calls)
+                self._footprint.note([*given, *results], block.rows)
+                self._store(step, values, results)
+                self._forget(step, values, self._results)
             return keras.tree.map_structure(
                 lambda slot: per_member(values[slot.index], block.cases, block.members, torch.float32).cpu().numpy(),
                 self._graph.outputs,
@@ -84,17 +111,44 @@ class GraphSampler(Sampler):
     def rows(self, memory_limit: int) -> int:
         """Return how many rows the largest step after the noise allows."""
         if self._foreign:
-            return 1024  # Keras draws the whole pass at once: its size must not depend on the memory
-        largest = max((sum(map(_width, _tensors_of(step))) for step in self._after), default=1)
-        return max(1, memory_limit // (4 * _LIVE * max(largest, 1)))
+            return _OPAQUE_ROWS  # Keras draws the whole pass at once: its size must not depend on the memory
+        fit = self._footprint.rows(memory_limit)
+        return min(fit, _OPAQUE_ROWS) if self._opaque else fit
 
-    def cases(self, memory_limit: int) -> int:
-        """Return how many cases fit, with all that they keep: activations before the noise, parts of channels."""
-        if self._foreign:
-            return 32
-        kept = sum(_width(tensor) for step in self._before[-2:] for tensor in _tensors_of(step))
-        parts = sum(self._parts_width(step) for step in self._after)
-        return max(1, memory_limit // (4 * max(kept + parts, 1)))
+    def _turn_to(self, block: Block) -> None:
+        """Make the cases of a block the current ones; what was computed for others is dropped."""
+        if self._focus == (block.first_case, block.cases):
+            return
+        first = block.first_case - self._first_case
+        part = slice(first, first + block.cases)
+        self._kept = {index: PerCase(_plain(value)[part]) for index, value in self._loaded.items()}
+        self._focus, self._once, self._parts = (block.first_case, block.cases), {}, {}
+
+    def _door(self, operation: Any) -> Door | None:
+        spectral = spectral_convolution(operation) if self._device.type == "cpu" else None
+        return spectral or find_door(operation)
+
+    def _without_checks(self) -> set[int]:
+        """Return the steps whose Keras layer may be called without what Keras checks and converts around every call.
+
+        These are the layers that have a door, of plain float32. The inputs' readers are not among them: what a user
+        hands in is to be checked.
+        """
+        inputs = {slot.index for slot in self._graph.inputs}
+        return {
+            step.index
+            for step in self._graph.steps
+            if find_door(step.operation) is not None
+            and step.operation.dtype_policy.name == "float32"
+            and not inputs & set(self._reads[step.index])
+        }
+
+    def _owners(self) -> list[Step]:
+        """Return the steps that alone read a value which shares its memory with no other: they may overwrite it."""
+        readers = Counter(index for step in self._graph.steps for index in self._reads[step.index])
+        new = {slot.index for step in self._after if makes_new_values(step.operation) for slot in step.outputs}
+        alone = {index for index in new - self._results if readers[index] == 1}
+        return [step for step in self._after if self._reads[step.index] and set(self._reads[step.index]) <= alone]
 
     def _split(self) -> tuple[list[Step], list[Step]]:
         """Return the steps that no noise reaches, and the others."""
@@ -173,7 +227,11 @@ class GraphSampler(Sampler):
         return self._once[step.index]
 
     def _infer(self, step: Step, values: dict[int, Value]) -> list[Value]:
+        if id(step.operation) in self._noise:
+            return [values[self._reads[step.index][0]]]
         given = {index: _plain(values[index]) for index in self._reads[step.index]}
+        if step.index in self._bare and all(map(_is_unmasked, given.values())):
+            return [PerCase(step.operation.call(*given.values()))]
         sparse = next((tensor for tensor in given.values() if sp.issparse(tensor)), None)
         if sparse is not None and type(step.operation) is keras.layers.Dense and len(given) == 1:
             return [PerCase(_sparse_dense(step.operation, sparse, self._device))]
@@ -205,18 +263,17 @@ class GraphSampler(Sampler):
         parts = self._parts[step.index]
         mask = value.mask.to(self._dtype).expand(block.cases, block.members, -1)
         weights = torch.cat([mask, mask.new_ones(*mask.shape[:2], 1)], dim=-1)
-        summed = torch.bmm(weights, parts.flatten(2)).view(block.rows, *parts.shape[2:])
-        return PerMember(activate(layer, summed))
-
-    def _parts_width(self, step: Step) -> int:
-        if step.index not in self._summable:
-            return 0
-        return (int(step.operation.kernel.shape[-2]) + 1) * _width(_tensors_of(step)[-1])
+        # MKL shares the matrices of a batch out among threads, so that a single one would be left to one of them.
+        alone = block.cases == 1
+        summed = torch.mm(weights[0], parts[0].flatten(1)) if alone else torch.bmm(weights, parts.flatten(2))
+        summed = summed.view(block.rows, *parts.shape[2:])
+        return PerMember(activate_own(layer, summed))
 
     def _fold(self, step: Step, values: dict[int, Value], block: Block) -> list[Value]:
         """Call a step on all cases and members as one batch."""
-        door = self._doors[step.index]
-        dtype = torch.float32 if door is None else self._dtype
+        door = self._overwriting.get(step.index) or self._doors[step.index]
+        full = door is None or needs_full_precision(step.operation)
+        dtype = torch.float32 if full else self._dtype
         given = {
             index: per_member(_on_device(values[index], self._device), block.cases, block.members, dtype)
             for index in self._reads[step.index]
@@ -226,13 +283,13 @@ class GraphSampler(Sampler):
         return [PerMember(tensor) for tensor in _call(step, given)]
 
 
-_LIVE = 3
-"""Tensors of a step's size that are alive at once: input, output, and what a kernel lays out anew."""
+_OPAQUE_ROWS = 1024
+"""Rows of a pass through a step that makes noise inside, and whose activations cannot be seen."""
 
 
-def _makes_noise(operation: Any) -> bool:
-    layer = operation if isinstance(operation, keras.layers.Layer) else None
-    return bool(noise_layers(layer) or foreign_noise(layer))
+def _contains(operation: Any, wanted: set[int]) -> bool:
+    """Tell whether an operation is one of the layers of these ids, or holds one inside."""
+    return any(id(layer) in wanted for layer in all_layers(operation))
 
 
 def _has_parts(operation: Any) -> bool:
@@ -244,6 +301,10 @@ def _plain(value: Value) -> Any:
     """Return a value that no noise has touched."""
     assert isinstance(value, PerCase)  # noqa: S101  the split of the graph promises it
     return value.tensor
+
+
+def _is_unmasked(tensor: Any) -> bool:
+    return isinstance(tensor, torch.Tensor) and getattr(tensor, "_keras_mask", None) is None
 
 
 def _call(step: Step, given: dict[int, Any]) -> list[Any]:
@@ -280,16 +341,3 @@ def _sparse_dense(layer: Any, rows: Any, device: torch.device) -> torch.Tensor:
     if layer.use_bias:
         result = result + layer.bias.value
     return activate(layer, result)
-
-
-def _tensors_of(step: Step) -> list[Any]:
-    """Return the symbolic tensors of an operation, inputs first; none where Keras does not know them."""
-    try:
-        return [*keras.tree.flatten(step.operation.input), *keras.tree.flatten(step.operation.output)]
-    except (AttributeError, ValueError):  # a subclassed model, or a layer that stands in several places
-        return []
-
-
-def _width(tensor: Any) -> int:
-    """Return how many numbers one row of a symbolic tensor has; an open axis counts as 1."""
-    return math.prod(int(size or 1) for size in tensor.shape[1:])

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.engine.walk import flat_inputs
-from gengap.errors import DataError, ModelError
+from gengap.errors import ModelError
+from gengap.sampling.cases import count_cases, flat_cases
 from gengap.sampling.masks import Block
 from gengap.sampling.noise import NoiseStrength, foreign_noise, noise_layers
 from gengap.sampling.sampler import Precision, Sampler, WholeModelSampler, dense, no_gradients
@@ -33,12 +33,12 @@ def draw_members(
     precision: Precision,
     memory_limit: int,
     read: Reader,
-    deterministic: Array,
     advance: Callable[[int], None],
-) -> list[Array]:
-    """Return the members under each strength of the noise, `(members, cases[, labels])`, from one pass over the cases.
+) -> tuple[Array, list[Array]]:
+    """Return the forecast without noise, `(cases[, labels])`, and the members under each strength of the noise.
 
-    All strengths see the same random numbers, and share what precedes the noise.
+    Members are `(members, cases[, labels])`. It is one pass over the cases: all strengths see the same random numbers,
+    and share with the forecast without noise what precedes the noise.
 
     Args:
         model: A built model.
@@ -50,7 +50,6 @@ def draw_members(
         precision: Number format of the activations after the noise.
         memory_limit: Bytes that activations may take.
         read: Turns raw outputs into predictions.
-        deterministic: The forecast in inference mode, which every member is where the noise has no strength.
         advance: Told how many rows were computed.
 
     Raises:
@@ -59,24 +58,27 @@ def draw_members(
     layers, foreign = noise_layers(model), foreign_noise(model)
     _check_noise(model, layers, foreign, strengths, fixed_mask=fixed_mask)
     sampler = _sampler(model, NoiseSource(seed, fixed_mask=fixed_mask), precision)
-    inputs = flat_inputs(model, x)
+    inputs = flat_cases(model, x)
     silent = [not foreign and all(strength.of(noise) == 0 for noise in layers) for strength in strengths]
+    deterministic: list[Array] = []
     parts: list[list[Array]] = [[] for _ in strengths]
-    for first, cases in _chunks(count_cases(inputs), sampler.cases(memory_limit // 2)):
-        sampler.load([values[first : first + cases] for values in inputs])
-        for drawn, strength, is_silent in zip(parts, strengths, silent, strict=True):
-            if is_silent:
-                same = deterministic[first : first + cases]
-                drawn.append(np.broadcast_to(same, (num_samples, *same.shape)))
-                continue
-            passes = _passes(sampler, (first, cases), num_samples, memory_limit // 2)
-            drawn.append(np.concatenate([_draw(sampler, block, strength, read, advance) for block in passes]))
-    return [np.concatenate(drawn, axis=1) for drawn in parts]
+    for first, cases in _chunks(count_cases(inputs), PREDICT_BATCH):
+        sampler.load([values[first : first + cases] for values in inputs], first)
+        deterministic.append(read(sampler.infer()))
+        for group in _groups(sampler, (first, cases), num_samples, memory_limit, together=bool(foreign)):
+            for drawn, strength, is_silent in zip(parts, strengths, silent, strict=True):
+                if is_silent:
+                    same = deterministic[-1][group[0] - first : group[0] - first + group[1]]
+                    drawn.append(np.broadcast_to(same, (num_samples, *same.shape)))
+                    continue
+                passes = _passes(sampler, group, num_samples, memory_limit)
+                drawn.append(np.concatenate([_draw(sampler, block, strength, read, advance) for block in passes]))
+    return np.concatenate(deterministic), [np.concatenate(drawn, axis=1) for drawn in parts]
 
 
 def predict_deterministic(model: Any, x: Any, read: Reader) -> Array:
     """Return the forecast in inference mode, as `Model.predict` gives it, of dense or CSR rows: `(cases[, labels])`."""
-    inputs = flat_inputs(model, x)
+    inputs = flat_cases(model, x)
     parts = []
     with no_gradients():
         for first, cases in _chunks(count_cases(inputs), PREDICT_BATCH):
@@ -86,22 +88,30 @@ def predict_deterministic(model: Any, x: Any, read: Reader) -> Array:
     return np.concatenate(parts)
 
 
-def count_cases(inputs: Sequence[Any]) -> int:
-    """Return the number of cases of flat inputs.
+def _groups(
+    sampler: Sampler, loaded: tuple[int, int], num_samples: int, memory_limit: int, *, together: bool
+) -> Iterator[tuple[int, int]]:
+    """Cut the loaded cases (the first of them, how many) into groups, all members of which fit one pass or few.
 
-    Raises:
-        DataError: There is no case, or inputs have different numbers of them.
+    What is computed once per case serves all its passes while it is still in cache. Foreign noise is drawn for
+    all the loaded cases `together`: how they are cut must not depend on the memory.
     """
-    counts = {int(values.shape[0]) for values in inputs}
-    if len(counts) != 1 or 0 in counts:
-        raise DataError(f"Every input must have the same number of cases, at least one; received {sorted(counts)}.")
-    return counts.pop()
+    first, cases = loaded
+    end = first + cases
+    while first < end:
+        fit = max(1, sampler.rows(memory_limit) // num_samples)
+        count = cases if together else min(fit, end - first)
+        yield first, count
+        first += count
 
 
-def _passes(sampler: Sampler, loaded: tuple[int, int], num_samples: int, memory_limit: int) -> Iterator[Block]:
-    """Return the blocks of members of the loaded cases (the first of them, how many)."""
-    for start, count in _chunks(num_samples, max(1, sampler.rows(memory_limit) // loaded[1])):
-        yield Block(*loaded, start, count)
+def _passes(sampler: Sampler, group: tuple[int, int], num_samples: int, memory_limit: int) -> Iterator[Block]:
+    """Return the blocks of members of a group of cases, each as large as the memory then allows."""
+    start = 0
+    while start < num_samples:
+        count = min(max(1, sampler.rows(memory_limit) // group[1]), num_samples - start)
+        yield Block(*group, start, count)
+        start += count
 
 
 def _draw(

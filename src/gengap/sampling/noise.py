@@ -133,7 +133,7 @@ MAX_RATE = 0.99
 
 def noise_layers(model: Any) -> list[NoiseLayer]:
     """Return the layers whose noise we make, in the model's own order, those of rate 0 too."""
-    known = [(layer, _kind(layer)) for layer in _all_layers(model)]
+    known = [(layer, _kind(layer)) for layer in all_layers(model)]
     kinds = [(layer, kind) for layer, kind in known if kind is not None]
     return [NoiseLayer(layer, index, kind) for index, (layer, kind) in enumerate(kinds)]
 
@@ -143,12 +143,15 @@ def foreign_noise(model: Any) -> list[Any]:
 
     Random augmentation is none of them: a forecast is not augmented.
     """
-    return [layer for layer in _all_layers(model) if _is_foreign(layer)]
+    return [layer for layer in all_layers(model) if _is_foreign(layer)]
 
 
-def _all_layers(model: Any) -> list[Any]:
+def all_layers(operation: Any) -> list[Any]:
+    """Return a layer or model and all the layers inside; nothing for an operation that is no layer."""
+    if not isinstance(operation, keras.layers.Layer):
+        return []
     # Keras has no public way to the layers inside wrappers, attention and subclassed models.
-    return [] if model is None else list(model._flatten_layers(include_self=True, recursive=True))  # noqa: SLF001
+    return list(operation._flatten_layers(include_self=True, recursive=True))  # noqa: SLF001
 
 
 def _kind(layer: Any) -> Kind | None:

@@ -4,18 +4,20 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, get_args
 
+import keras
 import numpy as np
 import xarray as xr
 
 from gengap.datasets.split import Task
 from gengap.engine.memory import keep_freed_memory
-from gengap.engine.outputs import OutputKind, describe_output, to_predictions
+from gengap.engine.outputs import OutputKind, describe_output, output_position, read_activation, to_predictions
 from gengap.engine.randomness import key
-from gengap.engine.walk import flat_inputs
+from gengap.engine.walk import input_specs
 from gengap.errors import ModelError
 from gengap.results import Result
+from gengap.sampling.cases import count_cases, flat_cases
 from gengap.sampling.distribution import PredictiveDistribution
-from gengap.sampling.members import Array, count_cases, draw_members, predict_deterministic
+from gengap.sampling.members import Array, draw_members, predict_deterministic
 from gengap.sampling.noise import NoiseStrength, noise_layers
 from gengap.sampling.progress import RowProgress
 from gengap.sampling.sampler import Precision
@@ -40,6 +42,7 @@ def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how i
     precision: Precision = "float32",
     memory_limit: int = MEMORY_LIMIT,
     task: Task | None = None,
+    output: str | None = None,
     progress: bool = True,
 ) -> PredictiveDistribution:
     """Predict the distribution of possible forecasts of every case.
@@ -65,11 +68,12 @@ def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how i
             about a fiftieth of the spread; the last layers stay in float32.
         memory_limit: Bytes that activations may take; it decides how much is computed at once.
         task: What the model predicts; None reads it from its loss and last activation.
+        output: Name of the output of a model with several; None takes the first.
         progress: Whether to show a bar when the work takes longer than a moment.
 
     Raises:
         ModelError: No layer makes noise, its strength cannot be set, or the kind of output cannot be read.
-        DataError: There is no case, or inputs have different numbers of them.
+        DataError: There is no case, or inputs have shapes that are not the model's or different numbers of cases.
         UnknownNameError: `rate` or `scale` names no noise layer; the result has no such variant.
         ValueError: A rate is outside [0, 1), a scale negative, fewer than two samples, or a method that needs a result.
 
@@ -88,22 +92,21 @@ def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how i
         Lakshminarayanan, B., Pritzel, A. and Blundell, C. (2017). Simple and scalable predictive uncertainty estimation
         using deep ensembles. NeurIPS. arXiv 1612.01474
     """
-    if num_samples < 2:
-        raise ValueError(f"`num_samples` must be at least 2, or there is no distribution; received {num_samples}.")
+    check_settings(num_samples, precision, memory_limit, task)
     networks = _networks(source, method, variant)
     first = next(iter(networks.values()))
-    kind = output_kind(first, task)
+    kind = output_kind(first, task, output)
     strength = NoiseStrength(rate, scale)
     each = 1 if method == "ensemble" else -(-num_samples // len(networks))
-    total = count_cases(flat_inputs(first, x)) * each * len(networks)
+    total = count_cases(flat_cases(first, x)) * each * len(networks)
     deterministic, members = [], []
     with keep_freed_memory(), RowProgress(total, shown=progress) as bar:
         for network_seed, model in networks.items():
-            deterministic.append(predict_deterministic(model, x, partial(to_predictions, kind=kind)))
             if method == "ensemble":
+                deterministic.append(predict_deterministic(model, x, partial(to_predictions, kind=kind)))
                 members.append(deterministic[-1][None])
                 continue
-            members += draw_members(
+            centre, drawn = draw_members(
                 model,
                 x,
                 [strength],
@@ -113,9 +116,10 @@ def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how i
                 precision=precision,
                 memory_limit=memory_limit,
                 read=partial(to_predictions, kind=kind),
-                deterministic=deterministic[-1],
                 advance=bar.advance,
             )
+            deterministic.append(centre)
+            members += drawn
     settings = {
         "method": method,
         "variant": variant,
@@ -127,18 +131,46 @@ def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how i
     return assemble(members, deterministic, list(networks), kind.task, settings)
 
 
-def output_kind(model: Any, task: Task | None) -> OutputKind:
-    """Return how a model's output is read; a subclassed one does not say, so its `task` is needed.
+def check_settings(num_samples: int, precision: Precision, memory_limit: int, task: Task | None) -> None:
+    """Raise where a setting cannot be meant.
 
     Raises:
-        ModelError: The model is not compiled or subclassed, and `task` is None.
+        ValueError: A setting is not among its choices or out of its range.
+        TypeError: The number of samples is no whole number.
     """
-    if hasattr(model, "output_shape") and (model.compiled or task is None):
-        return describe_output(model, task=task)
-    if task is None:
-        raise ModelError("A subclassed model does not say what its output is: give `task`.")
+    if not isinstance(num_samples, int | np.integer):
+        raise TypeError(f"`num_samples` must be a whole number; received {num_samples!r}.")
+    if num_samples < 2:
+        raise ValueError(f"`num_samples` must be at least 2, or there is no distribution; received {num_samples}.")
+    if precision not in get_args(Precision):
+        raise ValueError(f"`precision` must be one of {get_args(Precision)}; received {precision!r}.")
+    if memory_limit < 1:
+        raise ValueError(f"`memory_limit` must be a number of bytes above 0; received {memory_limit}.")
+    if task is not None and task not in get_args(Task):
+        raise ValueError(f"`task` must be one of {get_args(Task)} or None; received {task!r}.")
+
+
+def output_kind(model: Any, task: Task | None, output: str | None = None) -> OutputKind:
+    """Return how a model's output is read: from its loss, or without one from its last activation, or as declared.
+
+    Raises:
+        ModelError: The model is not compiled or subclassed, its last activation says nothing, and `task` is None.
+    """
+    if not isinstance(model, keras.Model):
+        raise ModelError(f"A Keras model or a Result is needed; received {type(model).__name__}.")
+    if not model.built:
+        raise ModelError("The model is not built: call it on a batch, or `model.build(shape)`, before sampling it.")
+    if model.compiled and model.loss is not None and (task is None or input_specs(model) is not None):
+        return describe_output(model, output, task=task)
+    found = task or read_activation(model, output)
+    if found is None:
+        raise ModelError(
+            "Neither a loss (the model is not compiled) nor its last activation says what the model predicts: give "
+            '`task`, "binary", "multiclass" or "regression".'
+        )
+    position = 0 if output is None else output_position(model, output)
     from_logits = bool(getattr(getattr(model, "loss", None), "from_logits", False))
-    return OutputKind(task, from_logits=from_logits, one_hot=False, width=0)
+    return OutputKind(found, from_logits=from_logits, one_hot=False, width=0, name=output, position=position)
 
 
 def _networks(source: Any, method: Method, variant: str | None) -> dict[int, Any]:
@@ -148,8 +180,6 @@ def _networks(source: Any, method: Method, variant: str | None) -> dict[int, Any
     if not isinstance(source, Result):
         if method != "dropout":
             raise ValueError(f"method={method!r} needs a Result with several seeds; received one model.")
-        if not getattr(source, "built", False):
-            raise ModelError("The model is not built: call it on a batch, or `model.build(shape)`, before sampling it.")
         return {0: source}
     name = source.baseline if variant is None else variant
     seeds = [source.median_seed(name)] if method == "dropout" else source.seeds

@@ -118,7 +118,7 @@ def classifier_uncertainty(
     true probability where a generator knows it.
 
     Args:
-        y_true: 0/1 or integer codes, shape `(n,)`.
+        y_true: 0/1 or integer codes, shape `(n,)`; one-hot rows are read as codes.
         distribution: The distribution of the same cases.
         score: `"brier_score"` or `"log_loss"`, of the mean forecast.
         groups: Groups of cases that are not independent, shape `(n,)`, or None.
@@ -131,8 +131,7 @@ def classifier_uncertainty(
     """
     if distribution.task == "regression":
         raise DataError("These are a regression's members: judge them by `regression_uncertainty`.")
-    y = np.asarray(y_true).reshape(-1)
-    mean = distribution.mean.values
+    y, mean = plain_answers(y_true), distribution.mean.values
     _check_length(y, mean)
     entropy = distribution.entropy().values
     losses = get_score(score).losses
@@ -189,6 +188,12 @@ def regression_uncertainty(
         discard=discard_curve((members.mean(axis=1) - y) ** 2, spread),
         spread=float(spread.mean()),
     )
+
+
+def plain_answers(y: ArrayLike) -> NDArray[Any]:
+    """Return answers along one axis: integer codes of one-hot rows."""
+    values = np.asarray(y)
+    return values.argmax(axis=1) if values.ndim == 2 and values.shape[1] > 1 else values.reshape(-1)
 
 
 def _check_length(y: NDArray[Any], forecast: NDArray[Any]) -> None:

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 from gengap.datasets.split import Split, Task
 from gengap.engine.memory import keep_freed_memory
-from gengap.engine.outputs import to_predictions
-from gengap.engine.walk import flat_inputs
+from gengap.engine.outputs import OutputKind, to_predictions
+from gengap.errors import DataError
+from gengap.sampling.cases import count_cases, flat_cases
 from gengap.sampling.distribution import PredictiveDistribution
-from gengap.sampling.members import count_cases, draw_members, predict_deterministic
+from gengap.sampling.members import draw_members
 from gengap.sampling.noise import NoiseStrength, noise_layers
-from gengap.sampling.predict import MEMORY_LIMIT, assemble, output_kind
+from gengap.sampling.predict import MEMORY_LIMIT, assemble, check_settings, output_kind
 from gengap.sampling.progress import RowProgress
-from gengap.sampling.quality import classifier_uncertainty, regression_uncertainty
+from gengap.sampling.quality import classifier_uncertainty, plain_answers, regression_uncertainty
 from gengap.sampling.sampler import Precision
 from gengap.verification import Estimate, score_difference, score_interval
 
@@ -63,9 +64,9 @@ class RateChoice:
 
 def choose_rate(  # noqa: PLR0913  two splits, a grid, and how the sampling is computed
     model: Any,
-    validation: Split,
+    validation: Split | tuple[Any, Any],
     *,
-    test: Split | None = None,
+    test: Split | tuple[Any, Any] | None = None,
     rates: Sequence[float] = RATES,
     scales: Sequence[float] | None = None,
     per_layer: bool = False,
@@ -76,6 +77,7 @@ def choose_rate(  # noqa: PLR0913  two splits, a grid, and how the sampling is c
     precision: Precision = "float32",
     memory_limit: int = MEMORY_LIMIT,
     task: Task | None = None,
+    output: str | None = None,
     progress: bool = True,
 ) -> RateChoice:
     """Choose the rate of dropout at inference, which need not be the one of training.
@@ -86,7 +88,7 @@ def choose_rate(  # noqa: PLR0913  two splits, a grid, and how the sampling is c
 
     Args:
         model: A built, compiled model with noise layers.
-        validation: Cases to choose on, with answers.
+        validation: Cases to choose on, with answers: a `Split`, or `(x, y)`.
         test: Cases to judge the choice on; None leaves it unjudged, and that is said.
         rates: The grid: one rate for all dropout layers.
         scales: Another grid in its place: factors on every layer's trained strength.
@@ -98,11 +100,13 @@ def choose_rate(  # noqa: PLR0913  two splits, a grid, and how the sampling is c
         precision: As in `predict_distribution`.
         memory_limit: As in `predict_distribution`.
         task: What the model predicts; None reads it.
+        output: Name of the output of a model with several; None takes the first.
         progress: Whether to show a bar when the work takes longer than a moment.
 
     Raises:
         ModelError: No layer makes noise, or its strength cannot be set.
-        ValueError: The grid is empty.
+        DataError: The model predicts several targets, or a split is none.
+        ValueError: The grid is empty, or `score` is not proper for the task.
 
     Example:
         >>> import keras, numpy as np
@@ -118,7 +122,12 @@ def choose_rate(  # noqa: PLR0913  two splits, a grid, and how the sampling is c
     grid = tuple(rates if scales is None else scales)
     if not grid:
         raise ValueError("The grid of rates is empty: give at least one.")
-    sweep = _Sweep(model, num_samples, seed, precision, memory_limit, level, score, task, progress=progress)
+    check_settings(num_samples, precision, memory_limit, task)
+    validation, test = _as_split(validation), None if test is None else _as_split(test)
+    kind = output_kind(model, task, output)
+    if kind.task == "regression" and kind.width > 1:
+        raise DataError(f"A rate is chosen for one target; the model predicts {kind.width}: study them one at a time.")
+    sweep = _Sweep(model, num_samples, seed, precision, memory_limit, level, score, kind, progress=progress)
     swept = "rate" if scales is None else "scale"
     settings = [NoiseStrength(**{swept: value}) for value in grid]
     rows = [_QUIET, NoiseStrength(), *settings]
@@ -166,13 +175,16 @@ class _Sweep:
         memory_limit: int,
         level: float,
         score: str | None,
-        task: Task | None,
+        kind: OutputKind,
         *,
         progress: bool,
     ) -> None:
-        self.kind = output_kind(model, task)
-        self._regression = self.kind.task == "regression"
-        self.score = score or ("crps_ensemble" if self._regression else "brier_score")
+        self.kind = kind
+        self._regression = kind.task == "regression"
+        proper = ("crps_ensemble",) if self._regression else ("brier_score", "log_loss")
+        if score is not None and score not in proper:
+            raise ValueError(f"`score` must be proper for {kind.task} forecasts, one of {proper}; received {score!r}.")
+        self.score = score or proper[0]
         self.reference = 1 if self._regression else 0
         self._model, self._num_samples, self._seed = model, num_samples, seed
         self._precision, self._memory_limit, self._level, self._progress = precision, memory_limit, level, progress
@@ -182,10 +194,9 @@ class _Sweep:
 
     def draw(self, split: Split, strengths: Sequence[NoiseStrength]) -> list[PredictiveDistribution]:
         read = partial(to_predictions, kind=self.kind)
-        total = count_cases(flat_inputs(self._model, split.x)) * self._num_samples * len(strengths)
+        total = count_cases(flat_cases(self._model, split.x)) * self._num_samples * len(strengths)
         with keep_freed_memory(), RowProgress(total, shown=self._progress) as bar:
-            deterministic = predict_deterministic(self._model, split.x, read)
-            drawn = draw_members(
+            deterministic, drawn = draw_members(
                 self._model,
                 split.x,
                 strengths,
@@ -195,7 +206,6 @@ class _Sweep:
                 precision=self._precision,
                 memory_limit=self._memory_limit,
                 read=read,
-                deterministic=deterministic,
                 advance=bar.advance,
             )
         return [
@@ -211,13 +221,13 @@ class _Sweep:
 
     def mean_score(self, split: Split, distribution: PredictiveDistribution) -> float:
         return score_interval(
-            _answers(split), self.forecast(distribution), score=self.score, sample_weight=split.sample_weight
+            plain_answers(split.y), self.forecast(distribution), score=self.score, sample_weight=split.sample_weight
         ).value
 
     def gain(self, split: Split, better: PredictiveDistribution, reference: PredictiveDistribution) -> Estimate:
         """Return how much lower the score of `better` is than that of `reference`, paired, grouped."""
         return score_difference(
-            _answers(split),
+            plain_answers(split.y),
             self.forecast(reference),
             self.forecast(better),
             score=self.score,
@@ -228,7 +238,7 @@ class _Sweep:
 
     def quality(self, split: Split, distribution: PredictiveDistribution) -> Any:
         judge = regression_uncertainty if self._regression else classifier_uncertainty
-        return judge(_answers(split), distribution, groups=split.groups)
+        return judge(plain_answers(split.y), distribution, groups=split.groups)
 
     def table(
         self, split: Split, distributions: Sequence[PredictiveDistribution], names: Sequence[str]
@@ -269,10 +279,12 @@ class _Sweep:
         return chosen, forecast, tuple(moved)
 
 
-def _answers(split: Split) -> NDArray[Any]:
-    """Return plain answers: integer codes of one-hot labels, one axis."""
-    y = np.asarray(split.y)
-    return y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(-1)
+def _as_split(given: Split | tuple[Any, Any]) -> Split:
+    if isinstance(given, Split):
+        return given
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise DataError(f"A split must be a `gengap.Split` or `(x, y)`; received {type(given).__name__}.")
+    return Split(*given)
 
 
 def _edge(grid: Sequence[float], best: int, swept: str) -> tuple[str, ...]:

@@ -1,0 +1,55 @@
+"""The cases that a model is asked about: flat inputs, checked against what the model takes, in one sentence each."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gengap.engine.walk import flat_inputs, input_specs
+from gengap.errors import DataError
+
+
+def flat_cases(model: Any, x: Any) -> list[Any]:
+    """Return a user's `x` as the flat list of a model's inputs, each an array, a tensor or CSR rows.
+
+    Args:
+        model: A built model.
+        x: Cases as the model takes them; plain lists of numbers are taken as an array.
+
+    Raises:
+        DataError: Inputs are missing or too many, their shapes are not the model's, they have different numbers of
+            cases, or there is none.
+    """
+    specs = input_specs(model)
+    if isinstance(x, list | tuple) and not any(hasattr(part, "shape") for part in x):
+        x = np.asarray(x) if specs is None or len(specs) == 1 else [np.asarray(part) for part in x]
+    inputs = flat_inputs(model, x)
+    for declared, values in zip(specs or (), inputs, strict=False):
+        _check_shape(declared[0], values)
+    if specs is not None and len(specs) != len(inputs):
+        raise DataError(f"The model takes {len(specs)} inputs; `x` holds {len(inputs)}.")
+    count_cases(inputs)
+    return inputs
+
+
+def count_cases(inputs: Sequence[Any]) -> int:
+    """Return the number of cases of flat inputs.
+
+    Raises:
+        DataError: There is no case, or inputs have different numbers of them.
+    """
+    counts = {int(values.shape[0]) for values in inputs}
+    if len(counts) != 1 or 0 in counts:
+        raise DataError(f"Every input must have the same number of cases, at least one; received {sorted(counts)}.")
+    return counts.pop()
+
+
+def _check_shape(declared: Sequence[int | None], values: Any) -> None:
+    shape = tuple(values.shape)
+    given = shape[1:]
+    fits = len(given) == len(declared) and all(want in {None, size} for want, size in zip(declared, given, strict=True))
+    if fits or (len(shape) == 1 and tuple(declared) == (1,)):  # Keras takes (n,) for (n, 1)
+        return
+    wanted = ", ".join("any" if size is None else str(size) for size in declared)
+    one = " For a single case give x[None]." if len(shape) == len(declared) else ""
+    raise DataError(f"`x` must hold cases along its first axis, shape (n, {wanted}); received {shape}.{one}")
