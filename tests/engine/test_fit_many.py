@@ -33,6 +33,17 @@ def test_models_are_trained_in_place_and_agree_with_their_history():
     assert histories[0].history["loss"] != histories[1].history["loss"]
 
 
+def test_the_training_score_can_be_left_out_and_changes_nothing_else():
+    with_it, without = [
+        fit_many([model()], X, Y, seeds=[0], epochs=3, validation_data=(X[:30], Y[:30]), training_score=wanted)[
+            0
+        ].history
+        for wanted in (True, False)
+    ]
+    assert with_it.pop("train_score")[0] > 0
+    assert with_it == without
+
+
 def test_keep_starts_from_the_models_own_weights_and_best_weights_come_back():
     first = model()
     fit_many([first], X, Y, seeds=[0], epochs=3)

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from gengap.engine.doors import Pass, Projected
 from gengap.engine.feed import Feed, to_tensor
-from gengap.engine.kernels.sparse import SparseFirstLayer, sparse_batches
+from gengap.engine.kernels.first_layer import FirstLayer
 from gengap.engine.losses import Objective
 from gengap.engine.metrics import Metrics
 from gengap.engine.outputs import OutputKind, targets, to_predictions
@@ -27,12 +27,12 @@ class Evaluated:
     """What an evaluation leaves.
 
     Attributes:
-        train: Predictions of each run for its own training cases.
+        train: Predictions of each run for its own training cases; None where no training score is wanted.
         held_out: Predictions of each run for the held-out splits, by name.
         logs: `val_loss`, validation metrics, `(K,)` each.
     """
 
-    train: Sequence[Array]
+    train: Sequence[Array] | None
     held_out: Mapping[str, Sequence[Array]]
     logs: Mapping[str, NDArray[np.float64]]
 
@@ -60,6 +60,7 @@ class Evaluation:
         device: str,
     ) -> None:
         self._kind, self._batch_size, self._device = kind, settings.batch_size, device
+        self._scores_training = settings.training_score
         self._train: Feed | SparseRows = feed or SparseRows(data.train.x, device)
         self._feeds: dict[str, Feed | SparseRows] = {
             name: Feed(model, split.x, device=device) if feed is not None else SparseRows(split.x, device)
@@ -79,7 +80,7 @@ class Evaluation:
         metrics: Metrics,
         *,
         own_cases: NDArray[np.int64] | None = None,
-        sparse_layer: SparseFirstLayer | None = None,
+        sparse_layer: FirstLayer[Any] | None = None,
     ) -> Evaluated:
         """Predict everything with the weights as they are now.
 
@@ -94,10 +95,10 @@ class Evaluation:
         logs: dict[str, NDArray[np.float64]] = {}
         if self._validation is not None:
             logs = self._validate(program, objective, metrics, outputs["validation"])
-        train = self._predict(program, self._train, sparse_layer, own_cases)
-        return Evaluated(
-            self._read(train, program), {name: self._read(raw, program) for name, raw in outputs.items()}, logs
-        )
+        train = None
+        if self._scores_training:
+            train = self._read(self._predict(program, self._train, sparse_layer, own_cases), program)
+        return Evaluated(train, {name: self._read(raw, program) for name, raw in outputs.items()}, logs)
 
     def _validate(
         self, program: Program, objective: Objective, metrics: Metrics, outputs: Any
@@ -117,7 +118,7 @@ class Evaluation:
         self,
         program: Program,
         feed: "Feed | SparseRows",
-        sparse_layer: SparseFirstLayer | None,
+        sparse_layer: FirstLayer[Any] | None,
         cases: NDArray[np.int64] | None = None,
     ) -> Any:
         if isinstance(feed, SparseRows):
@@ -152,14 +153,22 @@ class SparseRows:
     """
 
     def __init__(self, x: Any, device: str) -> None:
-        rows = sparse.csr_matrix(tree.flatten(x)[0] if isinstance(x, dict | list | tuple) else x)
-        self.pieces = sparse_batches(rows, np.arange(rows.shape[0]), batch_size=_SAMPLES_AT_ONCE, device=device)
+        self._x = sparse.csr_matrix(tree.flatten(x)[0] if isinstance(x, dict | list | tuple) else x)
+        self._device = device
+        self._pieces: Sequence[Any] = ()
+
+    def pieces(self, layer: FirstLayer[Any]) -> Sequence[Any]:
+        """Return all rows in pieces that the layer takes."""
+        if not self._pieces:
+            source, order = layer.source(self._x, device=self._device), np.arange(self._x.shape[0])
+            self._pieces = source.batches(order, batch_size=_SAMPLES_AT_ONCE)
+        return self._pieces
 
 
 def _predict_sparse(
-    program: Program, rows: SparseRows, layer: SparseFirstLayer | None, cases: NDArray[np.int64] | None
+    program: Program, rows: SparseRows, layer: FirstLayer[Any] | None, cases: NDArray[np.int64] | None
 ) -> Any:
-    products = () if layer is None else layer.predict(rows.pieces)
+    products = () if layer is None else layer.predict(rows.pieces(layer))
     parts = [program([Projected(product)], Pass(training=False)) for product in products]
     outputs = tree.map_structure(lambda *values: torch.cat(values, dim=1), *parts)
     if cases is None:

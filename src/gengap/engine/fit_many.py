@@ -54,6 +54,7 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
     score: str | None = None,
     output: str | None = None,
     precision: Literal["float32", "bfloat16"] = "float32",
+    training_score: bool = True,
     device: Device = "auto",
     plan: Plan | None = None,
 ) -> list[History]:
@@ -77,6 +78,7 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
         score: The held-out score that says which epoch is best; None takes the task's own.
         output: Name of the output that is scored, for models with several.
         precision: Number format of activations.
+        training_score: Whether histories hold `train_score`, for which the cases are predicted once more every epoch.
         device: Where to train.
         plan: What trains together; None measures.
 
@@ -119,6 +121,7 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
         initial_weights=initial_weights,
         keep_every_epoch=False,
         precision=precision,
+        training_score=training_score,
     )
     runs = [
         Run(str(position), int(seed), model, stopping=stopping)

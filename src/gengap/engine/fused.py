@@ -52,7 +52,7 @@ def train_fused(
     Raises:
         KeyboardInterrupt: SIGINT or SIGTERM came; the step was finished and its state handed out.
     """
-    members = _Members(data, settings)
+    members, cores = _Members(data, settings), torch.get_num_threads()
     if plan is None:
         plan = plan_fused(runs, data, settings, device=device)
     by_name = {(run.variant, run.seed): run for run in runs}
@@ -65,7 +65,8 @@ def train_fused(
                 train_reference(own, data, settings, listener)
                 continue
             with _threads(chunk.threads):
-                trainer = Trainer(chunk.id, [members.of(run) for run in own], data, settings, device=plan.device)
+                ready = [members.of(run) for run in own]
+                trainer = Trainer(chunk.id, ready, data, settings, device=plan.device, threads=cores)
                 state = (states or {}).get(chunk.id)
                 if state is not None:
                     trainer.restore(state)
@@ -83,10 +84,12 @@ def plan_fused(runs: Sequence[Run], data: TrainingData, settings: TrainingSettin
         device: Where to train.
     """
     members, where = _Members(data, settings, draw=False), choose_device(device)
+    cores = torch.get_num_threads()
 
     def measure(positions: Sequence[int], threads: int) -> float:
         with _threads(threads):
-            trainer = Trainer("probe", [members.of(runs[p]) for p in positions], data, settings, device=where)
+            ready = [members.of(runs[position]) for position in positions]
+            trainer = Trainer("probe", ready, data, settings, device=where, threads=cores)
             return timed([trainer.rehearse] * 4)
 
     with keep_freed_memory(), _on(where):

@@ -65,7 +65,7 @@ class RunLog:
     def end_epoch(
         self,
         logs: Mapping[str, float],
-        train_prediction: Array,
+        train_prediction: Array | None,
         held_out_predictions: Mapping[str, Array],
         weights: Callable[[], Sequence[Array]],
     ) -> bool:
@@ -73,14 +73,18 @@ class RunLog:
 
         Args:
             logs: `loss`, `penalty`, `val_loss` and metrics, as `RunRecord.history` defines them.
-            train_prediction: Predictions for the run's training cases in their original order, inference mode.
+            train_prediction: Predictions for the run's training cases in their original order, inference mode; None
+                where the settings want no training score.
             held_out_predictions: Predictions by split name.
             weights: Gives copies of the model's weights; called only when the epoch is the best so far.
 
         Returns:
             False when the run diverged or its stopping rule ends it.
         """
-        scores = {"train_score": mean_score(self._settings.score, self._y_train, train_prediction, self._train_weight)}
+        scores = {}
+        if train_prediction is not None:
+            score = mean_score(self._settings.score, self._y_train, train_prediction, self._train_weight)
+            scores["train_score"] = score
         if "validation" in self._held_out:
             scores["val_score"] = self._score("validation", held_out_predictions["validation"])
         for name, value in {**logs, **scores}.items():

@@ -66,6 +66,8 @@ class TrainingSettings:
         initial_weights: `"fresh"` draws each run's weights from its seed, `"keep"` starts from the model's own.
         keep_every_epoch: Whether held-out predictions of every epoch are kept (in half precision).
         precision: Number format of the fused engine's activations.
+        training_score: Whether the training cases are predicted once more after every epoch, in inference mode, for
+            `train_score`. The gap needs it; Keras' own `fit` does not give it.
     """
 
     epochs: int
@@ -78,6 +80,7 @@ class TrainingSettings:
     initial_weights: Literal["fresh", "keep"] = "fresh"
     keep_every_epoch: bool = True
     precision: Literal["float32", "bfloat16"] = "float32"
+    training_score: bool = True
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,10 @@ from keras import tree
 from numpy.typing import NDArray
 from scipy import sparse
 
-from gengap.engine.kernels.optimizers import rule_from_keras
-from gengap.engine.kernels.sparse import SparseBatch, SparseFirstLayer, sparse_batches
+from gengap.engine.kernels.first_layer import FirstLayer
+from gengap.engine.kernels.optimizers import UpdateRule, rule_from_keras
+from gengap.engine.kernels.sparse import SparseFirstLayer
+from gengap.engine.kernels.vectors import VectorFirstLayer, vectors_fit
 from gengap.engine.optimizers.base import Array, to_numpy
 from gengap.engine.optimizers.in_place import InPlace, decays_at
 from gengap.engine.penalties import read_strengths
@@ -66,12 +68,14 @@ class SparseFirst:
         stack: The weights of all runs; the kernels in it are copied out here and written back on demand.
         place: Place of the kernel.
         x: The training rows, CSR.
+        threads: Cores that may share the work.
     """
 
-    def __init__(self, models: Sequence[Any], seeds: Sequence[int], stack: Stack, *, place: int, x: Any) -> None:
+    def __init__(
+        self, models: Sequence[Any], seeds: Sequence[int], stack: Stack, *, place: int, x: Any, threads: int = 1
+    ) -> None:
         self.place = place
         self._stack = stack
-        self._x = sparse.csr_matrix(tree.flatten(x)[0] if isinstance(x, dict | list | tuple) else x)
         self._seeds = list(dict.fromkeys(seeds))
         rule = rule_from_keras(models[0].optimizer)
         strengths = [read_strengths(model.weights[place].regularizer) or (0.0, 0.0) for model in models]
@@ -79,16 +83,16 @@ class SparseFirst:
         groups = [self._seeds.index(seed) for seed in seeds]
         if rule is None:
             raise TypeError("Sparse rows need an optimizer with a kernel.")
-        self.layer = SparseFirstLayer(stack.values[place], groups, rule=rule, l1=l1, l2=l2)
+        self.layer = _first_layer(stack.values[place], groups, rule, (l1, l2), threads)
+        rows = sparse.csr_matrix(tree.flatten(x)[0] if isinstance(x, dict | list | tuple) else x)
+        self._source = self.layer.source(rows, device=stack.device)
         self._decay = decays_at(models, place, stack.device)
-        self._batches: list[Sequence[SparseBatch]] = []
+        self._batches: list[Sequence[Any]] = []
 
     def begin_epoch(self, orders: Mapping[int, NDArray[np.int64]], batch_size: int) -> None:
         """Cut the rows of every seed that still trains into batches, by its order."""
-        device = self._stack.device
         self._batches = [
-            sparse_batches(self._x, orders[seed], batch_size=batch_size, device=device) if seed in orders else []
-            for seed in self._seeds
+            self._source.batches(orders[seed], batch_size=batch_size) if seed in orders else [] for seed in self._seeds
         ]
 
     def forward(self, step: int) -> torch.Tensor:
@@ -113,25 +117,34 @@ class SparseFirst:
             self._decay = self._decay[torch.as_tensor(list(runs), device=self._decay.device)]
 
     def state(self) -> dict[str, Array]:
-        """Return kernels and optimizer slots, panel by panel."""
-        return {path: to_numpy(value) for path, value in self._panels().items()}
+        """Return kernels and optimizer slots, `(K, features, units)` each."""
+        slots = {f"slots/{number}": to_numpy(slot) for number, slot in enumerate(self.layer.slots())}
+        return {"kernels": to_numpy(self.layer.kernels()), **slots}
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Go on from what `state` returned, after `keep`."""
-        for path, value in self._panels().items():
-            value.copy_(torch.from_numpy(np.array(state[path])))
+        kernels, *slots = [
+            torch.from_numpy(np.array(state[path])).to(self._stack.device)
+            for path in ("kernels", *sorted(set(state) - {"kernels"}))
+        ]
+        self.layer.load(kernels, slots)
 
-    def _at(self, step: int) -> list[SparseBatch]:
+    def _at(self, step: int) -> list[Any]:
         some = next(
             own for own in self._batches if own
         )  # stands in for seeds whose runs have all left: nobody reads it
         return [(own or some)[step - 1] for own in self._batches]
 
-    def _panels(self) -> dict[str, torch.Tensor]:
-        weights = {f"weights/{n}": value for n, value in enumerate(self.layer._weights)}  # noqa: SLF001  of this room
-        slots = {
-            f"slots/{n}/{m}": slot
-            for n, panel in enumerate(self.layer._slots)  # noqa: SLF001
-            for m, slot in enumerate(panel)
-        }
-        return weights | slots
+
+def _first_layer(
+    kernels: torch.Tensor,
+    groups: Sequence[int],
+    rule: UpdateRule,
+    penalties: tuple[torch.Tensor, torch.Tensor],
+    threads: int,
+) -> FirstLayer[Any]:
+    """Return the fastest layer there is for such kernels."""
+    l1, l2 = penalties
+    if vectors_fit(rule, kernels.device):
+        return VectorFirstLayer(kernels, groups, rule=rule, l1=l1, l2=l2, threads=threads)
+    return SparseFirstLayer(kernels, groups, rule=rule, l1=l1, l2=l2)

@@ -61,6 +61,7 @@ class Trainer:
         settings: What all runs of the study have in common.
         device: Where the chunk trains.
         doors: Doors chosen before, by step of the graph.
+        threads: Cores that may share the work on sparse rows.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Trainer:
         *,
         device: str = "cpu",
         doors: Mapping[int, str] | None = None,
+        threads: int = 1,
     ) -> None:
         self.chunk_id = chunk_id
         self._members = list(members)
@@ -93,7 +95,7 @@ class Trainer:
         self._sparse: SparseFirst | None = None
         if place is not None:
             seeds = [member.run.seed for member in self._members]
-            self._sparse = SparseFirst(models, seeds, self.stack, place=place, x=data.train.x)
+            self._sparse = SparseFirst(models, seeds, self.stack, place=place, x=data.train.x, threads=threads)
         self._doors = dict(doors or {})
         self._assemble()
         self.epoch, self.step = 1, 1
@@ -195,7 +197,7 @@ class Trainer:
         for k, log in enumerate(self._logs):
             goes_on = log.end_epoch(
                 {name: float(values[k]) for name, values in logs.items()},
-                evaluated.train[k],
+                None if evaluated.train is None else evaluated.train[k],
                 {name: values[k] for name, values in evaluated.held_out.items()},
                 partial(self.stack.of_run, k),
             )

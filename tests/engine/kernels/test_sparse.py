@@ -1,5 +1,7 @@
 """The sparse first layer against dense products, autograd and whole updates."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -14,8 +16,19 @@ from gengap.engine.kernels.sparse import (
     sparse_batches,
     sparse_matmul,
 )
+from gengap.engine.kernels.vectors import VectorFirstLayer, vectors_fit
 
 FEATURES = 37
+LAYERS = {"torch": SparseFirstLayer, "vectors": partial(VectorFirstLayer, threads=2)}
+
+
+@pytest.fixture(params=LAYERS)
+def make(request):
+    return LAYERS[request.param]
+
+
+def cut(layer, x, order, batch_size):
+    return layer.source(x).batches(order, batch_size=batch_size)
 
 
 @pytest.fixture
@@ -77,16 +90,16 @@ def test_the_plain_door_is_differentiable(x, order):
 @pytest.mark.parametrize("units", [3, 80], ids=["one panel", "several panels"])
 @pytest.mark.parametrize("rule", [SGD(0.9), RMSprop(), Adam()], ids=lambda rule: type(rule).__name__)
 @pytest.mark.parametrize("equal_rates", [True, False], ids=["one rate", "rate per run"])
-def test_training_equals_dense_training_of_each_run(x, order, rule, units, equal_rates):
+def test_training_equals_dense_training_of_each_run(make, x, order, rule, units, equal_rates):
     """Three seeds, not side by side in the stack, penalties and decay per run, then one run leaves."""
     groups, steps = (0, 2, 1, 0), 8
     orders = [np.random.default_rng(seed).permutation(50) for seed in range(3)]
-    batches = [sparse_batches(x, one, batch_size=16) for one in orders]
     kernels = random(4, FEATURES, units) * 0.1
     rate = torch.tensor([0.01] * 4 if equal_rates else [0.01, 0.02, 0.005, 0.01])
     l1, l2 = torch.tensor([0.0, 0.01, 0.0, 0.02]), torch.tensor([0.0, 0.0, 0.03, 0.01])
     decay = torch.tensor([0.0, 0.1, 0.0, 0.2])
-    layer = SparseFirstLayer(kernels, groups, rule=rule, l1=l1, l2=l2)
+    layer = make(kernels, groups, rule=rule, l1=l1, l2=l2)
+    batches = [cut(layer, x, one, 16) for one in orders]
     each = [kernel.clone() for kernel in kernels]
     slots = [rule.slots(kernel) for kernel in each]
     alive = [0, 1, 2, 3]
@@ -120,25 +133,73 @@ def test_training_equals_dense_training_of_each_run(x, order, rule, units, equal
     torch.testing.assert_close(layer.penalties(), torch.stack(expected), rtol=1e-4, atol=1e-5)
 
 
-def test_a_neighbour_that_is_not_finite_changes_nothing(x, order):
-    batches = [sparse_batches(x, order, batch_size=16)[0]]
+def test_a_neighbour_that_is_not_finite_changes_nothing(make, x, order):
     none = torch.zeros(2)
     results = []
     for neighbour in (1.0, float("nan")):
         kernels = random(2, FEATURES, 4)
         kernels[1] *= neighbour
-        layer = SparseFirstLayer(kernels, (0, 0), rule=RMSprop(), l1=none, l2=none)
+        layer = make(kernels, (0, 0), rule=RMSprop(), l1=none, l2=none)
+        batches = [cut(layer, x, order, 16)[0]]
         out = layer.forward(batches)
         layer.backward_update(batches, out.detach(), step=1, learning_rate=0.01)
         results.append(layer.kernels()[0])
     assert torch.equal(*results)
 
 
-def test_prediction_is_the_product_for_all_runs(x, order):
+def test_prediction_is_the_product_for_all_runs(make, x, order):
     kernels = random(5, FEATURES, 30)
     none = torch.zeros(5)
-    layer = SparseFirstLayer(kernels, (1, 0, 1, 0, 2), rule=SGD(), l1=none, l2=none)
+    layer = make(kernels, (1, 0, 1, 0, 2), rule=SGD(), l1=none, l2=none)
     dense = torch.from_numpy(x.toarray()[order])
-    predicted = torch.cat(list(layer.predict(sparse_batches(x, order, batch_size=20))), dim=1)
+    predicted = torch.cat(list(layer.predict(cut(layer, x, order, 20))), dim=1)
     torch.testing.assert_close(predicted, dense @ kernels, rtol=1e-5, atol=1e-5)
     assert torch.equal(layer.kernels(), kernels)
+
+
+@pytest.mark.parametrize("rule", [SGD(), SGD(0.9), RMSprop(), Adam()], ids=str)
+def test_what_a_layer_hands_out_goes_on_to_the_same_bits_in_another(make, x, order, rule):
+    none = torch.zeros(2)
+    first = make(random(2, FEATURES, 5), (0, 1), rule=rule, l1=none, l2=none)
+    other = make(random(2, FEATURES, 5, seed=9), (0, 1), rule=rule, l1=none, l2=none)
+    for step, layer in enumerate((first, first, other), start=1):
+        if layer is other:
+            other.load(first.kernels(), first.slots())
+        batches = [cut(layer, x, own, 16)[0] for own in (order, order[::-1])]
+        layer.backward_update(batches, random(2, 16, 5, seed=step), step=step, learning_rate=0.01)
+    batches = [cut(first, x, own, 16)[0] for own in (order, order[::-1])]
+    first.backward_update(batches, random(2, 16, 5, seed=3), step=3, learning_rate=0.01)
+    assert torch.equal(first.kernels(), other.kernels())
+    assert all(torch.equal(one, two) for one, two in zip(first.slots(), other.slots(), strict=True))
+
+
+def test_bags_of_words_need_no_values(x, order):
+    ones = x.copy()
+    ones.data[:] = 1
+    kernels, none = random(3, FEATURES, 20), torch.zeros(3)
+    layer = VectorFirstLayer(kernels, (0, 0, 0), rule=RMSprop(), l1=none, l2=none)
+    source = layer.source(ones)
+    assert source.values is None
+    assert layer.source(x).values is not None
+    batch = source.batches(order, batch_size=20)[0]
+    dense = torch.from_numpy(ones.toarray()[order[:20]])
+    torch.testing.assert_close(layer.forward([batch]).detach(), dense @ kernels, rtol=1e-5, atol=1e-5)
+
+
+def test_the_number_of_cores_changes_no_bit(x, order):
+    none = torch.zeros(5)
+    results = []
+    for threads in (1, 2, 3):
+        layer = VectorFirstLayer(random(5, FEATURES, 40), (0,) * 5, rule=Adam(), l1=none, l2=none, threads=threads)
+        batches = [cut(layer, x, order, 16)[0]]
+        out = layer.forward(batches)
+        layer.backward_update(batches, out.detach(), step=1, learning_rate=0.01, ahead=batches)
+        results.append((layer.kernels(), layer.forward(batches).detach()))
+    assert all(torch.equal(one, two) for other in results[1:] for one, two in zip(results[0], other, strict=True))
+
+
+@pytest.mark.parametrize("rule", [SGD(0.9, True), RMSprop(momentum=0.5), RMSprop(centered=True), Adam(amsgrad=True)])
+def test_rules_without_compiled_code_are_left_to_torch(rule):
+    assert not vectors_fit(rule, torch.device("cpu"))
+    assert vectors_fit(Adam(), torch.device("cpu"))
+    assert not vectors_fit(Adam(), torch.device("meta"))

@@ -148,9 +148,7 @@ class Adam(UpdateRule):
         `c = sqrt(1 - b2^t) / (1 - b1^t)`; torch's own Adam has epsilon inside the correction.
         """
         m, v = slots[0], slots[1]
-        # as Keras does, in float32: 1 - 0.999 is 5e-5 off there, and a parity of 1e-7 needs the same error
-        t = torch.tensor(float(step))
-        correction = float(torch.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t))
+        correction = bias_correction(self.beta_1, self.beta_2, step)
         if not self.amsgrad and _fusible(weights, gradient) and isinstance(learning_rate, float):
             betas, rate = (self.beta_1, self.beta_2), learning_rate * correction
             _fused_adam(weights, gradient, (m, v), learning_rate=rate, betas=betas, epsilon=self.epsilon)
@@ -162,6 +160,15 @@ class Adam(UpdateRule):
         torch.sqrt(v, out=gradient).add_(self.epsilon)
         torch.div(m, gradient, out=gradient)
         weights.sub_(gradient.mul_(learning_rate * correction))
+
+
+def bias_correction(beta_1: float, beta_2: float, step: int) -> float:
+    """Return Adam's `sqrt(1 - b2^t) / (1 - b1^t)` with the rounding that Keras has.
+
+    Keras computes it in float32, where 1 - 0.999 is 5e-5 off; a parity of 1e-7 needs the same error.
+    """
+    t = torch.tensor(float(step))
+    return float(torch.sqrt(1 - beta_2**t) / (1 - beta_1**t))
 
 
 def decay_weights(weights: torch.Tensor, *, learning_rate: Strength, weight_decay: Strength) -> None:

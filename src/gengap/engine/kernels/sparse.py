@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast, overload
+from typing import Any, cast, final, overload
 
 import numpy as np
 import torch
@@ -12,8 +12,9 @@ from scipy import sparse
 from scipy.sparse import _sparsetools  # public `batch.T @ gradient` costs .1 ms more a step; a test guards the import
 from torch.nn import functional
 
+from gengap.engine.kernels.first_layer import FirstLayer
 from gengap.engine.kernels.optimizers import Strength, UpdateRule, decay_weights
-from gengap.engine.kernels.penalties import add_penalty_gradient, penalty_values
+from gengap.engine.kernels.penalties import add_penalty_gradient
 
 _PANEL = 64
 """Columns that are multiplied together: with 10,000 features a panel of gradient (2.5 MB) stays in the caches."""
@@ -166,13 +167,25 @@ def sparse_matmul(batches: Sequence[SparseBatch], kernels: torch.Tensor, groups:
     return torch.stack(products)
 
 
-class SparseFirstLayer:
-    """The kernels `(K, features, units)` of the first Dense layer of K runs, with their own update.
+@dataclass(frozen=True, eq=False)
+class SparseSource:
+    """A CSR matrix that is cut into `SparseBatch`es for a device."""
 
-    It stands outside autograd: `forward` gives a leaf that the rest of the graph differentiates, `backward_update`
-    takes that leaf's gradient and updates the kernels panel by panel, so that no more than 64 columns of the gradient
-    exist at a time. Runs of one seed share batches, hence panels. For an optimizer without a kernel use
-    `sparse_matmul`, whose gradient is an ordinary dense tensor.
+    x: Any
+    device: torch.device | str
+
+    def batches(self, order: NDArray[np.integer[Any]], *, batch_size: int) -> SparseBatches:
+        """Return the rows `order`, cut every `batch_size`."""
+        return sparse_batches(self.x, order, batch_size=batch_size, device=self.device)
+
+
+@final
+class SparseFirstLayer(FirstLayer[SparseBatch]):
+    """The first layer by SciPy and torch, on every device and for every rule.
+
+    Kernels are updated panel by panel, so that no more than 64 columns of the gradient exist at a time. Runs of one
+    seed share batches, hence panels. For an optimizer without a kernel use `sparse_matmul`, whose gradient is an
+    ordinary dense tensor.
 
     Args:
         kernels: Initial kernels, `(K, features, units)`; copied.
@@ -188,14 +201,19 @@ class SparseFirstLayer:
         self.rule = rule
         self.groups = tuple(int(group) for group in groups)
         self._shape = tuple(kernels.shape)
-        self._l1, self._l2 = l1.to(kernels), l2.to(kernels)
+        self.l1, self.l2 = l1.to(kernels), l2.to(kernels)
         self._layout()
         self._weights = self._to_panels(kernels.detach())
         self._slots = [rule.slots(weights) for weights in self._weights]
         self._ahead: tuple[tuple[SparseBatch, ...], list[torch.Tensor]] | None = None
 
+    @staticmethod
+    def source(x: Any, *, device: torch.device | str = "cpu") -> SparseSource:
+        """See `FirstLayer`."""
+        return SparseSource(x, device)
+
     def forward(self, batches: Sequence[SparseBatch]) -> torch.Tensor:
-        """Return `x @ kernel` of each run on its seed's batch: `(K, B, units)`, a leaf that requires its gradient."""
+        """See `FirstLayer`."""
         ahead, self._ahead = self._ahead, None
         if ahead is not None and all(one is other for one, other in zip(ahead[0], batches, strict=True)):
             products = ahead[1]
@@ -214,17 +232,7 @@ class SparseFirstLayer:
         weight_decay: Strength = 0.0,
         ahead: Sequence[SparseBatch] | None = None,
     ) -> None:
-        """Update the kernels from the gradient `(K, B, units)` of what `forward` returned.
-
-        Args:
-            batches: What `forward` was given.
-            gradient: Gradient of each run's own objective.
-            step: Update number, from 1.
-            learning_rate: One number or `(K,)`.
-            weight_decay: Decoupled decay (AdamW): one number or `(K,)`.
-            ahead: What `forward` will be given next, if that is known: each panel is multiplied with it while it is
-                still in the cache from its update.
-        """
+        """See `FirstLayer`."""
         products = []
         by_column = gradient.detach().movedim(0, 1).flatten(1)
         for panel, (columns, weights) in enumerate(zip(self._columns, self._weights, strict=True)):
@@ -232,7 +240,7 @@ class SparseFirstLayer:
             dense = multiply_transposed(batches[self._owners[panel]], part)
             if self._penalized[panel]:
                 add_penalty_gradient(
-                    dense, weights, l1=self._per_column(self._l1, columns), l2=self._per_column(self._l2, columns)
+                    dense, weights, l1=self._per_column(self.l1, columns), l2=self._per_column(self.l2, columns)
                 )
             rate, decay = (self._per_column(strength, columns) for strength in (learning_rate, weight_decay))
             if isinstance(decay, torch.Tensor) or decay:
@@ -256,28 +264,28 @@ class SparseFirstLayer:
             yield torch.unflatten(by_column, 1, (num_runs, units)).movedim(1, 0).contiguous()
 
     def kernels(self) -> torch.Tensor:
-        """Return a copy of the kernels, `(K, features, units)`."""
+        """See `FirstLayer`."""
         return self._to_runs(self._weights)
 
-    def penalties(self) -> torch.Tensor:
-        """Return each run's penalty now, `(K,)`."""
-        return penalty_values(self.kernels(), l1=self._l1, l2=self._l2)
+    def slots(self) -> list[torch.Tensor]:
+        """See `FirstLayer`."""
+        return [self._to_runs(list(slots)) for slots in zip(*self._slots, strict=True)]
+
+    def load(self, kernels: torch.Tensor, slots: Sequence[torch.Tensor]) -> None:
+        """See `FirstLayer`."""
+        self._ahead = None
+        self._weights, *own = [self._to_panels(stacked) for stacked in (kernels, *slots)]
+        self._slots = list(zip(*own, strict=True)) if own else [() for _ in self._weights]
 
     def keep(self, runs: Sequence[int]) -> None:
-        """Drop all runs but these (positions in the present stack), with their state: others stopped or diverged.
-
-        Positions of the batches stay what they were.
-        """
-        kept = torch.as_tensor(list(runs), device=self._l1.device)
-        stacked = [self._to_runs(self._weights)[kept]]
-        stacked += [self._to_runs(list(slots))[kept] for slots in zip(*self._slots, strict=True)]
-        self._ahead = None
+        """See `FirstLayer`."""
+        kept = torch.as_tensor(list(runs), device=self.l1.device)
+        kernels, slots = self.kernels()[kept], [slot[kept] for slot in self.slots()]
         self.groups = tuple(self.groups[run] for run in runs)
         self._shape = (len(self.groups), *self._shape[1:])
-        self._l1, self._l2 = self._l1[kept], self._l2[kept]
+        self.l1, self.l2 = self.l1[kept], self.l2[kept]
         self._layout()
-        self._weights, *slots = [self._to_panels(stack) for stack in stacked]
-        self._slots = list(zip(*slots, strict=True)) if slots else [() for _ in self._weights]
+        self.load(kernels, slots)
 
     def _layout(self) -> None:
         """Decide which columns (run x unit) lie in which panel: those of one batch, at most `_PANEL` of them."""
@@ -288,12 +296,12 @@ class SparseFirstLayer:
             columns = np.flatnonzero(owner_of_column == group)
             panels += np.array_split(columns, -(-len(columns) // _PANEL))
         self._owners = [int(owner_of_column[columns[0]]) for columns in panels]
-        device = self._l1.device
+        device = self.l1.device
         self._columns = [torch.from_numpy(columns).to(device) for columns in panels]
         order = np.concatenate(panels)
         straight = bool((order == np.arange(num_runs * units)).all())
         self._inverse = None if straight else torch.from_numpy(np.argsort(order)).to(device)
-        penalized = ((self._l1 != 0) | (self._l2 != 0)).cpu().numpy()
+        penalized = ((self.l1 != 0) | (self.l2 != 0)).cpu().numpy()
         self._penalized = [bool(penalized[columns // units].any()) for columns in panels]
 
     def _to_panels(self, stacked: torch.Tensor) -> list[torch.Tensor]:
@@ -311,4 +319,4 @@ class SparseFirstLayer:
         """Spread a strength per run over columns; one number, where all runs of the panel agree, is faster."""
         if not isinstance(strength, torch.Tensor) or strength.ndim == 0:
             return float(strength)
-        return strength.to(self._l1.device)[columns // self._shape[2]]
+        return strength.to(self.l1.device)[columns // self._shape[2]]
