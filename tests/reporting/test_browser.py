@@ -190,6 +190,15 @@ def test_nothing_sticks_out_of_the_page(chromium, files, name, width):
     assert run(chromium, cut) == []
 
 
+@pytest.mark.parametrize("name", ["en", "zh"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_table_is_cut(chromium, files, name, width):
+    show(chromium, files[name], width=width)
+    wider = """[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth)
+        .map(e => e.closest('section').id)"""
+    assert run(chromium, wider) == []
+
+
 @pytest.mark.parametrize(
     ("name", "width", "scheme"),
     [("en", 1280, "light"), ("en", 1280, "dark"), ("zh", 390, "dark"), ("hostile", 390, "light")],

@@ -51,7 +51,8 @@ def sentences(material: Material) -> Iterator[Sentence]:
 
 def _baseline(material: Material) -> Iterator[Sentence]:
     """From when on the baseline overfits, and whether it ends better than a forecast that knows only the base rate."""
-    parts = _habits(material, material.result.baseline, "last", material.result.baseline)
+    name = material.result.baseline
+    parts = _habits(material, name, "last", _named(material, name))
     if parts:
         claim = material.language("list.clause").join(part.text for part in parts)
         yield Sentence(_worst(parts), _said(material, "baseline.says", claim=claim), main=True)
@@ -69,8 +70,8 @@ def _leader(material: Material) -> Iterator[Sentence]:
 def _habits(material: Material, variant: str, rule: EpochRule, subject: str) -> list[Sentence]:
     """Clauses about one variant: overfitting, skill; the second clause calls it "it"."""
     text = material.language
-    first = _onset(material, variant, _named(material, subject))
-    second = _skill(material, variant, rule, _named(material, subject) if first is None else text("it"))
+    first = _onset(material, variant, subject)
+    second = _skill(material, variant, rule, subject if first is None else text("it"))
     return [part for part in (first, second) if part is not None]
 
 
