@@ -62,6 +62,8 @@ def test_a_model_and_a_table_give_a_report(files, tmp_path):
     )  # fmt: skip
     assert answer.returncode == 0, answer.stderr
     assert "dropout(0.5)+l2(0.01)" in answer.stdout
+    assert "cases, answers in " in answer.stdout
+    assert "- There is no test split" in answer.stdout
     assert str(tmp_path / "out" / "report.html") in answer.stdout
     assert {"report.html", "result.nc", "table.csv", "learning_curves.svg"} <= {
         p.name for p in (tmp_path / "out").iterdir()
@@ -82,7 +84,10 @@ def test_a_model_and_a_table_give_a_report(files, tmp_path):
         (["run", "--model", "model.keras"], "needs a model and training data"),
         (["run", "--model", "model.keras", "--data", "gone.csv"], "There is no file gone.csv"),
         (["run", "--model", "model.keras", "--data", "train.csv", "--target", "hail"], "no column 'hail'"),
-        (["run", "--model", "model.keras", "--data", "train.csv", "--target", "a"], "must be the integers 0 to 1"),
+        (
+            ["run", "--model", "model.keras", "--data", "train.csv", "--target", "a"],
+            "name the column of the labels with --target",
+        ),
         (["run", "--model", "model.keras", "--data", "train.csv", "--remedies", "magic(1)"], "no remedy named 'magic'"),
         (["run", "study.py"], "must define `study`"),
         (["run", "gone.py"], "There is no file gone.py"),

@@ -21,6 +21,7 @@ app = typer.Typer(
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
+_DISTRIBUTION = "distribution.nc"
 
 _SHOWN_IN_DOCTOR = (
     "keras",
@@ -45,6 +46,7 @@ def demo(
     data: Annotated[str | None, typer.Option(help="Path of data that cannot be shipped (IMDB, storms).")] = None,
     full: Annotated[bool, typer.Option("--full", help="Whole size of data that are small by default.")] = False,
     engine: Annotated[str, typer.Option(help="fused, keras or auto.")] = "auto",
+    lang: Annotated[str, typer.Option(help="Language of the report: en or zh.")] = "en",
 ) -> None:
     """Run a ready-made study and write its result, figures, table and report."""
     from gengap.experiments.demos import get_demo
@@ -57,7 +59,7 @@ def demo(
     result = study.run(dataset, epochs=chosen.epochs, batch_size=chosen.batch_size)
     folder = output or Path("demo") / name
     asked = study_cases(result, dataset)
-    _write(result, folder, None if asked is None else asked.distribution)
+    _write(result, folder, None if asked is None else asked.distribution, lang=lang)
     if asked is not None:
         typer.echo(
             f"Uncertainty of {asked.variant}, with the trained and with the chosen rate of dropout at inference:"
@@ -78,10 +80,13 @@ def run(  # noqa: PLR0913  each is an option of the command
     *,
     model: Annotated[Path | None, typer.Option(help="A saved, compiled model: model.keras.")] = None,
     data: Annotated[Path | None, typer.Option(help="Training data: .csv, .parquet, .npz or .nc.")] = None,
-    validation: Annotated[Path | None, typer.Option(help="Validation data; without, the last fifth of --data.")] = None,
+    validation: Annotated[
+        Path | None, typer.Option(help="Validation data; without, a fifth of --data is held out.")
+    ] = None,
     test: Annotated[Path | None, typer.Option(help="Test data, read once, at the end.")] = None,
     target: Annotated[str | None, typer.Option(help="Column of the answers; the last one by default.")] = None,
     groups: Annotated[str | None, typer.Option(help="Column of groups of dependent cases (days, patients).")] = None,
+    ignore: Annotated[str, typer.Option(help="Columns that are neither features nor answers: 'id, name'.")] = "",
     remedies: Annotated[str, typer.Option(help='What to try: "l2(0.001), dropout(0.5)+l2(0.001)".')] = "",
     suggest: Annotated[bool, typer.Option("--suggest", help="Let gengap choose the remedies.")] = False,
     seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds; 10 by default.")] = None,
@@ -90,6 +95,7 @@ def run(  # noqa: PLR0913  each is an option of the command
     output: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("gengap-study"),
     storage: Annotated[Path | None, typer.Option(help="Folder that keeps the study; again: continues.")] = None,
     runner: Annotated[str | None, typer.Option(help="Where to train: local or ray.")] = None,
+    lang: Annotated[str, typer.Option(help="Language of the report: en or zh.")] = "en",
 ) -> None:
     """Run a study: of a saved model on a data file, or of a study file (which is Python code, and is executed)."""
     from gengap.experiments.launch import study_from_files, study_from_script
@@ -108,16 +114,19 @@ def run(  # noqa: PLR0913  each is an option of the command
             suggest=suggest,
             seeds=seeds,
             fit={"epochs": epochs, "batch_size": batch_size},
+            ignore=[name.strip() for name in ignore.split(",") if name.strip()],
         )
     if storage is not None or runner is not None:
         launch = launch.placed(storage, runner)
+    for note in launch.notes:
+        typer.echo(note)
     typer.echo(f"{len(launch.study.variants)} variants x {len(launch.study.seeds)} seeds")
     try:
         result = launch.run()
     except KeyboardInterrupt as stop:
         typer.echo(f"gengap: {stop}" if str(stop) else "gengap: interrupted", err=True)
         raise typer.Exit(INTERRUPTED) from None
-    _write(result, output)
+    _write(result, output, lang=lang)
 
 
 @app.command()
@@ -150,10 +159,13 @@ def report(
 ) -> None:
     """Write the report of a result that was saved before."""
     from gengap.reporting import report as write_report
+    from gengap.sampling import PredictiveDistribution
     from gengap.study.loading import load
 
-    target = output or folder / "report.html"
-    write_report(load(folder), target, lang=lang)
+    target, asked = output or folder / "report.html", folder / _DISTRIBUTION
+    result = load(folder)
+    distribution = PredictiveDistribution.from_netcdf(asked) if asked.exists() else None
+    write_report(result, target, lang=lang, distribution=distribution)
     typer.echo(f"Report: {target}")
 
 
@@ -180,22 +192,29 @@ def doctor() -> None:
         typer.echo("The fused engine needs the torch backend: set KERAS_BACKEND=torch.")
 
 
-def _write(result: "Result", folder: Path, distribution: "PredictiveDistribution | None" = None) -> None:
+def _write(
+    result: "Result", folder: Path, distribution: "PredictiveDistribution | None" = None, *, lang: str = "en"
+) -> None:
     """Write everything that a study leaves for people, and name it."""
     from gengap.analysis import summarize
     from gengap.plots.learning_curves import LearningCurvesDisplay
+    from gengap.reporting import findings
     from gengap.reporting import report as write_report
 
     folder.mkdir(parents=True, exist_ok=True)
     result.save(folder)
+    if distribution is not None:
+        distribution.to_netcdf(folder / _DISTRIBUTION)
     table = summarize(result)
     (folder / "table.csv").write_text(table.to_dataframe().to_csv(index=False))
     curves = LearningCurvesDisplay.from_result(result)
     for name, figure in {"learning_curves": curves.figure(), "learning_curve_pairs": curves.plot_pairs()}.items():
         for suffix in ("svg", "png"):
             figure.savefig(folder / f"{name}.{suffix}", bbox_inches="tight")
-    write_report(result, folder / "report.html", distribution=distribution)
+    write_report(result, folder / "report.html", lang=lang, distribution=distribution)
     typer.echo(str(table))
+    for sentence in findings(result, lang=lang):
+        typer.echo(f"- {sentence}")
     typer.echo(f"Table:   {folder / 'table.csv'}\nFigures: {folder / 'learning_curves.svg'}")
     typer.echo(f"Report:  {folder / 'report.html'}")
 

@@ -24,6 +24,28 @@ def test_the_last_column_is_the_answer_by_default(tmp_path):
     np.testing.assert_array_equal(read_split(tmp_path / "t.csv").y, Y)
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_other_separators_are_seen(tmp_path, separator):
+    TABLE.drop(columns="day").to_csv(tmp_path / "t.csv", index=False, sep=separator)
+    np.testing.assert_array_equal(read_split(tmp_path / "t.csv").x, X.astype(np.float32))
+
+
+def test_row_numbers_are_no_feature(tmp_path):
+    TABLE.drop(columns="day").to_csv(tmp_path / "t.csv")
+    np.testing.assert_array_equal(read_split(tmp_path / "t.csv").x, X.astype(np.float32))
+
+
+def test_columns_are_ignored_by_name(tmp_path):
+    TABLE.to_csv(tmp_path / "t.csv", index=False)
+    split = read_split(tmp_path / "t.csv", target="storm", ignore=["day", "b"])
+    np.testing.assert_array_equal(split.x, X[:, [0, 2]].astype(np.float32))
+
+
+def test_answers_in_words_stay_words(tmp_path):
+    TABLE.to_csv(tmp_path / "t.csv", index=False)
+    assert read_split(tmp_path / "t.csv", ignore=["storm"]).y.tolist() == list("ppqq")
+
+
 def test_archives_and_netcdf_hold_arrays_by_name(tmp_path):
     image = X.reshape(4, 3, 1)
     np.savez(tmp_path / "t.npz", x=image, y=Y, groups=Y)
@@ -49,7 +71,9 @@ def test_parquet_is_a_table(tmp_path):
         ("t.csv", "", {}, DataError, "cannot be read as CSV"),
         ("t.csv", "a\n1\n", {}, DataError, "a column of answers and one of features"),
         ("t.csv", "a,y\n1,0\n", {"target": "z"}, UnknownNameError, "no column 'z'; its columns are a, y"),
-        ("t.csv", "a,y\nx,0\n", {}, DataError, "Features must be numbers.* in a"),
+        ("t.csv", "a,y\nx,0\n", {}, DataError, "Features must be numbers.* in a: .*--ignore"),
+        ("t.csv", "a,y\n1,0\n,1\n", {}, DataError, "lacks 1 values in a, first in row 2: remove"),
+        ("t.csv", "a,y\n1,\n2,1\n", {}, DataError, "lacks the answer 'y' in 1 of 2 rows, first in row 1"),
         ("t.npz", "no archive", {}, DataError, "cannot be read as a NumPy archive"),
         ("t.nc", "no netcdf", {}, DataError, "cannot be read as netCDF"),
     ],

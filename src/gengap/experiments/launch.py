@@ -1,23 +1,23 @@
 """Studies that are launched from files: a saved model with a table of data, or a script that declares a study."""
 
-import math
 import runpy
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
-from gengap.datasets import Split, read_split
+from gengap.datasets import Dataset, Split
 from gengap.errors import DataError, ModelError
+from gengap.experiments.data_files import read_files
 from gengap.remedies import suggest as suggest_remedies
 from gengap.results import Result
 from gengap.study import Study
 
 _DEFAULT_SEEDS = 10
-_VALIDATION_SHARE = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,10 +27,12 @@ class Launch:
     Attributes:
         study: The study.
         fit: Arguments of `Study.run`.
+        notes: What was taken from where, for the user to see.
     """
 
     study: Study
     fit: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
 
     def placed(self, storage: Path | None, runner: str | None) -> "Launch":
         """Return the same study kept in a folder and trained by a runner; None keeps what the study says itself."""
@@ -52,19 +54,21 @@ def study_from_files(
     suggest: bool,
     seeds: int | None,
     fit: Mapping[str, Any],
+    ignore: Sequence[str] = (),
 ) -> Launch:
     """Declare a study of a saved model on data files.
 
     Args:
         model: A `.keras` file of a compiled model; it is loaded in Keras' safe mode.
         data: Files by split: `"train"`, and `"validation"` and `"test"` where there are any. Without a validation
-            file the last fifth of the training file is held out.
+            file a fifth of the training file is held out, see `data_files.hold_out`.
         target: Column of the answers.
         groups: Column of groups of dependent cases.
         remedies: Remedies in written form, separated by commas.
         suggest: Whether gengap chooses the remedies.
         seeds: Number of seeds; None takes 10.
         fit: Further arguments of `Study.run`.
+        ignore: Columns that are neither features nor answers.
 
     Raises:
         DataError: A file is missing or cannot be read.
@@ -72,19 +76,50 @@ def study_from_files(
     """
     if model is None or data.get("train") is None:
         raise DataError("A study needs a model and training data: give --model model.keras and --data train.csv.")
-    loaded = load_model(model)
-    splits = {
-        name: _reshaped(read_split(path, target=target, groups=groups), loaded)
-        for name, path in data.items()
-        if path is not None
-    }
-    train, validation = splits["train"], splits.get("validation")
     if suggest and remedies:
         raise ValueError("Give --remedies or --suggest, not both.")
-    chosen = [one.remedy for one in suggest_remedies(loaded, train)] if suggest else split_remedies(remedies)
-    held_out = {"validation_data": validation} if validation else {"validation_split": _VALIDATION_SHARE}
+    loaded = load_model(model)
+    paths = {name: path for name, path in data.items() if path is not None}
+    read = read_files(paths, loaded, target=target, groups=groups, ignore=ignore)
+    chosen, reasons = _remedies(loaded, read.splits["train"], remedies, suggest=suggest)
     study = Study(loaded, remedies=chosen, seeds=seeds or _DEFAULT_SEEDS)
-    return Launch(study, {"x": train, "test_data": splits.get("test"), **held_out, **fit})
+    _check_labels(study, read.splits["train"], paths["train"], target)
+    dataset = Dataset(
+        name=paths["train"].name,
+        task=study.kind.task,
+        train=read.splits["train"],
+        validation=read.splits["validation"],
+        test=read.splits.get("test"),
+        description="",
+        feature_names=(),
+        label_names=read.label_names,
+        target_units="",
+        synthetic=False,
+        licence="",
+        citation="",
+    )
+    return Launch(study, {"x": dataset, **fit}, (*read.notes, *reasons))
+
+
+def _remedies(model: keras.Model, train: Split, written: str, *, suggest: bool) -> tuple[list[Any], list[str]]:
+    """Return the remedies to try, and what to say about them."""
+    if suggest:
+        suggestions = suggest_remedies(model, train)
+        return [one.remedy for one in suggestions], [f"Suggested: {one}" for one in suggestions]
+    chosen = split_remedies(written)
+    return list(chosen), [] if chosen else ["No remedies: only the baseline is trained (try --suggest)."]
+
+
+def _check_labels(study: Study, train: Split, path: Path, target: str | None) -> None:
+    """Refuse answers that can be no labels while the file and the column can still be named."""
+    y = np.asarray(train.y)
+    if study.kind.task == "regression" or y.ndim != 1 or not np.isfinite(y).all() or not (y != np.round(y)).any():
+        return
+    where = "its last column" if target is None else f"column {target!r}"
+    raise DataError(
+        f"A classifier needs labels; the answers of {path.name}, taken from {where}, are numbers between "
+        f"{y.min():.4g} and {y.max():.4g}: name the column of the labels with --target."
+    )
 
 
 def study_from_script(path: Path, *, seeds: int | None = None) -> Launch:
@@ -148,12 +183,3 @@ def split_remedies(text: str) -> list[str]:
         else:
             parts[-1] += character
     return [part.strip() for part in parts if part.strip()]
-
-
-def _reshaped(split: Split, model: keras.Model) -> Split:
-    """Give flat features the shape that the model takes, where their number allows it."""
-    expected = tuple(model.input_shape[1:]) if isinstance(model.input_shape, tuple) else ()
-    flat = getattr(split.x, "ndim", 0) == 2
-    if flat and len(expected) > 1 and None not in expected and split.x.shape[1] == math.prod(expected):
-        return Split(split.x.reshape(-1, *expected), split.y, split.sample_weight, split.groups, split.times)
-    return split

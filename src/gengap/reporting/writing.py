@@ -14,6 +14,7 @@ from gengap._version import __version__
 from gengap.reporting.languages import get_language
 from gengap.reporting.material import Material
 from gengap.reporting.sections import SECTIONS
+from gengap.reporting.sections.findings import sentences
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -84,6 +85,19 @@ def render_report(result: "Result", *, lang: str = "en", distribution: "Predicti
         script_hash=_hash(script),
         lang=language.code,
     )
+
+
+def findings(result: "Result", *, lang: str = "en") -> tuple[str, ...]:
+    """Return the sentences that the page begins with, the most useful first.
+
+    Args:
+        result: The result.
+        lang: Their language, `"en"` or `"zh"`.
+
+    Raises:
+        UnknownNameError: The report does not speak the language.
+    """
+    return tuple(said.text for said in sentences(Material(result, get_language(lang))))
 
 
 def _title(material: Material) -> str:

@@ -256,7 +256,7 @@ def _codes(y: NDArray[Any], name: str, kind: OutputKind) -> NDArray[np.int64]:
     if (y != np.round(y)).any() or y.min() < 0 or y.max() >= num_labels:
         raise DataError(
             f"Labels of a {kind.task} task with {num_labels} labels must be the integers 0 to {num_labels - 1}; "
-            f"the {name} split has values from {y.min()} to {y.max()}."
+            f"the {name} split has values from {y.min():.6g} to {y.max():.6g}."
         )
     if len(np.unique(y)) < 2:
         raise DataError(
