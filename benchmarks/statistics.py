@@ -22,13 +22,21 @@ sys.path.append(sys.path.pop(0))  # this folder last: its `statistics` must not 
 
 import numpy as np
 import scipy
-from scipy import special
 
 from gengap.analysis.comparison import compare
-from gengap.analysis.components import MeanEstimate, from_mean_squares, two_way
+from gengap.analysis.components import MeanEstimate, from_mean_squares, leaning, seeds_share, two_way
+from gengap.analysis.intervals import limits
 from gengap.analysis.looks import look_level
-from gengap.analysis.onset import onset, onset_of
+from gengap.analysis.onset import onset, onset_of, seed_noise
 from gengap.analysis.simultaneous import comparison_level
+from gengap.analysis.skewness import (
+    Lean,
+    l_skewness,
+    l_skewness_error,
+    lean_of_difference,
+    lean_of_units,
+    pooled_range,
+)
 from gengap.analysis.verdicts import judge
 from gengap.results import Result
 from simulated_results import LAWS, Floats, Law, draw, losses, result_from_losses
@@ -62,10 +70,19 @@ def machine() -> dict[str, Any]:
     }
 
 
-def limits(estimate: MeanEstimate, level: float) -> tuple[Floats, Floats]:
-    """Ends of the intervals of many studies at once, as `gengap.analysis.verdicts.interval` has them for one."""
-    reach = -special.stdtrit(estimate.df, level / 2) * estimate.se
-    return estimate.mean - reach, estimate.mean + reach
+def as_the_tool_does(estimate: MeanEstimate, treated: Floats, untreated: Floats, of_units: Floats) -> MeanEstimate:
+    """Estimates of many studies with the skewness that they allow, as `gengap.analysis.contrasts` has it.
+
+    Scores of seeds have the shape `(studies, variants, seeds)`, those of the baseline `(studies, 1, seeds)`, the
+    L-skewness of differences of units `(studies, variants)`.
+    """
+    variants = range(treated.shape[1])
+    low, high = pooled_range([untreated[:, 0], *(treated[:, k] for k in variants)])
+    noise = lean_of_difference(treated, untreated, (low[:, None], high[:, None]))
+    units = lean_of_units([of_units[:, k] for k in variants], estimate.units)
+    lean = Lean(*(np.stack([getattr(one, side) for one in units], axis=1) for side in ("left", "right")))
+    share = seeds_share(estimate).mean(axis=1, keepdims=True)
+    return leaning(estimate, seeds=noise, units=lean, typical_share=share)
 
 
 def wrong(estimate: MeanEstimate, level: float) -> Any:
@@ -104,9 +121,14 @@ def few_cases(law: Law, studies: int, stream: int) -> Counts:
         both = sum(draw(rng, law, shape) for _ in range(GROUP_SIZE)) / GROUP_SIZE
         for name, (seed_sd, group_sd, both_sd) in FEW.items():
             table = seed_sd * of_seeds + group_sd * of_groups + both_sd * both
-            for baseline, pairs in (("alike", table[:, 1:] - table[:, :1]), ("steady", table[:, 1:])):
+            for baseline in ("alike", "steady"):
+                untreated = table[:, :1] if baseline == "alike" else np.zeros_like(table[:, :1])
                 for n in SEEDS:
-                    tally(counts, (law, 215, name, baseline, n), two_way(pairs[:, :, :n]))
+                    pairs, scores = (table[:, 1:] - untreated)[:, :, :n], table[:, 1:, :n].mean(axis=-1)
+                    estimate = as_the_tool_does(
+                        two_way(pairs), scores, untreated[:, :, :n].mean(axis=-1), l_skewness(pairs.mean(axis=-2))
+                    )
+                    tally(counts, (law, 215, name, baseline, n), estimate)
     return counts
 
 
@@ -118,12 +140,13 @@ def many_cases(law: Law, studies: int, stream: int) -> Counts:
         of_seeds = draw(rng, law, (size, 1 + COMPARISONS, SEEDS[-1]))
         of_cases = draw(rng, law, (size, 1 + COMPARISONS, cases))
         for baseline in ("alike", "steady"):
-            a = of_seeds[:, 1:] - (of_seeds[:, :1] if baseline == "alike" else 0.0)
-            b = of_cases[:, 1:] - (of_cases[:, :1] if baseline == "alike" else 0.0)
-            mean, variance = b.mean(axis=-1), b.var(axis=-1, ddof=1) / cases
+            still = 1.0 if baseline == "alike" else 0.0
+            a, b = of_seeds[:, 1:], of_cases[:, 1:] - still * of_cases[:, :1]
+            mean, variance, of_units = b.mean(axis=-1), b.var(axis=-1, ddof=1) / cases, l_skewness(b)
             for name, (seed_sd, case_sd) in MANY.items():
                 for n in SEEDS:
-                    part = seed_sd * a[..., :n]
+                    treated, untreated = seed_sd * a[..., :n], still * seed_sd * of_seeds[:, :1, :n]
+                    part = treated - untreated
                     estimate = from_mean_squares(
                         part.mean(axis=-1) + case_sd * mean,
                         from_seeds=part.var(axis=-1, ddof=1) / n,
@@ -132,7 +155,11 @@ def many_cases(law: Law, studies: int, stream: int) -> Counts:
                         seeds=n,
                         units=cases,
                     )
-                    tally(counts, (law, cases, name, baseline, n), estimate)
+                    tally(
+                        counts,
+                        (law, cases, name, baseline, n),
+                        as_the_tool_does(estimate, treated, untreated, of_units),
+                    )
     return counts
 
 
@@ -140,7 +167,7 @@ def families(pool: ProcessPoolExecutor, studies: int) -> list[Row]:
     """False verdicts among eight remedies that do nothing, and coverage of the plain 95 % interval."""
     streams = 4
     jobs = [pool.submit(few_cases, law, studies // streams, k) for law in LAWS for k in range(streams)]
-    jobs += [pool.submit(many_cases, law, studies // 16, k) for law in LAWS for k in range(2)]
+    jobs += [pool.submit(many_cases, law, studies // 32, k) for law in LAWS for k in range(2)]
     total: Counts = {}
     for job in jobs:
         for key, found in job.result().items():
@@ -168,31 +195,40 @@ def end_to_end(studies: int) -> Row:
 # --- power and equivalence ------------------------------------------------------------------------------------------
 
 
-def of_seeds_and_many_cases(rng: np.random.Generator, law: Law, studies: int, n: int) -> MeanEstimate:
+BASELINES = ("alike", "steady")
+
+
+def of_seeds_and_many_cases(
+    rng: np.random.Generator, law: Law, baseline: str, *, studies: int, n: int, comparisons: int
+) -> MeanEstimate:
     """Paired differences with a standard deviation of 1 over seeds, 25,000 cases of standard deviation 1."""
-    cases, values = 25_000, draw(rng, law, (studies, n))
-    return from_mean_squares(
-        values.mean(axis=-1) + rng.standard_normal(studies) / np.sqrt(cases),
+    cases, scale = 25_000, np.sqrt(0.5) if baseline == "alike" else 1.0
+    treated = scale * draw(rng, law, (studies, comparisons, n))
+    untreated = (scale if baseline == "alike" else 0.0) * draw(rng, law, (studies, 1, n))
+    values, shape = treated - untreated, (studies, comparisons)
+    estimate = from_mean_squares(
+        values.mean(axis=-1) + rng.standard_normal(shape) / np.sqrt(cases),
         from_seeds=values.var(axis=-1, ddof=1) / n,
-        from_units=rng.chisquare(cases - 1, studies) / (cases - 1) / cases,
-        from_both=np.zeros(studies),
+        from_units=rng.chisquare(cases - 1, shape) / (cases - 1) / cases,
+        from_both=np.zeros(shape),
         seeds=n,
         units=cases,
     )
+    of_units = l_skewness_error(cases) * rng.standard_normal(shape)  # what normal cases show
+    return as_the_tool_does(estimate, treated, untreated, of_units)
 
 
 def power(studies: int) -> list[Row]:
     """Share of studies that find a difference of 1.5 paired standard deviations, alone and among eight."""
     rng, rows = np.random.default_rng(4), []
     for law in LAWS:
-        for n in SEEDS:
-            estimate = of_seeds_and_many_cases(rng, law, studies, n)
-            for comparisons in (1, COMPARISONS):
+        for baseline in BASELINES:
+            for n, comparisons in ((n, k) for n in SEEDS for k in (1, COMPARISONS)):
+                estimate = of_seeds_and_many_cases(rng, law, baseline, studies=studies, n=n, comparisons=comparisons)
                 low, high = limits(estimate, comparison_level(look_level((n,)), comparisons=comparisons))
-                found = {"up": float(np.mean(low + 1.5 > 0)), "down": float(np.mean(high - 1.5 < 0))}
-                rows.append(
-                    {"law": law, "seeds": n, "comparisons": comparisons, "difference": 1.5, "studies": studies} | found
-                )
+                found = {"up": float(np.mean(low[:, 0] + 1.5 > 0)), "down": float(np.mean(high[:, 0] - 1.5 < 0))}
+                about = {"law": law, "baseline": baseline, "seeds": n, "comparisons": comparisons}
+                rows.append(about | {"difference": 1.5, "studies": studies} | found)
     return rows
 
 
@@ -200,21 +236,31 @@ def equivalence(studies: int) -> list[Row]:
     """Share of studies that call a difference equivalent: at the margin (wrong) and at 0 (right)."""
     rng, rows = np.random.default_rng(5), []
     for law in LAWS:
-        for n in SEEDS:
-            estimate = of_seeds_and_many_cases(rng, law, studies, n)
-            low, high = limits(estimate, look_level((n,)))
+        for baseline, n in ((baseline, n) for baseline in BASELINES for n in SEEDS):
+            low, high = limits(
+                of_seeds_and_many_cases(rng, law, baseline, studies=studies, n=n, comparisons=1), look_level((n,))
+            )
             for margin in (0.5, 1.0, 2.0):
                 said = {
                     name: float(np.mean((low + at > -margin) & (high + at < margin)))
                     for name, at in (("at_margin", margin), ("at_minus_margin", -margin), ("at_zero", 0.0))
                 }
-                rows.append({"law": law, "seeds": n, "margin": margin, "studies": studies} | said)
+                about = {"law": law, "baseline": baseline, "seeds": n, "margin": margin, "studies": studies}
+                rows.append(about | said)
     return rows
 
 
 # --- looking again --------------------------------------------------------------------------------------------------
 
 LOOKS = (6, 10, 20)
+
+
+def _one_remedy(table: Floats) -> MeanEstimate:
+    """Estimates of studies `(..., seeds, groups)` with one remedy and a baseline that does not vary."""
+    scores, plain = table.mean(axis=-1), two_way(table)
+    noise = lean_of_difference(scores, np.zeros_like(scores), pooled_range([scores]))
+    (units,) = lean_of_units([l_skewness(table.mean(axis=-2))], table.shape[-1])
+    return leaning(plain, seeds=noise, units=units)
 
 
 def fixed_looks(law: Law, noise: str, studies: int) -> Row:
@@ -225,7 +271,7 @@ def fixed_looks(law: Law, noise: str, studies: int) -> Row:
     for size in batches(studies, 500):
         table = seed_sd * draw(rng, law, (size, LOOKS[-1], 1)) + group_sd * draw(rng, law, (size, 1, GROUPS))
         table = table + both_sd * draw(rng, law, (size, LOOKS[-1], GROUPS)) / np.sqrt(GROUP_SIZE)
-        seen = [two_way(table[:, :n]) for n in LOOKS]
+        seen = [_one_remedy(table[:, :n]) for n in LOOKS]
         paid += int(np.any([wrong(e, look_level(LOOKS[: k + 1])) for k, e in enumerate(seen)], axis=0).sum())
         careless += int(np.any([wrong(e, 0.05) for e in seen], axis=0).sum())
     return {"law": law, "noise": noise, "studies": studies, "paid": paid / studies, "unpaid": careless / studies}
@@ -243,7 +289,7 @@ def follow_advice(law: Law, noise: str, studies: int) -> Row:
         while True:
             n = looks[-1]
             verdict = judge(
-                two_way(table[:n]), level=look_level(looks), next_level=look_level((*looks, 2 * n)),
+                _one_remedy(table[:n]), level=look_level(looks), next_level=look_level((*looks, 2 * n)),
                 larger_is_better=False, margin=None, cases=215,
             )  # fmt: skip
             wanted = verdict.advice.seeds if verdict.advice else None
@@ -271,10 +317,16 @@ SHAPES: dict[str, Floats] = {
 OFFSET_SD, EPOCH_SD = 0.02, 0.01
 
 
+def _true_noise(law: Law) -> float:
+    """What `seed_noise` estimates, from many draws."""
+    rng = np.random.default_rng(0)
+    return seed_noise(OFFSET_SD * draw(rng, law, (400_000,)) + EPOCH_SD * draw(rng, law, (400_000,)))
+
+
 def onset_sets(shape: str, law: Law, n: int, studies: int) -> list[Row]:
     """Share of 95 % sets that hold the onset of the mean curve, with the margin given and estimated."""
     rng = np.random.default_rng([8, list(SHAPES).index(shape), LAWS.index(law), n])
-    mean, margin = SHAPES[shape], float(np.hypot(OFFSET_SD, EPOCH_SD))
+    mean, margin = SHAPES[shape], _true_noise(law)
     truth = onset_of(mean, margin)
     rows = []
     for known in (True, False):
@@ -335,7 +387,7 @@ def measure(studies: int) -> dict[str, Any]:
         fixed = [pool.submit(fixed_looks, law, noise, studies) for law in LAWS for noise in FEW]
         advised = [pool.submit(follow_advice, law, noise, studies // 10) for law in LAWS for noise in FEW]
         sets = [
-            pool.submit(onset_sets, shape, law, n, studies // 20)
+            pool.submit(onset_sets, shape, law, n, studies // 10)
             for shape in SHAPES
             for law in LAWS
             for n in (6, 10, 20)

@@ -4,7 +4,8 @@ from scipy import stats
 
 from gengap.analysis.advice import MOST_SEEDS, POWER, advise
 from gengap.analysis.components import seeds_only, two_way
-from gengap.analysis.verdicts import interval, judge, p_value
+from gengap.analysis.intervals import p_value
+from gengap.analysis.verdicts import interval, judge
 
 RULES = {"level": 0.05, "next_level": 0.02, "larger_is_better": False, "cases": 60}
 

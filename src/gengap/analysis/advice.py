@@ -4,9 +4,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from scipy import special
 
 from gengap.analysis.components import MeanEstimate
+from gengap.analysis.intervals import widening
 
 POWER = 0.8
 MOST_SEEDS = 1000
@@ -59,12 +61,14 @@ def advise(estimate: MeanEstimate, *, target: float, level: float, cases: int) -
     """
     seeds, units = estimate.seeds, estimate.units
     variances = _variances(estimate)
+    skewness = float(max(estimate.lean.left, estimate.lean.right))
     if not target > 0:
         return Advice(None, None)
 
     def settles(n: float, g: float) -> bool:
         se, df = variances.se_and_df(n, g)
-        return _quantiles(level, df) * se <= target
+        # more seeds make the mean less skewed
+        return _quantiles(level, df, skewness * math.sqrt(seeds / n)) * se <= target
 
     more_seeds = _smallest(lambda n: settles(n, max(units, 1)), seeds + 1, MOST_SEEDS)
     if more_seeds is not None or units == 0:
@@ -74,22 +78,24 @@ def advise(estimate: MeanEstimate, *, target: float, level: float, cases: int) -
     if more_units is not None:
         return Advice(None, _cases(more_units, units, cases))
     # both: let the seeds take half of the allowed variance
-    enough = _smallest(lambda n: _half(variances, n, target, level), seeds + 1, MOST_SEEDS)
+    enough = _smallest(
+        lambda n: _half(variances, n, target, level, skewness * math.sqrt(seeds / n)), seeds + 1, MOST_SEEDS
+    )
     if enough is None:
         return Advice(None, None)
     both = _smallest(lambda g: settles(enough, g), units + 1, largest)
     return Advice(enough, _cases(both, units, cases)) if both is not None else Advice(None, None)
 
 
-def _quantiles(level: float, df: float) -> float:
+def _quantiles(level: float, df: float, skewness: float) -> float:
     """Standard errors that a difference must measure to be found; the special function alone: bisections call it."""
-    return float(special.stdtrit(df, POWER) - special.stdtrit(df, level / 2))
+    return float(special.stdtrit(df, POWER) - special.stdtrit(df, level / 2) * widening(np.asarray(skewness), level))
 
 
-def _half(variances: _Variances, seeds: float, target: float, level: float) -> bool:
+def _half(variances: _Variances, seeds: float, target: float, level: float, skewness: float) -> bool:
     only_seeds = _Variances(seed=variances.seed, unit=0.0, both=0.0)
     se, df = only_seeds.se_and_df(seeds, 2)
-    return _quantiles(level, df) * se <= target / math.sqrt(2)
+    return _quantiles(level, df, skewness) * se <= target / math.sqrt(2)
 
 
 def _cases(units: int, units_now: int, cases: int) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 
 from gengap.analysis.cases import EpochRule, Floats, HeldOut, baseline_name, held_out, primary_rule, primary_score
-from gengap.analysis.contrasts import Contrast, Rules, contrast
+from gengap.analysis.contrasts import Contrast, Pairs, Rules, contrasts, pair
 from gengap.analysis.estimators import LARGER_IS_BETTER, ScoreName, case_values
 from gengap.analysis.looks import look_level, looks_of
 from gengap.analysis.selection import Winner, winner
@@ -123,9 +123,10 @@ def compare(
     Verdicts are about new cases and new seeds, given this training set: both are random in the standard error
     (`gengap.analysis.components.two_way`), with cases grouped by the split's groups, else by day. They are read off
     simultaneous intervals, so no verdict contradicts its interval and at most `alpha` of all studies hold a false
-    one, looks at fewer seeds included, as long as differences are roughly normal; `docs/statistics.md` counts how far
-    skewed ones stray, and a contrast that looks skewed carries a warning. The best epoch is chosen on validation; the
-    test split, where there is one, is what is read.
+    one, looks at fewer seeds included. Noise may be skewed, as where a rare run gets stuck: an interval is longer on
+    the side on which it may then fall short (`gengap.analysis.skewness`), the more so where the baseline does not
+    vary as the variant does; `docs/statistics.md` counts what that keeps and costs. The best epoch is chosen on
+    validation; the test split, where there is one, is what is read.
 
     Args:
         result: A study's result, or one from elsewhere.
@@ -175,10 +176,10 @@ def compare(
         cases=len(held) if held else 1,
     )
     reading = _Reading(result, held, baseline, chosen_score)
-    contrasts = _family(reading, chosen_rule, rules)
+    judged = _family(reading, chosen_rule, rules)
     best = _best(reading, chosen_rule, larger_is_better=rules.larger_is_better)
     level = look_level(looks, alpha)
-    notes = _notes(reading, chosen_rule, level, contrasts)
+    notes = _notes(reading, chosen_rule, level, judged)
     if best is not None:
         notes.append(f"Best: {best}")
     return Comparison(
@@ -189,7 +190,7 @@ def compare(
         claim=claim,
         part=held.part if held else "validation",
         confidence=1 - level,
-        contrasts=contrasts,
+        contrasts=judged,
         descriptive=_family(reading, "last" if chosen_rule == "best" else "best", rules),
         best=best,
         notes=tuple(notes),
@@ -229,11 +230,12 @@ class _Reading:
 def _family(reading: _Reading, rule: EpochRule, rules: Rules) -> tuple[Contrast, ...]:
     """All contrasts at one epoch rule."""
     untreated = reading.values(reading.baseline, rule)
-    found = [
-        contrast(variant, rule, reading.values(variant, rule), untreated, rules)
+    family: list[Pairs] = [
+        pair(variant, rule, reading.values(variant, rule), untreated, new_cases=rules.new_cases)
         for variant in reading.result.variants
         if variant != reading.baseline
     ]
+    found = contrasts(family, rules)
     adjusted = holm(np.asarray([one.p for one in found]))
     return tuple(replace(one, p_holm=float(p)) for one, p in zip(found, adjusted, strict=True))
 
@@ -247,7 +249,7 @@ def _best(reading: _Reading, rule: EpochRule, *, larger_is_better: bool) -> Winn
     return winner(chosen, read, larger_is_better=larger_is_better)
 
 
-def _notes(reading: _Reading, rule: EpochRule, level: float, contrasts: tuple[Contrast, ...]) -> list[str]:
+def _notes(reading: _Reading, rule: EpochRule, level: float, judged: tuple[Contrast, ...]) -> list[str]:
     result, held, score = reading.result, reading.held, reading.score
     looks = looks_of(result)
     when = "at the first look" if len(looks) == 1 else f"at look {len(looks)} (after {looks[0]} seeds at first)"
@@ -264,7 +266,7 @@ def _notes(reading: _Reading, rule: EpochRule, level: float, contrasts: tuple[Co
         notes.append(f"Cases are grouped: {int(held.group.max()) + 1} independent units.")
     notes += [
         f"{one.variant}: Holm's step-down test rejects, the simultaneous interval does not; the verdict follows it."
-        for one in contrasts
+        for one in judged
         if one.p_holm <= level and one.verdict.kind == "cannot say"
     ]
     return notes

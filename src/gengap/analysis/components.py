@@ -1,10 +1,12 @@
 """Two-way variance components: how sure a mean over seeds *and* cases is, for new seeds and new cases."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gengap.analysis.skewness import SYMMETRIC, Lean
 
 Floats = NDArray[np.float64]
 
@@ -25,6 +27,7 @@ class MeanEstimate:
         from_both: Interaction, which either of the first two contains once: counted twice, so subtracted once.
         seeds: Number of seeds.
         units: Number of units.
+        lean: Skewness that the mean may have; none unless it was looked into, see `leaning`.
     """
 
     mean: Floats
@@ -35,6 +38,38 @@ class MeanEstimate:
     from_both: Floats
     seeds: int
     units: int
+    lean: Lean = SYMMETRIC
+
+
+def seeds_share(estimate: MeanEstimate) -> Floats:
+    """Share of a mean's variance that comes from seeds, as estimated; 1 where nothing varies."""
+    units = np.maximum(estimate.from_units - estimate.from_both, 0.0)
+    total = estimate.from_seeds + units
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(total > 0, estimate.from_seeds / total, 1.0)
+
+
+def leaning(
+    estimate: MeanEstimate, *, seeds: Lean, units: Lean = SYMMETRIC, typical_share: Floats | None = None
+) -> MeanEstimate:
+    r"""Say how skewed a mean may be, from how skewed the noise of single seeds and of single units may be.
+
+    The third cumulants of independent parts add up: $\lambda = \sum_i \gamma_i n_i^{-1/2} w_i^{3/2}$ with the share
+    $w_i$ of the mean's variance that $n_i$ seeds or units bring.
+
+    Args:
+        estimate: The mean.
+        seeds: Skewness that the noise of seeds may have.
+        units: Likewise that of units.
+        typical_share: Share of seeds in comparable estimates. Seeds that lack the rare bad run vary little; their own
+            share would then hide what is feared, so the larger one counts, for units too.
+    """
+    own = seeds_share(estimate)
+    usual = own if typical_share is None else typical_share
+    weight_seeds = np.maximum(own, usual) ** 1.5 / np.sqrt(estimate.seeds)
+    weight_units = (1 - np.minimum(own, usual)) ** 1.5 / np.sqrt(max(estimate.units, 1))
+    left = weight_seeds * seeds.left + weight_units * units.left
+    return replace(estimate, lean=Lean(left, weight_seeds * seeds.right + weight_units * units.right))
 
 
 def two_way(values: Floats) -> MeanEstimate:

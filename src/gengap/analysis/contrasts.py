@@ -1,21 +1,23 @@
 """One variant against the baseline: the paired difference and all that is said about it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
-from scipy import stats
 
+from gengap.analysis.advice import Advice
 from gengap.analysis.cases import EpochRule, Floats
-from gengap.analysis.components import MeanEstimate, seeds_only, two_way
-from gengap.analysis.verdicts import Verdict, interval, judge, p_value
+from gengap.analysis.components import MeanEstimate, leaning, seeds_only, seeds_share, two_way
+from gengap.analysis.intervals import p_value, widening
+from gengap.analysis.skewness import l_skewness, lean_of_difference, lean_of_units, pooled_range
+from gengap.analysis.verdicts import Verdict, interval, judge
 
 FEW_SEEDS = 6
 """Below this the smallest variance estimates are so unsure that the interval rests on the normal law."""
 FEW_UNITS = 20
 """Below this, groups of cases are too few to stand for new ones."""
-SKEWED_MEAN = 0.2
-"""From this skewness of a mean on, an interval from its standard error is noticeably too narrow on one side."""
+NOTED_WIDENING = 1.5
+"""An interval that possible skewness makes longer by this factor says so."""
 
 
 @dataclass(frozen=True)
@@ -78,27 +80,89 @@ class Contrast:
     warnings: tuple[str, ...]
 
 
-def contrast(variant: str, rule: EpochRule, treated: Floats, untreated: Floats, rules: Rules) -> Contrast:
-    """Compare the case values of a variant with those of the baseline, seed by seed and unit by unit.
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """What a contrast needs to know of the case values, which are too many to keep.
+
+    Attributes:
+        variant: Name of the variant.
+        rule: Epoch at which both are read.
+        treated: Scores of the variant's seeds whose pair is complete, shape `(seeds,)`.
+        untreated: Those of the baseline.
+        estimate: Their mean difference; None where there are fewer than two pairs, or cases.
+        units: L-skewness of the differences of units; 0 where the claim is not about new ones.
+        dropped: Pairs left out.
+    """
+
+    variant: str
+    rule: EpochRule
+    treated: Floats
+    untreated: Floats
+    estimate: MeanEstimate | None
+    units: Floats
+    dropped: int
+
+
+def pair(variant: str, rule: EpochRule, treated: Floats, untreated: Floats, *, new_cases: bool) -> Pairs:
+    """Pair the case values of a variant with those of the baseline, seed by seed and unit by unit.
 
     Args:
         variant: Name of the variant.
         rule: Epoch at which both are read.
         treated: The variant's case values, shape `(seeds, units)`; a diverged run is a row of NaN.
         untreated: The baseline's, same shape.
-        rules: What the comparison has declared.
+        new_cases: Whether the claim is about new cases as well as new seeds.
     """
     kept = np.isfinite(treated).all(axis=-1) & np.isfinite(untreated).all(axis=-1)
     difference = treated[kept] - untreated[kept]
     seeds, units = difference.shape
-    of_seeds = difference.mean(axis=-1) if units else np.empty(0)
-    if seeds < 2 or (rules.new_cases and units < 2):
-        return _undecided(variant, rule, of_seeds, dropped=int((~kept).sum()))
-    estimate = two_way(difference) if rules.new_cases else seeds_only(of_seeds)
+    own, others = (part[kept].mean(axis=-1) if units else np.empty(0) for part in (treated, untreated))
+    estimate, skewness = None, np.zeros(())
+    if seeds >= 2 and new_cases and units >= 2:
+        estimate, skewness = two_way(difference), l_skewness(difference.mean(axis=0))
+    elif seeds >= 2 and not new_cases:
+        estimate = seeds_only(difference.mean(axis=-1))
+    return Pairs(variant, rule, own, others, estimate, skewness, int((~kept).sum()))
+
+
+def contrasts(family: Sequence[Pairs], rules: Rules) -> tuple[Contrast, ...]:
+    """Judge all variants of a study: together they show how skewed the noise of seeds is.
+
+    Args:
+        family: Every variant's pairs with the baseline.
+        rules: What the comparison has declared.
+    """
+    known = [one for one in family if one.estimate is not None]
+    if not known:
+        return tuple(_undecided(one) for one in family)
+    largest = max(known, key=lambda one: len(one.untreated))
+    allowed = pooled_range([largest.untreated, *(one.treated for one in known)])
+    cases = max(one.estimate.units for one in known if one.estimate)
+    units = dict(zip((id(one) for one in known), lean_of_units([one.units for one in known], cases), strict=True))
+    share = np.asarray(np.mean([seeds_share(one.estimate) for one in known if one.estimate]))
+    return tuple(
+        _undecided(one)
+        if one.estimate is None
+        else _contrast(
+            one,
+            leaning(
+                one.estimate,
+                seeds=lean_of_difference(one.treated, one.untreated, allowed),
+                units=units[id(one)],
+                typical_share=share,
+            ),
+            rules,
+        )
+        for one in family
+    )
+
+
+def _contrast(pairs: Pairs, estimate: MeanEstimate, rules: Rules) -> Contrast:
+    of_seeds = pairs.treated - pairs.untreated
     low, high = interval(estimate, rules.level)
     return Contrast(
-        variant=variant,
-        rule=rule,
+        variant=pairs.variant,
+        rule=pairs.rule,
         difference=float(estimate.mean),
         low=low,
         high=high,
@@ -108,8 +172,8 @@ def contrast(variant: str, rule: EpochRule, treated: Floats, untreated: Floats, 
         p_holm=float("nan"),
         effect_size=effect_size(of_seeds),
         probability_better=_wins(of_seeds, larger_is_better=rules.larger_is_better),
-        correlation=_correlation(treated[kept].mean(axis=-1), untreated[kept].mean(axis=-1)),
-        seeds=seeds,
+        correlation=_correlation(pairs.treated, pairs.untreated),
+        seeds=len(of_seeds),
         verdict=judge(
             estimate,
             level=rules.level,
@@ -118,7 +182,7 @@ def contrast(variant: str, rule: EpochRule, treated: Floats, untreated: Floats, 
             margin=rules.margin,
             cases=rules.cases,
         ),
-        warnings=_warnings(estimate, of_seeds, difference.mean(axis=0), dropped=int((~kept).sum())),
+        warnings=_warnings(estimate, rules.level, dropped=pairs.dropped),
     )
 
 
@@ -147,13 +211,11 @@ def _correlation(first: Floats, second: Floats) -> float:
     return float(np.corrcoef(first, second)[0, 1])
 
 
-def _undecided(variant: str, rule: EpochRule, of_seeds: Floats, *, dropped: int) -> Contrast:
-    from gengap.analysis.advice import Advice
-
-    nan = float("nan")
+def _undecided(pairs: Pairs) -> Contrast:
+    nan, of_seeds = float("nan"), pairs.treated - pairs.untreated
     return Contrast(
-        variant=variant,
-        rule=rule,
+        variant=pairs.variant,
+        rule=pairs.rule,
         difference=float(of_seeds.mean()) if len(of_seeds) else nan,
         low=nan,
         high=nan,
@@ -166,7 +228,7 @@ def _undecided(variant: str, rule: EpochRule, of_seeds: Floats, *, dropped: int)
         correlation=nan,
         seeds=len(of_seeds),
         verdict=Verdict("cannot say", advice=Advice(FEW_SEEDS, None)),
-        warnings=("one seed says nothing about seeds", *_dropped(dropped)),
+        warnings=("one seed says nothing about seeds", *_dropped(pairs.dropped)),
     )
 
 
@@ -174,31 +236,14 @@ def _dropped(count: int) -> tuple[str, ...]:
     return (f"{count} pair{'s' if count > 1 else ''} left out (diverged)",) if count else ()
 
 
-def _warnings(estimate: MeanEstimate, of_seeds: Floats, of_units: Floats, *, dropped: int) -> tuple[str, ...]:
+def _warnings(estimate: MeanEstimate, level: float, *, dropped: int) -> tuple[str, ...]:
     said = list(_dropped(dropped))
     if estimate.seeds < FEW_SEEDS:
         said.append(f"only {estimate.seeds} seeds")
     if 0 < estimate.units < FEW_UNITS:
         said.append(f"only {estimate.units} independent units")
-    if estimate.seeds >= FEW_SEEDS and _skewed(of_seeds):
-        said.append("differences are skewed: the interval may be too narrow")
-    if estimate.from_units > estimate.from_seeds and _skewed_mean(of_units):
-        said.append("cases are skewed and few: the interval may be too narrow")
+    widened = float(np.maximum(*(widening(side, level) for side in (estimate.lean.left, estimate.lean.right))))
+    if widened >= NOTED_WIDENING:
+        what = "seeds" if float(estimate.from_seeds) >= float(estimate.from_units) else "cases"
+        said.append(f"differences of {what} may be skewed: one side of the interval is {widened:.1f} times as long")
     return tuple(said)
-
-
-def _skewed_mean(values: Floats) -> bool:
-    """Whether values are so skewed that their mean still is: its skewness is theirs over the root of their number."""
-    mean_skewness = float(cast("float", stats.skew(values))) / np.sqrt(len(values)) if np.ptp(values) > 0 else 0.0
-    return abs(mean_skewness) > SKEWED_MEAN and _skewed(values)
-
-
-def _skewed(values: Floats) -> bool:
-    if np.ptp(values) == 0:
-        return False
-    n = len(values)
-    if n < 3:
-        return False
-    skewness = float(cast("float", stats.skew(values, bias=False)))
-    error = np.sqrt(6 * n * (n - 1) / ((n - 2) * (n + 1) * (n + 3)))
-    return bool(abs(skewness) > 1.96 * error)

@@ -11,7 +11,7 @@ from scipy import optimize, stats
 if TYPE_CHECKING:
     from gengap.results import Result
 
-FIRST_SHARE = 0.8
+FIRST_SHARE = 0.9
 """Share of the error that the first look spends; each later one spends half of what is then left."""
 EXACT_LOOKS = 5
 """Up to here the overlap of the looks is computed; after that each spends its part as if they shared nothing."""
@@ -20,7 +20,7 @@ EXACT_LOOKS = 5
 def look_level(seeds: Sequence[int], alpha: float = 0.05) -> float:
     r"""Level of the verdict at the latest of several looks, such that all looks together err at most at `alpha`.
 
-    The first look spends four fifths of `alpha`, every later one half of what is left: nobody has to say beforehand how
+    The first look spends nine tenths of `alpha`, every later one half of what is left: nobody has to say beforehand how
     often they will look. Verdicts after $n_1 < n_2 < \dots$ seeds are correlated like $\sqrt{n_i/n_j}$ where seeds
     dominate, and more where cases do; the overlap is counted at the smaller value.
 
@@ -36,7 +36,7 @@ def look_level(seeds: Sequence[int], alpha: float = 0.05) -> float:
 
     Example:
         >>> round(look_level([10]), 4), round(look_level([6, 10]), 4)
-        (0.04, 0.0119)
+        (0.045, 0.0076)
 
     References:
         Lan, K. K. G. and DeMets, D. L. (1983). Discrete sequential boundaries for clinical trials. Biometrika 70,

@@ -4,10 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy import stats
-
 from gengap.analysis.advice import Advice, advise
 from gengap.analysis.components import MeanEstimate
+from gengap.analysis.intervals import limits
 
 Kind = Literal["better", "worse", "equivalent", "cannot say"]
 
@@ -27,17 +26,9 @@ class Verdict:
 
 
 def interval(estimate: MeanEstimate, level: float) -> tuple[float, float]:
-    """Two-sided t interval of confidence `1 - level` of a scalar estimate."""
-    reach = float(stats.t.isf(level / 2, float(estimate.df))) * float(estimate.se)
-    return float(estimate.mean) - reach, float(estimate.mean) + reach
-
-
-def p_value(estimate: MeanEstimate) -> float:
-    """Two-sided p value of "no difference"; 1 where nothing differs anywhere, 0 where everything differs alike."""
-    mean, se = float(estimate.mean), float(estimate.se)
-    if se == 0:
-        return 1.0 if mean == 0 else 0.0
-    return float(2 * stats.t.sf(abs(mean / se), float(estimate.df)))
+    """Two-sided interval of confidence `1 - level` of a scalar estimate."""
+    low, high = limits(estimate, level)
+    return float(low), float(high)
 
 
 def judge(
