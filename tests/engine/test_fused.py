@@ -8,12 +8,14 @@ from keras import layers
 
 from gengap.engine.doors import Pass
 from gengap.engine.fused import train_fused
+from gengap.engine.kernels import convolution
 from gengap.engine.optimizers import choose_updater
 from gengap.engine.planner import Chunk, Plan
 from gengap.engine.program import Program
 from gengap.engine.reference import train_reference
 from gengap.engine.runs import Run
 from gengap.engine.stack import Stack
+from gengap.engine.walk import read_graph
 
 L1, L2, L1L2 = keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2
 
@@ -224,6 +226,52 @@ def test_k_together_are_k_alone_are_keras(name, make_data, settings, collect):
 @pytest.mark.parametrize("name", [*LOOPED])
 def test_the_slow_door_is_right(name, make_data, settings, collect):
     check_contract(LOOPED[name], data_for(LOOPED[name], make_data), settings, collect)
+
+
+def block(padding="same", **between):
+    """A block, then one whose pooling is read twice, and one with a relu of the convolution's own."""
+    x = keras.Input((8, 8, 2))
+    h = layers.Activation("relu")(layers.Conv2D(3, 3, padding=padding)(x))
+    h = layers.SpatialDropout2D(between.get("dropout", 0.0))(h)
+    h = layers.AveragePooling2D(2)(h)
+    h = layers.Conv2D(17, 3, padding="same", activation="relu", use_bias=False)(h)
+    h = layers.AveragePooling2D(2)(h) if padding == "same" else h
+    h = layers.Concatenate()([layers.Flatten()(h), layers.Flatten()(h)])
+    return keras.Model(x, layers.Dense(1, activation="sigmoid")(h))
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_blocks_of_convolution_relu_and_pooling_are_keras(padding, make_data, settings, collect, monkeypatch):
+    monkeypatch.setattr(convolution, "_FEW", -1)
+    check_contract(lambda: block(padding), make_data((8, 8, 2)), settings, collect)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_block_with_dropout_is_its_layers_in_turn(precision, make_data, settings, collect, monkeypatch):
+    models = [block(dropout=0.3)]
+    models[0].compile("adam", "binary_crossentropy")
+    runs = [Run("noisy", seed, models[0]) for seed in range(2)]
+    records = []
+    for few in (-1, 1 << 20):
+        monkeypatch.setattr(convolution, "_FEW", few)
+        given = settings(precision=precision)
+        records.append(collect(train_fused, runs, make_data((8, 8, 2)), given, plan=all_together(runs)))
+    together, in_turn = records
+    for name, record in together.items():
+        assert largest_difference(record, in_turn[name]) < (2e-5 if precision == "float32" else 0.05)
+
+
+def test_what_forms_a_block():
+    models = {padding: block(padding) for padding in ("same", "valid")}
+    found = {}
+    for padding, model in models.items():
+        program = Program([model], [0], Stack(model, [model.get_weights()]))
+        found[padding] = sorted(program.doors)
+    names = [type(step.operation).__name__ for step in read_graph(models["same"]).steps]
+    assert [names[index] for index in found["same"]] == [
+        "Conv2D", "Activation", "SpatialDropout2D", "AveragePooling2D", "Conv2D", "AveragePooling2D",
+    ]  # fmt: skip
+    assert found["valid"] == []
 
 
 @pytest.mark.parametrize("name", [*CONVOLUTIONS])

@@ -13,6 +13,7 @@ from keras import tree
 from gengap.engine.doors import Door, Fold, Loop, Pass, Place, Projected, Stacked, map_stacked
 from gengap.engine.initial_weights import identified_layers
 from gengap.engine.layers import fused_door
+from gengap.engine.layers.blocks import find_blocks
 from gengap.engine.noise_states import seed_generators
 from gengap.engine.probe import sane, separates, unlike
 from gengap.engine.stack import Stack
@@ -40,6 +41,8 @@ class Program:
         self._places = _places(self.graph, models, seeds, stack)
         self._doors: list[Door | None] = [None] * len(self._places)
         self._chosen = dict(doors or {})
+        for index, door in find_blocks(self.graph, self._places).items():
+            self._doors[index] = door
 
     @property
     def doors(self) -> dict[int, str]:

@@ -8,13 +8,11 @@ from itertools import product
 import torch
 from torch.nn import functional
 
+from gengap.engine.kernels.planes import Plane, folds
 from gengap.engine.kernels.window import Padding, Sliding, channels_first, channels_last, pad_space
 
 _FEW = 1 << 20
 """Numbers of one run's unfolded windows up to which one matrix product per run beats a convolution."""
-
-_VECTOR = 16
-"""Filters that fill a vector register; with fewer, neighbouring columns are convolved together."""
 
 
 def convolve(
@@ -50,6 +48,11 @@ def convolve(
     return _convolve_each(x, kernels, bias, how)
 
 
+def is_small(x: torch.Tensor, window: Sequence[int], strides: Sequence[int]) -> bool:
+    """Tell whether one matrix product per run beats a convolution of `(K, B, *space, channels)`."""
+    return x[0].numel() * math.prod(window) // math.prod(strides) <= _FEW
+
+
 def _convolve_shared(x: torch.Tensor, kernels: torch.Tensor, bias: torch.Tensor | None, how: Sliding) -> torch.Tensor:
     """The same input under all kernels is one layer with K times the filters."""
     num_runs, filters = kernels.shape[0], kernels.shape[-1]
@@ -63,7 +66,7 @@ def _convolve_shared(x: torch.Tensor, kernels: torch.Tensor, bias: torch.Tensor 
 def _convolve_each(x: torch.Tensor, kernels: torch.Tensor, bias: torch.Tensor | None, how: Sliding) -> torch.Tensor:
     """Take the way that suits the size."""
     num_runs, *window, _, _ = kernels.shape
-    if how.groups == 1 and x[0].numel() * math.prod(window) // math.prod(how.strides) <= _FEW:
+    if how.groups == 1 and is_small(x, window, how.strides):
         return _as_matrix_product(x, kernels, bias, how)
     if x.is_cuda and num_runs > 1:
         return _as_groups(x, kernels, bias, how)
@@ -121,7 +124,7 @@ def _one(
 ) -> torch.Tensor:
     """Convolve `(B, *space, channels)` by torch's own operation on permuted views, without copying activations."""
     if _worth_folding(x, kernel, how):
-        return _convolve_folded(x, kernel, bias)
+        return Plane(kernel, bias).convolve(x)
     rank = len(how.strides)
     operation = (functional.conv1d, functional.conv2d, functional.conv3d)[rank - 1]
     amounts = how.amounts(x.shape[1:-1], kernel.shape[:rank])
@@ -136,25 +139,4 @@ def _worth_folding(x: torch.Tensor, kernel: torch.Tensor, how: Sliding) -> bool:
     """Return whether a plane convolution has so few filters that two columns of pixels fit one vector."""
     plain = how == Sliding((1, 1), "same", (1, 1))
     odd_window = plain and kernel.shape[0] % 2 == 1 and kernel.shape[1] % 2 == 1
-    return odd_window and not x.is_cuda and kernel.shape[-1] < _VECTOR and x.shape[2] % 2 == 0
-
-
-def _convolve_folded(x: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-    """Convolve pairs of columns: `(B, H, W, C)` seen as `(B, H, W / 2, 2 C)`, with twice the filters; exact.
-
-    Column `2 j + p` of the output meets column `2 (j + b) + q` of the input through the kernel's column
-    `t = 2 b + q - p + (k - 1) / 2`, where there is one.
-    """
-    height, width, channels, filters = kernel.shape
-    reach = (width // 2 + 1) // 2
-    blocks, q, p = torch.meshgrid(torch.arange(-reach, reach + 1), torch.arange(2), torch.arange(2), indexing="ij")
-    t = 2 * blocks + q - p + width // 2
-    t = torch.where((t >= 0) & (t < width), t, width).to(kernel.device)  # one past the end: a column of zeros
-    columns = functional.pad(kernel, (0, 0, 0, 0, 0, 1)).index_select(1, t.flatten())
-    folded = columns.view(height, 2 * reach + 1, 2, 2, channels, filters).movedim(4, 3)
-    folded = folded.reshape(height, 2 * reach + 1, 2 * channels, 2 * filters)
-    pairs = x.reshape(*x.shape[:2], x.shape[2] // 2, 2 * channels)
-    twice = None if bias is None else bias.repeat(2)
-    weights = folded.movedim((-1, -2), (0, 1))
-    result = channels_last(functional.conv2d(channels_first(pairs), weights, twice, 1, (height // 2, reach)))
-    return result.reshape(*x.shape[:3], filters)
+    return odd_window and not x.is_cuda and folds(x, kernel)

@@ -1,12 +1,13 @@
 """Dropout and noise of K runs: one rate per run, one draw per seed for all of them."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar, final
 
 import torch
 
 from gengap.engine.doors import Pass, Place
-from gengap.engine.kernels.noise import draw_normal, draw_uniform, drop
+from gengap.engine.kernels.noise import draw_normal, draw_uniform, drop, keep_scale
 from gengap.engine.layers.base import Fused
 
 
@@ -27,10 +28,18 @@ class FusedNoise(Fused):
     @final
     def compute(self, x: torch.Tensor, now: Pass) -> torch.Tensor:
         """Return `x` with each run's noise of this step."""
-        if not now.training or self._silent:
-            return x
+        return self.disturb(x, self.keys(now)) if self.speaks(now) else x
+
+    @final
+    def speaks(self, now: Pass) -> bool:
+        """Tell whether there is noise in this pass."""
+        return now.training and not self._silent
+
+    @final
+    def keys(self, now: Pass) -> list[int]:
+        """Return the key of this step's noise, one per seed."""
         keys = self.place.keys(now.epoch, now.step)
-        return self.disturb(x, [keys[first] for first in self._first_of_seed])
+        return [keys[first] for first in self._first_of_seed]
 
     @final
     def per_run(self, draws: torch.Tensor) -> torch.Tensor:
@@ -52,8 +61,15 @@ class FusedDropout(FusedNoise):
 
     def disturb(self, x: torch.Tensor, keys: list[int]) -> torch.Tensor:
         """Drop by one uniform draw per seed: a higher rate drops what a lower one drops, and more."""
-        uniform = draw_uniform(keys, _noise_shape(self.place.operation, x), device=x.device)
+        uniform = draw_uniform(keys, _noise_shape(self.place.operation, x.shape[1:]), device=x.device)
         return drop(x, self.per_run(uniform), self.strengths)
+
+    def factors(self, shape: Sequence[int], dtype: torch.dtype, now: Pass) -> torch.Tensor | None:
+        """Return what this step multiplies activations `(K, *shape)` by; None where that is one."""
+        if not self.speaks(now):
+            return None
+        uniform = draw_uniform(self.keys(now), _noise_shape(self.place.operation, shape), device=self.strengths.device)
+        return keep_scale(self.per_run(uniform), self.strengths, dtype=dtype)
 
 
 class FusedGaussianDropout(FusedNoise):
@@ -77,9 +93,9 @@ class FusedGaussianNoise(FusedNoise):
         )
 
 
-def _noise_shape(layer: object, x: torch.Tensor) -> tuple[int, ...]:
+def _noise_shape(layer: object, of_run: Sequence[int]) -> tuple[int, ...]:
     """Return the shape of the mask of one run: 1 along axes that share it."""
-    shape = tuple(x.shape[1:])
+    shape = tuple(of_run)
     if type(layer).__name__.startswith("Spatial"):
         channels_first = getattr(layer, "data_format", "channels_last") == "channels_first"
         ones = (1,) * (len(shape) - 2)
