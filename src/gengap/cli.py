@@ -55,8 +55,7 @@ def demo(
     chosen = get_demo(name)
     dataset = chosen.load(data, full=full)
     typer.echo(f"{chosen.title}\n{dataset.description}")
-    study = chosen.study(seeds=seeds, engine=engine)
-    result = study.run(dataset, epochs=chosen.epochs, batch_size=chosen.batch_size)
+    result = chosen.run(dataset, seeds=seeds, engine=engine)
     folder = output or Path("demo") / name
     asked = study_cases(result, dataset)
     _write(result, folder, None if asked is None else asked.distribution, lang=lang)

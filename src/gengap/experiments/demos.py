@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,9 +12,12 @@ from gengap import datasets
 from gengap.analysis.tables import Table
 from gengap.datasets.split import Dataset
 from gengap.errors import UnknownNameError
-from gengap.experiments.retelling import retell_reviews, retell_storms
+from gengap.experiments.joining import joined
+from gengap.experiments.retelling import STORED, retell_reviews, retell_storms
 from gengap.results import Result
 from gengap.study import Study
+
+STORM_RATE = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +35,7 @@ class Demo:
         variable: Environment variable that may hold the path of data that cannot be shipped.
         small: Options of the data set for a run of minutes.
         full: Options of the data set at its whole size.
+        shorter: Epochs of variants that a tutorial trained for fewer than the others.
         retell: Holds what a tutorial said against the result, where the demo retells one.
     """
 
@@ -44,6 +49,7 @@ class Demo:
     variable: str = ""
     small: Mapping[str, Any] = field(default_factory=dict)
     full: Mapping[str, Any] = field(default_factory=dict)
+    shorter: Mapping[str, int] = field(default_factory=dict)
     retell: Callable[[Result], Table] | None = None
 
     def load(self, path: str | None = None, *, full: bool = False) -> Dataset:
@@ -62,6 +68,41 @@ class Demo:
     def study(self, *, seeds: int, **options: Any) -> Study:
         """Return the study; `options` are those of `Study`."""
         return Study(self.models(), remedies=self.remedies, seeds=seeds, **options)
+
+    def run(
+        self,
+        dataset: Dataset,
+        *,
+        seeds: int,
+        storage: Path | None = None,
+        only: Sequence[str] = (),
+        progress: bool = True,
+        **options: Any,
+    ) -> Result:
+        """Train the study, each length of training by itself, and return its result.
+
+        Args:
+            dataset: The data set.
+            seeds: Number of seeds.
+            storage: Folder that keeps it while it runs, a folder for each length; None keeps it in memory.
+            only: The variants to train, where models are given by name; none takes all.
+            progress: Whether to show how far it has come.
+            **options: Those of `Study`.
+        """
+        models = self.models()
+        if isinstance(models, keras.Model):
+            parts: dict[int, Any] = {self.epochs: models}
+        else:
+            parts = {}
+            for name, model in models.items():
+                if not only or name in only:
+                    parts.setdefault(self.shorter.get(name, self.epochs), {})[name] = model
+        results = []
+        for epochs, part in parts.items():
+            folder = None if storage is None else storage / f"{epochs}-epochs"
+            study = Study(part, remedies=self.remedies, seeds=seeds, storage=folder, **options)
+            results.append(study.run(dataset, epochs=epochs, batch_size=self.batch_size, progress=progress))
+        return joined(results)
 
 
 def soundings_model() -> keras.Model:
@@ -111,19 +152,31 @@ def _review_net(num_words: int, units: int, *, regularizer: Any = None, dropout:
 
 
 def storm_models() -> dict[str, keras.Model]:
-    """Return the two nets of the storm course (T2): L2 on every kernel, and twice as wide with spatial dropout."""
+    """Return the nets of the storm course (T2), and those that take its comparison apart.
+
+    The course sets "l2" (L2 on every kernel; 5 epochs in its stored output) against "spatial dropout" (twice as wide).
+    Beside "plain" every further net changes one thing: the penalty, the width, or the noise.
+    """
+    narrow, wide = (8, 16, 32), (16, 32, 64)
     return {
-        "l2": _storm_net((8, 16, 32), regularizer=keras.regularizers.L2(1e-3)),
-        "spatial dropout": _storm_net((16, 32, 64), dropout=0.2),
+        "plain": _storm_net(narrow),
+        "l2": _storm_net(narrow, regularizer=keras.regularizers.L2(1e-3)),
+        "spatial dropout": _storm_net(wide, noise=keras.layers.SpatialDropout2D),
+        "narrow spatial dropout": _storm_net(narrow, noise=keras.layers.SpatialDropout2D),
+        "narrow dropout": _storm_net(narrow, noise=keras.layers.Dropout),
+        "wide": _storm_net(wide),
+        STORED: _storm_net(narrow, regularizer=keras.regularizers.L2(1e-3)),
     }
 
 
-def _storm_net(filters: Sequence[int], *, regularizer: Any = None, dropout: float = 0.0) -> keras.Model:
+def _storm_net(
+    filters: Sequence[int], *, regularizer: Any = None, noise: Callable[[float], Any] | None = None
+) -> keras.Model:
     x = inputs = keras.Input((32, 32, 3))
     for count in filters:
         x = keras.layers.Conv2D(count, 5, padding="same", kernel_regularizer=regularizer)(x)
         x = keras.layers.Activation("relu")(x)
-        x = keras.layers.SpatialDropout2D(dropout)(x) if dropout else x
+        x = x if noise is None else noise(STORM_RATE)(x)
         x = keras.layers.AveragePooling2D(2)(x)
     x = keras.layers.Flatten()(x)
     outputs = keras.layers.Dense(1, activation="sigmoid", kernel_regularizer=regularizer)(x)
@@ -178,7 +231,7 @@ DEMOS: dict[str, Demo] = {
         retell=retell_reviews,
     ),
     "storms": Demo(
-        "Strong rotation within the hour: the two nets of the storm course",
+        "Strong rotation within the hour: the two nets of the storm course, and what lies between them",
         "synthetic_storms",
         storm_models,
         (),
@@ -188,6 +241,7 @@ DEMOS: dict[str, Demo] = {
         variable="GENGAP_STORMS",
         small={"n_train": 2_000, "n_validation": 1_000, "n_test": 2_000},
         full={"n_train": 76_377, "n_validation": 10_000, "n_test": 44_760},
+        shorter={STORED: 5},
         retell=retell_storms,
     ),
     "digits": Demo(
