@@ -9,7 +9,7 @@ export KERAS_BACKEND ?= torch
 export MPLBACKEND ?= Agg
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: env demo test test-all lint docs bench clean \
+.PHONY: env demo test test-all lint docs notebooks bench clean \
 	bench-training bench-statistics bench-verification bench-uncertainty bench-faults bench-storage
 
 env: $(VENV)/.ready
@@ -38,6 +38,10 @@ docs: $(VENV)/.docs-ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_docs.py -q
 	$(BIN)/mkdocs build --strict --quiet
 	@echo "Docs: site/index.html"
+
+# Minutes to an hour: GENGAP_REVIEWS_STUDY and GENGAP_STORMS_STUDY may name saved studies; GENGAP_IMDB the reviews.
+notebooks: $(VENV)/.docs-ready
+	$(BIN)/python scripts/notebooks.py
 
 $(VENV)/.docs-ready: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group docs

@@ -41,6 +41,7 @@ class Keras2RMSprop(keras.optimizers.RMSprop):
     """RMSprop as Keras 2 had it: `w -= lr * g / (sqrt(v) + epsilon)`; Keras 3 divides by `sqrt(v + epsilon)`."""
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Apply the law to one variable."""
         ops, velocity = keras.ops, self._velocities[self._get_variable_index(variable)]
         gradient = ops.cast(gradient, variable.dtype)
         self.assign(velocity, self.rho * velocity + (1 - self.rho) * ops.square(gradient))
@@ -56,6 +57,7 @@ class GivenMasks(keras.layers.Layer):
         self.rate, self.kept = rate, np.ones((1, 1), np.float32)
 
     def call(self, x: Any, training: bool = False) -> Any:
+        """Drop in training, nothing in inference."""
         return x * keras.ops.convert_to_tensor(self.kept / (1 - self.rate)) if training else x
 
 
@@ -65,14 +67,13 @@ class Batches(keras.utils.PyDataset):
     def __init__(self, split: Split, *, seed: int | None = None) -> None:
         super().__init__()
         self._x, self._y = sparse.csr_matrix(split.x), np.asarray(split.y, np.float32)[:, None]
-        self._seed, self._epoch = seed, 0
-        self.on_epoch_begin()
+        self._seed = seed
+        self.arrange(1)
 
-    def on_epoch_begin(self) -> None:
-        """Order the cases of the next epoch as gengap does for this seed."""
-        self._epoch += 1
+    def arrange(self, epoch: int) -> None:
+        """Order the cases as gengap does in this epoch of this seed."""
         count = self._x.shape[0]
-        order = np.arange(count) if self._seed is None else epoch_order(self._seed, self._epoch, count)
+        order = np.arange(count) if self._seed is None else epoch_order(self._seed, epoch, count)
         self._batches = list(batches_of(order, BATCH))
 
     def __len__(self) -> int:
@@ -84,7 +85,7 @@ class Batches(keras.utils.PyDataset):
 
 
 class Clock(keras.callbacks.Callback):
-    """Moves the batches to the next epoch's order, and hands each step its dropout masks."""
+    """Arranges the batches of every epoch, and hands each step its dropout masks."""
 
     def __init__(self, batches: Batches, masks: list[GivenMasks], seed: int, units: int) -> None:
         super().__init__()
@@ -92,11 +93,12 @@ class Clock(keras.callbacks.Callback):
         self._epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002  Keras' signature
+        """Order the batches anew."""
         self._epoch = epoch + 1
-        if epoch:
-            self._batches.on_epoch_begin()
+        self._batches.arrange(epoch + 1)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002  Keras' signature
+        """Give each dropout layer the mask that gengap draws for this step."""
         cases = len(self._batches[batch][1]) if self._masks else 0
         for ordinal, layer in enumerate(self._masks):
             noise = key(self._seed, "noise", f"Dropout/{ordinal}/0", self._epoch, batch + 1)

@@ -1,26 +1,102 @@
-"""Write docs/findings: one page per code, made from the registry in gengap.analysis.codes."""
+"""Write docs/findings: one page per code, made from the registry in gengap.analysis.codes and its sentences."""
 
+import re
 from pathlib import Path
 
 from gengap.analysis.codes import CODES, Code
+from gengap.analysis.wording import ENGLISH
 
+BLANK = re.compile(r"\{[^}]*\}")
 FOLDER = Path(__file__).parents[1] / "docs" / "findings"
+
+HOW = {
+    "GG101": "The held-out score's mean curve over seeds. The first epoch from which it exceeds its minimum, up to the "
+    "end, by more than one standard deviation between seeds; the confidence set holds every epoch that paired tests "
+    'within seeds do not refuse. "May overfit" means that the set also holds "later than trained, or never".',
+    "GG102": "Held-out minus training score at the last epoch, both in inference mode and without penalties. Reported "
+    "where Student's 95 % interval over seeds lies above 0.",
+    "GG103": "A least-squares line through the last third of each seed's held-out curve. Reported where the 95 % "
+    "interval of its slope over seeds lies above 0.",
+    "GG104": "The training score at the last epoch, as a share of what always forecasting the training base rate "
+    "scores. Reported where the 95 % interval over seeds lies below 5 %.",
+    "GG105": "The standard deviation of the held-out score's steps from epoch to epoch, after the first third. "
+    "Reported where its interval over seeds lies above the baseline's and the two do not touch.",
+    "GG110": "Climatology's score minus the variant's, at the best epoch, with seeds and cases both random (cases in "
+    "their groups). Reported where its 95 % interval holds 0. With several variants and few cases this is common: it "
+    "does not say that there is no skill.",
+    "GG111": "The same difference, at the best and at the last epoch. Reported where its interval lies below 0.",
+    "GG112": "As GG103, where the interval of the slope lies below 0.",
+    "GG301": "The Keras configurations of a hand-written variant and the baseline are compared in eight respects: "
+    "layers, width, penalty, noise, normalization, activation, optimizer, loss. Two or more differ. Remedies are not "
+    "examined, since a remedy says what it changes.",
+    "GG302": "The longest run of each variant without a stopping rule. They differ.",
+    "GG303": "The optimizer's `weight_decay` is set, and not by `gg.WeightDecay`.",
+    "GG304": "The share of the training cases that the variant was declared with.",
+    "GG310": "A result with a validation but no test split, or with a test but no validation split. The review "
+    "tutorial is of the first kind: its test half chose the epochs, so nothing is left that no choice has seen.",
+    "GG320": "Digests of every case's inputs, compared between the splits. IMDB has 123 reviews of its test half in "
+    "its training half as well (counted by `gengap demo reviews`), as sets of words.",
+    "GG321": "Locality-sensitive hashing of standardized inputs proposes pairs, which are then measured: a distance of "
+    "at most a fifth of the length of either. The number is a lower bound: some are missed, none is invented.",
+    "GG322": "Group labels (`groups=`) that occur in both splits.",
+    "GG323": "Times of cases (`times=`): the earliest held-out one is not later than the latest one before it.",
+    "GG324": "A chi-squared test of the label counts of two splits, reported below a p-value of .001: with many splits "
+    "and labels .05 would cry wolf.",
+    "GG330": "The number of seeds, with two variants or more: fewer than 9.",
+    "GG331": "The number of held-out cases (fewer than 100) or of independent groups among them (fewer than 20).",
+}
 
 
 def page(code: Code) -> str:
+    """Return the page of one code."""
     function = "diagnose" if code.code.startswith("GG1") else "audit"
+    said = [text for key, text in ENGLISH.sentences.items() if key.partition(".")[0] == code.code]
+    sentences = "\n".join(f"> ... {BLANK.sub('…', text)}\n" for text in said)
     return (
-        f"# {code.code}: {code.title}\n\n{code.meaning}\n\n## What to do\n\n{code.remedy}\n\n"
+        f"# {code.code}: {code.title}\n\n"
+        f"{sentences}\n"
+        f"{code.meaning}\n\n## How it is found\n\n{HOW[code.code]}\n\n## What to do\n\n{code.remedy}\n\n"
         f"Not of interest here? `gg.{function}(result, ignore=[{code.code!r}])`.\n"
     )
+
+
+def index() -> str:
+    """Return the table of all codes, with an example that runs."""
+    rows = "".join(f"| [{code.code}]({code.code}.md) | {code.title} |\n" for code in CODES.values())
+    return f"""# Findings
+
+What `gg.diagnose` reads off the curves of a variant (GG1..) and `gg.audit` out of the design of a study (GG3..): each a
+sentence with its numbers, under a code that never changes its meaning. A code says where
+to look, the interval how sure it is.
+
+| code | finding |
+|---|---|
+{rows}
+Three runs of a net that overfits, recorded by any tool:
+
+```python
+import numpy as np
+import gengap as gg
+from gengap.analysis.codes import describe
+
+epoch = np.arange(1, 13)
+rng = np.random.default_rng(0)
+rising = 0.4 + 0.02 * np.abs(epoch - 4)
+runs = [{{"loss": 0.5 * 0.7**epoch, "val_loss": rising + rng.normal(0, 0.005, 12)}} for _ in range(3)]
+result = gg.Result.from_histories({{"net": runs}}, task="binary")
+for finding in (*gg.diagnose(result).findings, *gg.audit(result).findings):
+    print(finding)
+assert "GG101" in [finding.code for finding in gg.diagnose(result).findings]
+print(describe("GG101").remedy)
+```
+"""
 
 
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for code in CODES.values():
         (FOLDER / f"{code.code}.md").write_text(page(code), encoding="utf-8")
-    rows = "".join(f"| [{code.code}]({code.code}.md) | {code.title} |\n" for code in CODES.values())
-    (FOLDER / "index.md").write_text(f"# Findings\n\n| code | finding |\n|---|---|\n{rows}", encoding="utf-8")
+    (FOLDER / "index.md").write_text(index(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -3,13 +3,16 @@
     GENGAP_IMDB=imdb.npz python scripts/retell.py --storage /tmp/retell-store
 
 Nets are trained one study each, with the same seeds and batches, and kept in the storage: what was trained before is
-not trained again, so an interrupted run continues.
+not trained again, so an interrupted run continues (`--only NAME` trains some nets and writes nothing). Runs of plain
+Keras are read from `benchmarks/results/reproduction.json`, where `benchmarks/reproduction.py` puts them.
 """
 
 import argparse
+import json
 import os
 import platform
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,17 +22,24 @@ mpl.use("Agg")
 
 from gengap import datasets
 from gengap._version import __version__
+from gengap.analysis import audit
 from gengap.datasets import Dataset
 from gengap.experiments.demos import DEMOS, review_models
 from gengap.experiments.joining import joined
-from gengap.experiments.retelling import retell_reviews, retell_storms, to_markdown
+from gengap.experiments.retelling import retell_reviews, to_markdown
+from gengap.experiments.retelling_storms import retell_storms
+from gengap.experiments.side_by_side import Runs, by_law, side_by_side
 from gengap.plots.learning_curves import LearningCurvesDisplay
 from gengap.results import Result
 from gengap.study import Study
 
-DOCS = Path(__file__).parents[1] / "docs"
-EARLIER = ("original", "smaller", "l2", "dropout")
-"""Nets trained once more with Keras 2's RMSprop, whose epsilon stands outside of the root; not the slow, bigger one."""
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PLAIN = ROOT / "benchmarks" / "results" / "reproduction.json"
+EARLIER = {"original": 20, "smaller": 20, "bigger": 5, "l2": 20, "dropout": 20}
+"""Epochs of the nets trained once more with Keras 2's RMSprop; the slow, bigger one only beyond its best epoch."""
+EARLIER_EPSILON = 1e-14
+"""Inside the root it is Keras 2's 1e-7 outside, except where the root of v is itself about 1e-7."""
 FIGURES = {
     "reviews_smaller": ("smaller", "validation", "Validation log loss: original and smaller net"),
     "reviews_bigger": ("bigger", "validation", "Validation log loss: original and bigger net"),
@@ -37,40 +47,53 @@ FIGURES = {
     "reviews_l2": ("l2", "validation", "Validation log loss: original net and L2(0.001)"),
     "reviews_dropout": ("dropout", "validation", "Validation log loss: original net and Dropout(0.5)"),
 }
+TEMPLATE = (Path(__file__).parent / "reproduction.md.in").read_text(encoding="utf-8")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--storage", type=Path, default=Path("retell-store"))
+    parser.add_argument("--storms", type=Path, help="folder of the storm study, if it is not in the storage")
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--bigger-seeds", type=int, help="seeds of the 512-512 net, if there is no time for all")
-    parser.add_argument("--storm-seeds", type=int, default=3)
+    parser.add_argument("--only", nargs="+", choices=list(review_models()), help="train these nets and write nothing")
     options = parser.parse_args()
-    counts = dict.fromkeys(review_models(), options.seeds)
-    counts["bigger"] = options.bigger_seeds or options.seeds
-    reviews = train_reviews(options.storage, counts)
-    figures(reviews)
-    earlier = train_reviews(options.storage / "keras2-epsilon", dict.fromkeys(EARLIER, options.seeds), epsilon=1e-14)
+    names = options.only or list(review_models())
+    reviews = train_reviews(options.storage, dict.fromkeys(names, DEMOS["reviews"].epochs), options.seeds)
+    earlier_epochs = {name: epochs for name, epochs in EARLIER.items() if name in names}
+    earlier = train_reviews(options.storage / "keras2-epsilon", earlier_epochs, options.seeds, epsilon=EARLIER_EPSILON)
+    if options.only:
+        return
     storms = DEMOS["storms"]
-    studied = storms.study(seeds=options.storm_seeds, storage=options.storage / "storms")
-    observed = studied.run(storms.load(), epochs=storms.epochs, batch_size=storms.batch_size, progress=False)
-    (DOCS / "reproduction.md").write_text(page(reviews, earlier, observed, counts), encoding="utf-8")
+    folder = options.storms or options.storage / "storms"
+    observed = storms.run(storms.load(), seeds=options.seeds, storage=folder, progress=False)
+    figures(reviews)
+    (DOCS / "reproduction.md").write_text(page(reviews, earlier, observed, plain_runs("keras3")), encoding="utf-8")
 
 
-def train_reviews(storage: Path, seeds: dict[str, int], *, epsilon: float = 1e-7) -> Result:
+def train_reviews(storage: Path, epochs: Mapping[str, int], seeds: int, *, epsilon: float = 1e-7) -> Result:
     """Train nets as the tutorial did: the test half is the validation data."""
     demo = DEMOS["reviews"]
     data: Dataset = datasets.imdb(os.environ.get(demo.variable), split="tutorial")
     results = []
     models = review_models()
-    for name, count in seeds.items():
+    for name, many in epochs.items():
         model = models[name]
         model.optimizer.epsilon = epsilon
         began = time.perf_counter()
-        study = Study({name: model}, seeds=count, storage=storage / name)
-        results.append(study.run(data, epochs=demo.epochs, batch_size=demo.batch_size, progress=False))
-        print(f"{name}: {count} seeds, {time.perf_counter() - began:.1f} s in this run", flush=True)
+        study = Study({name: model}, seeds=seeds, storage=storage / name)
+        results.append(study.run(data, epochs=many, batch_size=demo.batch_size, progress=False))
+        print(f"{name}: {seeds} seeds, {time.perf_counter() - began:.1f} s in this run", flush=True)
     return joined(results)
+
+
+def plain_runs(law: str) -> Runs:
+    """Return the validation losses of plain Keras by net and seed, as far as they were run."""
+    found: dict[str, dict[int, list[float]]] = {}
+    for key, curves in (json.loads(PLAIN.read_text()) if PLAIN.exists() else {}).items():
+        kind, net, seed = key.split("/")
+        if kind == law:
+            found.setdefault(net, {})[int(seed)] = curves["val_loss"]
+    return found
 
 
 def figures(result: Result) -> None:
@@ -82,48 +105,47 @@ def figures(result: Result) -> None:
         ax.figure.savefig(DOCS / "images" / f"{name}.png", dpi=110, bbox_inches="tight")
 
 
-def page(reviews: Result, earlier: Result, storms: Result, seeds: dict[str, int]) -> str:
-    """Write the page; its numbers come from the two results."""
-    data, trained = reviews.manifest["data"], float(reviews.runs["seconds"].sum())
-    epochs, size = int(reviews.history.sizes["epoch"]), reviews.manifest["settings"]["batch_size"]
-    pictures = "\n\n".join(f"![{title}](images/{name}.png)" for name, (_, _, title) in FIGURES.items())
-    source = (
-        "The course's archive was not at hand: its nets were trained on synthetic storms, so no score is shown."
-        if storms.manifest["data"]["synthetic"]
-        else "Trained and scored on the course's own archive."
+def page(reviews: Result, earlier: Result, storms: Result, plain: Runs) -> str:
+    """Fill the template with what the results say."""
+    data, storm_data = reviews.manifest["data"], storms.manifest["data"]
+    full = [name for name, epochs in EARLIER.items() if epochs == DEMOS["reviews"].epochs]
+    return TEMPLATE.format(
+        date=f"{datetime.now(UTC):%Y-%m-%d}",
+        versions=f"gengap {__version__}, Keras {reviews.manifest['versions']['keras']}, Python "
+        f"{platform.python_version()}, {os.cpu_count()} CPU cores",
+        n_train=f"{data['n_train']:,}",
+        n_validation=f"{data['n_validation']:,}",
+        seeds=len(reviews.seeds),
+        epochs=int(reviews.history.sizes["epoch"]),
+        batch_size=reviews.manifest["settings"]["batch_size"],
+        seconds=f"{float(reviews.runs['seconds'].sum()):,.0f}",
+        reviews=to_markdown(retell_reviews(reviews)),
+        pictures="\n\n".join(f"![{title}](images/{name}.png)" for name, (_, _, title) in FIGURES.items()),
+        plain=to_markdown(side_by_side(reviews, plain)),
+        laws=to_markdown(by_law(reviews, earlier)),
+        earlier=to_markdown(retell_reviews(earlier.select(full))),
+        audit=audited(reviews),
+        storm_source=source_of(storms),
+        n_storms=f"{storm_data['n_train']:,}",
+        storm_seeds=len(storms.seeds),
+        storms=to_markdown(retell_storms(storms)),
+        storm_audit=audited(storms),
     )
-    return f"""# The tutorials retold
 
-What the two tutorials print and say, beside what was measured over seeds. Written by `python scripts/retell.py`
-on {datetime.now(UTC):%Y-%m-%d} with gengap {__version__}, Python {platform.python_version()}, {
-        os.cpu_count()
-    } CPU cores;
-do not edit by hand.
 
-## Movie reviews
+def audited(result: Result) -> str:
+    """Write the findings of an audit as a list."""
+    return "\n".join(f"- {finding}" for finding in audit(result).findings)
 
-Real IMDB reviews, {data["n_train"]:,} for training and {data["n_validation"]:,} as validation data (the test half, as
-the tutorial did). Seven nets, {max(seeds.values())} seeds ({seeds["bigger"]} of the bigger net), {epochs} epochs,
-batches of {size}. Training took {trained:,.0f} seconds in all, on a machine shared with other work; it is no benchmark.
 
-{to_markdown(retell_reviews(reviews))}
-Every seed thin, the mean thick, its pointwise 95 % band shaded:
-
-{pictures}
-
-### With the optimizer that the tutorial had
-
-Keras 2 divided by the root of v, plus epsilon; Keras 3 by the root of (v + epsilon), both with 1e-7. Where
-gradients are small, as for rare words, Keras 3 takes smaller steps. The same nets (not the slow, bigger one) and
-seeds with 1e-14 inside of the root, which is Keras 2's rule except where the root of v is about 1e-7:
-
-{to_markdown(retell_reviews(earlier))}
-
-## Thunderstorm rotation
-
-{source}
-
-{to_markdown(retell_storms(storms))}"""
+def source_of(storms: Result) -> str:
+    """Say what the storms are."""
+    if storms.manifest["data"]["synthetic"]:
+        return (
+            "The course's archive was not at hand: its nets were trained on **synthetic** storms, so no score is set "
+            "beside the course's."
+        )
+    return "Trained and scored on the course's own archive."
 
 
 if __name__ == "__main__":

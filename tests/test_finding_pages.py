@@ -22,3 +22,7 @@ def test_the_page_of_a_code_is_up_to_date(code):
 def test_there_is_no_page_without_a_code():
     pages = {path.stem for path in (ROOT / "docs" / "findings").glob("GG*.md")}
     assert pages == set(CODES)
+
+
+def test_the_index_is_up_to_date():
+    assert (ROOT / "docs" / "findings" / "index.md").read_text(encoding="utf-8") == finding_pages.index()

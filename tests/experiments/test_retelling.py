@@ -7,10 +7,12 @@ import pytest
 
 from gengap.datasets import synthetic_storms
 from gengap.experiments.demos import DEMOS, get_demo
-from gengap.experiments.retelling import mean_interval, retell_reviews, retell_storms, to_markdown
+from gengap.experiments.retelling import mean_interval, retell_reviews, to_markdown
+from gengap.experiments.retelling_storms import STORED, retell_storms
 from gengap.results import Result
 
 EPOCH = np.arange(1, 21)
+NETS_OF_STORMS = ("plain", "l2", "spatial dropout", STORED)
 # best epoch, its validation loss, rise an epoch after it, last training loss, penalty
 NETS = {
     "original": (4, 0.2827, 0.04, 0.0151, 0.0),
@@ -98,18 +100,41 @@ def test_mean_interval_by_hand():
 @pytest.fixture(scope="module")
 def storms():
     data = synthetic_storms(n_train=200, n_validation=100, n_test=100)
-    return get_demo("storms").study(seeds=2).run(data, epochs=1, batch_size=100, progress=False)
+    demo = dataclasses.replace(get_demo("storms"), epochs=2, batch_size=100, shorter={STORED: 1})
+    return demo.run(data, seeds=2, only=NETS_OF_STORMS, progress=False)
 
 
 def test_synthetic_storms_are_never_held_against_the_courses_scores(storms):
     table = retell_storms(storms)
     found = verdicts(table)
     assert found["l2: 17,169 parameters"] == found["spatial dropout: 66,337 parameters"] == "the same"
-    scores = [row for row in table.rows if row[0] == "T2.4"]
+    scores = [row for row in table.rows if any(f": {score} 0." in row[1] for score in ("AUC", "BS", "BSS"))]
     assert len(scores) == 6
     assert {row[2] for row in scores} == {"–"}
     assert {row[3] for row in scores} == {"cannot be checked without the course's archive"}
     assert "nothing about real storms" in table.notes[-1]
+
+
+def test_both_confounds_of_the_course_are_found_by_the_audit_itself(storms):
+    told = [row for row in retell_storms(storms).rows if row[3] == "confounded"]
+    assert [row[2].split()[0] for row in told] == ["GG301", "GG302"]
+    assert "width: 8/16/32/1 against 16/32/64/1" in told[0][2]
+    assert f"{STORED} 1 epochs" in told[1][2]
+
+
+def test_the_stored_net_is_the_same_net_trained_for_fewer_epochs(storms):
+    curves = storms.history["val_score"]
+    assert np.isnan(curves.sel(variant=STORED, epoch=2)).all()
+    np.testing.assert_allclose(curves.sel(variant=STORED, epoch=1), curves.sel(variant="l2", epoch=1), rtol=1e-5)
+
+
+def test_a_step_of_the_course_is_the_difference_of_brier_scores_over_seeds(storms):
+    row = next(row for row in retell_storms(storms).rows if row[1].startswith("L2 on every kernel"))
+    error = (storms.test["prediction_best"] - storms.test["y_true"]) ** 2
+    brier = error.transpose("variant", "seed", "sample").mean("sample")
+    expected = float((brier.sel(variant="l2") - brier.sel(variant="plain")).mean())
+    assert row[2].startswith(f"{expected:+.4f} [")
+    assert "narrow" not in "".join(row[1] for row in retell_storms(storms).rows)
 
 
 def test_with_the_archive_the_scores_are_read_with_the_courses_climatology(storms):

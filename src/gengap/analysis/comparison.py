@@ -146,6 +146,14 @@ def compare(
 
     Warns:
         StatisticsWarning: the result holds no predictions, so the claim can only be about these held-out cases.
+
+    References:
+        Satterthwaite, F. E. (1946). An approximate distribution of estimates of variance components. Biometrics
+        Bulletin 2. doi 10.2307/3002019
+
+        Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of Statistics 6.
+
+        Bouthillier, X. et al. (2021). Accounting for variance in machine learning benchmarks. arXiv:2103.03098
     """
     if margin is not None and not margin > 0:
         raise DataError(f"`margin` must be above 0, got {margin}; leave it out where no difference is negligible.")

@@ -62,6 +62,10 @@ def early_stopping(result: "Result", *, patience: int, min_delta: float = 0.0) -
     Raises:
         DataError: There are no held-out curves.
         ValueError: `patience` is not positive.
+
+    References:
+        Prechelt, L. (1998). Early stopping, but when? In Neural Networks: Tricks of the Trade. Springer.
+        doi 10.1007/3-540-49430-8_3
     """
     if patience < 1:
         raise ValueError(f"`patience` must be at least 1; received {patience}.")

@@ -148,6 +148,11 @@ def capacity_ladder(
         DataError: There is no validation split, or fewer than two seeds.
         RemedyError: The lowest rung cannot be made from this model.
 
+    References:
+        Chollet, F. (2017). Deep Learning with Python, section 4.4. Manning.
+
+        Breiman, L., Friedman, J., Olshen, R. and Stone, C. (1984). Classification and Regression Trees, section 3.4.3.
+
     Example:
         >>> import gengap as gg, keras
         >>> model = keras.Sequential([keras.Input((10,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(1)])

@@ -13,7 +13,8 @@ from gengap.analysis.tables import Table
 from gengap.datasets.split import Dataset
 from gengap.errors import UnknownNameError
 from gengap.experiments.joining import joined
-from gengap.experiments.retelling import STORED, retell_reviews, retell_storms
+from gengap.experiments.retelling import retell_reviews
+from gengap.experiments.retelling_storms import STORED, retell_storms
 from gengap.results import Result
 from gengap.study import Study
 

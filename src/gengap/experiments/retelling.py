@@ -9,7 +9,6 @@ from scipy import stats
 
 from gengap.analysis.onset import onset
 from gengap.analysis.tables import Column, Estimate, Table
-from gengap.analysis.verify import verify
 from gengap.results import Result
 
 Floats = NDArray[np.float64]
@@ -32,7 +31,7 @@ _PRINTED = {  # the tutorial's last line of each net: validation loss, validatio
     "l2": (0.4292, 0.8688, 0.1612),
     "dropout": (0.5901, 0.8720, 0.1015),
 }
-_BOOK = {
+BOOK = {
     "original": (0.2827, 3),
     "smaller": (0.2772, 6),
     "bigger": (0.2742, 2),
@@ -40,13 +39,6 @@ _BOOK = {
     "dropout": (0.2772, 4),
 }
 _ONSETS = {"original": 4, "smaller": 6, "bigger": 1}
-_COURSE = {  # AUC, Brier score, Brier skill score, as the course prints them
-    "l2": (0.945, 0.031, 0.384),
-    "spatial dropout": (0.959, 0.029, 0.410),
-}
-STORED = "l2 as stored"
-"""The course's stored output of the net with L2 ends after 5 of 10 epochs."""
-_PARAMETERS = {"l2": 17_169, "spatial dropout": 66_337}
 
 
 @dataclass(frozen=True)
@@ -92,47 +84,7 @@ def retell_reviews(result: Result) -> Table:
         "The tutorial's loss of a net with L2 contains the penalty; so does ours beside a printed number.",
         _SPLIT_IN_THREE if "test" in result.splits else _TEST_HALF,
     )
-    return Table("Movie reviews, as told and as measured", COLUMNS, tuple(map(_cells, rows)), notes)
-
-
-def retell_storms(result: Result) -> Table:
-    """Hold the numbers of the storm course against a study of its two nets.
-
-    Args:
-        result: Result of the nets of `storm_models`. Where it comes from the generator of synthetic storms, no score
-            is set beside the course's: they are about other storms.
-
-    Returns:
-        A table with the columns `row`, `said`, `measured` and `verdict`.
-    """
-    synthetic = _is_synthetic(result)
-    rows = [
-        Retold(
-            f"T2.{1 + at}",
-            f"{name}: {said:,d} parameters",
-            f"{int(result.runs['parameters'].sel(variant=name).max()):,d}",
-            "the same" if int(result.runs["parameters"].sel(variant=name).max()) == said else "differs",
-        )
-        for at, (name, said) in enumerate(_PARAMETERS.items())
-    ]
-    scores = None if synthetic else verify(result, climatology="evaluation", epoch="last")
-    for name, printed in _COURSE.items():
-        for score, label, said in zip(
-            ("roc_auc", "brier_score", "brier_skill_score"), ("AUC", "BS", "BSS"), printed, strict=True
-        ):
-            if scores is None:
-                rows.append(Retold("T2.4", f"{name}: {label} {said:.3f}", "–", _NO_ARCHIVE))
-            else:
-                rows.append(
-                    _printed("T2.4", f"{name}: {label} {said:.3f}", scores[score].sel(variant=name).to_numpy(), said)
-                )
-    notes = [
-        "The course compares nets that differ in width and in epochs as well as in the remedy.",
-        "Its own two runs of the same net scored a BSS of .410 and .439.",
-    ]
-    if synthetic:
-        notes.append("Trained on synthetic storms: they show that everything runs, and nothing about real storms.")
-    return Table("Thunderstorm rotation, as told and as measured", COLUMNS, tuple(map(_cells, rows)), tuple(notes))
+    return Table("Movie reviews, as told and as measured", COLUMNS, tuple(map(cells, rows)), notes)
 
 
 def to_markdown(table: Table) -> str:
@@ -146,14 +98,10 @@ def to_markdown(table: Table) -> str:
 
 _TEST_HALF = "The test half served as validation data, as in the tutorial; nothing here is a score on untouched cases."
 _SPLIT_IN_THREE = "Trained on fewer reviews than the tutorial, since validation data were taken from them."
-_NO_ARCHIVE = "cannot be checked without the course's archive"
 
 
-def _is_synthetic(result: Result) -> bool:
-    return bool((result.manifest.get("data") or {}).get("synthetic"))
-
-
-def _cells(row: Retold) -> tuple[str, str, str, str]:
+def cells(row: Retold) -> tuple[str, str, str, str]:
+    """Return the cells of one row."""
     return (row.row, row.said, row.measured, row.verdict)
 
 
@@ -190,9 +138,9 @@ def _statements(curves: _Curves) -> list[Retold]:
     # one margin for all nets: a run that got stuck would widen its own net's until nothing counts as a rise
     rows = [_onset(curves, name, last, margin=noise) for name, last in _ONSETS.items() if name in curves]
 
-    def paired(name: str, said: str, statistic: Callable[[str], Floats], what: str, *, positive: bool) -> None:
+    def compare(name: str, said: str, statistic: Callable[[str], Floats], what: str, *, positive: bool) -> None:
         if name in curves:
-            rows.append(_paired("T1.5", said, statistic(name) - statistic("original"), what, positive=positive))
+            rows.append(paired_row("T1.5", said, statistic(name) - statistic("original"), what, positive=positive))
 
     def score(name: str) -> Floats:
         return curves.of("val_score", name)
@@ -210,11 +158,11 @@ def _statements(curves: _Curves) -> list[Retold]:
         minus(f"rise an epoch over the last {LATE_EPOCHS}"),
         minus(f"sd of second differences over the last {LATE_EPOCHS}"),
     )
-    paired("smaller", "smaller then degrades more slowly", lambda n: _late_slope(score(n)), slope, positive=False)
-    paired("bigger", "bigger overfits more severely", gap, minus("gap at the last epoch"), positive=True)
+    compare("smaller", "smaller then degrades more slowly", lambda n: _late_slope(score(n)), slope, positive=False)
+    compare("bigger", "bigger overfits more severely", gap, minus("gap at the last epoch"), positive=True)
     last = minus("validation log loss at the last epoch")
-    paired("bigger", "bigger ends worse", lambda n: score(n)[:, -1], last, positive=True)
-    paired("bigger", "bigger's validation loss fluctuates more", lambda n: _roughness(score(n)), rough, positive=True)
+    compare("bigger", "bigger ends worse", lambda n: score(n)[:, -1], last, positive=True)
+    compare("bigger", "bigger's validation loss fluctuates more", lambda n: _roughness(score(n)), rough, positive=True)
     if "bigger" in curves:
         end = curves.of("train_score", "bigger")[:, -1]
         rows.append(_below("T1.5", "bigger's training loss nears zero", end, NEAR_ZERO))
@@ -223,11 +171,11 @@ def _statements(curves: _Curves) -> list[Retold]:
         if name in curves:
             equal = curves.parameters(name) == curves.parameters("original")
             said = f"{name} resists better, at an equal number of parameters{'' if equal else ' (not so here)'}"
-            paired(name, said, rise, rose, positive=False)
+            compare(name, said, rise, rose, positive=False)
     if "l2" in curves:
         difference = curves.as_printed("loss", "l2")[:, -1] - curves.as_printed("val_loss", "l2")[:, -1]
         said = "with L2 the training loss is higher than the test loss (its own print: .1612 < .4292)"
-        rows.append(_paired("T1.6", said, difference, "training minus validation loss, last epoch", positive=True))
+        rows.append(paired_row("T1.6", said, difference, "training minus validation loss, last epoch", positive=True))
     return rows
 
 
@@ -247,9 +195,9 @@ def _last_epoch(curves: _Curves) -> list[Retold]:
         if name in curves:
             said = f"{name}, last epoch: "
             rows += [
-                _printed("T1.3", f"{said}val_loss {loss:.4f}", curves.as_printed("val_loss", name)[:, -1], loss),
-                _printed("T1.3", f"{said}val_acc {accuracy:.4f}", curves.of("val_accuracy", name)[:, -1], accuracy),
-                _printed(
+                printed_row("T1.3", f"{said}val_loss {loss:.4f}", curves.as_printed("val_loss", name)[:, -1], loss),
+                printed_row("T1.3", f"{said}val_acc {accuracy:.4f}", curves.of("val_accuracy", name)[:, -1], accuracy),
+                printed_row(
                     "T1.3", f"{said}loss {training:.5g}", curves.as_printed("loss", name)[:, -1], training, spec=".5f"
                 ),
             ]
@@ -259,7 +207,7 @@ def _last_epoch(curves: _Curves) -> list[Retold]:
 def _best_epoch(curves: _Curves) -> list[Retold]:
     """The book's own notebook: smallest validation loss, penalty included, and its epoch."""
     rows = []
-    for name, (loss, epoch) in _BOOK.items():
+    for name, (loss, epoch) in BOOK.items():
         if name not in curves:
             continue
         printed = curves.as_printed("val_loss", name)[curves.trained(name)]
@@ -301,7 +249,8 @@ def mean_interval(values: Sequence[float] | Floats) -> Estimate:
     return Estimate(mean, mean - half, mean + half)
 
 
-def _printed(row: str, said: str, values: Floats, printed: float, *, spec: str = ".4f") -> Retold:
+def printed_row(row: str, said: str, values: Floats, printed: float, *, spec: str = ".4f") -> Retold:
+    """Hold a printed number, one run's, against what one further run would give."""
     kept = values[np.isfinite(values)]
     n = len(kept)
     if n < 2:
@@ -313,7 +262,8 @@ def _printed(row: str, said: str, values: Floats, printed: float, *, spec: str =
     return Retold(row, said, _shown(values, spec), verdict)
 
 
-def _paired(row: str, said: str, difference: Floats, what: str, *, positive: bool) -> Retold:
+def paired_row(row: str, said: str, difference: Floats, what: str, *, positive: bool) -> Retold:
+    """Hold a statement against the mean of paired differences over seeds."""
     found = mean_interval(difference)
     low, high = (found.low, found.high) if positive else (-found.high, -found.low)
     verdict = "confirmed" if low > 0 else "contradicted" if high < 0 else "cannot say"

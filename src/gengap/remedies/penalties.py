@@ -97,6 +97,10 @@ class L1(Penalty):
         on: Which layers. Default `"hidden"`: the output layer maps few units to the answer and has few weights to
             overfit with; the reviews tutorial penalizes the hidden layers as well.
         existing: What becomes of a penalty that a layer has already.
+
+    References:
+        Tibshirani, R. (1996). Regression shrinkage and selection via the lasso. Journal of the Royal Statistical
+        Society B 58. doi 10.1111/j.2517-6161.1996.tb02080.x
     """
 
     strength: float

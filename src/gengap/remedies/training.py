@@ -82,6 +82,10 @@ class EarlyStopping(TrainingRemedy):
     Attributes:
         patience: Epochs to wait, at least 1.
         min_delta: By how much the score must fall to count as better, in the score's units.
+
+    References:
+        Prechelt, L. (1998). Early stopping, but when? In Neural Networks: Tricks of the Trade. Springer.
+        doi 10.1007/3-540-49430-8_3
     """
 
     patience: int
