@@ -112,3 +112,15 @@ def test_no_traceback_reaches_the_user(files):
     answer = gengap("report", "nowhere", cwd=files)
     assert answer.returncode == 2
     assert len(answer.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_a_demo_kept_in_a_folder_is_not_trained_again(tmp_path):
+    options = ("demo", "diabetes", "--seeds", 2, "--storage", tmp_path / "kept", "--output", tmp_path / "out")
+    assert gengap(*options).returncode == 0
+    records = sorted((tmp_path / "kept").rglob("*.safetensors"))
+    times = [one.stat().st_mtime_ns for one in records]
+    assert records
+    again = gengap(*options)
+    assert again.returncode == 0
+    assert [one.stat().st_mtime_ns for one in records] == times

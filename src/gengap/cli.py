@@ -47,6 +47,7 @@ def demo(
     full: Annotated[bool, typer.Option("--full", help="Whole size of data that are small by default.")] = False,
     engine: Annotated[str, typer.Option(help="fused, keras or auto.")] = "auto",
     lang: Annotated[str, typer.Option(help="Language of the report: en or zh.")] = "en",
+    storage: Annotated[Path | None, typer.Option(help="Folder that keeps the study; again: continues.")] = None,
 ) -> None:
     """Run a ready-made study and write its result, figures, table and report."""
     from gengap.experiments.demos import get_demo
@@ -55,7 +56,10 @@ def demo(
     chosen = get_demo(name)
     dataset = chosen.load(data, full=full)
     typer.echo(f"{chosen.title}\n{dataset.description}")
-    result = chosen.run(dataset, seeds=seeds, engine=engine)
+    try:
+        result = chosen.run(dataset, seeds=seeds, engine=engine, storage=storage)
+    except KeyboardInterrupt as stop:
+        raise _interrupted(stop) from None
     folder = output or Path("demo") / name
     asked = study_cases(result, dataset)
     _write(result, folder, None if asked is None else asked.distribution, lang=lang)
@@ -66,11 +70,12 @@ def demo(
         typer.echo(asked.choice.quality.to_string(float_format="{:.3f}".format))
         typer.echo("\n".join(asked.choice.findings))
     if chosen.retell is not None:
+        from gengap.analysis import audit
         from gengap.experiments.retelling import to_markdown
 
         table = chosen.retell(result)
         (folder / "retold.md").write_text(to_markdown(table), encoding="utf-8")
-        typer.echo(f"{table}\nRetold:  {folder / 'retold.md'}")
+        typer.echo(f"{table}\nAudit:\n{audit(result)}\nRetold:  {folder / 'retold.md'}")
 
 
 @app.command()
@@ -123,8 +128,7 @@ def run(  # noqa: PLR0913  each is an option of the command
     try:
         result = launch.run()
     except KeyboardInterrupt as stop:
-        typer.echo(f"gengap: {stop}" if str(stop) else "gengap: interrupted", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+        raise _interrupted(stop) from None
     _write(result, output, lang=lang)
 
 
@@ -189,6 +193,12 @@ def doctor() -> None:
         typer.echo(f"Device: {torch.cuda.get_device_name() if cuda else f'CPU, {torch.get_num_threads()} threads'}")
     else:
         typer.echo("The fused engine needs the torch backend: set KERAS_BACKEND=torch.")
+
+
+def _interrupted(stop: KeyboardInterrupt) -> typer.Exit:
+    """Say how far it came, and end as an interrupted program does."""
+    typer.echo(f"gengap: {stop}" if str(stop) else "gengap: interrupted", err=True)
+    return typer.Exit(INTERRUPTED)
 
 
 def _write(
