@@ -51,12 +51,12 @@ def page(code: Code) -> str:
     """Return the page of one code."""
     function = "diagnose" if code.code.startswith("GG1") else "audit"
     said = [text for key, text in ENGLISH.sentences.items() if key.partition(".")[0] == code.code]
-    sentences = "\n".join(f"> ... {BLANK.sub('…', text)}\n" for text in said)
+    sentences = "\n".join(f"> … {BLANK.sub('…', text)}\n" for text in said)
     return (
         f"# {code.code}: {code.title}\n\n"
         f"{sentences}\n"
         f"{code.meaning}\n\n## How it is found\n\n{HOW[code.code]}\n\n## What to do\n\n{code.remedy}\n\n"
-        f"Not of interest here? `gg.{function}(result, ignore=[{code.code!r}])`.\n"
+        f"Not of interest here? `gg.{function}(result, ignore=[{code.code!r}])`.\n\n[All findings](index.md)\n"
     )
 
 

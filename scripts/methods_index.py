@@ -15,6 +15,10 @@ SECTION = re.compile(r"^References:\n((?:    .*\n?|\n)+)", re.MULTILINE)
 DOI = re.compile(r"(?:doi|arXiv)[: ]+(\S+?)(?=[.,;]?(?:\s|$))")
 
 HEAD = """\
+---
+hide: [toc]
+---
+
 # Methods index
 
 What comes from a paper: the method, the function, where it was published, and the tests that hold it. Written by
@@ -47,8 +51,8 @@ class Method:
 
     def row(self) -> str:
         """Write the row."""
-        tests = "<br>".join(f"`{one}`" for one in self.tests)
-        link = f"[`{self.path.removeprefix('gengap.')}`](reference/{self.room}.md#{self.path})"
+        tests = "<br>".join(f"<small>{one.replace('/', '/<wbr>')}</small>" for one in self.tests)
+        link = f"[`{self.path.rsplit('.', 1)[1]}`](reference/{self.room}.md#{self.path})"
         return f"| {_plain(self.summary)} | {link} | {'<br>'.join(map(_linked, self.papers))} | {tests} |\n"
 
 

@@ -56,7 +56,7 @@ def test_the_tests_that_the_methods_index_names_are_there(scripts):
     text = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
     for method in scripts[1].methods():
         row = next(line for line in text.splitlines() if f"#{method.path})" in line)
-        files = re.findall(r"`([\w/]+\.py)`", row.rsplit(" | ", 1)[1])
+        files = re.findall(r"<small>([\w/]+\.py)</small>", row.rsplit(" | ", 1)[1].replace("<wbr>", ""))
         assert files, method.path
         name = method.path.rsplit(".", 1)[1]
         assert all(name in (ROOT / "tests" / one).read_text(encoding="utf-8") for one in files), method.path
