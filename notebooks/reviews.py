@@ -119,7 +119,7 @@ axes.flat[-1].set_visible(False)
 
 # %%
 told = retell_reviews(result).to_dataframe()
-told[told["row"] == "T1.5"].style.hide(axis="index").set_uuid("statements")
+told[told["row"] == "T1.5"].style.hide(axis="index")
 
 # %% [markdown] lang="en"
 # ## One run cannot rank these networks
@@ -264,7 +264,7 @@ gg.plots.CapacityDisplay.from_ladder(ladder).plot()
 more = gg.Split(data.train.x[:8000], data.train.y[:8000])
 judge = gg.Split(data.train.x[8000:12000], data.train.y[8000:12000])
 value = gg.value_of_data(
-    models["original"], more, validation_data=judge, epochs=8, batch_size=512, seeds=5, progress=False
+    models["original"], more, validation_data=judge, epochs=4, batch_size=512, seeds=5, progress=False
 )
 print(value.sentence)
 gg.plots.DataValueDisplay.from_value(value.verdict, score="Log loss").plot()
@@ -317,4 +317,4 @@ gg.compare(proper)
 # （Keras 2 的）RMSprop。
 
 # %%
-told[told["row"] != "T1.5"].style.hide(axis="index").set_uuid("numbers")
+told[told["row"] != "T1.5"].style.hide(axis="index")
