@@ -42,7 +42,7 @@ def test_a_notebook_holds_the_code_of_its_source_and_what_it_gave(source, suffix
     assert all(cell["execution_count"] for cell in code)
     outputs = [output for cell in code for output in cell["outputs"]]
     assert {output["output_type"] for output in outputs} <= {"stream", "display_data", "execute_result"}
-    assert sum("image/png" in output.get("data", {}) for output in outputs) >= 6
+    assert sum("image/png" in output.get("data", {}) for output in outputs) >= 5
 
 
 @pytest.mark.parametrize(("source", "suffix"), WRITTEN, ids=lambda value: getattr(value, "stem", value or "en"))
