@@ -9,7 +9,7 @@ export KERAS_BACKEND ?= torch
 export MPLBACKEND ?= Agg
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: env demo test test-all lint docs notebooks bench clean \
+.PHONY: env demo readme-pictures test test-all lint docs notebooks bench clean \
 	bench-training bench-statistics bench-verification bench-uncertainty bench-faults bench-storage
 
 env: $(VENV)/.ready
@@ -22,6 +22,12 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 
 demo: env
 	$(BIN)/gengap demo soundings --output demo/soundings
+
+readme-pictures: demo
+	cp demo/soundings/learning_curves.png docs/figures/soundings_learning_curves.png
+	$(BIN)/gengap report demo/soundings --lang zh --output demo/soundings/report_zh.html
+	$(BIN)/python scripts/photograph_report.py demo/soundings/report.html docs/images/report --height 1180 --only desktop
+	$(BIN)/python scripts/photograph_report.py demo/soundings/report_zh.html docs/images/report-zh --height 1180 --only desktop
 
 test: env
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" -q

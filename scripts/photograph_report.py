@@ -1,7 +1,7 @@
 """Photograph a report as readers see it: `python scripts/photograph_report.py report.html docs/images/report`.
 
 Needs Debian's chromium and chromium-driver, and selenium. Writes PREFIX-desktop-light.png and three more, each as long
-as `--height` pixels (the whole page by default).
+as `--height` pixels (the whole page by default). `make readme-pictures` makes those of the README.
 """
 
 import argparse
@@ -24,12 +24,15 @@ def main() -> None:
     parser.add_argument("report", type=Path)
     parser.add_argument("prefix", type=Path)
     parser.add_argument("--height", type=int, help="pixels from the top; the whole page by default")
+    parser.add_argument("--only", choices=WIDTHS, help="one width; both by default")
     wanted = parser.parse_args()
     wanted.prefix.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as profile:
         browser = start(profile)
         try:
             for name, width in WIDTHS.items():
+                if wanted.only not in {None, name}:
+                    continue
                 for scheme in ("light", "dark"):
                     picture = photograph(browser, wanted.report, width, scheme, wanted.height)
                     path = wanted.prefix.with_name(f"{wanted.prefix.name}-{name}-{scheme}.png")
@@ -48,7 +51,7 @@ def start(profile: str) -> Any:
 
 
 def photograph(browser: Any, report: Path, width: int, scheme: str, height: int | None) -> bytes:
-    size = {"width": width, "height": 900, "deviceScaleFactor": 2, "mobile": width < 600}
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1 if width > 600 else 2, "mobile": width < 600}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)

@@ -349,6 +349,14 @@ def test_provenance(result, page):
         assert f"Model of {name}" in text
 
 
+def test_no_number_has_more_digits_than_anyone_reads(make, read_page):
+    for task in ("binary", "multiclass", "regression"):
+        page = read_page(render_report(make(task)))
+        shown = [text for text in page.texts if "0.1.0" not in text and not text.startswith(("{", "[", '"use strict'))]
+        long = [found for text in shown for found in re.findall(r"\d\.\d{7,}", text) if "{" not in text]
+        assert long == []
+
+
 def test_regression_and_labels_show_their_own_scores(make, read_page):
     regression = make("regression")
     row = read_page(render_report(regression)).tables["scores"][1]

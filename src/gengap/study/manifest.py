@@ -109,7 +109,7 @@ def describe_variant(variant: Variant) -> dict[str, Any]:
     model, stopping = variant.model, variant.stopping
     lines: list[str] = []
     with without_displays():
-        model.summary(print_fn=lambda text, **_: lines.append(text), line_length=100)
+        model.summary(print_fn=lambda text, **_: lines.append(text), line_length=80)  # rich cuts what is wider
     return {
         "remedy": variant.remedy,
         "share": variant.share,

@@ -37,7 +37,14 @@ def _plain(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _line(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else json.dumps(_brief(value), ensure_ascii=False)
+
+
+def _brief(value: Any) -> Any:
+    """Shorten numbers to what says something: nobody reads sixteen digits."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    return [_brief(one) for one in value] if isinstance(value, list) else value
 
 
 def _models(manifest: Mapping[str, Any]) -> list[dict[str, str]]:
