@@ -8,7 +8,9 @@ import pytest
 
 from gengap.errors import UnknownNameError
 from gengap.reporting import render_report, report
+from gengap.reporting.sections.verification import thinned
 from gengap.results import Result
+from gengap.verification import reliability_curve
 
 EVERYTHING = {
     "findings", "comparison", "scores", "curves", "stopping", "verification", "cases", "weights", "audit", "provenance",
@@ -50,6 +52,24 @@ def test_ten_variants_and_ten_seeds_stay_below_three_megabytes(make, tmp_path):
     names = [f"variant number {k}" for k in range(10)]
     big = make(variants=names, seeds=10, epochs=30, cases=2000)
     assert report(big, tmp_path / "deep" / "big.html").stat().st_size < 3e6
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_many_cases_do_not_make_a_heavy_page(make, task):
+    source = render_report(make(task, variants=("a", "b"), seeds=2, epochs=3, cases=20_000))
+    assert len(source.encode()) < 1e6
+    assert ("2,000 of 20,000 cases are drawn" in source) == (task == "regression")
+
+
+def test_a_thinned_reliability_curve_is_the_curve():
+    rng = np.random.default_rng(0)
+    p = rng.random(20_000)
+    curve = reliability_curve(rng.random(20_000) < p, p, resamples=20)
+    thin = thinned(curve)
+    assert len(thin.forecast) <= 801
+    for name in ("frequency", "low", "high"):
+        before, after = getattr(curve, name), np.interp(curve.forecast, thin.forecast, getattr(thin, name))
+        assert np.mean(np.abs(before - after)) < 1e-3, name
 
 
 def test_hostile_names_are_text(make, hostile_name, read_page):

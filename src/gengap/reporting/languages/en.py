@@ -230,6 +230,7 @@ TEXTS: dict[str, str] = {
     "alone could explain the departure from the diagonal.",
     "diagram.scatter": "Forecast and outcome",
     "caption.scatter": "On the diagonal the forecast was right.",
+    "caption.some": "{drawn} of {number} cases are drawn.",
     # cases
     "title.cases": "How sure is it of a single case?",
     "lead.cases.binary": "Probabilities that {seeds} seeds of {variant} give to {part} cases: a dot per seed, a bar "

@@ -208,6 +208,7 @@ TEXTS: dict[str, str] = {
     "caption.top_label": "最可能的类别是否与其概率所称的一样常正确？在色带之内，偏离对角线可由偶然解释。",
     "diagram.scatter": "预报与实况",
     "caption.scatter": "落在对角线上即预报正确。",
+    "caption.some": "图中画出 {number} 个样本中的 {drawn} 个。",
     # cases
     "title.cases": "对单个样本有多大把握？",
     "lead.cases.binary": "{variant} 的 {seeds} 个种子对{part}样本给出的概率：每点为一个种子，竖线为均值，"

@@ -19,7 +19,7 @@ from gengap.reporting.numbers import decimals_for, write_estimate, write_number
 from gengap.verification.inputs import Floats
 
 _MEASURES: Mapping[str, tuple[str, ...]] = {
-    "binary": ("auc", "brier_score", "bss", "miscalibration", "discrimination"),
+    "binary": ("auc", "brier_score", "bss"),
     "multiclass": ("accuracy", "brier_score", "bss"),
     "regression": ("squared_error", "absolute_error", "bss"),
 }
@@ -38,7 +38,7 @@ def measures_table(material: Material) -> dict[str, object] | None:
     held, task = material.held_out, material.result.task
     if held is None or held.y_true.ndim > 1:
         return None
-    columns = {name: _column(material, held, name) for name in _MEASURES[task]}
+    columns = {name: _column(material, held, name) for name in _MEASURES[task]} | _parts(material, held)
     known = {name: column for name, column in columns.items() if any(math.isfinite(one.value) for one in column)}
     if not known:
         return None
@@ -51,19 +51,20 @@ def measures_table(material: Material) -> dict[str, object] | None:
 
 
 def _column(material: Material, held: HeldOut, name: str) -> list[Estimate]:
-    if name in {"miscalibration", "discrimination"}:
-        return _of_seeds(material, held, name)
     return [estimate_of(_values(material, held, variant, name)) for variant in material.result.variants]
 
 
-def _of_seeds(material: Material, held: HeldOut, name: str) -> list[Estimate]:
-    """Mean over seeds, for which there is no interval for new cases."""
+def _parts(material: Material, held: HeldOut) -> dict[str, list[Estimate]]:
+    """Parts of the binary Brier score, means over seeds: there is no interval for new cases."""
+    if material.result.task != "binary":
+        return {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # all runs of a variant may have diverged
-        means = verify(material.result, split=held.part, epoch=material.rule, climatology="evaluation")[name].mean(
-            "seed"
-        )
-    return [Estimate(float(mean), math.nan, math.nan) for mean in means]
+        scores = verify(material.result, split=held.part, epoch=material.rule, climatology="evaluation").mean("seed")
+    return {
+        name: [Estimate(float(mean), math.nan, math.nan) for mean in scores[name]]
+        for name in ("miscalibration", "discrimination")
+    }
 
 
 def _values(material: Material, held: HeldOut, variant: str, name: str) -> Floats:

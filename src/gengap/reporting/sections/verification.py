@@ -1,23 +1,28 @@
 """Verification diagrams of the baseline and the leader: discrimination, reliability, and what they are worth."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from gengap.errors import GengapError
 from gengap.reporting.figures import inline_svg
 from gengap.reporting.material import Material
 from gengap.reporting.section import Section
 from gengap.reporting.sections.measures import measures_table
-from gengap.verification import top_label
+from gengap.verification import ReliabilityCurve, top_label
 from gengap.verification.inputs import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_GRID = 801
+"""Values along an axis of a few hundred points that can still be told apart."""
+_MOST_POINTS = 2000
 
 
 @dataclass(frozen=True)
@@ -133,13 +138,27 @@ def _attributes(forecasts: Forecasts, ax: "Axes") -> None:
 def _reliability(y_true: Floats, y_prob: Floats, ax: "Axes") -> None:
     from gengap.plots import ReliabilityDisplay
 
-    ReliabilityDisplay.from_predictions(y_true, y_prob).plot(ax)
+    display = ReliabilityDisplay.from_predictions(y_true, y_prob)
+    replace(display, data=thinned(display.data)).plot(ax)
+
+
+def thinned(curve: ReliabilityCurve) -> ReliabilityCurve:
+    """Keep the values that a screen can tell apart: a curve of many thousand cases would weigh megabytes."""
+    kept = np.unique(np.searchsorted(curve.forecast, np.linspace(0, 1, _GRID)).clip(max=len(curve.forecast) - 1))
+    parts = {name: getattr(curve, name)[kept] for name in ("forecast", "frequency", "low", "high")}
+    return replace(curve, **parts)
 
 
 def _scatter(y_true: Floats, y_pred: Floats, ax: "Axes") -> None:
     from gengap.plots.scatter import ScatterDisplay
 
-    ScatterDisplay.from_predictions(y_true, y_pred).plot(ax)
+    drawn = _drawn_cases(len(y_true))
+    ScatterDisplay.from_predictions(y_true[drawn], y_pred[drawn]).plot(ax)
+
+
+def _drawn_cases(number: int) -> NDArray[np.int64]:
+    """Choose the points of a scatter: all of them or, of many, as many as still tell apart, evenly spread."""
+    return np.linspace(0, number - 1, min(number, _MOST_POINTS)).round().astype(np.int64)
 
 
 def _drawn(material: Material, sketch: Sketch) -> Diagram | None:
@@ -160,4 +179,8 @@ def _drawn(material: Material, sketch: Sketch) -> Diagram | None:
     except GengapError:
         return None
     heading = f"{title}: {sketch.variants[0]}" if single else title
-    return Diagram(svg, heading, text(f"caption.{sketch.name}"))
+    caption = [text(f"caption.{sketch.name}")]
+    number = len(material.held_out) if material.held_out else 0
+    if sketch.name == "scatter" and number > _MOST_POINTS:
+        caption.append(text("caption.some", drawn=f"{_MOST_POINTS:,}", number=f"{number:,}"))
+    return Diagram(svg, heading, text("list.sentence").join(caption))
