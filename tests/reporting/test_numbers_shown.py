@@ -14,7 +14,7 @@ from sklearn.metrics import log_loss as sklearn_log_loss
 
 import gengap
 from gengap.analysis import audit, compare, diagnose
-from gengap.analysis.components import two_way
+from gengap.analysis.components import seeds_share, two_way
 from gengap.reporting import render_report
 from gengap.reporting.sections.weights import SPARSE_BELOW
 from gengap.sampling.distribution import PredictiveDistribution
@@ -70,6 +70,16 @@ def two_way_interval(difference, level):
     )
     variance = max((ms[0] + ms[1] - ms[2]) / (n * m), ms.min() / (n * m))
     return mean, np.sqrt(variance), level
+
+
+def two_way_limits(values):
+    """Mean with its 95 % interval: standard errors halfway between Satterthwaite's and Cochran's."""
+    n, m = values.shape
+    mean, se, _ = two_way_interval(values, 0.05)
+    share = seeds_share(two_way(values))
+    cochran = share * stats.t.ppf(0.975, n - 1) + (1 - share) * stats.t.ppf(0.975, m - 1)
+    half = se * (cochran + stats.t.ppf(0.975, two_way(values).df)) / 2
+    return [mean, mean - half, mean + half]
 
 
 def test_differences_and_intervals_of_the_comparison(result, page):
@@ -161,9 +171,7 @@ def two_way_skill(result, variant, rule):
     loss, reference = (p - y) ** 2, (result.manifest["data"]["training_climatology"] - y) ** 2
     ratio = loss.mean(axis=1, keepdims=True) / reference.mean()
     values = 1 - ratio - (loss - ratio * reference) / reference.mean()
-    mean, se, _ = two_way_interval(values, 0.05)
-    half = se * stats.t.ppf(0.975, two_way(values).df)
-    return [mean, mean - half, mean + half]
+    return two_way_limits(values)
 
 
 def test_findings(result, page):
@@ -240,9 +248,7 @@ def test_measures(result, page):
         y = result.test["y_true"].values
         auc = np.mean([roc_auc_score(y, one) for one in p])
         as_shown([auc], numbers(row[1][0])[:1], row[1][0].partition(" [")[0])
-        mean, se, _ = two_way_interval((p - y) ** 2, 0.05)
-        half = se * stats.t.ppf(0.975, two_way((p - y) ** 2).df)
-        as_shown([mean, mean - half, mean + half], numbers(row[2][0]), row[2][0])
+        as_shown(two_way_limits((p - y) ** 2), numbers(row[2][0]), row[2][0])
         as_shown(two_way_skill(result, row[0][0], "best"), numbers(row[3][0]), row[3][0])
         parts = [recalibrated(y, one) for one in p]
         as_shown([np.mean([part[0] for part in parts])], numbers(row[4][0]), row[4][0])
