@@ -11,11 +11,11 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.append(sys.path.pop(0))  # this folder last: its `statistics` must not stand for the standard library's
@@ -23,11 +23,13 @@ sys.path.append(sys.path.pop(0))  # this folder last: its `statistics` must not 
 import numpy as np
 import scipy
 
+from gengap.analysis.auditing import audit
 from gengap.analysis.comparison import compare
 from gengap.analysis.components import MeanEstimate, from_mean_squares, leaning, seeds_share, two_way
 from gengap.analysis.intervals import limits
 from gengap.analysis.looks import look_level
 from gengap.analysis.onset import onset, onset_of, seed_noise
+from gengap.analysis.over_seeds import differences, means
 from gengap.analysis.simultaneous import comparison_level
 from gengap.analysis.skewness import (
     Lean,
@@ -369,48 +371,92 @@ def speed() -> list[Row]:
     return [row | {"peak_memory_gib_so_far": peak} for row in rows]
 
 
-def gather(jobs: Iterable[Any]) -> list[Any]:
-    return [job.result() for job in jobs]
+# --- diagnosis ------------------------------------------------------------------------------------------------------
 
 
-def measure(studies: int) -> dict[str, Any]:
-    found: dict[str, Any] = {"machine": machine(), "studies": studies}
-    start = time.perf_counter()
-    with ProcessPoolExecutor(1) as alone:
-        found["speed"] = alone.submit(speed).result()
-    with ProcessPoolExecutor(2) as pool:
-        later = {
-            "end_to_end": pool.submit(end_to_end, max(studies // 20, 10)),
-            "power": pool.submit(power, studies),
-            "equivalence": pool.submit(equivalence, studies),
-        }
-        fixed = [pool.submit(fixed_looks, law, noise, studies) for law in LAWS for noise in FEW]
-        advised = [pool.submit(follow_advice, law, noise, studies // 10) for law in LAWS for noise in FEW]
-        sets = [
-            pool.submit(onset_sets, shape, law, n, studies // 10)
-            for shape in SHAPES
-            for law in LAWS
-            for n in (6, 10, 20)
-        ]
-        found["families"] = families(pool, studies)
-        found |= {name: job.result() for name, job in later.items()}
-        found["fixed_looks"], found["follow_advice"] = gather(fixed), gather(advised)
-        found["onset"] = [row for rows in gather(sets) for row in rows]
-    found["seconds"] = time.perf_counter() - start
-    return found
+def diagnosis_intervals(law: Law, n: int, studies: int) -> Row:
+    """Six variants whose gaps differ from the baseline's by nothing: coverage of the intervals that `diagnose` states.
+
+    `alone` are 95 % intervals of single gaps, against the truth; `told apart` is the share of studies in which any of
+    five equal variants is said to differ from the baseline.
+    """
+    rng, names = np.random.default_rng([10, LAWS.index(law), n]), [f"variant {k}" for k in range(6)]
+    held = apart = 0
+    for _ in range(studies):
+        gaps = {name: 0.3 + 0.05 * draw(rng, law, (n,)) for name in names}
+        held += sum(one.low <= 0.3 <= one.high for one in means(gaps).values())
+        level = comparison_level(0.05, comparisons=5)
+        apart += any(one.low > 0 or one.high < 0 for one in differences(gaps, names[0], level=level).values())
+    return {"law": law, "seeds": n, "studies": studies, "alone": held / studies / 6, "told_apart": apart / studies}
+
+
+def shift_alarms(studies: int) -> Row:
+    """How often the audit reports a shift of classes where all splits are drawn from one law."""
+    rng, alarms = np.random.default_rng(11), 0
+    for _ in range(studies):
+        counts = {name: rng.multinomial(size, (0.5, 0.3, 0.2)) for name, size in (("train", 400), ("test", 200))}
+        answers = {name: {"labels": [0, 1, 2], "counts": list(map(int, one))} for name, one in counts.items()}
+        blank = Result.from_histories({"a": [{"loss": [1.0]}]}, task="multiclass")
+        told = {**blank.manifest, "data": {"audit": {"answers": answers}}}
+        alarms += "GG324" in audit(replace(blank, manifest=told)).codes
+    return {"studies": studies, "alarms": alarms / studies}
+
+
+# --- all of it ------------------------------------------------------------------------------------------------------
+
+Part = Literal[
+    "speed", "end_to_end", "power", "equivalence", "fixed_looks", "follow_advice", "onset", "diagnosis", "audit",
+    "families",
+]  # fmt: skip
+
+
+def measure(part: Part, studies: int) -> Any:
+    """Measure one part of the page on two cores."""
+    with ProcessPoolExecutor(1 if part == "speed" else 2) as pool:
+        if part == "families":
+            return families(pool, studies)
+        jobs: list[Any] = {
+            "speed": lambda: [pool.submit(speed)],
+            "end_to_end": lambda: [pool.submit(end_to_end, max(studies // 20, 10))],
+            "power": lambda: [pool.submit(power, studies)],
+            "equivalence": lambda: [pool.submit(equivalence, studies)],
+            "fixed_looks": lambda: [pool.submit(fixed_looks, law, noise, studies) for law in LAWS for noise in FEW],
+            "follow_advice": lambda: [
+                pool.submit(follow_advice, law, noise, studies // 20) for law in LAWS for noise in FEW
+            ],
+            "onset": lambda: [
+                pool.submit(onset_sets, shape, law, n, studies // 20)
+                for shape in SHAPES
+                for law in LAWS
+                for n in (6, 10, 20)
+            ],
+            "diagnosis": lambda: [
+                pool.submit(diagnosis_intervals, law, n, studies // 10) for law in LAWS for n in SEEDS
+            ],
+            "audit": lambda: [pool.submit(shift_alarms, studies // 10)],
+        }[part]()
+        results = [job.result() for job in jobs]
+    if part in ("fixed_looks", "follow_advice", "diagnosis"):
+        return results
+    return [row for rows in results for row in rows] if part == "onset" else results[0]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=20_000, help="studies of every kind; fewer where they are slow")
     parser.add_argument("--page", action="store_true", help="only write the page from the numbers that there are")
-    parser.add_argument("--speed", action="store_true", help="only time the large comparison anew")
+    parser.add_argument("--only", nargs="+", choices=get_args(Part), help="measure some parts, keep the rest")
     chosen = parser.parse_args()
-    if not chosen.page:
-        RESULTS.parent.mkdir(parents=True, exist_ok=True)
-        found = json.loads(RESULTS.read_text()) | {"speed": speed()} if chosen.speed else measure(chosen.studies)
+    parts: tuple[Part, ...] = () if chosen.page else tuple(chosen.only or get_args(Part))
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    found = json.loads(RESULTS.read_text()) if chosen.page or chosen.only else {"seconds": {}}
+    for part in parts:
+        start = time.perf_counter()
+        found |= {"machine": machine(), "studies": chosen.studies, part: measure(part, chosen.studies)}
+        found["seconds"][part] = round(time.perf_counter() - start, 1)
         RESULTS.write_text(json.dumps(found, indent=1) + "\n")
-    print(write_page(json.loads(RESULTS.read_text())))
+        print(f"{part}: {found['seconds'][part]} s", flush=True)
+    print(write_page(found))
 
 
 if __name__ == "__main__":

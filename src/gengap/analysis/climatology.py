@@ -38,3 +38,13 @@ def climatology_scores(result: "Result", held: HeldOut, *, score: CaseScore) -> 
     constant: NDArray[Any] = training_climatology(result, held)
     prediction = np.broadcast_to(constant, (len(held), *np.shape(constant)))
     return case_scores(held.y_true, prediction, score=score)
+
+
+def training_majority(result: "Result", held: HeldOut) -> int | None:
+    """Return the commonest label of the training split, else of the held-out one; None without labels."""
+    if str(result.manifest.get("task")) not in ("binary", "multiclass"):
+        return None
+    shares = training_climatology(result, held)
+    if not np.isfinite(shares).all():
+        return None
+    return int(shares > 0.5) if shares.ndim == 0 else int(shares.argmax())

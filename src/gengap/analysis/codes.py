@@ -177,6 +177,28 @@ _DIAGNOSIS = (
         "A smaller learning rate, gg.EMA, or a larger validation split.",
     ),
     Code(
+        "GG106",
+        "Overfits otherwise than the baseline",
+        "Paired by seed: whether the gap at the last epoch, the rise of the held-out score from its best to its last "
+        "epoch, and its late rise an epoch are larger or smaller than the baseline's. Intervals hold for all variants "
+        "together.",
+        "Prefer what rises less at an equal best score; a smaller gap alone is no merit.",
+    ),
+    Code(
+        "GG113",
+        "Underfits",
+        "A variant with more parameters does better at its best epoch, on held-out and on training cases: capacity is "
+        "what is missing. Paired by seed, and corrected for all pairs of sizes.",
+        "Take the larger one, or climb further with gg.capacity_ladder.",
+    ),
+    Code(
+        "GG114",
+        "No better than the commonest label",
+        "Always saying the commonest label of the training split would be right as often, as far as these cases and "
+        "seeds can tell, and no skill over climatology is shown either.",
+        "More cases, other inputs; or another score, where one label is rare.",
+    ),
+    Code(
         "GG110",
         "No skill over climatology is shown",
         "Always forecasting the training base rate would do as well, as far as these cases and seeds can tell.",

@@ -125,35 +125,38 @@ def pair(variant: str, rule: EpochRule, treated: Floats, untreated: Floats, *, n
     return Pairs(variant, rule, own, others, estimate, skewness, int((~kept).sum()))
 
 
+def leaned(family: Sequence[Pairs]) -> list[MeanEstimate | None]:
+    """Estimates of a family with the skewness that its noise may have: together its variants show it."""
+    known = [one.estimate for one in family if one.estimate is not None]
+    if not known:
+        return [None] * len(family)
+    largest = max(family, key=lambda one: len(one.untreated))
+    allowed = pooled_range([largest.untreated, *(one.treated for one in family)])
+    units = lean_of_units([one.units for one in family], max(one.units for one in known))
+    share = np.asarray(np.mean([seeds_share(one) for one in known]))
+    return [
+        None
+        if one.estimate is None
+        else leaning(
+            one.estimate,
+            seeds=lean_of_difference(one.treated, one.untreated, allowed),
+            units=of_units,
+            typical_share=share,
+        )
+        for one, of_units in zip(family, units, strict=True)
+    ]
+
+
 def contrasts(family: Sequence[Pairs], rules: Rules) -> tuple[Contrast, ...]:
-    """Judge all variants of a study: together they show how skewed the noise of seeds is.
+    """Judge all variants of a study.
 
     Args:
         family: Every variant's pairs with the baseline.
         rules: What the comparison has declared.
     """
-    known = [one for one in family if one.estimate is not None]
-    if not known:
-        return tuple(_undecided(one) for one in family)
-    largest = max(known, key=lambda one: len(one.untreated))
-    allowed = pooled_range([largest.untreated, *(one.treated for one in known)])
-    cases = max(one.estimate.units for one in known if one.estimate)
-    units = dict(zip((id(one) for one in known), lean_of_units([one.units for one in known], cases), strict=True))
-    share = np.asarray(np.mean([seeds_share(one.estimate) for one in known if one.estimate]))
     return tuple(
-        _undecided(one)
-        if one.estimate is None
-        else _contrast(
-            one,
-            leaning(
-                one.estimate,
-                seeds=lean_of_difference(one.treated, one.untreated, allowed),
-                units=units[id(one)],
-                typical_share=share,
-            ),
-            rules,
-        )
-        for one in family
+        _undecided(one) if estimate is None else _contrast(one, estimate, rules)
+        for one, estimate in zip(family, leaned(family), strict=True)
     )
 
 

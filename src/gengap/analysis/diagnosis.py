@@ -1,30 +1,51 @@
 """Does a variant overfit, underfit, memorize, or is it not done? What a reader sees in curves, with error bars."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from scipy import stats
 
 from gengap.analysis.cases import CaseScore, EpochRule, Floats, HeldOut, case_scores, held_out, primary_score
-from gengap.analysis.climatology import climatology_scores
+from gengap.analysis.climatology import climatology_scores, training_majority
 from gengap.analysis.codes import Finding, found
-from gengap.analysis.components import seeds_only, two_way
-from gengap.analysis.onset import Onset, onset
+from gengap.analysis.contrasts import Pairs, leaned, pair
+from gengap.analysis.estimators import to_units
+from gengap.analysis.onset import Onset, noise_at_best, onset
+from gengap.analysis.over_seeds import NOTHING, as_estimate, differences, late_slopes, means, rises, roughness
+from gengap.analysis.simultaneous import comparison_level
 from gengap.analysis.summary import at_epoch
 from gengap.analysis.tables import Column, Estimate, Table
-from gengap.analysis.wording import Word
+from gengap.analysis.wording import Message, Word
 
 if TYPE_CHECKING:
     from gengap.results import Result
 
-LEVEL = 0.95
+LEVEL = 0.05
 LATE_SHARE = 1 / 3
 """The late slope is read off the last third of the epochs."""
 MEMORIZED = 0.05
 """A training score below this share of climatology's counts as memorized."""
-_NOTHING = Estimate(float("nan"), float("nan"), float("nan"))
+_RULES: tuple[EpochRule, EpochRule] = ("best", "last")
+
+
+@dataclass(frozen=True)
+class AgainstBaseline:
+    """How a variant's curves differ from the baseline's, seed by seed; intervals hold for all variants together.
+
+    Attributes:
+        gap_last: Difference of the gaps at the last epoch.
+        rise: Difference of what the held-out score rises from the best to the last epoch.
+        late_slope: Difference of the late slopes.
+        fluctuation: Difference of the fluctuations.
+        parameters: `"fewer"`, `"as_many"` or `"more"` than the baseline has; `"unknown"` where nobody said.
+    """
+
+    gap_last: Estimate
+    rise: Estimate
+    late_slope: Estimate
+    fluctuation: Estimate
+    parameters: str
 
 
 @dataclass(frozen=True)
@@ -36,25 +57,32 @@ class VariantDiagnosis:
         onset: From which epoch it overfits, with a confidence set; None where epochs or seeds are too few.
         gap_best: Held-out minus training score at the best epoch.
         gap_last: The same at the last epoch.
+        rise: Held-out score at the last epoch minus the lowest.
         late_slope: Change of the held-out score per epoch over the last third of the epochs.
         memorization: Training score at the last epoch as a share of climatology's.
         fluctuation: Standard deviation of the held-out score's steps from epoch to epoch after the first third.
         skill_best: Score of climatology minus that of the variant at the best epoch, for new cases and new seeds.
         skill_last: The same at the last epoch.
+        over_majority: Accuracy at the best epoch minus that of always saying the training split's commonest label, for
+            new cases and new seeds.
+        against: Differences from the baseline; None for the baseline itself.
     """
 
     variant: str
     onset: Onset | None
     gap_best: Estimate
     gap_last: Estimate
+    rise: Estimate
     late_slope: Estimate
     memorization: Estimate
     fluctuation: Estimate
     skill_best: Estimate
     skill_last: Estimate
+    over_majority: Estimate
+    against: AgainstBaseline | None
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Diagnosis:
     """Diagnoses of all variants, and what follows from them.
 
@@ -73,7 +101,9 @@ class Diagnosis:
     @property
     def table(self) -> Table:
         """The diagnoses as a table, findings below."""
-        names = ("gap_best", "gap_last", "late_slope", "memorization", "fluctuation", "skill_best", "skill_last")
+        names = (
+            "gap_best", "gap_last", "rise", "late_slope", "memorization", "fluctuation", "skill_best", "skill_last",
+        )  # fmt: skip
         columns = [Column("variant", "variant"), Column("onset", "overfits from")]
         columns += [Column(name, name.replace("_", " "), ".3f" if name != "late_slope" else ".4f") for name in names]
         rows = [
@@ -87,8 +117,6 @@ class Diagnosis:
     def __str__(self) -> str:
         return str(self.table)
 
-    __repr__ = __str__
-
     def _repr_html_(self) -> str:
         return self.table.to_html()
 
@@ -96,9 +124,11 @@ class Diagnosis:
 def diagnose(result: "Result", *, ignore: Sequence[str] = ()) -> Diagnosis:
     """Diagnose every variant of a result.
 
-    Thresholds are in units of seed noise: a rise counts as overfitting once it exceeds the standard deviation between
-    seeds at the best epoch, a slope or a gap once its interval excludes zero. Skill over climatology is a claim about
-    new cases and new seeds, where held-out predictions are stored.
+    Thresholds are in units of seed noise: a rise counts as overfitting once it exceeds the noise between seeds at the
+    best epoch (the median of all variants, so that no variant's own stuck run hides its rise), a slope or a gap once
+    its interval excludes zero. Differences from the baseline are paired by seed, and their intervals hold for all
+    variants together. Skill over climatology and over the commonest label are claims about new cases and new seeds,
+    where held-out predictions are stored. What noise of seeds allows in skewness makes intervals longer on one side.
 
     Args:
         result: A study's result, or curves of another tool (`Result.from_histories`).
@@ -107,56 +137,81 @@ def diagnose(result: "Result", *, ignore: Sequence[str] = ()) -> Diagnosis:
     Returns:
         The diagnosis; `gengap.analysis.codes.describe(code)` explains a finding's code.
     """
-    variants = tuple(_diagnose_one(result, variant) for variant in result.variants)
-    findings = [finding for one in variants for finding in (*_of_curves(one), *_of_skill(one))]
-    findings += list(_against_baseline(variants))
+    variants = _diagnoses(result)
+    findings = [
+        finding
+        for one in variants
+        for finding in (*_of_curves(one), *_of_skill(one), *_of_difference(one, result.baseline))
+    ]
+    findings += list(_underfitting(result))
     return Diagnosis(variants, tuple(finding for finding in findings if finding.code not in set(ignore)))
 
 
-def _diagnose_one(result: "Result", variant: str) -> VariantDiagnosis:
-    curves = _curves(result, variant)
-    gaps = [
-        _over_seeds(at_epoch(result, variant, "val_score", rule) - at_epoch(result, variant, "train_score", rule))
-        for rule in _RULES
-    ]
-    skills = [_skill(result, variant, rule) for rule in _RULES]
-    return VariantDiagnosis(
-        variant,
-        onset(curves) if curves.shape[0] > 1 and curves.shape[1] > 1 else None,
-        gap_best=gaps[0],
-        gap_last=gaps[1],
-        late_slope=_over_seeds(_late_slopes(curves)),
-        memorization=_over_seeds(at_epoch(result, variant, "train_score", "last") / _climatology(result)),
-        fluctuation=_over_seeds(_steps(curves)),
-        skill_best=skills[0],
-        skill_last=skills[1],
+def _diagnoses(result: "Result") -> tuple[VariantDiagnosis, ...]:
+    curves = {variant: _curves(result, variant) for variant in result.variants}
+    values = _measures(result, curves)
+    over = {name: means(one, level=LEVEL) for name, one in values.items()}
+    baseline, others = result.baseline, len(result.variants) - 1
+    level = comparison_level(LEVEL, comparisons=others)
+    apart = {
+        name: differences(values[name], baseline, level=level)
+        for name in ("gap_last", "rise", "late_slope", "fluctuation")
+    }
+    complete = {variant: one[np.isfinite(one).all(axis=1)] for variant, one in curves.items()}
+    telling = [one for one in complete.values() if one.shape[0] > 1 and one.shape[1] > 1]
+    noise = float(np.median([noise_at_best(one) for one in telling])) if telling else float("nan")
+    skills = {rule: _skills(result, rule) for rule in _RULES}
+    majority = _over_majority(result)
+    return tuple(
+        VariantDiagnosis(
+            variant,
+            onset(complete[variant], noise=noise) if min(complete[variant].shape) > 1 else None,
+            **{name: one[variant] for name, one in over.items()},
+            skill_best=skills["best"][variant],
+            skill_last=skills["last"][variant],
+            over_majority=majority[variant],
+            against=None
+            if variant == baseline
+            else AgainstBaseline(
+                **{name: one[variant] for name, one in apart.items()}, parameters=_size(result, variant)
+            ),
+        )
+        for variant in result.variants
     )
 
 
-_RULES: tuple[EpochRule, EpochRule] = ("best", "last")
+def _measures(result: "Result", curves: Mapping[str, Floats]) -> dict[str, dict[str, Floats]]:
+    """One value per seed of every measure and variant."""
+
+    def gap(variant: str, rule: EpochRule) -> Floats:
+        return at_epoch(result, variant, "val_score", rule) - at_epoch(result, variant, "train_score", rule)
+
+    climatology = _climatology(result)
+    return {
+        "gap_best": {name: gap(name, "best") for name in curves},
+        "gap_last": {name: gap(name, "last") for name in curves},
+        "rise": {name: rises(one) for name, one in curves.items()},
+        "late_slope": {name: late_slopes(one, share=LATE_SHARE) for name, one in curves.items()},
+        "memorization": {name: at_epoch(result, name, "train_score", "last") / climatology for name in curves},
+        "fluctuation": {name: roughness(one) for name, one in curves.items()},
+    }
 
 
 def _curves(result: "Result", variant: str) -> Floats:
-    """Return held-out curves of the seeds that were trained to the end, shape `(seeds, epochs)`."""
+    """Return held-out curves, shape `(seeds, epochs)`; all NaN for a seed that was not trained to the end."""
     if "val_score" not in result.history:
-        return np.empty((0, 0))
+        return np.empty((len(result.seeds), 0))
     curves = result.history["val_score"].sel(variant=variant).transpose("seed", "epoch").to_numpy().astype(np.float64)
     length = int(np.isfinite(curves).sum(axis=1).max(initial=0))
     curves = curves[:, :length]
-    return curves[np.isfinite(curves).all(axis=1)]
+    return np.where(np.isfinite(curves).all(axis=1, keepdims=True), curves, np.nan)
 
 
-def _late_slopes(curves: Floats) -> Floats:
-    late = curves[:, -max(3, round(LATE_SHARE * curves.shape[1])) :] if curves.size else curves
-    if late.shape[1] < 3:
-        return np.full(len(curves), np.nan)
-    epochs = np.arange(late.shape[1]) - (late.shape[1] - 1) / 2
-    return cast("Floats", late @ epochs / np.square(epochs).sum())
-
-
-def _steps(curves: Floats) -> Floats:
-    later = curves[:, curves.shape[1] // 3 :] if curves.size else curves
-    return np.diff(later, axis=1).std(axis=1, ddof=1) if later.shape[1] > 3 else np.full(len(curves), np.nan)
+def _size(result: "Result", variant: str) -> str:
+    if "parameters" not in result.runs:
+        return "unknown"
+    own, other = (int(result.runs["parameters"].sel(variant=name).max()) for name in (variant, result.baseline))
+    return "as_many" if own == other else "more" if own > other else "fewer"
 
 
 def _climatology(result: "Result") -> float:
@@ -173,45 +228,49 @@ def _climatology(result: "Result") -> float:
     return float((1 - np.square(shares).sum()) / doubled) if result.score == "brier_score" else float("nan")
 
 
-def _skill(result: "Result", variant: str, rule: EpochRule) -> Estimate:
-    """Score of climatology minus that of a variant, on test where there is one, for new cases and new seeds."""
+def _skills(result: "Result", rule: EpochRule) -> dict[str, Estimate]:
+    """Score of climatology minus that of each variant, on test where there is one, for new cases and new seeds."""
     held = held_out(result, "test") or held_out(result, "validation")
     if held is None or primary_score(result) not in ("log_loss", "brier_score", "squared_error"):
-        return _NOTHING
+        return dict.fromkeys(result.variants, NOTHING)
     score = cast("CaseScore", primary_score(result))
-    own = case_scores(held.y_true, held.predictions(variant, rule), score=score)
-    differences = climatology_scores(result, held, score=score) - own
-    differences = _by_group(differences[np.isfinite(differences).all(axis=1)], held)
-    if len(differences) < 2 or differences.shape[1] < 2:
-        return _NOTHING
-    estimate = two_way(differences)
-    half = float(stats.t.ppf((1 + LEVEL) / 2, estimate.df) * estimate.se)
-    return Estimate(float(estimate.mean), float(estimate.mean) - half, float(estimate.mean) + half)
+    reference = climatology_scores(result, held, score=score)
+    family = []
+    for variant in result.variants:
+        own = case_scores(held.y_true, held.predictions(variant, rule), score=score)
+        family.append(_beside(held, variant, rule, own, reference))
+    return {name: Estimate(-one.value, -one.high, -one.low) for name, one in _estimates(family).items()}
 
 
-def _by_group(values: Floats, held: HeldOut) -> Floats:
-    """Turn values of cases into values of groups whose mean is the mean of the cases."""
-    weighted = values if held.weight is None else values * held.weight
-    if held.group is None:
-        return weighted
-    groups = int(held.group.max()) + 1
-    sums = (
-        np.stack([np.bincount(held.group, weights=row, minlength=groups) for row in weighted])
-        if len(values)
-        else values
-    )
-    return cast("Floats", sums * groups / values.shape[1])
+def _over_majority(result: "Result") -> dict[str, Estimate]:
+    """Accuracy of each variant at the best epoch minus that of the commonest label."""
+    held = held_out(result, "test") or held_out(result, "validation")
+    label = None if held is None else training_majority(result, held)
+    if held is None or label is None:
+        return dict.fromkeys(result.variants, NOTHING)
+    family = []
+    for variant in result.variants:
+        prediction = held.predictions(variant, "best")
+        said = prediction > 0.5 if prediction.ndim == 2 else prediction.argmax(axis=-1)
+        right = np.where(
+            np.isfinite(prediction).all(axis=tuple(range(2, prediction.ndim))), said == held.y_true, np.nan
+        )
+        family.append(_beside(held, variant, "best", right, (held.y_true == label).astype(np.float64)))
+    return _estimates(family)
 
 
-def _over_seeds(values: Floats) -> Estimate:
-    kept = values[np.isfinite(values)]
-    if not len(kept):
-        return _NOTHING
-    if len(kept) < 2:
-        return Estimate(float(kept[0]), float("nan"), float("nan"))
-    estimate = seeds_only(kept)
-    half = float(stats.t.ppf((1 + LEVEL) / 2, estimate.df) * estimate.se)
-    return Estimate(float(estimate.mean), float(estimate.mean) - half, float(estimate.mean) + half)
+def _beside(held: HeldOut, variant: str, rule: EpochRule, own: Floats, reference: Floats) -> Pairs:
+    """Pair what every case gives a variant with what it gives a forecast without any skill."""
+    treated = to_units(own, weight=held.weight, group=held.group)
+    untreated = to_units(np.broadcast_to(reference, own.shape), weight=held.weight, group=held.group)
+    return pair(variant, rule, treated, untreated, new_cases=True)
+
+
+def _estimates(family: Sequence[Pairs]) -> dict[str, Estimate]:
+    return {
+        one.variant: NOTHING if estimate is None else as_estimate(estimate, LEVEL)
+        for one, estimate in zip(family, leaned(family), strict=True)
+    }
 
 
 def _of_curves(one: VariantDiagnosis) -> Iterator[Finding]:
@@ -221,7 +280,8 @@ def _of_curves(one: VariantDiagnosis) -> Iterator[Finding]:
     if one.late_slope.low > 0:
         yield found("GG103", one.variant, slope=one.late_slope)
     if one.late_slope.high < 0:
-        yield found("GG112", one.variant, "info", slope=one.late_slope)
+        slope = Estimate(-one.late_slope.value, -one.late_slope.high, -one.late_slope.low)
+        yield found("GG112", one.variant, "info", slope=slope)
     if one.memorization.high < MEMORIZED:
         yield found("GG104", one.variant, share=one.memorization)
 
@@ -242,14 +302,57 @@ def _of_skill(one: VariantDiagnosis) -> Iterator[Finding]:
             yield found("GG111", one.variant, "serious", rule=Word(rule), loss=loss)
     if one.skill_best.low <= 0 <= one.skill_best.high:
         yield found("GG110", one.variant, skill=one.skill_best)
+    if one.over_majority.low <= 0 and not one.skill_best.low > 0:  # of rare events skill says more
+        yield found("GG114", one.variant, gain=one.over_majority)
 
 
-def _against_baseline(variants: Sequence[VariantDiagnosis]) -> Iterator[Finding]:
-    """Say which variants fluctuate more than the baseline: their intervals lie apart."""
-    baseline = variants[0]
-    for one in variants[1:]:
-        if one.fluctuation.low > baseline.fluctuation.high:
-            reference = baseline.fluctuation
-            yield found(
-                "GG105", one.variant, "info", own=one.fluctuation, baseline=baseline.variant, reference=reference
-            )
+_OVERFITTING = ("gap_last", "rise", "late_slope")
+
+
+def _of_difference(one: VariantDiagnosis, baseline: str) -> Iterator[Finding]:
+    """How a variant overfits, and fluctuates, beside the baseline."""
+    if one.against is None:
+        return
+    seen = {name: getattr(one.against, name) for name in _OVERFITTING}
+    if any(_sure(by) for by in seen.values()):
+        clauses = tuple(_clause(name, by) for name, by in seen.items() if np.isfinite(by.value))
+        size = Word(one.against.parameters)
+        yield found("GG106", one.variant, "info", baseline=baseline, size=size, clauses=clauses)
+    by = one.against.fluctuation
+    if by.low > 0:
+        yield found("GG105", one.variant, "info", baseline=baseline, own=one.fluctuation, by=by)
+
+
+def _sure(by: Estimate) -> bool:
+    return by.low > 0 or by.high < 0
+
+
+def _clause(measure: str, by: Estimate) -> Message:
+    key = "larger" if by.low > 0 else "smaller" if by.high < 0 else "open"
+    shown = Estimate(-by.value, -by.high, -by.low) if key == "smaller" else by
+    return Message(f"against.{key}", {"measure": Word(measure), "by": shown})
+
+
+def _underfitting(result: "Result") -> Iterator[Finding]:
+    """A variant underfits where one with more parameters does better on held-out and on training cases alike."""
+    if "parameters" not in result.runs or "val_score" not in result.history or len(result.variants) < 2:
+        return
+    sizes = {name: int(result.runs["parameters"].sel(variant=name).max()) for name in result.variants}
+    scores = {
+        name: {one: at_epoch(result, one, name, "best") for one in result.variants}
+        for name in ("val_score", "train_score")
+    }
+    pairs = sum(a < b for a in sizes.values() for b in sizes.values())
+    level = comparison_level(LEVEL, comparisons=2 * pairs)
+    for small in result.variants:
+        held_out_loss = differences(scores["val_score"], small, level=level)
+        training_loss = differences(scores["train_score"], small, level=level)
+        better = [
+            name
+            for name in result.variants
+            if sizes[name] > sizes[small] and held_out_loss[name].high < 0 and training_loss[name].high < 0
+        ]
+        if better:
+            best = min(better, key=lambda name: held_out_loss[name].value)
+            lost = held_out_loss[best]
+            yield found("GG113", small, bigger=best, loss=Estimate(-lost.value, -lost.high, -lost.low))

@@ -53,7 +53,9 @@ def onset_of(curve: Floats, margin: float) -> int | None:
     return first if first <= len(curve) else None
 
 
-def onset(curves: Floats, *, margin: float | None = None, unit_covariance: Floats | None = None) -> Onset:
+def onset(
+    curves: Floats, *, margin: float | None = None, noise: float | None = None, unit_covariance: Floats | None = None
+) -> Onset:
     r"""Onset of overfitting with a 95 % confidence set, by inverting tests on the mean curve.
 
     An epoch $k$ is refused as onset if the excess over the minimum, $x(e) = \max_{e'} \mu(e) - \mu(e')$, is surely
@@ -65,6 +67,8 @@ def onset(curves: Floats, *, margin: float | None = None, unit_covariance: Float
         curves: Held-out score of every seed and epoch, smaller is better, shape `(seeds, epochs)`, no NaN.
         margin: Rise that counts; by default the noise between seeds at the best epoch (`seed_noise`), whose own
             uncertainty then widens the set.
+        noise: That noise as estimated from as many seeds elsewhere, such as from all variants of a study: a net of
+            which one run got stuck has so much of its own that no rise would count.
         unit_covariance: Covariance of the mean curve that comes from the held-out cases, shape `(epochs, epochs)`;
             None makes the claim for these cases only.
 
@@ -81,7 +85,7 @@ def onset(curves: Floats, *, margin: float | None = None, unit_covariance: Float
     mean = curves.mean(axis=0)
     if seeds < 2:
         return Onset(onset_of(mean, margin or 0.0), 2, None, epochs, margin or 0.0)
-    low_margin, point, high_margin = _margins(curves, margin)
+    low_margin, point, high_margin = _margins(curves, margin, noise)
     lower, upper = _excess_limits(curves, unit_covariance)
     # candidate k (from 2) needs lower(k-1) <= margin and upper(e) >= margin for e >= k; the last stands for "never"
     not_before = lower <= high_margin
@@ -112,12 +116,17 @@ def seed_noise(scores: Floats) -> float:
     return float(np.sqrt(np.pi) / 2 * distance)
 
 
-def _margins(curves: Floats, margin: float | None) -> tuple[float, float, float]:
+def noise_at_best(curves: Floats) -> float:
+    """`seed_noise` at the epoch at which the mean curve is lowest."""
+    return seed_noise(curves[:, curves.mean(axis=0).argmin()])
+
+
+def _margins(curves: Floats, margin: float | None, noise: float | None) -> tuple[float, float, float]:
     """The margin and, where it is estimated, a 90 % interval of it."""
     if margin is not None:
         return margin, margin, margin
     df = len(curves) - 1
-    noise = seed_noise(curves[:, curves.mean(axis=0).argmin()])
+    noise = noise_at_best(curves) if noise is None else noise
     scale = np.sqrt(df / stats.chi2.ppf([0.95, 0.05], df))
     return noise * float(scale[0]), noise, noise * float(scale[1])
 

@@ -6,9 +6,12 @@ SENTENCES: dict[str, str] = {
     "GG102": "最后一轮的差距为 {gap:.3f}",
     "GG103": "到最后仍在变差，每轮 {slope:.4f}",
     "GG104": "记住了训练样本：其训练评分仅为气候态的 {share:.1%}",
-    "GG105": "轮次之间波动 {own:.3f}，而 {baseline} 为 {reference:.3f}",
+    "GG105": "轮次之间波动 {own:.3f}，比 {baseline} 多 {by:.3f}",
+    "GG106": "与 {baseline} 相比（参数{size}）：{clauses:；}",
     "GG110": "即使在最佳轮次，也未显示出相对气候态的技巧：{skill:.3f}",
     "GG111": "{rule}轮次不如气候态，差 {loss:.3f}",
+    "GG113": "欠拟合：参数更多的 {bigger} 在训练样本和留出样本上都更好，差 {loss:.4f}",
+    "GG114": "就这些样本而言，正确率不高于总猜最常见的类别：{gain:+.3f}",
     "GG112": "到最后仍在变好，每轮 {slope:.4f}：尚未收敛",
     "GG301": "与 {baseline} 在 {count} 个方面不同（{differences:；}）",
     "GG302": "没有停止规则的训练长短不一：{epochs:、} 轮",
@@ -23,6 +26,9 @@ SENTENCES: dict[str, str] = {
     "GG324": "类别 {label} 占 {share:.1%}，而在训练集中占 {before:.1%}（p {p:.1g}）",
     "GG330": "只有 {seeds} 个种子；要判断八种方法，至少需要 {enough} 个",
     "GG331": "{cases} 个样本，分属 {groups} 个独立分组",
+    "against.larger": "{measure}更大，差 {by:.4f}",
+    "against.smaller": "{measure}更小，差 {by:.4f}",
+    "against.open": "{measure}可能相同（{by:+.4f}）",
     "difference": "{respect}：{first} 对 {second}",
     "epochs_of": "{variant} {epochs}",
 }
@@ -42,6 +48,13 @@ WORDS: dict[str, str] = {
     "activation": "激活函数",
     "optimizer": "优化器",
     "loss": "损失",
+    "gap_last": "最后一轮的差距",
+    "rise": "从最佳轮到最后一轮的上升",
+    "late_slope": "后期每轮的上升",
+    "fewer": "更少",
+    "as_many": "相同",
+    "more": "更多",
+    "unknown": "数目不详",
 }
 
 CODES: dict[str, tuple[str, str, str]] = {
@@ -68,6 +81,24 @@ CODES: dict[str, tuple[str, str, str]] = {
         "波动比基线大",
         "留出样本的评分逐轮跳动，因此哪一轮算最佳多少有些运气。",
         "更小的学习率、gg.EMA，或更大的验证集。",
+    ),
+    "GG106": (
+        "过拟合的程度与基线不同",
+        (
+            "按种子配对：最后一轮的差距、留出样本评分从最佳轮到最后一轮的上升，以及后期每轮的上升，"
+            "是大于还是小于基线。各区间对所有变体同时成立。"
+        ),
+        "在最佳评分相同时，选上升较少的；单是差距较小并不算优点。",
+    ),
+    "GG113": (
+        "欠拟合",
+        "参数更多的变体在最佳轮次上，训练样本和留出样本的评分都更好：缺的是容量。按种子配对，并对所有大小组合作了校正。",
+        "改用较大的模型，或用 gg.capacity_ladder 继续往上试。",
+    ),
+    "GG114": (
+        "不优于总猜最常见的类别",
+        ("就这些样本和种子而言，总猜训练集中最常见的类别，正确的次数一样多，而且也未显示出相对气候态的技巧。"),
+        "增加样本，换用其他输入；若某一类别稀少，则换用其他评分。",
     ),
     "GG110": (
         "未显示出相对气候态的技巧",
