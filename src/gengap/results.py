@@ -198,6 +198,7 @@ class Result:
         task: str,
         score: str = "loss",
         higher_is_better: bool = False,
+        models: Mapping[str, Any] | None = None,
     ) -> "Result":
         """Make a result from curves that another tool recorded.
 
@@ -208,9 +209,11 @@ class Result:
             score: Name of the curve to compare on; its held-out twin is `"val_" + score`. Mind that Keras 3 counts
                 penalties in `loss` and `val_loss`, and that its training curves are taken with noise on.
             higher_is_better: Whether the curve is to be maximized, as accuracy is; it is negated then.
+            models: The Keras models that the histories are of, by variant, so that an audit can say in what they
+                differ; variants may be missing.
 
         Raises:
-            DataError: A curve is missing, or lists are empty.
+            DataError: A curve is missing, or lists are empty, or a model belongs to no variant.
         """
         curves = {name: [dict(getattr(one, "history", one)) for one in runs] for name, runs in histories.items()}
         if not curves or not all(curves.values()):
@@ -236,7 +239,14 @@ class Result:
         if f"val_{score}" in history:
             history["val_score"] = sign * history[f"val_{score}"]
         manifest = _foreign_manifest(list(curves), num_seeds, task, score, "histories")
-        return cls(history, _runs_of(history), xr.Dataset(), xr.Dataset(), manifest)
+        if unknown := sorted(set(models or {}) - set(curves)):
+            raise DataError(f"`models` names {', '.join(unknown)}, of which there are no histories.")
+        manifest["variants"] |= {name: _described(model) for name, model in (models or {}).items()}
+        told = _runs_of(history)
+        if models is not None and set(models) == set(curves):
+            counts = [manifest["variants"][name]["parameters"] for name in curves]
+            told["parameters"] = xr.full_like(told["epochs"], 0) + xr.DataArray(counts, dims="variant")
+        return cls(history, told, xr.Dataset(), xr.Dataset(), manifest)
 
     @classmethod
     def from_predictions(
@@ -375,6 +385,17 @@ def _runs_of(history: xr.Dataset) -> xr.Dataset:
     runs = xr.Dataset({"best_epoch": best, "epochs": epochs})
     runs["status"] = xr.full_like(epochs, "completed", dtype="<U9")
     return runs
+
+
+def _described(model: Any) -> dict[str, Any]:
+    """What a manifest says of a Keras model: its configuration and size."""
+    import keras
+
+    try:
+        configuration = json.loads(json.dumps(keras.saving.serialize_keras_object(model)))
+    except (TypeError, ValueError, NotImplementedError):
+        configuration = None
+    return {"model": configuration, "parameters": int(model.count_params())}
 
 
 def _foreign_manifest(variants: list[str], num_seeds: int, task: str, score: str, origin: str) -> dict[str, Any]:

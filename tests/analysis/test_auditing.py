@@ -7,9 +7,10 @@ from keras import layers
 from scipy import sparse
 
 from gengap.analysis import audit
-from gengap.analysis.auditing import differences
+from gengap.analysis.configurations import differences
 from gengap.analysis.data_audit import audit_data, row_digests
 from gengap.datasets import Split
+from gengap.errors import DataError
 from gengap.results import Result
 
 RNG = np.random.default_rng(0)
@@ -58,6 +59,60 @@ def test_a_run_that_diverged_is_no_shorter_training():
     made.runs["status"] = made.runs["epochs"].astype(str)
     made.runs["status"][0], made.runs["status"][1] = "completed", "diverged at epoch 3"
     assert "GG302" not in audit(made).codes
+
+
+def storm_net(filters, *, penalty=None, dropout=0.0):
+    keep = keras.regularizers.L2(penalty) if penalty else None
+    stack = [keras.Input((32, 32, 3))]
+    for count in filters:
+        stack += [layers.Conv2D(count, 5, padding="same", kernel_regularizer=keep), layers.Activation("relu")]
+        stack += [layers.SpatialDropout2D(dropout)] if dropout else []
+        stack += [layers.AveragePooling2D(2)]
+    model = keras.Sequential([*stack, layers.Flatten(), layers.Dense(1, "sigmoid", kernel_regularizer=keep)])
+    model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy")
+    return model
+
+
+def test_the_storm_course_is_flagged_from_its_histories_and_models_alone():
+    """As a user has them: two Keras histories, of 5 and 10 epochs, and the two models."""
+    histories = {
+        "l2": [{"loss": np.linspace(1, 0.5, 5), "val_loss": np.linspace(1, 0.6, 5)}],
+        "spatial dropout": [{"loss": np.linspace(1, 0.5, 10), "val_loss": np.linspace(1, 0.6, 10)}],
+    }
+    models = {
+        "l2": storm_net((8, 16, 32), penalty=1e-3), "spatial dropout": storm_net((16, 32, 64), dropout=0.2),
+    }  # fmt: skip
+    result = Result.from_histories(histories, task="binary", models=models)
+    assert result.runs["parameters"].to_numpy().ravel().tolist() == [17_169, 66_337]
+    said = {one.code: one.sentence for one in audit(result).findings}
+    assert "width: 8/16/32/1 against 16/32/64/1" in said["GG301"]
+    assert "noise: none against" in said["GG301"]
+    assert said["GG302"] == "runs without a stopping rule trained for l2 5, spatial dropout 10 epochs"
+    with pytest.raises(DataError, match="names l3, of which there are no histories"):
+        Result.from_histories(histories, task="binary", models={"l3": models["l2"]})
+
+
+def test_preprocessing_and_initial_weights_count_as_differences():
+    def net(*first, initializer="glorot_uniform"):
+        model = keras.Sequential(
+            [keras.Input((4,)), *first, layers.Dense(3, "relu", kernel_initializer=initializer), layers.Dense(1)]
+        )
+        model.compile("adam", "mse")
+        return keras.saving.serialize_keras_object(model)
+
+    assert differences(net(), net(layers.Rescaling(0.5)))["preprocessing"][0] == "none"
+    assert set(differences(net(), net(initializer="he_normal"))) == {"initializer"}
+    seeded = keras.initializers.GlorotUniform(seed=3)
+    assert differences(net(), net(initializer=seeded)) == {}
+
+
+def test_a_penalty_inside_the_printed_loss_is_named():
+    made = Result.from_histories({"plain": [{"loss": [0.3], "val_loss": [0.3]}]}, task="binary")
+    history = made.history.assign(penalty=made.history["val_score"] * 0 + 0.05)
+    found = audit(Result(history, made.runs, made.validation, made.test, made.manifest))
+    (said,) = [one.sentence for one in found.findings if one.code == "GG305"]
+    assert said.startswith("its printed validation loss at the best epoch, 0.3500, holds a penalty of 0.0500")
+    assert "GG305" not in audit(made).codes
 
 
 def test_a_remedy_is_no_confound():

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from gengap.analysis.codes import Finding, Severity, found
+from gengap.analysis.configurations import differences
+from gengap.analysis.summary import at_epoch
 from gengap.analysis.tables import Column, Table
 from gengap.analysis.wording import Message, Word
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 FEW_SEEDS = 9
 FEW_CASES = 100
 FEW_GROUPS = 20
+NOTABLE_PENALTY = 0.01
+"""Penalties below this share of the score change no ranking that could be told from noise."""
 SHIFT_LEVEL = 1e-3
 """A shift of classes is reported below this p-value: with many splits and labels, .05 would cry wolf."""
 
@@ -63,92 +67,9 @@ def audit(result: "Result", *, ignore: Sequence[str] = ()) -> Audit:
     Returns:
         The findings, each with a code that `gengap.analysis.codes.describe` explains.
     """
-    parts = (_confounds(result), _epochs(result), _decay(result), _shares(result), _choosing(result), _data(result))
-    findings = [finding for part in (*parts, _sizes(result)) for finding in part if finding.code not in set(ignore)]
+    parts = (_confounds, _epochs, _decay, _shares, _penalty, _choosing, _data, _sizes)
+    findings = [finding for part in parts for finding in part(result) if finding.code not in set(ignore)]
     return Audit(tuple(findings))
-
-
-def differences(model: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> dict[str, tuple[str, str]]:
-    """Return in which respects two Keras configurations differ: respect -> (first, second), in words.
-
-    Respects are `layers` (their kinds and number), `width` (units and filters), `penalty`, `noise`, `normalization`,
-    `activation`, `optimizer` and `loss`. A layer that noise or normalization adds counts there, not under `layers`.
-    """
-    if model is None or other is None:
-        return {}
-    mine, theirs = _respects(model), _respects(other)
-    return {name: (mine[name], theirs[name]) for name in mine if mine[name] != theirs[name]}
-
-
-_NOISE = (
-    "Dropout",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
-    "SpatialDropout3D",
-    "GaussianDropout",
-    "GaussianNoise",
-    "AlphaDropout",
-)
-_NORMALIZATION = ("BatchNormalization", "LayerNormalization", "GroupNormalization", "UnitNormalization")
-_NEUTRAL = ("InputLayer", "Activation", "ReLU", "Flatten", "Reshape")
-
-
-def _respects(model: Mapping[str, Any]) -> dict[str, str]:
-    layers = list(_layers(model))
-    compiled = model.get("compile_config") or {}
-    optimizer = compiled.get("optimizer") or {}
-    settings = optimizer.get("config", {}) if isinstance(optimizer, Mapping) else {}
-    name = optimizer.get("class_name", "") if isinstance(optimizer, Mapping) else str(optimizer)
-    kept = ("learning_rate", "weight_decay", "momentum", "use_ema", "clipnorm", "global_clipnorm", "clipvalue")
-    shown = ", ".join(f"{key} {_short(settings[key])}" for key in kept if settings.get(key) not in (None, False, 0.0))
-    kinds = [kind for kind, _ in layers if kind not in _NOISE + _NORMALIZATION + _NEUTRAL]
-    return {
-        "layers": ", ".join(kinds),
-        "width": "/".join(str(c.get("units", c.get("filters"))) for _, c in layers if "units" in c or "filters" in c),
-        "penalty": "; ".join(_penalties(layers)) or "none",
-        "noise": ", ".join(f"{kind} {_rate(config)}" for kind, config in layers if kind in _NOISE) or "none",
-        "normalization": ", ".join(kind for kind, _ in layers if kind in _NORMALIZATION) or "none",
-        "activation": ", ".join(dict.fromkeys(str(c["activation"]) for _, c in layers if "activation" in c)),
-        "optimizer": f"{name} ({shown})" if shown else str(name),
-        "loss": _short(compiled.get("loss")),
-    }
-
-
-def _layers(model: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield kind and configuration of every layer, nested models opened."""
-    for layer in (model.get("config") or {}).get("layers", ()):
-        config = layer.get("config") or {}
-        if "layers" in config:
-            yield from _layers(layer)
-        else:
-            yield str(layer.get("class_name")), config
-
-
-def _penalties(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
-    for kind, config in layers:
-        for place in ("kernel_regularizer", "bias_regularizer", "depthwise_regularizer", "embeddings_regularizer"):
-            regularizer = config.get(place)
-            if regularizer:
-                strengths = regularizer.get("config", {}) if isinstance(regularizer, Mapping) else {}
-                shown = ", ".join(f"{key} {value:g}" for key, value in strengths.items() if value)
-                yield f"{kind} {shown or _short(regularizer)}"
-
-
-def _rate(config: Mapping[str, Any]) -> str:
-    return f"{config.get('rate', config.get('stddev', '')):g}"
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, Mapping):
-        settings = value.get("config")
-        inner = settings if isinstance(settings, Mapping) else {}
-        changed = [
-            f"{key} {inner[key]}"
-            for key in ("from_logits", "label_smoothing", "initial_learning_rate")
-            if inner.get(key)
-        ]
-        return " ".join([str(value.get("class_name", value)), *changed])
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _confounds(result: "Result") -> Iterator[Finding]:
@@ -159,6 +80,9 @@ def _confounds(result: "Result") -> Iterator[Finding]:
         if variant.get("remedy"):
             continue  # a remedy changes what it says; composed ones are meant
         differs = differences(baseline.get("model"), variant.get("model"))
+        counts = [one.get("parameters") for one in (baseline, variant)]
+        if differs and None not in counts and counts[0] != counts[1] and not {"layers", "width"} & set(differs):
+            differs["parameters"] = (f"{counts[0]:,d}", f"{counts[1]:,d}")
         if len(differs) > 1:
             parts = tuple(
                 Message("difference", {"respect": Word(respect), "first": a, "second": b})
@@ -199,6 +123,16 @@ def _shares(result: "Result") -> Iterator[Finding]:
     for name, variant in result.manifest.get("variants", {}).items():
         if variant.get("share", 1.0) < 1:
             yield found("GG304", name, "info", share=float(variant["share"]))
+
+
+def _penalty(result: "Result") -> Iterator[Finding]:
+    """Say where the loss that Keras prints holds a penalty: ranked by it, a variant is punished for its remedy."""
+    if "penalty" not in result.history or "val_score" not in result.history:
+        return
+    for name in result.variants:
+        score, penalty = (float(np.nanmean(at_epoch(result, name, one, "best"))) for one in ("val_score", "penalty"))
+        if penalty > NOTABLE_PENALTY * score:
+            yield found("GG305", name, "info", penalty=penalty, score=score, printed=score + penalty)
 
 
 def _choosing(result: "Result") -> Iterator[Finding]:

@@ -93,6 +93,13 @@ _AUDIT = (
         "Compare at the best epoch, or use gg.value_of_data, which matches the steps.",
     ),
     Code(
+        "GG305",
+        "Penalty inside the printed loss",
+        "Keras 3 adds L1 and L2 penalties to `loss` and `val_loss`. Ranked by those, a variant is punished for its "
+        "penalty, as the net with L2 is in the review tutorial; the score that gengap compares holds none.",
+        "Compare scores, never printed losses; where only histories are left, compare a metric such as accuracy.",
+    ),
+    Code(
         "GG310",
         "The same cases choose and judge",
         "Epochs or variants were chosen on the cases that also say how good they are: such scores are too good.",

@@ -98,6 +98,8 @@ ENGLISH = Wording(
         "GG302": "runs without a stopping rule trained for {epochs:, } epochs",
         "GG303": "its optimizer decays all weights by {strength:g}, biases perhaps included",
         "GG304": "learns from {share:.0%} of the training cases",
+        "GG305": "its printed validation loss at the best epoch, {printed:.4f}, holds a penalty of {penalty:.4f}; its "
+        "score, {score:.4f}, does not",
         "GG310": "the best epoch is chosen on the cases that say how good it is; there is no test split",
         "GG310.no_validation": "there is no validation split, so whatever was chosen was chosen on test",
         "GG320": "{count} cases also stand in the {other} split",
@@ -125,6 +127,9 @@ ENGLISH = Wording(
         "penalty": "penalty",
         "noise": "noise",
         "normalization": "normalization",
+        "preprocessing": "preprocessing",
+        "initializer": "initializer",
+        "parameters": "parameters",
         "activation": "activation",
         "optimizer": "optimizer",
         "loss": "loss",

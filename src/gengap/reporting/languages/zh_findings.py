@@ -17,6 +17,7 @@ SENTENCES: dict[str, str] = {
     "GG302": "没有停止规则的训练长短不一：{epochs:、} 轮",
     "GG303": "其优化器对所有权重施加 {strength:g} 的衰减，可能包括偏置",
     "GG304": "只用 {share:.0%} 的训练样本学习",
+    "GG305": "最佳轮次打印的验证损失 {printed:.4f} 含有惩罚项 {penalty:.4f}；其评分 {score:.4f} 不含",
     "GG310": "最佳轮次就是在用来评定它的样本上选出的；没有测试集",
     "GG310.no_validation": "没有验证集，因此凡有选择，都是在测试集上作出的",
     "GG320": "{count} 个样本也出现在{other}集中",
@@ -45,6 +46,9 @@ WORDS: dict[str, str] = {
     "penalty": "惩罚项",
     "noise": "噪声",
     "normalization": "归一化",
+    "preprocessing": "预处理",
+    "initializer": "初始化",
+    "parameters": "参数",
     "activation": "激活函数",
     "optimizer": "优化器",
     "loss": "损失",
@@ -137,6 +141,14 @@ CODES: dict[str, tuple[str, str, str]] = {
         "各变体学习的数据份额不同",
         "样本较少的变体在同样的轮数里更新的步数也较少。",
         "在最佳轮次上比较，或使用会对齐步数的 gg.value_of_data。",
+    ),
+    "GG305": (
+        "打印的损失含有惩罚项",
+        (
+            "Keras 3 把 L1 和 L2 惩罚项加进 `loss` 和 `val_loss`。按它们排名，变体就会因自己的惩罚项而吃亏，"
+            "影评教程里带 L2 的网络就是如此；gengap 比较的评分不含惩罚项。"
+        ),
+        "比较评分，而不是打印的损失；若只剩历史记录，就比较正确率之类的指标。",
     ),
     "GG310": (
         "同一批样本既选择又评判",
