@@ -16,6 +16,8 @@ from gengap.engine.runs import Run, TrainingSettings
 from gengap.errors import UnknownNameError
 
 Device = Literal["auto", "cpu", "cuda"]
+_LONG_ENOUGH = 0.15  # seconds of trial steps after which no more are needed
+
 _SHARE_OF_MEMORY = 0.4
 
 
@@ -188,9 +190,11 @@ def _chunk(
 
 
 def timed(steps: Sequence[Callable[[], None]]) -> float:
-    """Return the median seconds of some steps, the first of which only warms up."""
-    seconds = []
+    """Return the median seconds of some steps, the first of which only warms up; long ones are timed once."""
+    seconds: list[float] = []
     for step in steps:
+        if len(seconds) > 1 and sum(seconds) > _LONG_ENOUGH:
+            break
         started = time.perf_counter()
         step()
         seconds.append(time.perf_counter() - started)
