@@ -35,7 +35,7 @@ def storm_net(filters: tuple[int, ...] = (16, 32, 64)) -> Any:
     return model
 
 
-def speed(wanted: int = 7, most: int = 25) -> dict[str, Any]:
+def speed(wanted: int = 7, most: int = 20) -> dict[str, Any]:
     """Race in rounds until `wanted` of them were undisturbed; medians are over those, or over all if fewer than three.
 
     Args:
@@ -47,7 +47,7 @@ def speed(wanted: int = 7, most: int = 25) -> dict[str, Any]:
     x = np.random.default_rng(0).normal(size=(2000, 32, 32, 3)).astype("float32")
     one, many = _one_case(model, x[:1]), _many_cases(model, x)
     single, disturbed = _rounds(one, wanted, most)
-    several, disturbed_many = _rounds(many, 2, 4)
+    several, disturbed_many = _rounds(many, 2, 3)
     full = predict_distribution(model, x[:1], num_samples=1000)
     half = predict_distribution(model, x[:1], num_samples=1000, precision="bfloat16")
     return {

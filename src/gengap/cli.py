@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from gengap.experiments.telling_cases import CaseStudy
     from gengap.results import Result
-    from gengap.sampling import PredictiveDistribution
 
 app = typer.Typer(
     add_completion=False,
@@ -62,7 +62,7 @@ def demo(
         raise _interrupted(stop) from None
     folder = output or Path("demo") / name
     asked = study_cases(result, dataset)
-    _write(result, folder, None if asked is None else asked.distribution, lang=lang)
+    _write(result, folder, asked, lang=lang)
     if asked is not None:
         typer.echo(
             f"Uncertainty of {asked.variant}, with the trained and with the chosen rate of dropout at inference:"
@@ -201,9 +201,7 @@ def _interrupted(stop: KeyboardInterrupt) -> typer.Exit:
     return typer.Exit(INTERRUPTED)
 
 
-def _write(
-    result: "Result", folder: Path, distribution: "PredictiveDistribution | None" = None, *, lang: str = "en"
-) -> None:
+def _write(result: "Result", folder: Path, asked: "CaseStudy | None" = None, *, lang: str = "en") -> None:
     """Write everything that a study leaves for people, and name it."""
     from gengap.analysis import summarize
     from gengap.plots.learning_curves import LearningCurvesDisplay
@@ -220,7 +218,8 @@ def _write(
     for name, figure in {"learning_curves": curves.figure(), "learning_curve_pairs": curves.plot_pairs()}.items():
         for suffix in ("svg", "png"):
             figure.savefig(folder / f"{name}.{suffix}", bbox_inches="tight")
-    write_report(result, folder / "report.html", lang=lang, distribution=distribution)
+    distribution, choice = (None, None) if asked is None else (asked.distribution, asked.choice)
+    write_report(result, folder / "report.html", lang=lang, distribution=distribution, rate_choice=choice)
     typer.echo(str(table))
     for sentence in findings(result, lang=lang):
         typer.echo(f"- {sentence}")

@@ -5,8 +5,13 @@ import pytest
 
 from gengap.datasets import Split
 from gengap.errors import DataError
-from gengap.plots.predictive_distribution import PredictiveDistributionDisplay
-from gengap.plots.uncertainty_quality import DiscardDisplay, EntropyErrorDisplay, RateChoiceDisplay, SpreadSkillDisplay
+from gengap.plots import (
+    DiscardDisplay,
+    EntropyErrorDisplay,
+    PredictiveDistributionDisplay,
+    RateChoiceDisplay,
+    SpreadSkillDisplay,
+)
 from gengap.sampling import choose_rate, classifier_uncertainty, predict_distribution, regression_uncertainty
 
 L = keras.layers
@@ -115,7 +120,7 @@ def test_figures_draw_what_was_computed(choice, splits):
     assert lines == pytest.approx([display.deterministic, display.mean, display.median])
     judged = classifier_uncertainty(splits[0].y, forecast)
     ax = DiscardDisplay.from_uncertainty({"trained": judged}).plot()
-    assert ax.get_ylabel() == "Mean Brier score of the rest"
+    assert ax.get_ylabel() == "Mean Brier score of the cases left"
     assert len(EntropyErrorDisplay.from_uncertainty(judged).plot().lines[0].get_xdata()) == 10
     np.testing.assert_allclose(RateChoiceDisplay.from_choice(choice).plot().lines[1].get_xdata(), [0.05, 0.2, 0.4])
     plt.close("all")

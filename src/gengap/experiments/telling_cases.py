@@ -13,6 +13,9 @@ from gengap.sampling import PredictiveDistribution, RateChoice, choose_rate, pre
 if TYPE_CHECKING:
     from gengap.results import Result
 
+KINDS = ("sure_right", "sure_wrong", "unsure")
+"""What the three cases are cases of, in the order of `telling_cases`."""
+
 NOISY = ("dropout", "gaussian")
 
 
@@ -70,7 +73,10 @@ def study_cases(result: "Result", data: Dataset, *, num_samples: int = 1000) -> 
     model = result.model(variant, seed=seed)
     distribution = predict_distribution(model, take(data.test.x, cases), num_samples=num_samples, progress=False)
     distribution = _named(distribution, variant, cases)
-    choice = choose_rate(model, data.validation, test=data.test, progress=False)
+    others = result.test["prediction_best"].sel(variant=variant).drop_sel(seed=seed).to_numpy()
+    choice = choose_rate(
+        model, data.validation, test=data.test, other_seeds=others if len(others) else None, progress=False
+    )
     return CaseStudy(variant, cases, distribution, choice)
 
 
@@ -80,5 +86,5 @@ def _named(distribution: PredictiveDistribution, variant: str, cases: NDArray[np
         distribution,
         members=distribution.members.assign_coords(sample=cases),
         deterministic=distribution.deterministic.assign_coords(sample=cases),
-        settings={**distribution.settings, "variant": variant, "part": "test"},
+        settings={**distribution.settings, "variant": variant, "part": "test", "kinds": list(KINDS)},
     )

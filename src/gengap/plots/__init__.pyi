@@ -7,6 +7,7 @@ from .dropout_masks import DropoutMasksDisplay as DropoutMasksDisplay
 from .dropout_masks import DropoutScalingDisplay as DropoutScalingDisplay
 from .learning_curves import LearningCurvesDisplay as LearningCurvesDisplay
 from .performance import PerformanceDisplay as PerformanceDisplay
+from .predictive_distribution import PredictiveDistributionDisplay as PredictiveDistributionDisplay
 from .rank_histogram import PitDisplay as PitDisplay
 from .rank_histogram import RankHistogramDisplay as RankHistogramDisplay
 from .reliability import ReliabilityDisplay as ReliabilityDisplay
@@ -16,4 +17,6 @@ from .sharpness import SharpnessDisplay as SharpnessDisplay
 from .sparsity import SparsityDisplay as SparsityDisplay
 from .spread_skill import SpreadSkillDisplay as SpreadSkillDisplay
 from .table import TableDisplay as TableDisplay
+from .uncertainty_quality import EntropyErrorDisplay as EntropyErrorDisplay
+from .uncertainty_quality import RateChoiceDisplay as RateChoiceDisplay
 from .weights import WeightsDisplay as WeightsDisplay

@@ -13,6 +13,8 @@ from gengap.verification import DiscardCurve, discard_curve
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from gengap.sampling import ClassifierUncertainty, RegressionUncertainty
+
 
 @dataclass(frozen=True, eq=False)
 class DiscardDisplay:
@@ -54,6 +56,23 @@ class DiscardDisplay:
             for name in names
         }  # fmt: skip
         display = cls(curves, ylabel)
+        if ax is not None:
+            display.plot(ax)
+        return display
+
+    @classmethod
+    def from_uncertainty(
+        cls, uncertainty: "Mapping[str, ClassifierUncertainty | RegressionUncertainty]", *, ax: "Axes | None" = None
+    ) -> "DiscardDisplay":
+        """Take the curves of some judged distributions, such as before and after the choice of the rate.
+
+        Args:
+            uncertainty: What `classifier_uncertainty` or `regression_uncertainty` returned, by name.
+            ax: Axes to draw on at once; None draws nothing yet.
+        """
+        scores = {getattr(one, "score", "squared_error").replace("_", " ") for one in uncertainty.values()}
+        curves = {name: one.discard for name, one in uncertainty.items()}
+        display = cls(curves, f"Mean {' or '.join(sorted(scores))} of the cases left".replace("brier", "Brier"))
         if ax is not None:
             display.plot(ax)
         return display

@@ -14,6 +14,8 @@ from gengap.verification import SpreadSkillCurve, spread_skill_curve
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from gengap.sampling import RegressionUncertainty
+
 
 @dataclass(frozen=True, eq=False)
 class SpreadSkillDisplay:
@@ -53,6 +55,22 @@ class SpreadSkillDisplay:
             {name: spread_skill_curve(y_true, members, bins=bins) for name, members in by_name(y_ensemble).items()},
             units,
         )
+        if ax is not None:
+            display.plot(ax)
+        return display
+
+    @classmethod
+    def from_uncertainty(
+        cls, uncertainty: "RegressionUncertainty | Mapping[str, RegressionUncertainty]", *, ax: "Axes | None" = None
+    ) -> "SpreadSkillDisplay":
+        """Take the curve of a judged regression, or of several by name.
+
+        Args:
+            uncertainty: What `regression_uncertainty` returned; or a mapping from names to such.
+            ax: Axes to draw on at once; None draws nothing yet.
+        """
+        named = uncertainty if isinstance(uncertainty, Mapping) else {"": uncertainty}
+        display = cls({name: one.spread_skill for name, one in named.items()}, "")
         if ax is not None:
             display.plot(ax)
         return display

@@ -7,57 +7,12 @@ import numpy as np
 import pandas as pd
 
 from gengap.plots.style import COLOURS, REFERENCE, axes_for, band, style
-from gengap.sampling.quality import ClassifierUncertainty, RegressionUncertainty
-from gengap.verification import DiscardCurve, SpreadSkillCurve
+from gengap.sampling.quality import ClassifierUncertainty
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from matplotlib.axes import Axes
 
     from gengap.sampling.rate_choice import RateChoice
-
-
-@dataclass(frozen=True, eq=False)
-class DiscardDisplay:
-    """Loss of the cases that are left when the most uncertain ones are set aside, one line per forecast.
-
-    Attributes:
-        data: Discard curves by name.
-        ylabel: What the loss is.
-    """
-
-    data: "Mapping[str, DiscardCurve]"
-    ylabel: str = "Loss of the rest"
-
-    @classmethod
-    def from_uncertainty(
-        cls, uncertainty: "Mapping[str, ClassifierUncertainty | RegressionUncertainty]"
-    ) -> "DiscardDisplay":
-        """Take the curves of some judged distributions, such as before and after the choice of the rate.
-
-        Args:
-            uncertainty: What `classifier_uncertainty` or `regression_uncertainty` returned, by name.
-        """
-        first = next(iter(uncertainty.values()))
-        name = _plain(first.score) if isinstance(first, ClassifierUncertainty) else "squared error"
-        return cls({name: one.discard for name, one in uncertainty.items()}, f"Mean {name} of the rest")
-
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw the curves; a falling one says that uncertain cases are worse.
-
-        Args:
-            ax: Axes to draw on; None makes new ones.
-        """
-        with style():
-            ax = axes_for(ax, figsize=(5.2, 3.6))
-            for (name, curve), colour in zip(self.data.items(), COLOURS, strict=False):
-                label = f"{name} (falls at {curve.monotonicity_fraction:.0%} of the steps)"
-                ax.plot(100 * curve.fraction, curve.loss, marker="o", color=colour, label=label)
-            ax.set_xlabel("Most uncertain cases set aside, %")
-            ax.set_ylabel(self.ylabel)
-            ax.legend()
-        return ax
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,41 +42,6 @@ class EntropyErrorDisplay:
             ax.set_xlabel("Entropy of the mean forecast, nats")
             ax.set_ylabel("Share of wrong decisions")
             ax.set_ylim(bottom=0)
-        return ax
-
-
-@dataclass(frozen=True, eq=False)
-class SpreadSkillDisplay:
-    """Error against spread of a regression, in classes of equally many cases.
-
-    Attributes:
-        data: The curve.
-    """
-
-    data: SpreadSkillCurve
-
-    @classmethod
-    def from_uncertainty(cls, uncertainty: RegressionUncertainty) -> "SpreadSkillDisplay":
-        """Take the curve of a judged regression."""
-        return cls(uncertainty.spread_skill)
-
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw the curve with the diagonal, on which spread equals error; above it the spread is too small.
-
-        Args:
-            ax: Axes to draw on; None makes new ones.
-        """
-        with style():
-            ax = axes_for(ax)
-            top = 1.05 * float(max(self.data.spread.max(), self.data.error.max()))
-            ax.plot([0, top], [0, top], color=REFERENCE, linewidth=1, linestyle="--", label="spread = error")
-            label = f"SSRAT {self.data.ratio:.2f}, SSREL {self.data.reliability:.3g}"
-            ax.plot(self.data.spread, self.data.error, marker="o", color=COLOURS[0], label=label)
-            ax.set_xlabel("Mean spread")
-            ax.set_ylabel("Root-mean-square error")
-            ax.set_xlim(0, top)
-            ax.set_ylim(0, top)
-            ax.legend()
         return ax
 
 

@@ -24,7 +24,7 @@ from gengap.results import EpochRule
 
 if TYPE_CHECKING:
     from gengap.results import Result
-    from gengap.sampling import PredictiveDistribution
+    from gengap.sampling import PredictiveDistribution, RateChoice
     from gengap.verification.inputs import Floats
 
 
@@ -36,11 +36,13 @@ class Material:
         result: The result.
         language: The texts of the page.
         distribution: Predictive distribution of the cases to be shown, or None.
+        rate_choice: Choice of the rate of dropout at inference to be shown, or None.
     """
 
     result: "Result"
     language: Language
     distribution: "PredictiveDistribution | None" = None
+    rate_choice: "RateChoice | None" = None
 
     @property
     def rule(self) -> EpochRule:

@@ -18,7 +18,7 @@ from gengap.reporting.sections.findings import sentences
 
 if TYPE_CHECKING:
     from gengap.results import Result
-    from gengap.sampling import PredictiveDistribution
+    from gengap.sampling import PredictiveDistribution, RateChoice
 
 
 def report(
@@ -27,6 +27,7 @@ def report(
     *,
     lang: str = "en",
     distribution: "PredictiveDistribution | None" = None,
+    rate_choice: "RateChoice | None" = None,
 ) -> Path:
     """Write one self-contained HTML page about a result.
 
@@ -36,7 +37,9 @@ def report(
         lang: Language of the page, `"en"` or `"zh"`.
         distribution: Predictive distribution of the cases to be shown, as `predict_distribution` gives it; the page
             draws the first six. Where its settings say `part` (`"test"` or `"validation"`), its samples are positions
-            in that split, and the page shows what happened.
+            in that split, and the page shows what happened; `kinds` then names what each is a case of.
+        rate_choice: What `choose_rate` found for one of the models: the page shows the quality of the uncertainty
+            before and after.
 
     Returns:
         The path of the page.
@@ -45,25 +48,32 @@ def report(
         UnknownNameError: The report does not speak the language.
     """
     path = Path(path)
-    page = render_report(result, lang=lang, distribution=distribution)
+    page = render_report(result, lang=lang, distribution=distribution, rate_choice=rate_choice)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
     return path
 
 
-def render_report(result: "Result", *, lang: str = "en", distribution: "PredictiveDistribution | None" = None) -> str:
+def render_report(
+    result: "Result",
+    *,
+    lang: str = "en",
+    distribution: "PredictiveDistribution | None" = None,
+    rate_choice: "RateChoice | None" = None,
+) -> str:
     """Return the page as text; equal results give equal pages.
 
     Args:
         result: The result.
         lang: Language of the page, `"en"` or `"zh"`.
         distribution: Predictive distribution of the cases to be shown.
+        rate_choice: Choice of the rate of dropout at inference to be shown.
 
     Raises:
         UnknownNameError: The report does not speak the language.
     """
     language = get_language(lang)
-    material = Material(result, language, distribution)
+    material = Material(result, language, distribution, rate_choice)
     sections = [section for build in SECTIONS if (section := build(material)) is not None]
     environment = Environment(
         loader=PackageLoader("gengap.reporting", "page"),

@@ -67,7 +67,7 @@ class PredictiveDistribution:
     def interval(self, level: float = 0.9) -> xr.DataArray:
         """Return the central interval of the members over `(sample[, label], bound)`, lower end first.
 
-        It holds `level` of the *members*. How many outcomes it holds is another question: see `uncertainty_quality`.
+        It holds `level` of the *members*. How many outcomes it holds is another question: see `classifier_uncertainty`.
         """
         if not 0 < level < 1:
             raise ValueError(f"`level` must lie between 0 and 1; received {level}.")

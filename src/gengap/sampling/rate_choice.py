@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from gengap.datasets.split import Split, Task
 from gengap.engine.memory import keep_freed_memory
@@ -72,6 +72,7 @@ def choose_rate(  # noqa: PLR0913  two splits, a grid, and how the sampling is c
     per_layer: bool = False,
     num_samples: int = 100,
     score: str | None = None,
+    other_seeds: ArrayLike | None = None,
     level: float = 0.95,
     seed: int = 0,
     precision: Precision = "float32",
@@ -95,6 +96,8 @@ def choose_rate(  # noqa: PLR0913  two splits, a grid, and how the sampling is c
         per_layer: Whether each layer in turn then tries the grid for itself, the others held, and keeps what is better.
         num_samples: Members per case and candidate.
         score: `"brier_score"` or `"log_loss"` for classifiers (None takes the first); `"crps_ensemble"` for regression.
+        other_seeds: Forecasts of other networks, as `classifier_uncertainty` takes them, for the cases that a
+            classifier's choice is judged on: `quality` then says how many of them the members cover.
         level: Coverage of the intervals of the gains.
         seed: Fixes all masks.
         precision: As in `predict_distribution`.
@@ -145,7 +148,8 @@ def choose_rate(  # noqa: PLR0913  two splits, a grid, and how the sampling is c
         judged = test
         reference, *shown = sweep.draw(test, [rows[sweep.reference], NoiseStrength(), chosen])
         gain["test"] = sweep.gain(test, shown[1], reference)
-    quality = pd.concat([sweep.quality(judged, d).summary() for d in shown], axis=1, keys=["trained", "chosen"])
+    summaries = [sweep.quality(judged, distribution, other_seeds).summary() for distribution in shown]
+    quality = pd.concat(summaries, axis=1, keys=["trained", "chosen"])
     return RateChoice(
         task=sweep.kind.task,
         score=sweep.score,
@@ -236,9 +240,11 @@ class _Sweep:
             sample_weight=split.sample_weight,
         )
 
-    def quality(self, split: Split, distribution: PredictiveDistribution) -> Any:
-        judge = regression_uncertainty if self._regression else classifier_uncertainty
-        return judge(plain_answers(split.y), distribution, groups=split.groups)
+    def quality(self, split: Split, distribution: PredictiveDistribution, other_seeds: ArrayLike | None = None) -> Any:
+        y = plain_answers(split.y)
+        if self._regression:
+            return regression_uncertainty(y, distribution, groups=split.groups)
+        return classifier_uncertainty(y, distribution, groups=split.groups, other_seeds=other_seeds, score=self.score)
 
     def table(
         self, split: Split, distributions: Sequence[PredictiveDistribution], names: Sequence[str]

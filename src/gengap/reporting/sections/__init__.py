@@ -6,6 +6,7 @@ from gengap.reporting.sections.cases import cases_section
 from gengap.reporting.sections.comparison import comparison_section
 from gengap.reporting.sections.curves import curves_section
 from gengap.reporting.sections.findings import findings_section
+from gengap.reporting.sections.noise import noise_section
 from gengap.reporting.sections.provenance import provenance_section
 from gengap.reporting.sections.scores import scores_section
 from gengap.reporting.sections.stopping import stopping_section
@@ -20,6 +21,7 @@ SECTIONS: tuple[Builder, ...] = (
     stopping_section,
     verification_section,
     cases_section,
+    noise_section,
     weights_section,
     audit_section,
     provenance_section,

@@ -216,9 +216,12 @@ def _figures(material: Material) -> list[dict[str, Any]]:
 
     text, figures = material.language, []
     known = _known_cases(material, distribution)
+    kinds = distribution.settings.get("kinds") or ()
     for at, sample in enumerate(distribution.members["sample"].values[:_MOST_FIGURES]):
         display = PredictiveDistributionDisplay.from_distribution(distribution, sample=at)
         title = _name(material, int(sample)) if known else text("cases.number", number=sample)
+        if at < len(kinds) and kinds[at] in KINDS:
+            title = f"{text(f'cases.{kinds[at]}')}: {title}"
         svg: Markup = inline_svg(display.plot, name=f"case-{at}", label=title, language=text, figsize=(4.4, 3.2))
         caption = [text("cases.distribution", members=f"{distribution.num_samples:,}")]
         if known:
