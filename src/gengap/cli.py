@@ -22,6 +22,7 @@ app = typer.Typer(
 USAGE_ERROR = 2
 INTERRUPTED = 130
 _DISTRIBUTION = "distribution.nc"
+_RATE_CHOICE = "rate_choice.json"
 
 _SHOWN_IN_DOCTOR = (
     "keras",
@@ -162,13 +163,14 @@ def report(
 ) -> None:
     """Write the report of a result that was saved before."""
     from gengap.reporting import report as write_report
-    from gengap.sampling import PredictiveDistribution
+    from gengap.sampling import PredictiveDistribution, RateChoice
     from gengap.study.loading import load
 
-    target, asked = output or folder / "report.html", folder / _DISTRIBUTION
+    target, asked, chosen = output or folder / "report.html", folder / _DISTRIBUTION, folder / _RATE_CHOICE
     result = load(folder)
     distribution = PredictiveDistribution.from_netcdf(asked) if asked.exists() else None
-    write_report(result, target, lang=lang, distribution=distribution)
+    choice = RateChoice.from_json(chosen) if chosen.exists() else None
+    write_report(result, target, lang=lang, distribution=distribution, rate_choice=choice)
     typer.echo(f"Report: {target}")
 
 
@@ -210,8 +212,9 @@ def _write(result: "Result", folder: Path, asked: "CaseStudy | None" = None, *, 
 
     folder.mkdir(parents=True, exist_ok=True)
     result.save(folder)
-    if distribution is not None:
-        distribution.to_netcdf(folder / _DISTRIBUTION)
+    if asked is not None:
+        asked.distribution.to_netcdf(folder / _DISTRIBUTION)
+        asked.choice.to_json(folder / _RATE_CHOICE)
     table = summarize(result)
     (folder / "table.csv").write_text(table.to_dataframe().to_csv(index=False))
     curves = LearningCurvesDisplay.from_result(result)

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from gengap.datasets import Split
-from gengap.errors import DataError
+from gengap.errors import DataError, StoreError
 from gengap.plots import (
     DiscardDisplay,
     EntropyErrorDisplay,
@@ -12,7 +12,13 @@ from gengap.plots import (
     RateChoiceDisplay,
     SpreadSkillDisplay,
 )
-from gengap.sampling import choose_rate, classifier_uncertainty, predict_distribution, regression_uncertainty
+from gengap.sampling import (
+    RateChoice,
+    choose_rate,
+    classifier_uncertainty,
+    predict_distribution,
+    regression_uncertainty,
+)
 
 L = keras.layers
 
@@ -51,6 +57,17 @@ def test_noise_is_chosen_where_it_helps_and_judged_on_test(choice):
     assert choice.table["spread"].iloc[2:].is_monotonic_increasing
     assert list(choice.quality.columns) == ["trained", "chosen"]
     assert "upper end" in choice._repr_html_()
+
+
+def test_a_choice_survives_a_file(choice, tmp_path):
+    choice.to_json(tmp_path / "choice.json")
+    again = RateChoice.from_json(tmp_path / "choice.json")
+    pd.testing.assert_frame_equal(again.table, choice.table)
+    pd.testing.assert_frame_equal(again.quality, choice.quality)
+    assert (again.gain, again.rates, again.findings) == (choice.gain, choice.rates, choice.findings)
+    (tmp_path / "other.json").write_text("[1]")
+    with pytest.raises(StoreError, match="no choice of the rate"):
+        RateChoice.from_json(tmp_path / "other.json")
 
 
 def test_the_sweep_scores_what_predict_distribution_gives(choice, splits):

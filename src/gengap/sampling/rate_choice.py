@@ -1,8 +1,10 @@
 """The rate of dropout at inference, chosen by a proper score on validation and judged on test."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from gengap.datasets.split import Split, Task
 from gengap.engine.memory import keep_freed_memory
 from gengap.engine.outputs import OutputKind, to_predictions
-from gengap.errors import DataError
+from gengap.errors import DataError, StoreError
 from gengap.sampling.cases import count_cases, flat_cases
 from gengap.sampling.distribution import PredictiveDistribution
 from gengap.sampling.members import draw_members
@@ -22,6 +24,8 @@ from gengap.sampling.progress import RowProgress
 from gengap.sampling.quality import classifier_uncertainty, plain_answers, regression_uncertainty
 from gengap.sampling.sampler import Precision
 from gengap.verification import Estimate, score_difference, score_interval
+
+_FORMAT = "gengap choice of the rate 1"
 
 RATES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 """The grid of rates unless another is given."""
@@ -56,6 +60,35 @@ class RateChoice:
     gain: Mapping[str, Estimate]
     quality: pd.DataFrame
     findings: tuple[str, ...]
+
+    def to_json(self, path: str | Path) -> None:
+        """Write the choice to a JSON file."""
+        frames = {name: getattr(self, name).to_dict("split") for name in ("table", "quality")}
+        plain = {name: getattr(self, name) for name in ("task", "score", "swept", "findings")}
+        gain = {split: asdict(estimate) for split, estimate in self.gain.items()}
+        rates = {"rates": dict(self.rates), "trained": dict(self.trained)}
+        Path(path).write_text(
+            json.dumps({"format": _FORMAT, **plain, **rates, "gain": gain, **frames}), encoding="utf-8"
+        )
+
+    @classmethod
+    def from_json(cls, path: str | Path) -> "RateChoice":
+        """Read a choice that `to_json` wrote.
+
+        Raises:
+            StoreError: The file is no such choice.
+        """
+        try:
+            stored = json.loads(Path(path).read_text(encoding="utf-8"))
+        except ValueError:
+            stored = None
+        if not isinstance(stored, dict) or stored.pop("format", None) != _FORMAT:
+            raise StoreError(f"{path} is no choice of the rate of gengap.")
+        for name in ("table", "quality"):
+            stored[name] = pd.DataFrame(**stored[name])
+        stored["table"].index.name = "setting"
+        stored["gain"] = {split: Estimate(**estimate) for split, estimate in stored["gain"].items()}
+        return cls(**{**stored, "findings": tuple(stored["findings"])})
 
     def _repr_html_(self) -> str:
         said = "".join(f"<li>{sentence}</li>" for sentence in self.findings)
