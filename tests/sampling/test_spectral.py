@@ -5,7 +5,9 @@ import torch
 from tests.sampling.test_predict import whole_model
 
 from gengap.sampling import predict_distribution
+from gengap.sampling.graph_sampler import GraphSampler
 from gengap.sampling.spectral import SpectralConvolution, is_worth_while, spectral_convolution, transform_of
+from gengap.sampling.switch import NoiseSource
 
 L = keras.layers
 
@@ -64,5 +66,7 @@ def test_a_net_that_takes_it_equals_keras_own_call(random):
     model = keras.Model(inputs, L.Dense(1)(L.Flatten()(x)))
     model.compile(loss="mse")
     cases = random.normal(size=(3, 16, 16, 3)).astype("float32")
+    used = GraphSampler(model, NoiseSource(0, fixed_mask=False))._doors.values()
+    assert sum(isinstance(door, SpectralConvolution) for door in used) == 2
     fast = predict_distribution(model, cases, num_samples=20)
     np.testing.assert_allclose(fast.members.values, whole_model(model, cases, num_samples=20), atol=2e-6)

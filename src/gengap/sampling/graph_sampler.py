@@ -58,7 +58,7 @@ class GraphSampler(Sampler):
             id(step.operation) not in self._noise for step in self._graph.steps if step.index in self._noisy
         )
         self._before, self._after = self._split()
-        self._doors: dict[int, Door | None] = {step.index: find_door(step.operation) for step in self._after}
+        self._doors = {step.index: self._door(step.operation) for step in self._after}
         self._overwriting = {step.index: find_door_in_place(step.operation) for step in self._owners()}
         self._bare = self._without_checks()
         self._scaling = {step.index for step in self._after if scales_channels(step.operation)}
