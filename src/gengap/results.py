@@ -3,6 +3,7 @@
 import html
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -116,7 +117,9 @@ class Result:
             )
         try:
             with keras.saving.custom_object_scope(custom):
-                model = keras.saving.deserialize_keras_object(self.manifest["variants"][variant]["model"])
+                # Keras 3.15 takes a functional model's configuration apart while it reads it
+                config = deepcopy(self.manifest["variants"][variant]["model"])
+                model = keras.saving.deserialize_keras_object(config)
         except (TypeError, ValueError) as reason:
             raise ModelError(
                 f"The model of variant {variant!r} cannot be rebuilt: pass its custom classes by name, as in "

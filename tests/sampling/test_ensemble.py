@@ -53,3 +53,16 @@ def test_dropout_of_a_result_takes_the_run_of_median_score(result, cases):
 def test_a_method_that_does_not_exist_is_refused(result, cases):
     with pytest.raises(ValueError, match="`method`"):
         predict_distribution(result, cases, method="bagging")
+
+
+def test_networks_of_a_functional_model_can_be_asked_again_and_again(random):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((5,))
+    model = keras.Model(inputs, L.Dense(1, "sigmoid")(L.Dropout(0.4)(L.Dense(8, "relu")(inputs))))
+    model.compile("adam", "binary_crossentropy")
+    x = random.normal(size=(40, 5)).astype("float32")
+    y = (x[:, 0] > 0).astype(int)
+    result = Study(model, seeds=2).run(x[:30], y[:30], validation_data=(x[30:], y[30:]), epochs=1, batch_size=10)
+    first, again = (predict_distribution(result, x[30:], method="ensemble").members for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert predict_distribution(result, x[30:], method="ensemble+dropout", num_samples=10).num_samples == 10
