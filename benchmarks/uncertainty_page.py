@@ -1,6 +1,7 @@
 """The measured tables of `docs/uncertainty.md`, written between its two marks from stored numbers alone."""
 
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 PAGE = Path(__file__).parents[1] / "docs" / "uncertainty.md"
@@ -15,8 +16,7 @@ epochs; judged on {n_test:,} new ones, each of which has a true probability. The
 
 {table}
 
-Every interval is one of *members*. Where one holds the truth less often than its level says, its spread is too narrow
-for what the network does not know. The rate chosen on validation was {rates}. {findings}
+{read}
 """
 
 SPEED = """
@@ -63,13 +63,17 @@ def _truth(found: dict[str, Any]) -> str:
         if any(name in column for column in columns.values())
     ]
     rates = {f"{rate:g}" for rate in found["chosen rates"].values()}
+    read = (
+        "Every interval is one of *members*; that of a deep ensemble is read off as many as there are seeds. Where one "
+        "holds the truth less often than its level says, its spread is too narrow for what the network does not know. "
+        f"The rate chosen on validation was {' and '.join(sorted(rates))}. {' '.join(found['findings'])}"
+    )
     return TRUTH.format(
         **found["sizes"],
         **found["settings"],
         floor=found["brier score of the truth"],
         table=_table(["", *columns], rows),
-        rates=" and ".join(sorted(rates)),
-        findings=" ".join(found["findings"]),
+        read=fill(read, 118),
     )
 
 
