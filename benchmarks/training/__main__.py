@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks.training.machine import describe
 from benchmarks.training.page import page, ratio
+from benchmarks.training.parts import parts
 from benchmarks.training.race import ENVIRONMENTS, ROOT, growth, race
 from benchmarks.training.workloads import WORKLOADS, Workload, prepare, quick
 
@@ -21,12 +22,12 @@ CUDA = Workload("storms-cuda", "storms, T2.1, on a GPU", "storms", ("storm-l2",)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--workloads", nargs="*", choices=[*WORKLOADS, "growth", "cuda"], default=None)
+    parser.add_argument("--workloads", nargs="*", choices=[*WORKLOADS, "growth", "parts", "cuda"], default=None)
     parser.add_argument("--contestants", nargs="*", choices=list(ENVIRONMENTS), default=list(ENVIRONMENTS))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="one round of a few epochs; not written to the docs")
     arguments = parser.parse_args()
-    wanted = arguments.workloads or [*WORKLOADS, "growth", "cuda"]
+    wanted = arguments.workloads or [*WORKLOADS, "growth", "parts", "cuda"]
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() and not arguments.quick else {}
     results["machine"] = describe()
     results.setdefault("workloads", {})
@@ -39,6 +40,12 @@ def main() -> None:
             _save(results, arguments)
         if "growth" in wanted:
             results["growth"] = _growth(Path(folder), short=arguments.quick)
+        if "parts" in wanted:
+            reviews, _ = prepare("reviews", Path(folder))
+            results["parts"] = {
+                f"{net}, {seeds} together": parts(net, reviews, seeds=seeds, threads=threads)
+                for net, seeds, threads in (("original", 10, 1), ("original", 40, 1), ("bigger", 2, 2))
+            }
         if "cuda" in wanted:
             results["cuda"] = _cuda(results, Path(folder), arguments)
         _save(results, arguments)

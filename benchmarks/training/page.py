@@ -9,6 +9,7 @@ NAMES = {
     "keras-torch": "Keras, torch",
     "torch": "torch by hand",
     "gengap": "gengap",
+    "gengap-scored": "gengap, with the training score",
 }
 
 
@@ -23,15 +24,18 @@ def page(results: Mapping[str, Any]) -> str:
         f"Machine: {machine['cores']} cores of {machine['cpu']}, {machine['memory_gib']} GiB, {machine['system']}.",
         "",
         "Seconds are wall time of one run of all its epochs: building, compiling, batches, training, validation and",
-        "metrics after every epoch. gengap's include planning, and an evaluation per epoch that the others do not",
-        "give: the training score in inference mode. Each contestant is a process of its own. Rivals run the stated",
-        "sample of seeds and epochs; epochs after the first cost alike, so the rest follows from the median.",
-        "The same holds for gengap where it was measured on fewer epochs.",
+        "metrics after every epoch; gengap's include planning. All give the same outputs; a study wants one more, the",
+        "training score in inference mode after every epoch, and `gengap, with the training score` gives that too.",
+        "Each contestant is a process of its own. Rivals run the stated sample of seeds and epochs; epochs after the",
+        "first cost alike, so the rest follows from the median. The same holds for gengap where it was measured on",
+        "fewer epochs.",
     ]
     for name, one in results["workloads"].items():
         lines += ["", *_workload(name, one)]
     for name, one in results.get("growth", {}).items():
         lines += ["", *_growth(name, one)]
+    if "parts" in results:
+        lines += ["", *_parts(results["parts"])]
     lines += ["", f"CUDA: {results['cuda']}", ""]
     return "\n".join(lines)
 
@@ -62,7 +66,11 @@ def _workload(name: str, one: Mapping[str, Any]) -> list[str]:
         if "error" in c:
             lines.append(f"| {NAMES[who]} | {c['error']} | | | |")
             continue
-        factor = c["seconds_per_run"] / own["seconds_per_run"] if "seconds_per_run" in own and who != "gengap" else None
+        factor = (
+            c["seconds_per_run"] / own["seconds_per_run"]
+            if "seconds_per_run" in own and not who.startswith("gengap")
+            else None
+        )
         finals = [final["final"] for final in c["finals"] if final["net"] == spec["nets"][0]]
         means = [sum(final[key] for final in finals) / len(finals) for key in ("val_loss", "val_accuracy")]
         lines.append(
@@ -79,6 +87,19 @@ def _workload(name: str, one: Mapping[str, Any]) -> list[str]:
     if own.get("plan"):
         lines += ["", "```text", *own["plan"], "```"]
     return lines
+
+
+def _parts(nets: Mapping[str, Mapping[str, float]]) -> list[str]:
+    names = list(next(iter(nets.values())))
+    return [
+        "## Where a step's time goes (reviews)",
+        "",
+        "Milliseconds a run, medians of one epoch; the last line is once an epoch.",
+        "",
+        f"| | {' | '.join(nets)} |",
+        f"|---|{'---|' * len(nets)}",
+        *(f"| {name} | {' | '.join(f'{net[name]:.3g}' for net in nets.values())} |" for name in names),
+    ]
 
 
 def _growth(name: str, one: Mapping[str, Any]) -> list[str]:

@@ -20,6 +20,7 @@ ENVIRONMENTS = {
     "keras-torch": ROOT / ".venv",
     "torch": ROOT / ".venv",
     "gengap": ROOT / ".venv",
+    "gengap-scored": ROOT / ".venv",
 }
 TIMEOUT = 900
 
@@ -37,7 +38,7 @@ def race(workload: Workload, contestants: Sequence[str], data: Path, *, rounds: 
 
 def run(workload: Workload, who: str, data: Path, *, device: str = "cpu", rows: int | None = None) -> dict[str, Any]:
     """Run one contestant once."""
-    own = who == "gengap"
+    own = who.startswith("gengap")
     nets = workload.nets if own else _rival_nets(workload)
     options = {
         "nets": ",".join(nets),
@@ -69,7 +70,7 @@ def run(workload: Workload, who: str, data: Path, *, device: str = "cpu", rows: 
 
 def seconds_per_run(workload: Workload, who: str, answer: dict[str, Any]) -> float:
     """Return the seconds of one run of all its epochs, the mean over the workload's nets."""
-    if who == "gengap":
+    if who.startswith("gengap"):
         number = len(workload.nets) * workload.seeds
         epoch = sum(statistics.median(own) for own in answer["epochs"] if own)
         return (answer["seconds"] + (workload.epochs - workload.own_epochs) * epoch) / number

@@ -27,6 +27,7 @@ _RATE_CHOICE = "rate_choice.json"
 _SHOWN_IN_DOCTOR = (
     "keras",
     "torch",
+    "numba",
     "jax",
     "tensorflow",
     "numpy",

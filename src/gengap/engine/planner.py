@@ -31,6 +31,8 @@ class Chunk:
         engine: `"fused"`, or `"keras"` for runs that take Keras' own loop one after another.
         reason: Why this size, or why Keras' loop.
         threads: Threads of torch's operations on a CPU; 0 for as many as there are.
+        step_alone: Seconds of a step of one run by itself, as the planner measured it; 0 where it had no choice.
+        step_together: Seconds of a step divided by the runs, all together.
     """
 
     id: str
@@ -38,6 +40,8 @@ class Chunk:
     engine: Literal["fused", "keras"]
     reason: str
     threads: int = 0
+    step_alone: float = 0.0
+    step_together: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -68,13 +72,25 @@ class Plan:
                 one["engine"],
                 one["reason"],
                 int(one.get("threads", 0)),
+                float(one.get("step_alone", 0.0)),
+                float(one.get("step_together", 0.0)),
             )
             for one in values["chunks"]
         )
         return cls(values["device"], values["precision"], chunks)
 
+    @property
+    def speed_up(self) -> float | None:
+        """How many times less the steps of all runs cost than one run after the other; None if nothing was measured."""
+        measured = [chunk for chunk in self.chunks if chunk.step_together]
+        together = sum(len(chunk.runs) * chunk.step_together for chunk in measured)
+        alone = sum(len(chunk.runs) * chunk.step_alone for chunk in measured)
+        return alone / together if together else None
+
     def __str__(self) -> str:
-        lines = [f"{sum(len(c.runs) for c in self.chunks)} runs in {len(self.chunks)} chunks on {self.device}"]
+        gain = "" if self.speed_up is None else f", {self.speed_up:.1f} times faster than one after the other"
+        runs = sum(len(chunk.runs) for chunk in self.chunks)
+        lines = [f"{runs} runs in {len(self.chunks)} chunks on {self.device}{gain}"]
         for chunk in self.chunks:
             variants = ", ".join(dict.fromkeys(variant for variant, _ in chunk.runs))
             seeds = len({seed for _, seed in chunk.runs})
@@ -103,10 +119,10 @@ def make_plan(runs: Sequence[Run], settings: TrainingSettings, *, device: Device
         if reason is not None:
             chunks.append(_chunk(len(chunks), runs, group, "keras", f"Keras' own loop: {reason}"))
             continue
-        size, threads, why = _chunk_size(group, model, settings, where, measure)
-        pieces = np.array_split(np.array(group), -(-len(group) // size))
+        way = _way(group, model, settings, where, measure)
+        pieces = np.array_split(np.array(group), -(-len(group) // way.size))
         chunks += [
-            _chunk(len(chunks) + number, runs, [int(p) for p in piece], "fused", why, threads=threads)
+            _chunk(len(chunks) + number, runs, [int(p) for p in piece], "fused", str(way), way=way)
             for number, piece in enumerate(pieces)
         ]
     return Plan(where, settings.precision, tuple(chunks))
@@ -138,10 +154,25 @@ def bytes_per_run(model: Any, batch_size: int) -> int:
     return 4 * (6 * parameters + 3 * batch_size * activations)
 
 
-def _chunk_size(
-    group: Sequence[int], model: Any, settings: TrainingSettings, device: str, measure: Measure
-) -> tuple[int, int, str]:
-    """Return the size at which a step costs least per run, threads, and the reason in words.
+@dataclass(frozen=True)
+class _Way:
+    """How the runs of a cohort train: how many at once, in how many threads of torch's, and what a step then costs."""
+
+    size: int
+    threads: int = 0
+    alone: float = 0.0
+    together: float = 0.0
+
+    def __str__(self) -> str:
+        if not self.together:
+            return "one at a time"
+        how = " in one thread" if self.threads else ""
+        gain = self.alone / self.together
+        return f"a step costs {1e3 * self.together:.2f} ms a run{how}, {gain:.1f} times less than alone"
+
+
+def _way(group: Sequence[int], model: Any, settings: TrainingSettings, device: str, measure: Measure) -> _Way:
+    """Return the way in which a step costs least per run.
 
     One thread, if others would gain less than a tenth: short operations spend their time waiting for the other
     threads, and on a machine that somebody else uses too, they wait for milliseconds.
@@ -149,21 +180,18 @@ def _chunk_size(
     fits = max(1, int(_SHARE_OF_MEMORY * _free_memory(device) // bytes_per_run(model, settings.batch_size)))
     largest = min(len(group), fits)
     if largest == 1:
-        return 1, 0, "one at a time"
-    sizes = sorted({1, min(4, largest), min(16, largest), largest})
-    per_run: dict[int, float] = {}
-    for size in sizes:
-        per_run[size] = measure(group[:size], 0) / size
-        if per_run[size] > 1.5 * min(per_run.values()):
+        return _Way(1)
+    several = device == "cpu" and torch.get_num_threads() > 1
+    tried: dict[int, tuple[float, int]] = {}  # seconds a run, and threads
+    for size in sorted({1, min(4, largest), min(16, largest), largest}):
+        tried[size] = measure(group[:size], 0) / size, 0
+        if several and (with_one := measure(group[:size], 1) / size) < 1.1 * tried[size][0]:
+            tried[size] = with_one, 1
+        if tried[size][0] > 1.5 * min(tried.values())[0]:
             break  # larger ones only lose more
-    best = min(per_run, key=lambda size: (round(per_run[size] / min(per_run.values()), 1), -size))
-    gain = per_run[1] / per_run[best]
-    threads, why = 0, f"a step costs {1e3 * per_run[best]:.2f} ms a run, {gain:.1f} times less than alone"
-    if device == "cpu" and torch.get_num_threads() > 1:
-        with_one = measure(group[:best], 1) / best
-        if with_one < 1.1 * per_run[best]:
-            threads, why = 1, f"{why}, {1e3 * with_one:.2f} ms in one thread"
-    return best, threads, why
+    least, _ = min(tried.values())
+    best = min(tried, key=lambda size: (round(tried[size][0] / least, 1), -size))
+    return _Way(best, tried[best][1], alone=tried[1][0], together=tried[best][0])
 
 
 def _free_memory(device: str) -> int:
@@ -183,10 +211,11 @@ def _chunk(
     engine: Literal["fused", "keras"],
     reason: str,
     *,
-    threads: int = 0,
+    way: _Way | None = None,
 ) -> Chunk:
     names = tuple((runs[position].variant, runs[position].seed) for position in positions)
-    return Chunk(f"chunk-{number:03d}", names, engine, reason, threads)
+    chosen = way or _Way(1)
+    return Chunk(f"chunk-{number:03d}", names, engine, reason, chosen.threads, chosen.alone, chosen.together)
 
 
 def timed(steps: Sequence[Callable[[], None]]) -> float:

@@ -27,7 +27,7 @@ from gengap.results import FORMAT
 from gengap.study.inputs import arrays_of
 from gengap.study.notebook import without_displays
 
-_LIBRARIES = ("keras", "torch", "jax", "tensorflow", "numpy", "scipy", "scikit-learn", "xarray")
+_LIBRARIES = ("keras", "torch", "jax", "tensorflow", "numpy", "scipy", "scikit-learn", "xarray", "numba")
 
 
 def make_manifest(

@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy import sparse
 
+from gengap.engine.kernels import vectors
 from gengap.engine.kernels.optimizers import SGD, Adam, RMSprop, decay_weights
 from gengap.engine.kernels.penalties import add_penalty_gradient
 from gengap.engine.kernels.sparse import (
@@ -203,3 +204,12 @@ def test_rules_without_compiled_code_are_left_to_torch(rule):
     assert not vectors_fit(rule, torch.device("cpu"))
     assert vectors_fit(Adam(), torch.device("cpu"))
     assert not vectors_fit(Adam(), torch.device("meta"))
+
+
+def test_without_numba_torch_multiplies(monkeypatch):
+    monkeypatch.setattr(vectors, "import_module", lambda _: (_ for _ in ()).throw(ImportError("no numba")))
+    vectors._code.cache_clear()
+    try:
+        assert not vectors_fit(Adam(), torch.device("cpu"))
+    finally:
+        vectors._code.cache_clear()

@@ -20,6 +20,7 @@ LANES = 16
 SGD, RMSPROP, ADAM = 0, 1, 2
 """Update rules, as `update_panel` knows them."""
 
+_LINES_AHEAD = 4  # 64 bytes each: 128 features of 16 bits, about a review
 _FREE_ORDER = ("reassoc", "contract", "nsz")  # NaN and infinity keep their meaning: a diverging run must be seen
 _COMPILED = {"nogil": True, "cache": True, "boundscheck": False, "error_model": "numpy", "fastmath": {"contract"}}
 
@@ -33,12 +34,23 @@ def _sum_rows(
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         data = _Arrays(context, builder, signature, arguments)
         _, offset, _, _, start, stop, _, at = arguments
-        total = cgutils.alloca_once_value(builder, ir.Constant(_vector(), [0.0] * LANES))
-        with cgutils.for_range_slice(builder, start, stop, ir.Constant(offset.type, 1), offset.type) as (k, _):
-            row = builder.load(data.row(0, offset, k), align=4)
-            term = data.weighted(row, k)
+        one, four = (ir.Constant(offset.type, number) for number in (1, 4))
+        zero = ir.Constant(_vector(), [0.0] * LANES)
+        # four sums at once: one alone would wait for its own last addition
+        totals = [cgutils.alloca_once_value(builder, zero) for _ in range(4)]
+        whole = builder.sub(stop, builder.srem(builder.sub(stop, start), four))
+
+        def add(total: Any, k: Any) -> None:
+            term = data.weighted(builder.load(data.row(0, offset, k), align=4), k)
             builder.store(builder.fadd(builder.load(total), term, flags=_FREE_ORDER), total)
-        builder.store(builder.load(total), data.vector(6, at), align=4)
+
+        with cgutils.for_range_slice(builder, start, whole, four, offset.type) as (k, _):
+            for number, total in enumerate(totals):
+                add(total, builder.add(k, ir.Constant(offset.type, number)))
+        with cgutils.for_range_slice(builder, whole, stop, one, offset.type) as (k, _):
+            add(totals[0], k)
+        halves = [builder.fadd(*map(builder.load, pair), flags=_FREE_ORDER) for pair in (totals[:2], totals[2:])]
+        builder.store(builder.fadd(*halves, flags=_FREE_ORDER), data.vector(6, at), align=4)
         return context.get_dummy_value()
 
     places = (types.intp, types.intp)
@@ -63,6 +75,24 @@ def _add_to_rows(
 
     places = (types.intp, types.intp)
     return types.void(panel, types.intp, indices, values, *places, source, types.intp), emit
+
+
+@intrinsic
+def _fetch_ahead(context: Any, indices: Any, start: Any) -> Any:
+    """Ask for the memory of a row's first indices, which nothing else foretells: rows come in random order."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data, number = context.make_array(signature.args[0])(context, builder, arguments[0]).data, ir.IntType(32)
+        byte = ir.IntType(8)
+        line = builder.bitcast(builder.gep(data, [arguments[1]]), byte.as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), number, number, number])
+        prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        for lines in range(_LINES_AHEAD):
+            place = builder.gep(line, [ir.Constant(number, 64 * lines)])
+            builder.call(prefetch, [place, *(ir.Constant(number, one) for one in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(indices, types.intp), emit
 
 
 class _Arrays:
@@ -128,6 +158,7 @@ def multiply(
         run, column = panel // panels_per_run, panel % panels_per_run
         for place in range(num_rows):
             row = rows[batch_of[run], place]
+            _fetch_ahead(indices, offsets[rows[batch_of[run], min(place + 2, num_rows - 1)]])
             to = ((run * num_rows + place) * panels_per_run + column) * LANES
             _sum_rows(weights, panel * size, indices, values, offsets[row], offsets[row + 1], out, to)
 
@@ -164,11 +195,12 @@ def advance(
         run, column = panel // panels_per_run, panel % panels_per_run
         for place in range(num_rows):
             row = rows[batch_of[run], place]
+            _fetch_ahead(indices, offsets[rows[batch_of[run], min(place + 2, num_rows - 1)]])
             at = ((run * num_rows + place) * panels_per_run + column) * LANES
             _add_to_rows(scratch, 0, indices, values, offsets[row], offsets[row + 1], gradient, at)
         own = slice(panel * size, (panel + 1) * size)
         penalize_panel(weights[own], scratch, strengths[1, run], strengths[2, run])
-        update_panel(weights[own], scratch, slots[:, own], rule, constants, strengths[0, run], strengths[3, run])
+        update_panel(weights[own], scratch, slots, panel * size, rule, constants, strengths[0, run], strengths[3, run])
         if ahead.shape[1]:
             multiply(panel, panel + 1, panels_per_run, batch_of, ahead, offsets, indices, values, weights, out)
 
@@ -185,14 +217,15 @@ def penalize_panel(weights: Any, gradient: Any, l1: Any, l2: Any) -> None:
 
 @njit(**_COMPILED)
 def update_panel(
-    weights: Any, gradient: Any, slots: Any, rule: int, constants: Any, rate: Any, decay: Any
-) -> None:  # fmt: skip
+    weights: Any, gradient: Any, slots: Any, start: int, rule: int, constants: Any, rate: Any, decay: Any
+) -> None:
     """Decay and update weights by one of the rules of `kernels.optimizers`, and set the gradient to zero.
 
     Args:
         weights: `(n,)`.
         gradient: `(n,)`.
-        slots: `(slots, n)`, as the rule's `slots` begin.
+        slots: `(slots, all)`, as the rule's `slots` begin.
+        start: Where the panel starts in the slots.
         rule: `SGD`, `RMSPROP` or `ADAM`.
         constants: SGD: momentum. RMSprop: rho, 1 - rho, epsilon * (1 - rho). Adam: 1 - beta_1, 1 - beta_2, epsilon,
             bias correction.
@@ -203,7 +236,8 @@ def update_panel(
         for place in range(weights.shape[0]):
             weights[place] -= weights[place] * (rate * decay)
     if rule == RMSPROP:
-        mean_square, rho, rest, added = slots[0], constants[0], constants[1], constants[2]
+        mean_square = slots[0][start : start + weights.shape[0]]
+        rho, rest, added = constants[0], constants[1], constants[2]
         for place in range(weights.shape[0]):
             slope = gradient[place]
             u = rho * mean_square[place] + (rest * slope * slope + added)
@@ -211,7 +245,8 @@ def update_panel(
             weights[place] -= rate * slope / np.sqrt(u)
             gradient[place] = 0
     elif rule == ADAM:
-        m, v, epsilon, speed = slots[0], slots[1], constants[2], rate * constants[3]
+        m, v = slots[0][start : start + weights.shape[0]], slots[1][start : start + weights.shape[0]]
+        epsilon, speed = constants[2], rate * constants[3]
         for place in range(weights.shape[0]):
             slope = gradient[place]
             m[place] += (slope - m[place]) * constants[0]
@@ -219,7 +254,7 @@ def update_panel(
             weights[place] -= m[place] * speed / (np.sqrt(v[place]) + epsilon)
             gradient[place] = 0
     elif slots.shape[0]:
-        momentum, m = constants[0], slots[0]
+        momentum, m = constants[0], slots[0][start : start + weights.shape[0]]
         for place in range(weights.shape[0]):
             m[place] = momentum * m[place] - rate * gradient[place]
             weights[place] += m[place]

@@ -6,7 +6,8 @@ Where it is not, `kernels.sparse` does the same with SciPy and torch, three time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib.util import find_spec
+from functools import cache
+from importlib import import_module
 from typing import Any, final
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from gengap.engine.kernels import openmp
 from gengap.engine.kernels.first_layer import FirstLayer
 from gengap.engine.kernels.optimizers import SGD, Adam, RMSprop, Strength, UpdateRule, bias_correction
 
@@ -63,8 +65,8 @@ class Rows:
 
 
 def vectors_fit(rule: UpdateRule, device: torch.device) -> bool:
-    """Tell whether Numba is installed and the compiled code knows the rule."""
-    return device.type == "cpu" and find_spec("numba") is not None and _compiled_rule(rule, step=1) is not None
+    """Tell whether Numba works here and the compiled code knows the rule."""
+    return device.type == "cpu" and _compiled_rule(rule, step=1) is not None and _code() is not None
 
 
 @final
@@ -92,9 +94,7 @@ class VectorFirstLayer(FirstLayer[RowBatch]):
         l2: torch.Tensor,
         threads: int = 1,
     ) -> None:
-        from gengap.engine.kernels import vector_code
-
-        self._code, self._rule = vector_code, rule
+        self._code, self._rule = _code(), rule
         self.l1, self.l2 = l1.float(), l2.float()
         self._groups = np.array(groups, dtype=np.int64)
         self._units, self._panels_per_run = kernels.shape[2], -(-kernels.shape[2] // _LANES)
@@ -192,6 +192,8 @@ class VectorFirstLayer(FirstLayer[RowBatch]):
         """Let each thread do `work(thread, first, last)` for its part of the panels."""
         ends = np.linspace(0, self._weights.shape[0] * self._panels_per_run, self._threads + 1).round().astype(int)
         parts = [(thread, int(ends[thread]), int(ends[thread + 1])) for thread in range(self._threads)]
+        if self._crew is not None:
+            openmp.rest()
         others = [self._crew.submit(work, *part) for part in parts[1:] if part[1] < part[2]] if self._crew else []
         work(*parts[0])
         for other in others:
@@ -238,3 +240,12 @@ def _compiled_rule(rule: UpdateRule, *, step: int) -> tuple[int, NDArray[np.floa
         case _:
             return None
     return number, np.array(constants, dtype=np.float32)
+
+
+@cache
+def _code() -> Any:
+    """Return the compiled code; None without Numba, with one too old for this NumPy, or one that cannot cache."""
+    try:
+        return import_module("gengap.engine.kernels.vector_code")
+    except (ImportError, RuntimeError):
+        return None

@@ -1,0 +1,78 @@
+"""Where the time of a step goes in the fused engine: each part's median, in ms a run."""
+
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def parts(net: str, data: Path, *, seeds: int, threads: int) -> dict[str, float]:
+    """Train one epoch of the reviews and return the median milliseconds a run of each part of a step.
+
+    Args:
+        net: Name of the net.
+        data: What `prepare` wrote.
+        seeds: Runs together.
+        threads: Threads of torch's own operations; the sparse rows take all cores.
+    """
+    import torch
+    from benchmarks.training.nets import KERAS
+    from benchmarks.training.workloads import load
+
+    from gengap.datasets.split import Split
+    from gengap.engine.fused import members_of
+    from gengap.engine.kernels.vectors import VectorFirstLayer
+    from gengap.engine.memory import keep_freed_memory
+    from gengap.engine.optimizers.in_place import InPlace
+    from gengap.engine.program import Program
+    from gengap.engine.runs import Collector, Run, TrainingData, TrainingSettings
+    from gengap.engine.stack import Stack
+    from gengap.engine.trainer import Trainer
+
+    x, y, x_held, y_held = load(data, dense=False)
+    settings = TrainingSettings(
+        epochs=1, batch_size=512, task="binary", score="log_loss", keep_every_epoch=False, training_score=False
+    )
+    training_data = TrainingData(Split(x, y), Split(x_held, y_held))
+    model = KERAS[net](x.shape[1])
+    cores = torch.get_num_threads()
+    members = members_of([Run(net, seed, model) for seed in range(seeds)], training_data, settings)
+    spent: dict[str, list[float]] = {}
+    watched = [
+        (Trainer, "advance", "whole step"),
+        (VectorFirstLayer, "backward_update", "sparse rows: gradient, update, next product"),
+        (Program, "__call__", "the rest of the graph, forward"),
+        (Stack, "differentiate", "the rest of the graph, backward"),
+        (InPlace, "update", "optimizer of the rest"),
+    ]
+    before = [(owner, name, getattr(owner, name)) for owner, name, _ in watched]
+    torch.set_num_threads(threads)
+    try:
+        with keep_freed_memory():
+            trainer = Trainer("parts", members, training_data, settings, threads=cores)
+            for _ in range(8):
+                trainer.advance()
+            for owner, name, part in watched:
+                setattr(owner, name, _timed(getattr(owner, name), spent.setdefault(part, [])))
+            while trainer.step <= trainer.steps_per_epoch:
+                trainer.advance()
+            medians = {part: 1e3 * statistics.median(seconds) / seeds for part, seconds in spent.items()}
+            began = time.perf_counter()
+            trainer.end_epoch(Collector())
+            medians["end of an epoch: validation, metrics"] = 1e3 * (time.perf_counter() - began) / seeds
+    finally:
+        torch.set_num_threads(cores)
+        for owner, name, function in before:
+            setattr(owner, name, function)
+    return medians
+
+
+def _timed(function: Callable[..., Any], seconds: list[float]) -> Callable[..., Any]:
+    def timed(*arguments: Any, **options: Any) -> Any:
+        began = time.perf_counter()
+        result = function(*arguments, **options)
+        seconds.append(time.perf_counter() - began)
+        return result
+
+    return timed
