@@ -39,12 +39,16 @@ def write_estimate(value: float, low: float, high: float, *, sign: bool = False,
     Example:
         >>> write_estimate(-0.01234, -0.0234, 0.0011, sign=True)
         '−0.012 [−0.023, +0.001]'
+        >>> write_estimate(0.0, -1e-9, 1e-9)  # zeros are no digits that anyone needs
+        '0.0000 [0.0000, 0.0000]'
     """
     if not math.isfinite(value):
         return MISSING
     if not (math.isfinite(low) and math.isfinite(high)):
         return write_number(value, 4, sign=sign)
     decimals = decimals_for((high - low) / 2) if decimals is None else decimals
+    if max(abs(value), abs(low), abs(high)) < 0.5 * 10.0**-decimals:
+        decimals = min(decimals, 4)
     shown = [write_number(number, decimals, sign=sign) for number in (value, low, high)]
     return f"{shown[0]} [{shown[1]}, {shown[2]}]"
 
