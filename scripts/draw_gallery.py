@@ -27,9 +27,10 @@ from gengap import plots
 from gengap.datasets import Dataset
 from gengap.experiments.demos import DEMOS
 from gengap.plots.predictive_distribution import PredictiveDistributionDisplay
+from gengap.plots.style import style
 from gengap.plots.uncertainty_quality import EntropyErrorDisplay, RateChoiceDisplay
 from gengap.results import Result
-from gengap.verification import case_brier_scores
+from gengap.verification import Platt, case_brier_scores
 
 DOCS = Path(__file__).parents[1] / "docs"
 DPI = 110
@@ -135,6 +136,19 @@ def _discard(m: Material) -> Figure:
     return _figure(display.plot())
 
 
+def _recalibration(m: Material) -> Figure:
+    result = m.result()
+    run = {"variant": "baseline", "seed": result.seeds[0]}
+    validation, test = (part["prediction_last"].sel(run).values for part in (result.validation, result.test))
+    fitted = Platt.fit(result.validation["y_true"].values, validation)
+    with style():
+        figure, axes = plt.subplots(1, 2, figsize=(9.2, 4.8))
+        for ax, title, p in zip(axes, ("Before", "After"), (test, fitted.apply(test)), strict=True):
+            plots.ReliabilityDisplay.from_predictions(m.y, p).plot(ax)
+            ax.set_title(title)
+    return figure
+
+
 FIGURES: dict[str, tuple[str, Draw]] = {
     "learning_curves": (
         (
@@ -185,6 +199,10 @@ FIGURES: dict[str, tuple[str, Draw]] = {
             "with a consistency band and the parts of the Brier score."
         ),
         lambda m: _figure(plots.ReliabilityDisplay.from_predictions(m.y, m.forecasts()["baseline"]).plot()),
+    ),
+    "recalibration": (
+        "Recalibration: a baseline net's last epoch on test cases, before and after Platt scaling on validation.",
+        _recalibration,
     ),
     "sharpness": (
         "Sharpness: how often each probability was forecast, by outcome.",

@@ -170,3 +170,23 @@ def test_no_labels_overlap(binary):
         boxes = [text.get_window_extent(renderer) for text in ax.texts if text.get_text()]
         overlaps = [(i, j) for i, a in enumerate(boxes) for j, b in enumerate(boxes[:i]) if a.overlaps(b)]
         assert not overlaps
+
+
+def test_nothing_to_draw_is_said_and_one_label_has_no_area():
+    for display in (gp.RocDisplay, gp.AttributesDisplay, gp.PerformanceDisplay):
+        with pytest.raises(DataError, match="nothing to draw: the mapping of names to forecasts is empty"):
+            display.from_predictions([0, 1], {})
+    ax = gp.RocDisplay.from_predictions([0, 0, 0], [0.1, 0.2, 0.3]).plot()
+    assert legend(ax) == ["AUC undefined\n(only 0 events and 3 non-events)"]
+
+
+def test_many_forecasts_leave_out_the_crosses_of_the_performance_diagram(binary):
+    y, forecasts = binary
+    few = gp.PerformanceDisplay.from_predictions(y, forecasts).plot()
+    many = gp.PerformanceDisplay.from_predictions(y, {str(k): forecasts["baseline"] for k in range(4)}).plot()
+    assert len(many.lines) < len(few.lines)
+
+
+def test_thresholds_that_fall_together_share_one_name():
+    ax = gp.PerformanceDisplay.from_predictions([0, 1, 1, 0], [0.0, 1.0, 1.0, 0.0]).plot()
+    assert "0.1 to 0.9" in texts(ax)

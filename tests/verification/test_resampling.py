@@ -109,8 +109,9 @@ def test_recalibration_fitted_on_validation_helps_on_test(method):
     effect = gv.recalibration_effect(fitted, y, p)
     assert effect.brier_score.high < 0
     assert effect.log_loss.high < 0
-    before, after = (gv.corp_decomposition(y, q).miscalibration for q in (p, fitted.apply(p)))
-    assert after < before / 2
+    assert effect.before == gv.corp_decomposition(y, p)
+    assert effect.after == gv.corp_decomposition(y, fitted.apply(p))
+    assert effect.after.miscalibration < effect.before.miscalibration / 2
     assert (np.diff(fitted.apply(np.linspace(0, 1, 50))) >= 0).all()
 
 
@@ -124,6 +125,18 @@ def test_fits_find_the_truth():
     hot = gv.Temperature.fit(codes, truth**2 / (truth**2).sum(axis=1, keepdims=True))
     assert hot.temperature == pytest.approx(2, rel=0.03)
     assert hot.apply(truth**2 / (truth**2).sum(axis=1, keepdims=True)) == pytest.approx(truth, abs=0.02)
+
+
+def test_recalibration_of_several_labels_is_judged_by_the_likeliest():
+    rng = np.random.default_rng(7)
+    truth = rng.dirichlet(np.ones(3), 3000)
+    codes = (truth.cumsum(axis=1) < rng.random((3000, 1))).sum(axis=1)
+    hot = truth**2 / (truth**2).sum(axis=1, keepdims=True)
+    effect = gv.recalibration_effect(gv.Temperature(2.0), codes, hot)
+    top = gv.top_label(codes, hot)
+    assert effect.before == gv.corp_decomposition(top.correct, top.confidence)
+    assert effect.after.miscalibration < effect.before.miscalibration / 4
+    assert effect.log_loss.high < 0
 
 
 def test_platt_agrees_with_logistic_regression_and_stays_finite_for_separable_cases():

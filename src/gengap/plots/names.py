@@ -13,8 +13,16 @@ Observations = ArrayLike | Mapping[str, ArrayLike]
 
 
 def by_name(y_prob: Forecasts) -> dict[str, ArrayLike]:
-    """Return forecasts by name; a single one has the empty name and no entry in the legend."""
-    return dict(y_prob) if isinstance(y_prob, Mapping) else {"": y_prob}
+    """Return forecasts by name; a single one has the empty name and no entry in the legend.
+
+    Raises:
+        DataError: The mapping is empty.
+    """
+    if not isinstance(y_prob, Mapping):
+        return {"": y_prob}
+    if not y_prob:
+        raise DataError("there is nothing to draw: the mapping of names to forecasts is empty")
+    return dict(y_prob)
 
 
 def pairs_by_name(y_true: Observations, y_prob: Forecasts) -> dict[str, tuple[ArrayLike, ArrayLike]]:

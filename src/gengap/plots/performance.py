@@ -123,7 +123,7 @@ class PerformanceDisplay:
                 if len(self.data) == 1:
                     _name_points(ax, self.crosses[name])
                 ax.plot(best.table.success_ratio, best.table.probability_of_detection, marker="*", markersize=12,
-                        color=look["color"], markeredgecolor="white", zorder=5)  # fmt: skip
+                        color=look["color"], markeredgecolor="white", clip_on=False, zorder=5)  # fmt: skip
             square_probability_axes(ax, xlabel="Success ratio (1 - FAR)", ylabel="Probability of detection")
             key(ax)
         return ax
@@ -169,7 +169,9 @@ def _draw_cross(ax: "Axes", ratio: Estimate, detection: Estimate, look: Mapping[
         return
     ax.plot([ratio.low, ratio.high], [y, y], color=color, linewidth=0.8, alpha=0.7, zorder=2)
     ax.plot([x, x], [detection.low, detection.high], color=color, linewidth=0.8, alpha=0.7, zorder=2)
-    ax.plot(x, y, marker=str(look["marker"]), color=color, markersize=5, markeredgecolor="white", zorder=4)
+    ax.plot(
+        x, y, marker=str(look["marker"]), color=color, markersize=5, markeredgecolor="white", clip_on=False, zorder=4
+    )
 
 
 def _name_points(ax: "Axes", crosses: Mapping[float, tuple[Estimate, Estimate]]) -> None:

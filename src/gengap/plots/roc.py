@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isnan
 from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
@@ -96,5 +97,7 @@ class RocDisplay:
     def _label(self, name: str, short: str) -> str:
         area = self.areas[name]
         text = f"AUC {area.value:.3f} [{area.low:.3f}, {area.high:.3f}]"
+        if isnan(area.value):  # one label only
+            text = "AUC undefined"
         caution = f"\n({area.caution.split(':')[0]})" if area.caution else ""
         return (f"{short}\n" if name else "") + text + caution

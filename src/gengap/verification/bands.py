@@ -79,12 +79,23 @@ def roc_band(
     curve = roc_curve_of_ranked(rank(valid, weighted=False))
     pod = np.interp(grid, curve.probability_of_false_detection, curve.probability_of_detection)
     event = valid.observed == 1
-    independent = int(event.sum()) if labels is None else len(np.unique(labels[event]))
+    independent = float(event.sum())
+    if labels is not None:
+        independent /= _design_effect(curves, pod, independent, independent / len(np.unique(labels[event])))
     wilson_low, wilson_high = _wilson(pod, independent, level)
     return RocBand(grid, np.minimum(low, wilson_low), np.maximum(high, wilson_high), level)
 
 
-def _wilson(share: Floats, n: int, level: float) -> tuple[Floats, Floats]:
+def _design_effect(curves: Floats, share: Floats, events: float, most: float) -> float:
+    """Return how many dependent events tell as much as one independent one, from the variance of the bootstrap."""
+    inner = (share > 0.05) & (share < 0.95)
+    if not inner.any():
+        return most
+    ratios = np.nanvar(curves[:, inner], axis=0) * events / (share * (1 - share))[inner]
+    return float(np.clip(np.median(ratios), 1.0, most))
+
+
+def _wilson(share: Floats, n: float, level: float) -> tuple[Floats, Floats]:
     """Return Wilson's interval of shares of n independent cases."""
     from scipy.special import ndtri
 

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gengap.errors import DataError
+from gengap.verification.decomposition import CorpDecomposition, corp_decomposition, recalibrated_values
 from gengap.verification.estimates import Estimate
 from gengap.verification.inputs import Floats, binary_cases
 from gengap.verification.named import Labelled
 from gengap.verification.probability import probability_cases
 from gengap.verification.ranking import rank
+from gengap.verification.reliability import top_label
 from gengap.verification.scores import score_difference
 
 _TINY = 1e-12
@@ -73,8 +75,6 @@ class Isotonic(Recalibration):
     @classmethod
     def fit(cls, y_true: ArrayLike, y_prob: ArrayLike, *, sample_weight: ArrayLike | None = None) -> Self:
         """Fit by pooling adjacent violators."""
-        from gengap.verification.decomposition import recalibrated_values
-
         ranked = rank(binary_cases(y_true, y_prob, sample_weight), weighted=sample_weight is not None)
         return cls(ranked.values, recalibrated_values(ranked))
 
@@ -173,10 +173,15 @@ class RecalibrationEffect:
     Attributes:
         brier_score: Brier score after less before; negative is a gain.
         log_loss: Log loss after less before; negative is a gain.
+        before: Miscalibration and discrimination before (CORP, of the Brier score; of the likeliest label where there
+            are several).
+        after: The same after.
     """
 
     brier_score: Estimate
     log_loss: Estimate
+    before: CorpDecomposition
+    after: CorpDecomposition
 
 
 def recalibration_effect(
@@ -187,7 +192,9 @@ def recalibration_effect(
     groups: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> RecalibrationEffect:
-    """Judge a fitted recalibration on test cases, paired case by case.
+    """Judge a fitted recalibration on test cases, paired case by case, with the reliability before and after.
+
+    `ReliabilityDisplay` draws the latter: one diagram for `y_prob`, one for `recalibration.apply(y_prob)`.
 
     Args:
         recalibration: Fitted on validation cases.
@@ -204,7 +211,16 @@ def recalibration_effect(
         score_difference(y_true, after, y_prob, score=score, groups=groups, sample_weight=sample_weight)
         for score in ("brier_score", "log_loss")
     )
-    return RecalibrationEffect(brier, log)
+    before, after_parts = (_reliability(y_true, p, sample_weight) for p in (y_prob, after))
+    return RecalibrationEffect(brier, log, before, after_parts)
+
+
+def _reliability(y_true: ArrayLike, y_prob: ArrayLike, sample_weight: ArrayLike | None) -> CorpDecomposition:
+    valid = probability_cases(y_true, y_prob, sample_weight)
+    if valid.forecast.ndim == 1:
+        return corp_decomposition(y_true, y_prob, sample_weight=sample_weight)
+    top = top_label(valid.observed, valid.forecast)
+    return corp_decomposition(top.correct, top.confidence, sample_weight=valid.weight)
 
 
 def _probabilities(y_prob: ArrayLike) -> Floats:

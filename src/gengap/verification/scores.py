@@ -232,7 +232,8 @@ def score_interval(
         y_true: Observations, shape `(n,)`. Cases where it is NaN are left out.
         y_pred: Forecasts, as the score takes them.
         score: Name of the score, see `SCORES`.
-        groups: Labels of groups of cases that are not independent (days, patients), shape `(n,)`, or None.
+        groups: Labels of groups of cases that are not independent (days, patients), shape `(n,)`, or None. For cases in
+            the order of time `np.arange(n) // length` makes blocks.
         level: Nominal coverage.
         sample_weight: Weight of each case, shape `(n,)`.
         **options: What the score itself takes, such as `climatology` or `threshold`.
