@@ -1,7 +1,7 @@
 """Area under the ROC curve and each case's part in it (DeLong's placements)."""
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from gengap.verification.estimates import Linearized
 from gengap.verification.inputs import Cases, Floats, label_cases
@@ -82,8 +82,17 @@ def _placements(valid: Cases, *, weighted: bool) -> Floats:
         return np.full(len(valid.observed), np.nan)
     beaten = (ranked.non_event_total - ranked.false_alarms + ranked.non_events / 2) / ranked.non_event_total
     beating = (ranked.hits - ranked.events / 2) / ranked.event_total
-    at = np.searchsorted(ranked.values, valid.forecast)
+    at = _places(valid.forecast)
     return np.where(valid.observed == 1, beaten[at], beating[at])
+
+
+def _places(forecast: Floats) -> NDArray[np.intp]:
+    """Return the place of each forecast among the distinct values, ascending: one sort instead of n searches."""
+    order = np.argsort(forecast)
+    ascending = forecast[order]
+    places = np.empty(len(forecast), dtype=np.intp)
+    places[order] = np.cumsum(np.append(False, ascending[1:] != ascending[:-1]))
+    return places
 
 
 def linear_roc_auc(valid: Cases) -> Linearized:

@@ -126,10 +126,11 @@ def standard_error(units: Floats) -> tuple[float, float]:
     count = len(units)
     if count < 2:
         return math.nan, math.nan
-    variance = float(np.mean(units**2))
+    squares = units * units
+    variance = float(np.mean(squares))
     if variance == 0.0:
         return 0.0, float(count - 1)
-    kurtosis = float(np.mean(units**4)) / variance**2
+    kurtosis = float(squares @ squares) / count / variance**2
     freedom = min(count - 1.0, max(1.0, 2.0 * count / max(kurtosis - 1.0, 1e-12)))
     return math.sqrt(variance / (count - 1)), freedom
 

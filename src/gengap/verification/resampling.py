@@ -19,8 +19,8 @@ from gengap.verification.losses import case_brier_scores
 from gengap.verification.scores import Score, get_score
 
 Unit = Literal["case", "group", "block"]
-Weighted = Callable[[Floats], float]
-"""Maps counts (times sample weights), shape `(n,)`, to a score."""
+Weighted = Callable[[Floats, NDArray[Any]], float]
+"""Maps counts times sample weights, shape `(n,)`, to a score; the same again as whole numbers where they are such."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,10 +114,11 @@ def bootstrap_scores(
         drawn = counts if labels is None and block_length is None else counts[order]
         weights = drawn.astype(np.float64) if weight is None else drawn * weight
         for name, score in weighted.items():
-            found[name][row] = score(weights)
+            found[name][row] = score(weights, drawn if weight is None else weights)
     unit: Unit = "group" if labels is not None else "case" if block_length is None else "block"
     once = np.ones(len(order)) if weight is None else weight
-    return {name: BootstrapDistribution(weighted[name](once), found[name], unit) for name in chosen}
+    whole = np.ones(len(order), dtype=np.int64) if weight is None else weight
+    return {name: BootstrapDistribution(weighted[name](once, whole), found[name], unit) for name in chosen}
 
 
 def bootstrap_counts(
@@ -203,9 +204,9 @@ def _weighted(score: Score, valid: Cases, options: Mapping[str, Any], *, whole: 
         return _weighted_brier_skill(valid, **options)
     if score.losses is not None:
         losses = score.losses(valid.observed, valid.forecast, **options)
-        return lambda weights: float(weights @ losses / weights.sum())
+        return lambda weights, _: float(weights @ losses / weights.sum())
 
-    def from_the_start(weights: Floats) -> float:
+    def from_the_start(weights: Floats, _: NDArray[Any]) -> float:
         drawn = weights > 0
         kept = Cases(valid.observed[drawn], valid.forecast[drawn], weights[drawn], None)
         return score.linearize(kept, **options).value
@@ -221,8 +222,8 @@ def _weighted_area(valid: Cases, *, whole: bool) -> Weighted:
     # sums of whole numbers are six times as fast as sums of floats, whose additions wait for each other
     below = np.zeros(len(valid.observed) - events + 1, dtype=np.int64 if whole else np.float64)
 
-    def area(weights: Floats) -> float:
-        np.cumsum(weights[events:].astype(below.dtype), out=below[1:])
+    def area(weights: Floats, counts: NDArray[Any]) -> float:
+        np.cumsum(counts[events:], out=below[1:])
         beaten = (below.take(low) + below.take(high)) / 2 if tied else below.take(low)
         pairs = float(weights[:events].sum()) * float(below[-1])
         return float(weights[:events] @ beaten.astype(np.float64) / pairs) if pairs else float("nan")
@@ -234,7 +235,7 @@ def _weighted_brier_skill(valid: Cases, *, climatology: float | None = None) -> 
     losses = case_brier_scores(valid.observed, valid.forecast)
     events = int(valid.observed.sum())  # they come first
 
-    def skill(weights: Floats) -> float:
+    def skill(weights: Floats, _: NDArray[Any]) -> float:
         happened = float(weights[:events].sum())
         total = happened + float(weights[events:].sum())
         base = happened / total
