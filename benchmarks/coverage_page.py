@@ -17,24 +17,24 @@ This page is written by a command; every number on it was counted in simulated s
 $ python benchmarks/verification.py
 ```
 
-{machine} The numbers lie in `benchmarks/results/verification.json`, each part with the machine and its load when it
-began.
+{machine}
+The numbers lie in `benchmarks/results/verification.json`, each part with the machine and its load when it began.
 
 All intervals are nominal 95 %, two-sided and, unless said otherwise, **pointwise**: each holds by itself. The cells
-are shares of studies, in percent, in which the interval held the truth; {noise}. Studies without an
-interval (a score that is undefined without events) are not counted; where there were any, their share stands in
-brackets.
+are shares of studies, in percent, in which the interval held the truth;
+{noise}.
+Studies without an interval (a score that is undefined without events) are not counted; where there were any, their
+share stands in brackets. Below {low:.0f} is bold.
 
 ## Where it falls short
 
-Covers less than {fair:.0f} % by more than chance:
-
+These settings cover less than {fair:.0f} % by more than chance; the last column is the share of their studies whose output
+carried a caution:
 {short}
-
-Few events make every interval uncertain: so `Estimate.caution` is set, and printed, where there are fewer than
-{events} events or non-events, fewer than {groups} groups, or fewer than {groups} cases; in the settings of 50 cases
-with a base rate of .05 that were {cautioned}. Losses with a long tail of rare, dear cases (the interval score, the log
-loss at a small base rate) need more groups than other scores.
+The output says so: `Estimate.caution` is set, and printed, where there are fewer than {events} events or non-events,
+fewer than {groups} groups or cases, or where so few cases carry the variance that Student's t has fewer than {freedom}
+degrees of freedom. Losses with a long tail of rare, dear cases (the interval score, the log loss at a small base rate)
+need more groups than other scores.
 
 ## Binary scores
 
@@ -83,11 +83,16 @@ Growth:
 def write_page(found: dict[str, Any]) -> str:
     """Write the page and return a sentence about it."""
     parts = {name: part["found"] for name, part in found.items()}
-    binary = [row for name, rows in parts.items() if name.startswith("intervals, base") for row in rows]
-    bands = [row for name, rows in parts.items() if name.startswith("bands") for row in rows]
+    binary, bands = (
+        sorted(
+            (row for name, rows in parts.items() if name.startswith(kind) for row in rows),
+            key=lambda row: (-row["base_rate"], row["grouped"]),
+        )
+        for kind in ("intervals, base", "bands")
+    )
     real, bootstrap = parts["intervals, real numbers and labels"], parts["bootstrap intervals"]
     first = found["speed"]["machine"]
-    short = shortfalls([*binary, *real, *bands])
+    short = [row for row in [*binary, *real] if _falls_short(row)]
     studies = [row["studies"] for row in [*binary, *real]]
     text = TEXT.format(
         machine=f"Machine: {first['cores']} cores ({first['processor']}), "
@@ -96,10 +101,11 @@ def write_page(found: dict[str, Any]) -> str:
         noise=f"with {min(studies)} to {max(studies)} studies a cell chance alone moves them by "
         f"{100 * 1.96 * sqrt(0.95 * 0.05 / max(studies)):.1f} to {100 * 1.96 * sqrt(0.95 * 0.05 / 400):.1f} points",
         fair=100 * FAIR,
-        short="\n".join(f"- {one}" for one in short) or "- Nothing.",
+        low=100 * LOW,
+        short=_cautioned(short),
         events=_limit("FEW_EVENTS"),
         groups=_limit("FEW_GROUPS"),
-        cautioned=_cautioned(binary),
+        freedom=_limit("FEW_FREEDOM"),
         binary=_pages(binary, lambda row: f"base rate {row['base_rate']:g}, {_units(row)}"),
         real=_pages(real, _units),
         bootstrap=_pages(bootstrap, lambda row: f"base rate {row['base_rate']:g}, {_units(row)}"),
@@ -111,24 +117,7 @@ def write_page(found: dict[str, Any]) -> str:
         growth=_growth(parts["growth"]),
     )
     PAGE.write_text(text, encoding="utf-8")
-    return f"{PAGE}: {len(short)} intervals fall short somewhere"
-
-
-def shortfalls(rows: list[Row]) -> list[str]:
-    """Say for every interval in which settings it covers less than it should by more than chance."""
-    found: dict[str, list[tuple[float, str]]] = {}
-    for row in rows:
-        share, studies = row["coverage"], row["studies"]
-        if share is None or not studies or "ignored" in row["interval"]:
-            continue
-        if share < FAIR - 1.96 * sqrt(FAIR * (1 - FAIR) / studies):
-            base = f"base rate {row['base_rate']:g}, " if "base_rate" in row else ""
-            found.setdefault(row["interval"], []).append((share, f"{row['cases']:,} cases, {base}{_units(row)}"))
-    said = []
-    for name, ones in found.items():
-        worst = "; ".join(f"{_percent(share)} ({where})" for share, where in sorted(ones))
-        said.append(f"{_words(name)}: {worst}.")
-    return said
+    return f"{PAGE}: {len(short)} settings fall short"
 
 
 def _limit(name: str) -> int:
@@ -138,12 +127,24 @@ def _limit(name: str) -> int:
 
 
 def _cautioned(rows: list[Row]) -> str:
-    """Say how many studies of 50 cases and rare events carried a caution."""
-    of = [row for row in rows if row["cases"] == 50 and row["base_rate"] == 0.05 and row["interval"] == "brier_score"]
-    shares = [1 - row["studies_without_caution"] / row["studies"] for row in of]
-    return (
-        " and ".join(f"{share:.0%} ({_units(row)})" for share, row in zip(shares, of, strict=True)) + " of the studies"
-    )
+    """Say how many studies of these settings carried a caution."""
+    lines = []
+    for row in rows:
+        share = 1 - row["studies_without_caution"] / row["studies"]
+        lines.append([_words(row["interval"]), _setting(row), _percent(row["coverage"]), f"{share:.0%}"])
+    return _table(["interval", "setting", "coverage", "with a caution"], lines)
+
+
+def _falls_short(row: Row) -> bool:
+    share, studies = row["coverage"], row["studies"]
+    if share is None or not studies or "ignored" in row["interval"]:
+        return False
+    return bool(share < FAIR - 1.96 * sqrt(FAIR * (1 - FAIR) / studies))
+
+
+def _setting(row: Row) -> str:
+    base = f"base rate {row['base_rate']:g}, " if "base_rate" in row else ""
+    return f"{row['cases']:,} cases, {base}{_units(row)}"
 
 
 def _units(row: Row) -> str:

@@ -91,6 +91,10 @@ def test_caution_names_what_is_too_few():
     )
     assert gv.score_interval([1.0, 2.0], [1.0, 3.0], score="squared_error").caution.startswith("only 2 cases")
     assert gv.score_interval(np.arange(50) % 2, p, score="log_loss").caution == ""
+    dear = np.where(np.arange(50) == 3, 50.0, np.sin(np.arange(50)))  # one case makes the whole variance
+    assert gv.score_interval(dear, np.zeros(50), score="squared_error").caution == (
+        "few cases carry the variance: may cover less than it claims"
+    )
     assert "only 2 events" in str(gv.score_difference(y, p, p[::-1], score="brier_score"))
     assert "Caution, only 2 events" in str(gv.scores_block(y, p))
 

@@ -79,17 +79,19 @@ _FORWARD: dict[Scale, tuple[Callable[[float], float], Callable[[float], float], 
 }
 
 
-FEW_EVENTS, FEW_GROUPS = 5, 10
-"""Below these an interval may cover less than it claims; found by simulation, see `docs/coverage.md`."""
+FEW_EVENTS, FEW_GROUPS, FEW_FREEDOM = 5, 10, 8
+"""Events, groups, degrees of freedom of the variance: below these an interval may cover less than it claims, as
+simulation shows (`docs/coverage.md`)."""
 
 
-def caution(observed: Floats, groups: NDArray[np.generic] | None, *, binary: bool) -> str:
+def caution(observed: Floats, groups: NDArray[np.generic] | None, *, binary: bool, freedom: float) -> str:
     """Say why an interval may cover less than it claims, or nothing.
 
     Args:
         observed: Observations, shape `(n,)`.
         groups: Group of each case, or None where cases are independent.
         binary: Whether the observations are 0 and 1.
+        freedom: Degrees of freedom of the variance: few where few cases carry it.
     """
     said = []
     if binary:
@@ -100,7 +102,9 @@ def caution(observed: Floats, groups: NDArray[np.generic] | None, *, binary: boo
     units, name = (len(observed), "case") if groups is None else (len(np.unique(groups)), "group")
     if units < FEW_GROUPS and not (said and groups is None):
         said.append(f"{units} {name}{'s' * (units != 1)}")
-    return f"only {' and '.join(said)}: may cover less than it claims" if said else ""
+    if said:
+        return f"only {' and '.join(said)}: may cover less than it claims"
+    return f"few {name}s carry the variance: may cover less than it claims" if freedom < FEW_FREEDOM else ""
 
 
 def group_sums(influence: Floats, groups: NDArray[np.generic] | None) -> Floats:

@@ -269,12 +269,14 @@ def interval_of(
         found = _peirce_interval(valid, labels, level, options)
     else:
         found = estimate(chosen.linearize(valid, **options), groups=labels, level=level, scale=chosen.scale)
-    return replace(found, caution=_caution(chosen, valid, labels))
+    return _with_caution(found, chosen, valid, labels)
 
 
-def _caution(chosen: Score, valid: Cases, labels: NDArray[Any] | None) -> str:
+def _with_caution(found: Estimate, chosen: Score, valid: Cases, labels: NDArray[Any] | None) -> Estimate:
     of_events = {binary_cases, label_cases, probability_cases, log_loss_cases}
-    return caution(valid.observed, labels, binary=chosen.validate in of_events and valid.forecast.ndim == 1)
+    binary = chosen.validate in of_events and valid.forecast.ndim == 1
+    freedom = found.degrees_of_freedom
+    return replace(found, caution=caution(valid.observed, labels, binary=binary, freedom=freedom))
 
 
 def _peirce_interval(valid: Cases, labels: NDArray[Any] | None, level: float, options: Mapping[str, Any]) -> Estimate:
@@ -338,13 +340,12 @@ def score_difference(
     chosen = get_score(score)
     first, second = (chosen.validate(y_true, forecast, sample_weight) for forecast in (y_pred, y_reference))
     labels = None if groups is None else first.keep(groups, "groups")
-    said = _caution(chosen, first, labels)
     if score == "roc_auc":
-        return replace(area_difference(first, second, labels, level), caution=said)
+        return _with_caution(area_difference(first, second, labels, level), chosen, first, labels)
     mine, other = chosen.linearize(first, **options), chosen.linearize(second, **options)
     influences = mine.influence - other.influence
     edge = mine.deciding and not influences.any() and not np.array_equal(first.forecast, second.forecast)
     if edge:  # both perfect (or both worst): nothing varies here, which does not make them equal elsewhere
         influences = np.full(len(influences), np.nan)
     found = estimate(Linearized(mine.value - other.value, influences), groups=labels, level=level)
-    return replace(found, caution=said)
+    return _with_caution(found, chosen, first, labels)
