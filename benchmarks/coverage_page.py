@@ -201,12 +201,14 @@ def _speed(parts: dict[str, Any]) -> str:
     ]  # fmt: skip
     return (
         f"All binary scores and curves of {speed['cases']:,} forecasts (`verify_binary`) take "
-        f"{speed['verify_binary_per_roc_auc_score']:.2f} times as long as one\n`sklearn.metrics.roc_auc_score` (wanted: "
-        f"at most 2); the four intervals of `scores_block` take {speed['scores_block_with_intervals_seconds']:.2f} s.\n"
+        f"{speed['verify_binary_per_roc_auc_score']:.2f} times as long as one\n"
+        "`sklearn.metrics.roc_auc_score` (wanted: "
+        "at most 2);\n"
+        f"the four intervals of `scores_block` take {speed['scores_block_with_intervals_seconds']:.2f} s.\n"
         f"One score at a time, the best of five calls in turns, seconds:\n"
         + _table(["score", "gengap", "scikit-learn"], single)
-        + "\n1,000 bootstrap replicates of the ROC area and the Brier skill score on 100,000 cases, beside a loop over\n"
-        "scikit-learn (wanted: at least 50 times faster), seconds; the median of the rounds, and the range:\n"
+        + "\n1,000 bootstrap replicates of the ROC area and the Brier skill score on 100,000 cases, beside a loop\n"
+        "over scikit-learn (wanted: at least 50 times faster), seconds; the median of the rounds, and the range:\n"
         + _table(["base rate", "gengap", "loop", "times faster"], boots)
     )
 

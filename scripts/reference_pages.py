@@ -42,7 +42,12 @@ PAGES = {
         ("gengap.analysis", "gengap.reporting"),
     ),
     "experiments": Page("Studies of studies", "How large, and how many cases?", ("gengap.experiments",)),
-    "verification": Page("Verification", "Scores and curves of forecasts; truth first.", ("gengap.verification",)),
+    "verification": Page(
+        "Verification",
+        "Scores and curves of forecasts; truth first. How far the intervals can be trusted is measured in\n"
+        "[What the intervals cover](../coverage.md); the [gallery](../gallery.md) shows every figure.",
+        ("gengap.verification",),
+    ),
     "sampling": Page("Uncertainty", "Predictive distributions and what they are worth.", ("gengap.sampling",)),
     "plots": Page(
         "Figures", "One display per figure: `.data` is what is drawn, `.plot(ax=)` draws it.", ("gengap.plots",)
