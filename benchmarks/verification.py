@@ -162,7 +162,10 @@ PARTS: dict[str, Callable[[], Any]] = {
     "bootstrap intervals": lambda: bootstrap_coverage({50: 500, 200: 500, 1000: 300, 10_000: 100}),
     **{
         f"bands, base rate {base_rate:g}, {'groups' if grouped else 'cases'}": partial(
-            band_coverage, {50: 300, 200: 300, 1000: 200, 10_000: 100}, base_rate, grouped=grouped
+            band_coverage,
+            {50: 200, 200: 200, 1000: 100, 10_000: 40} if grouped else {50: 300, 200: 300, 1000: 200, 10_000: 100},
+            base_rate,
+            grouped=grouped,
         )
         for base_rate in (0.5, 0.05)
         for grouped in (False, True)

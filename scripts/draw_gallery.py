@@ -118,7 +118,7 @@ def _ladder(m: Material) -> Figure:
 
 def _value(m: Material) -> Figure:
     model = gg.remedy("dropout(0.5)")(m.demo.models())
-    value = gg.value_of_data(model, m.data, epochs=30, seeds=8, storage=m.storage / "value", progress=False)
+    value = gg.value_of_data(model, m.data, epochs=30, seeds=5, storage=m.storage / "value", progress=False)
     return _figure(plots.DataValueDisplay.from_value(value.verdict, score="log_loss").plot())
 
 
@@ -301,7 +301,9 @@ def page(material: Material) -> str:
         "dropout": "Dropout(0.5)",
     }
     own = "\n\n".join(
-        f"![{name.replace('_', ' ').capitalize()}](gallery/{name}.png)\n\n{text}" for name, (text, _) in FIGURES.items()
+        f"![{name.replace('_', ' ').capitalize()}](gallery/{name}.png)\n\n{text}"
+        for name, (text, _) in FIGURES.items()
+        if (DOCS / "gallery" / f"{name}.png").exists()
     )
     told = "\n\n".join(
         f"![{text[0].upper() + text[1:]}](images/reviews_{name}.png)\n\n{text[0].upper() + text[1:]}."
