@@ -30,6 +30,9 @@ from gengap.engine.initial_weights import draw_initial_weights
 from gengap.engine.kernels.noise import draw_uniform
 from gengap.engine.randomness import key
 from gengap.experiments.demos import review_models
+from gengap.experiments.joining import joined
+from gengap.experiments.side_by_side import side_by_side
+from gengap.study import load
 
 RESULTS = Path(__file__).parent / "results" / "reproduction.json"
 BATCH = 512
@@ -133,11 +136,11 @@ def rebuilt(model: keras.Model) -> tuple[keras.Model, list[GivenMasks]]:
     return keras.Sequential(layers), masks
 
 
-def train(nets: list[str], seeds: int, law: str, minutes: float) -> None:
+def train(nets: list[str], seeds: int, law: str, *, minutes: float, path: Path) -> None:
     began, data = time.monotonic(), datasets.imdb(os.environ.get("GENGAP_IMDB"), split="tutorial")
     for seed in range(seeds):
         for net in nets:
-            runs = stored()
+            runs = stored(path)
             name = f"{law}/{net}/{seed}"
             if name in runs:
                 continue
@@ -146,23 +149,41 @@ def train(nets: list[str], seeds: int, law: str, minutes: float) -> None:
                 raise SystemExit(3)
             start = time.monotonic()
             runs[name] = plain_keras(net, seed, law, EPOCHS[net], data)
-            RESULTS.write_text(json.dumps(dict(sorted(runs.items())), indent=None).replace("}, ", "},\n") + "\n")
+            path.write_text(json.dumps(dict(sorted(runs.items())), indent=None).replace("}, ", "},\n") + "\n")
             print(f"{name}: best {min(runs[name]['val_loss']):.4f}, {time.monotonic() - start:.1f} s", flush=True)
 
 
-def stored() -> dict[str, dict[str, list[float]]]:
-    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+def compare(nets: list[str], law: str, *, storage: Path, path: Path) -> None:
+    folder = storage if law == "keras3" else storage / "keras2-epsilon"
+    result = joined([load(folder / net) for net in nets])
+    runs: dict[str, dict[int, list[float]]] = {}
+    for name, curves in stored(path).items():
+        kind, net, seed = name.split("/")
+        if kind == law:
+            runs.setdefault(net, {})[int(seed)] = curves["val_loss"]
+    print(side_by_side(result, runs))
+
+
+def stored(path: Path) -> dict[str, dict[str, list[float]]]:
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["train", "compare"])
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--storage", type=Path, help="where scripts/retell.py keeps its studies")
     parser.add_argument("--nets", nargs="+", choices=list(EPOCHS), default=list(EPOCHS))
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--law", choices=["keras3", "keras2"], default="keras3")
     parser.add_argument("--minutes", type=float, default=1e9)
     options = parser.parse_args()
-    train(options.nets, options.seeds, options.law, options.minutes)
+    if options.what == "train":
+        train(options.nets, options.seeds, options.law, minutes=options.minutes, path=options.results)
+    elif options.storage is None:
+        parser.error("compare needs --storage")
+    else:
+        compare(options.nets, options.law, storage=options.storage, path=options.results)
 
 
 if __name__ == "__main__":
