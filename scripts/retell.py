@@ -31,7 +31,7 @@ from gengap.experiments.retelling_storms import retell_storms
 from gengap.experiments.side_by_side import Runs, by_law, side_by_side
 from gengap.plots.learning_curves import LearningCurvesDisplay
 from gengap.results import Result
-from gengap.study import Study
+from gengap.study import Study, load
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -53,7 +53,7 @@ TEMPLATE = (Path(__file__).parent / "reproduction.md.in").read_text(encoding="ut
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--storage", type=Path, default=Path("retell-store"))
-    parser.add_argument("--storms", type=Path, help="folder of the storm study, if it is not in the storage")
+    parser.add_argument("--storms", type=Path, help="folder of the storm study, or of its saved result")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--only", nargs="+", choices=list(review_models()), help="train these nets and write nothing")
     options = parser.parse_args()
@@ -63,9 +63,7 @@ def main() -> None:
     earlier = train_reviews(options.storage / "keras2-epsilon", earlier_epochs, options.seeds, epsilon=EARLIER_EPSILON)
     if options.only:
         return
-    storms = DEMOS["storms"]
-    folder = options.storms or options.storage / "storms"
-    observed = storms.run(storms.load(), seeds=options.seeds, storage=folder, progress=False)
+    observed = study_storms(options.storms or options.storage / "storms", options.seeds)
     figures(reviews)
     (DOCS / "reproduction.md").write_text(page(reviews, earlier, observed, plain_runs("keras3")), encoding="utf-8")
 
@@ -84,6 +82,14 @@ def train_reviews(storage: Path, epochs: Mapping[str, int], seeds: int, *, epsil
         results.append(study.run(data, epochs=many, batch_size=demo.batch_size, progress=False))
         print(f"{name}: {seeds} seeds, {time.perf_counter() - began:.1f} s in this run", flush=True)
     return joined(results)
+
+
+def study_storms(folder: Path, seeds: int) -> Result:
+    """Train the storm nets in a folder, unless a saved result lies there."""
+    if (folder / "result.nc").exists():
+        return load(folder)
+    demo = DEMOS["storms"]
+    return demo.run(demo.load(), seeds=seeds, storage=folder, progress=False)
 
 
 def plain_runs(law: str) -> Runs:

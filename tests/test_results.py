@@ -92,6 +92,14 @@ def test_a_damaged_file_is_said(tmp_path, damage):
         Result.from_netcdf(path)
 
 
+def test_selected_variants_are_saved_with_their_weights_alone(tmp_path):
+    result = make()
+    result.select(["l2(0.01)"]).save(tmp_path)
+    again = Result.load(tmp_path)
+    assert {variant for variant, _, _ in again.weights} == {"l2(0.01)"}
+    np.testing.assert_array_equal(again.weights["l2(0.01)", 0, "best"][0], result.weights["l2(0.01)", 0, "best"][0])
+
+
 def test_variants_can_be_selected():
     chosen = make().select(["l2(0.01)"])
     assert chosen.variants == ("l2(0.01)",)

@@ -177,6 +177,8 @@ class Result:
         (folder / "weights").mkdir(parents=True, exist_ok=True)
         self.to_netcdf(folder / "result.nc")
         for variant, seed, epoch in self.weights:
+            if variant not in self.variants:
+                continue  # `select` leaves them where they lie
             arrays = self.weights[variant, seed, epoch]
             np.savez(_weight_file(folder, self.variants, (variant, seed, epoch)), *arrays)
 
