@@ -23,7 +23,6 @@ mpl.use("Agg")
 from gengap import datasets
 from gengap._version import __version__
 from gengap.analysis import audit
-from gengap.datasets import Dataset
 from gengap.experiments.demos import DEMOS, review_models
 from gengap.experiments.joining import joined
 from gengap.experiments.retelling import retell_reviews, to_markdown
@@ -31,6 +30,7 @@ from gengap.experiments.retelling_storms import retell_storms
 from gengap.experiments.side_by_side import Runs, by_law, side_by_side
 from gengap.plots.learning_curves import LearningCurvesDisplay
 from gengap.results import Result
+from gengap.storage import Store
 from gengap.study import Study, load
 
 ROOT = Path(__file__).parents[1]
@@ -70,11 +70,15 @@ def main() -> None:
 
 def train_reviews(storage: Path, epochs: Mapping[str, int], seeds: int, *, epsilon: float = 1e-7) -> Result:
     """Train nets as the tutorial did: the test half is the validation data."""
-    demo = DEMOS["reviews"]
-    data: Dataset = datasets.imdb(os.environ.get(demo.variable), split="tutorial")
+    demo, data = DEMOS["reviews"], None
     results = []
     models = review_models()
     for name, many in epochs.items():
+        kept = finished(storage / name, seeds)
+        if kept is not None:
+            results.append(kept)
+            continue
+        data = data or datasets.imdb(os.environ.get(demo.variable), split="tutorial")
         model = models[name]
         model.optimizer.epsilon = epsilon
         began = time.perf_counter()
@@ -82,6 +86,15 @@ def train_reviews(storage: Path, epochs: Mapping[str, int], seeds: int, *, epsil
         results.append(study.run(data, epochs=many, batch_size=demo.batch_size, progress=False))
         print(f"{name}: {seeds} seeds, {time.perf_counter() - began:.1f} s in this run", flush=True)
     return joined(results)
+
+
+def finished(folder: Path, seeds: int) -> Result | None:
+    """Return what a folder holds, if all its runs are done; a later version need not be able to continue the study."""
+    if not Store.exists(folder):
+        return None
+    result = load(folder)
+    done = len(result.seeds) >= seeds and bool((result.runs["status"] == "completed").all())
+    return result if done else None
 
 
 def study_storms(folder: Path, seeds: int) -> Result:

@@ -43,6 +43,7 @@ def test_equal_runs_are_shown_to_be_equal():
     result = study()
     row = cells(side_by_side(result, runs(result)))["original"]
     assert (row["seeds"], row["epochs"], row["verdict"]) == (10, EPOCHS, "shown")
+    assert row["first"] == row["any"] == 0
     assert row["difference"].value == 0
 
 
@@ -51,6 +52,7 @@ def test_a_shift_of_one_seed_sd_is_no_equality():
     row = cells(side_by_side(study(shift=0.02), runs(other)))["bigger"]
     assert row["verdict"] == "no"
     assert row["difference"].value == pytest.approx(0.02)
+    assert row["first"] == pytest.approx(0.02)
     assert row["in_sds"].value == pytest.approx(0.02 / row["sd"])
 
 
