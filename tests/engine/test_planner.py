@@ -46,6 +46,18 @@ def test_torch_gets_all_threads_only_where_they_pay(runs, monkeypatch, gain, thr
     assert {chunk.threads for chunk in plan.chunks} == {threads}
 
 
+def test_where_company_gains_nothing_runs_train_alone_and_little_is_tried(runs, monkeypatch):
+    asked = []
+
+    def measure(positions, number):
+        asked.append((len(positions), number))
+        return 0.99 * len(positions) * (1.8 if number == 1 else 1.0)
+
+    plan = plan_with(runs, measure, monkeypatch)
+    assert [len(chunk.runs) for chunk in plan.chunks] == [1] * 10
+    assert asked == [(1, 0), (1, 1), (4, 0)]
+
+
 def test_one_core_is_measured_once_a_size(runs, monkeypatch):
     asked = []
     plan_with(runs, lambda positions, number: asked.append((len(positions), number)) or 1.0, monkeypatch, cores=1)

@@ -16,6 +16,7 @@ from gengap.engine.runs import Run, TrainingSettings
 from gengap.errors import UnknownNameError
 
 Device = Literal["auto", "cpu", "cuda"]
+_NO_GAIN = 0.95  # of a step's cost alone
 _LONG_ENOUGH = 0.15  # seconds of trial steps after which no more are needed
 
 _SHARE_OF_MEMORY = 0.4
@@ -175,7 +176,8 @@ def _way(group: Sequence[int], model: Any, settings: TrainingSettings, device: s
     """Return the way in which a step costs least per run.
 
     One thread, if others would gain less than a tenth: short operations spend their time waiting for the other
-    threads, and on a machine that somebody else uses too, they wait for milliseconds.
+    threads, and on a machine that somebody else uses too, they wait for milliseconds. One run, if company would gain
+    less than a twentieth: convolutions on a CPU keep it busy alone, in a fraction of the memory.
     """
     fits = max(1, int(_SHARE_OF_MEMORY * _free_memory(device) // bytes_per_run(model, settings.batch_size)))
     largest = min(len(group), fits)
@@ -185,11 +187,16 @@ def _way(group: Sequence[int], model: Any, settings: TrainingSettings, device: s
     tried: dict[int, tuple[float, int]] = {}  # seconds a run, and threads
     for size in sorted({1, min(4, largest), min(16, largest), largest}):
         tried[size] = measure(group[:size], 0) / size, 0
-        if several and (with_one := measure(group[:size], 1) / size) < 1.1 * tried[size][0]:
-            tried[size] = with_one, 1
-        if tried[size][0] > 1.5 * min(tried.values())[0]:
-            break  # larger ones only lose more
+        if several:
+            with_one = measure(group[:size], 1) / size
+            if with_one < 1.1 * tried[size][0]:
+                tried[size] = with_one, 1
+            several = with_one < 1.3 * tried[size][0]  # threads that paid clearly pay for larger ones too
+        if size > 1 and tried[size][0] > _NO_GAIN * tried[1][0]:
+            break  # larger ones gain nothing either
     least, _ = min(tried.values())
+    if least > _NO_GAIN * tried[1][0]:
+        return _Way(1, tried[1][1], alone=tried[1][0], together=tried[1][0])
     best = min(tried, key=lambda size: (round(tried[size][0] / least, 1), -size))
     return _Way(best, tried[best][1], alone=tried[1][0], together=tried[best][0])
 
