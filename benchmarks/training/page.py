@@ -32,6 +32,8 @@ def page(results: Mapping[str, Any]) -> str:
     ]
     for name, one in results["workloads"].items():
         lines += ["", *_workload(name, one)]
+        if name.endswith("-bf16"):
+            lines += _beside_float32(one, results["workloads"].get(name.removesuffix("-bf16")))
     for name, one in results.get("growth", {}).items():
         lines += ["", *_growth(name, one)]
     if "parts" in results:
@@ -81,12 +83,25 @@ def _workload(name: str, one: Mapping[str, Any]) -> list[str]:
     factor = ratio(one)
     if factor is not None:
         lines += ["", f"Against the fastest Keras backend: **{factor:.3g} times**; wanted: {spec['issue']:g}."]
+    missing = [NAMES[who] for who in NAMES if who.startswith("keras") and who not in one["contestants"]]
+    if missing:
+        lines += ["", f"Not raced this time: {'; '.join(missing)}."]
     disturbed = sorted({word for c in one["contestants"].values() for word in c.get("disturbed", [])})
     if disturbed:
         lines += ["", f"The machine was not quiet: {'; '.join(disturbed)}."]
     if own.get("plan"):
         lines += ["", "```text", *own["plan"], "```"]
     return lines
+
+
+def _beside_float32(one: Mapping[str, Any], other: Mapping[str, Any] | None) -> list[str]:
+    """Say what bfloat16 gains on the fastest Keras backend in float32, which was raced at another moment."""
+    if other is None or "seconds_per_run" not in one["contestants"].get("gengap", {}):
+        return []
+    factor = ratio({"contestants": {**other["contestants"], "gengap": one["contestants"]["gengap"]}})
+    if factor is None:
+        return []
+    return ["", f"Against the fastest Keras backend in float32, raced {other['when']}: **{factor:.3g} times**."]
 
 
 def _parts(nets: Mapping[str, Mapping[str, float]]) -> list[str]:
