@@ -99,7 +99,7 @@ def write_page(found: dict[str, Any]) -> str:
         + ", ".join(f"{name} {version}" for name, version in first["versions"].items())
         + ".",
         noise=f"with {min(studies)} to {max(studies)} studies a cell chance alone moves them by "
-        f"{100 * 1.96 * sqrt(0.95 * 0.05 / max(studies)):.1f} to {100 * 1.96 * sqrt(0.95 * 0.05 / 400):.1f} points",
+        f"{_chance(max(studies)):.1f} to {_chance(min(studies)):.1f} points",
         fair=100 * FAIR,
         low=100 * LOW,
         short=_cautioned(short),
@@ -118,6 +118,11 @@ def write_page(found: dict[str, Any]) -> str:
     )
     PAGE.write_text(text, encoding="utf-8")
     return f"{PAGE}: {len(short)} settings fall short"
+
+
+def _chance(studies: int) -> float:
+    """Return how far 95 % of so many studies move by chance, in points."""
+    return 100 * 1.96 * sqrt(0.95 * 0.05 / studies)
 
 
 def _limit(name: str) -> int:

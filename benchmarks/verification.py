@@ -158,7 +158,7 @@ PARTS: dict[str, Callable[[], Any]] = {
         for base_rate in (0.5, 0.05)
         for grouped in (False, True)
     },
-    "intervals, real numbers and labels": lambda: real_coverage({50: 2000, 200: 2000, 1000: 1000, 10_000: 300}),
+    "intervals, real numbers and labels": lambda: real_coverage({50: 500, 200: 500, 1000: 300, 10_000: 80}),
     "bootstrap intervals": lambda: bootstrap_coverage({50: 500, 200: 500, 1000: 300, 10_000: 100}),
     **{
         f"bands, base rate {base_rate:g}, {'groups' if grouped else 'cases'}": partial(
