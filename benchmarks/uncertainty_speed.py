@@ -35,7 +35,7 @@ def storm_net(filters: tuple[int, ...] = (16, 32, 64)) -> Any:
     return model
 
 
-def speed(wanted: int = 7, limit: float = 30.0) -> dict[str, Any]:
+def speed(wanted: int = 7, limit: float = 25.0) -> dict[str, Any]:
     """Race in rounds until `wanted` of them were undisturbed; medians are over those, or over all if fewer than three.
 
     Args:

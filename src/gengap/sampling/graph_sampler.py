@@ -125,8 +125,9 @@ class GraphSampler(Sampler):
         self._focus, self._once, self._parts = (block.first_case, block.cases), {}, {}
 
     def _door(self, operation: Any) -> Door | None:
-        spectral = spectral_convolution(operation) if self._device.type == "cpu" else None
-        return spectral or find_door(operation)
+        # In half precision torch copies the matrices of a batch, and a direct convolution is as fast and more exact.
+        spectral = self._device.type == "cpu" and self._dtype == torch.float32
+        return (spectral_convolution(operation) if spectral else None) or find_door(operation)
 
     def _without_checks(self) -> set[int]:
         """Return the steps whose Keras layer may be called without what Keras checks and converts around every call.
