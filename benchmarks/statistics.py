@@ -431,9 +431,9 @@ def measure(part: Part, studies: int) -> Any:
                 for n in (6, 10, 20)
             ],
             "diagnosis": lambda: [
-                pool.submit(diagnosis_intervals, law, n, studies // 10) for law in LAWS for n in SEEDS
+                pool.submit(diagnosis_intervals, law, n, studies // 20) for law in LAWS for n in SEEDS
             ],
-            "audit": lambda: [pool.submit(shift_alarms, studies // 10)],
+            "audit": lambda: [pool.submit(shift_alarms, studies // 20)],
         }[part]()
         results = [job.result() for job in jobs]
     if part in ("fixed_looks", "follow_advice", "diagnosis"):
