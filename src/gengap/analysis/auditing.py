@@ -15,6 +15,8 @@ from gengap.analysis.tables import Column, Table
 from gengap.analysis.wording import Message, Word
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from gengap.results import Result
 
 FEW_SEEDS = 9
@@ -53,8 +55,19 @@ class Audit:
 
     __repr__ = __str__
 
+    def __rich__(self) -> object:
+        return self.table.__rich__()
+
     def _repr_html_(self) -> str:
         return self.table.to_html()
+
+    def to_latex(self) -> str:
+        """Return the table for a paper."""
+        return self.table.to_latex()
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """Return the table as numbers."""
+        return self.table.to_dataframe()
 
 
 def audit(result: "Result", *, ignore: Sequence[str] = ()) -> Audit:

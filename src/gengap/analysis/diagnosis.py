@@ -19,6 +19,8 @@ from gengap.analysis.tables import Column, Estimate, Table
 from gengap.analysis.wording import Message, Word
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from gengap.results import Result
 
 LEVEL = 0.05
@@ -117,8 +119,19 @@ class Diagnosis:
     def __str__(self) -> str:
         return str(self.table)
 
+    def __rich__(self) -> object:
+        return self.table.__rich__()
+
     def _repr_html_(self) -> str:
         return self.table.to_html()
+
+    def to_latex(self) -> str:
+        """Return the table for a paper."""
+        return self.table.to_latex()
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """Return the table as numbers."""
+        return self.table.to_dataframe()
 
 
 def diagnose(result: "Result", *, ignore: Sequence[str] = ()) -> Diagnosis:
