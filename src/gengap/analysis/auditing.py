@@ -143,7 +143,11 @@ def _penalty(result: "Result") -> Iterator[Finding]:
     if "penalty" not in result.history or "val_score" not in result.history:
         return
     for name in result.variants:
-        score, penalty = (float(np.nanmean(at_epoch(result, name, one, "best"))) for one in ("val_score", "penalty"))
+        columns = np.stack([at_epoch(result, name, one, "best") for one in ("val_score", "penalty")])
+        known = columns[:, np.isfinite(columns).all(axis=0)]
+        if not known.size:
+            continue  # every run diverged
+        score, penalty = map(float, known.mean(axis=1))
         if penalty > NOTABLE_PENALTY * score:
             yield found("GG305", name, "info", penalty=penalty, score=score, printed=score + penalty)
 

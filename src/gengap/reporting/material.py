@@ -13,7 +13,7 @@ from gengap.analysis.cases import HeldOut, held_out, primary_rule, primary_score
 from gengap.analysis.codes import Finding
 from gengap.analysis.comparison import Comparison, compare
 from gengap.analysis.components import two_way
-from gengap.analysis.diagnosis import diagnose
+from gengap.analysis.diagnosis import Diagnosis, diagnose
 from gengap.analysis.estimators import case_values
 from gengap.analysis.summary import summarize
 from gengap.analysis.tables import Estimate, Table
@@ -107,7 +107,12 @@ class Material:
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """What diagnosis and audit found, as coded sentences."""
-        return (*diagnose(self.result).findings, *audit(self.result).findings)
+        return (*self.diagnosis.findings, *audit(self.result).findings)
+
+    @cached_property
+    def diagnosis(self) -> Diagnosis:
+        """What the curves of every variant say."""
+        return diagnose(self.result)
 
     def median_seed(self, variant: str) -> int:
         """The seed whose run has the median validation score; the first where there are no curves."""

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gengap.analysis.contrasts import FEW_SEEDS, Contrast
-from gengap.analysis.onset import Onset, onset
+from gengap.analysis.onset import Onset
 from gengap.analysis.tables import Estimate
 from gengap.reporting.material import Material
 from gengap.reporting.numbers import write_estimate, write_number
@@ -92,7 +92,8 @@ def _onset(material: Material, variant: str, subject: str) -> Sentence | None:
     if len(complete) == 1:
         epoch = int(complete[0].argmin()) + 1
         return Sentence("note", material.language("onset.one_seed", subject=subject, epoch=epoch))
-    return _onset_clause(material, onset(complete), subject)
+    found = material.diagnosis[variant].onset
+    return None if found is None else _onset_clause(material, found, subject)
 
 
 def _onset_clause(material: Material, found: Onset, subject: str) -> Sentence:
