@@ -18,8 +18,9 @@ This page is written by a command; every number on it was counted in simulated s
 $ python benchmarks/statistics.py --studies {studies}
 ```
 
-It took {seconds:.0f} s on {cores} cores ({processor}; load {load:.1f} when its last part began), with NumPy {numpy} and
-SciPy {scipy}. The numbers lie in `benchmarks/results/statistics.json`.
+Its parts can be run one by one (`--only`), as they were here, on a machine shared with other work; studies of each are
+given below. In all it took {seconds:.0f} s on {cores} cores ({processor}), with NumPy {numpy} and SciPy {scipy}.
+The numbers lie in `benchmarks/results/statistics.json`.
 
 A study draws its seeds, its cases and their interaction anew from one law: normal, gamma with shape 2, or lognormal,
 each shifted and scaled to mean 0 and variance 1. *Alike* means that the baseline is drawn like the remedies, which
@@ -53,7 +54,7 @@ single difference. A first look may spend 4.5 % on all eight verdicts.
 ## Power
 
 Share of studies, in percent, that find a difference of 1.5 standard deviations of the paired differences, upwards /
-downwards, on 25,000 cases.
+downwards, on 25,000 cases; {power_studies:,} studies a cell, here and under equivalence.
 {power}
 ## Equivalence
 
@@ -86,7 +87,8 @@ studies without one (three labels, 400 and 200 cases; meant: 0.1 %).
 
 ## Speed
 
-`gg.compare` on six variants x ten seeds with 1,000,000 held-out cases each, on one thread, measured once:
+`gg.compare` on six variants x ten seeds with 1,000,000 held-out cases each, on one thread, measured once, before
+intervals looked into skewness, which adds a sort of the cases' means to every contrast:
 {speed}
 Peak memory {memory:.1f} GiB, the result itself included.
 """
@@ -103,7 +105,6 @@ def write_page(found: dict[str, Any]) -> str:
         seconds=sum(found["seconds"].values()),
         cores=machine["cores"],
         processor=machine["processor"],
-        load=machine["load_average_at_start"],
         numpy=machine["versions"]["numpy"],
         scipy=machine["versions"]["scipy"],
         misses="\n".join(f"- {miss}" for miss in misses) or "- None.",
@@ -115,6 +116,7 @@ def write_page(found: dict[str, Any]) -> str:
         most=max(families),
         end_to_end=percent(found["end_to_end"]["false_verdict"]),
         end_to_end_studies=found["end_to_end"]["studies"],
+        power_studies=found["power"][0]["studies"],
         power=table(
             ["law", "baseline", "comparisons", *seeds],
             by_seeds(
