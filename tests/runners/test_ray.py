@@ -1,4 +1,4 @@
-"""Ray on this machine: two one-core workers. Slow, because every worker imports Keras and torch."""
+"""Ray on this machine: two one-core workers. Every worker imports Keras and torch, so what kills many is slow."""
 
 import os
 import signal
@@ -56,12 +56,12 @@ def assert_equal(one, other):
         np.testing.assert_array_equal(record.predictions["validation"].last, other[key].predictions["validation"].last)
 
 
-@pytest.mark.slow
 def test_a_cluster_gives_the_numbers_of_one_machine(cluster, runs, data, settings):
     runner, far, near = RayRunner(), Remembering(), Collector()
-    plan = runner.plan(plan_fused, runs, data, settings)
-    assert len(plan.chunks) >= 4  # two for each worker
-    runner.execute(train_fused, runs, data, settings, far, plan=plan)
+    with runner.session():
+        plan = runner.plan(plan_fused, runs, data, settings)
+        assert len(plan.chunks) >= 2  # one for each worker at least
+        runner.execute(train_fused, runs, data, settings, far, plan=plan)
     train_fused(runs, data, settings, near, plan=plan)
     assert_equal(by_run(far.records), by_run(near.records))
     assert sorted(far.epochs) == sorted((r.variant, r.seed, e) for r in runs for e in (1, 2, 3))
@@ -94,7 +94,6 @@ def dying(runs, data, settings, listener, *, plan, states):
     train_fused(runs, data, settings, listener, plan=plan)
 
 
-@pytest.mark.slow
 def test_a_lost_worker_costs_nothing_before_its_last_checkpoint(cluster, runs, data, settings):
     listener, near = Remembering(), Collector()
     plan = plan_fused(runs, data, settings)
@@ -165,7 +164,6 @@ def test_ctrl_c_brings_the_states_home(cluster, runs, data, settings):
     }
 
 
-@pytest.mark.slow
 def test_a_cluster_without_room_is_said(cluster, runs, data, settings):
     with pytest.raises(GengapError, match=r"asks for 64 CPU and the whole Ray cluster has 2: lower `num_cpus`"):
         RayRunner(num_cpus=64).execute(train_fused, runs, data, settings, Collector())

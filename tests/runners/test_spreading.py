@@ -2,31 +2,63 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gengap.engine.planner import Chunk, Plan
-from gengap.runners.spreading import spread
+from gengap.runners.spreading import cost, duration, spread
+
+UNMEASURED = ()
+FLAT = ((1, 0.01), (20, 0.01))
+STEEP = ((1, 0.01), (20, 0.001))  # together, twenty runs cost a tenth each
 
 
-def plan_of(sizes):
+def plan_of(sizes, costs=UNMEASURED):
     """Chunks whose runs are two variants of each seed."""
     chunks = [
-        Chunk(f"c{i}", tuple((f"v{i}{j % 2}", j // 2) for j in range(n)), "fused", "") for i, n in enumerate(sizes)
+        Chunk(f"c{i}", tuple((f"v{i}{j % 2}", j // 2) for j in range(n)), "fused", "", costs=costs)
+        for i, n in enumerate(sizes)
     ]
     return Plan("cpu", "float32", tuple(chunks))
 
 
-@given(st.lists(st.integers(1, 12), max_size=5), st.integers(1, 20))
-def test_every_place_gets_work_and_no_run_is_lost(sizes, places):
-    before = plan_of(sizes)
+def sizes_of(plan):
+    return [len(chunk.runs) for chunk in plan.chunks]
+
+
+def ends(plan, places):
+    return duration(map(cost, plan.chunks), places)
+
+
+@given(st.lists(st.integers(1, 12), max_size=5), st.integers(1, 20), st.sampled_from([UNMEASURED, FLAT, STEEP]))
+def test_no_run_is_lost_and_the_places_together_end_no_later_than_one_chunk_each(sizes, places, costs):
+    before = plan_of(sizes, costs)
     after = spread(before, places)
     assert [run for chunk in after.chunks for run in chunk.runs] == [run for c in before.chunks for run in c.runs]
-    assert places == 1 or all(len(c.runs) <= max(1, sum(sizes) // (2 * places)) for c in after.chunks)
-    assert places > 1 or [c.runs for c in after.chunks] == [c.runs for c in before.chunks]
+    assert places > 1 or after == before
+    assert ends(after, places) <= ends(before, 1) * (1 + 1e-9)
     assert len({chunk.id for chunk in after.chunks}) == len(after.chunks)
 
 
+@given(st.lists(st.integers(1, 12), min_size=1, max_size=5), st.integers(2, 8))
+def test_where_cutting_costs_nothing_every_place_is_kept_busy(sizes, places):
+    after = spread(plan_of(sizes, FLAT), places)
+    even = sum(sizes) * 0.01 / places
+    assert ends(after, places) <= 1.05 * (even + 0.02)  # even but for one chunk of a seed's two runs
+
+
 def test_chunks_are_cut_between_seeds_near_the_middle():
-    assert [len(chunk.runs) for chunk in spread(plan_of([10]), 2).chunks] == [2, 2, 2, 2, 2]
-    assert [len(chunk.runs) for chunk in spread(plan_of([12, 4]), 2).chunks] == [2, 4, 2, 4, 4]
+    assert sizes_of(spread(plan_of([10], FLAT), 2)) == [1] * 10  # pairs would end a fifth later
+    assert sizes_of(spread(plan_of([12, 4], FLAT), 2)) == [2, 4, 2, 4, 4]
 
 
 def test_a_single_seed_is_cut_between_variants():
     assert [chunk.runs for chunk in spread(plan_of([2]), 5).chunks] == [(("v00", 0),), (("v01", 0),)]
+
+
+def test_runs_that_gain_from_each_other_stay_together():
+    assert sizes_of(spread(plan_of([20], STEEP), 4)) == [20]  # cut, four places would end later than this one
+    assert len(spread(plan_of([20], FLAT), 4).chunks) >= 4
+
+
+def test_a_cost_between_two_measured_sizes_lies_between_theirs():
+    [chunk] = plan_of([10], STEEP).chunks
+    assert 10 * 0.001 < cost(chunk) < 10 * 0.01
+    [unmeasured] = plan_of([10]).chunks
+    assert cost(unmeasured, unmeasured=0.5) == 5.0

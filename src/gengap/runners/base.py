@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gengap.engine.runs import Listener, Run, TrainingData, TrainingSettings
@@ -39,6 +40,13 @@ class Planner(Protocol):
 
 class Runner(ABC):
     """Where the runs of a study are trained."""
+
+    @abstractmethod
+    def session(self) -> AbstractContextManager[None]:
+        """Keep what `plan` and `execute` both need for as long as the context is open.
+
+        Either works without; then each gets for itself what it needs. Within one session nothing is got twice.
+        """
 
     @abstractmethod
     def plan(self, planner: Planner, runs: Sequence[Run], data: TrainingData, settings: TrainingSettings) -> "Plan":

@@ -1,6 +1,7 @@
 """The runner of one machine: chunk after chunk in this process."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from gengap.engine.runs import Listener, Run, TrainingData, TrainingSettings
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
 
 class LocalRunner(Runner):
     """Trains one chunk after the other in this process, on all its cores or its one GPU."""
+
+    def session(self) -> AbstractContextManager[None]:
+        """Return a context that holds nothing: this process has everything."""
+        return nullcontext()
 
     def plan(self, planner: Planner, runs: Sequence[Run], data: TrainingData, settings: TrainingSettings) -> "Plan":
         """Plan the training for this machine."""

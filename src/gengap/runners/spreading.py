@@ -1,15 +1,27 @@
 """A plan for one machine, spread over several places."""
 
+import heapq
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
+
+import numpy as np
 
 from gengap.engine.planner import Chunk, Plan
 
+_LIMITS = [0.75**step for step in range(24)]
+"""What a chunk may cost at most, as parts of what the dearest one costs: the ways to cut that are tried."""
+
+_AS_GOOD = 1.05
+"""A plan that ends so many times later than the best one counts as good as it: chunks cost a little each to begin."""
+
 
 def spread(plan: Plan, places: int) -> Plan:
-    """Cut the largest chunks of a plan until all places can be kept busy to the end.
+    """Cut the dearest chunks of a plan, so that several places together end it early.
 
-    That is when no chunk holds more than half of a place's share of the runs: chunks are handed out largest first, and
-    the last ones fill the gaps. Runs of one seed share their batches, so chunks are cut between seeds first; a single
+    Small chunks let places end at the same time, large ones cost less a run. So several ways to cut are tried, by the
+    costs that were measured and where each place takes the dearest chunk that is left; of those that end first, the
+    one of fewest chunks is taken. Runs of one seed share their batches, so chunks are cut between seeds first; a single
     run cannot be cut. For one place the plan stays as it is.
 
     Args:
@@ -21,19 +33,47 @@ def spread(plan: Plan, places: int) -> Plan:
         >>> [chunk.runs for chunk in spread(one, 1).chunks] == [one.chunks[0].runs]
         True
         >>> [chunk.runs for chunk in spread(one, 2).chunks]
-        [(('a', 0),), (('b', 0),), (('a', 1),), (('b', 1),)]
+        [(('a', 0), ('b', 0)), (('a', 1), ('b', 1))]
     """
-    chunks = list(plan.chunks)
-    total = sum(len(chunk.runs) for chunk in chunks)
-    most = total if places == 1 else max(1, total // (2 * places))
-    while chunks and len(max(chunks, key=_size).runs) > most:
-        largest = chunks.index(max(chunks, key=_size))
-        chunks[largest : largest + 1] = _halves(chunks[largest])
-    return replace(plan, chunks=tuple(replace(chunk, id=f"chunk-{n:03d}") for n, chunk in enumerate(chunks)))
+    if places == 1 or not plan.chunks:
+        return plan
+    unmeasured = max((seconds for chunk in plan.chunks for _, seconds in chunk.costs), default=1.0)
+    price = partial(cost, unmeasured=unmeasured)
+    dearest = max(map(price, plan.chunks))
+    ways = [_cut(plan.chunks, dearest * limit, price) for limit in _LIMITS]
+    ends = [duration(map(price, chunks), places) for chunks in ways]
+    best = next(chunks for chunks, end in zip(ways, ends, strict=True) if end <= _AS_GOOD * min(ends))
+    return replace(plan, chunks=tuple(replace(chunk, id=f"chunk-{n:03d}") for n, chunk in enumerate(best)))
 
 
-def _size(chunk: Chunk) -> int:
-    return len(chunk.runs)
+def cost(chunk: Chunk, *, unmeasured: float = 1.0) -> float:
+    """Return what a step of a chunk costs, in seconds as measured on one machine, between sizes interpolated.
+
+    Args:
+        chunk: The chunk.
+        unmeasured: What a run costs of a chunk that was not measured; such chunks train one run at a time.
+    """
+    if not chunk.costs:
+        return len(chunk.runs) * unmeasured
+    sizes, seconds = zip(*sorted(chunk.costs), strict=True)
+    return len(chunk.runs) * float(np.interp(np.log(len(chunk.runs)), np.log(sizes), seconds))
+
+
+def duration(costs: Iterable[float], places: int) -> float:
+    """Return when the last of several places ends, where each takes the dearest chunk that is left."""
+    ends = [0.0] * places
+    for one in sorted(costs, reverse=True):
+        heapq.heapreplace(ends, ends[0] + one)
+    return max(ends)
+
+
+def _cut(chunks: Sequence[Chunk], most: float, price: Callable[[Chunk], float]) -> list[Chunk]:
+    """Halve chunks until each costs at most so much, or is a single run."""
+    cut: list[Chunk] = []
+    for chunk in chunks:
+        whole = len(chunk.runs) == 1 or price(chunk) <= most
+        cut += [chunk] if whole else _cut(_halves(chunk), most, price)
+    return cut
 
 
 def _halves(chunk: Chunk) -> list[Chunk]:

@@ -235,9 +235,11 @@ class Study:
         return Training(*engine_functions(self.engine), self.runner, self.runs(), data, settings), manifest
 
     def _train_in_memory(self, training: Training, manifest: Mapping[str, Any], *, progress: bool) -> Result:
-        collector, plan = Collector(), training.plan(training.runs)
-        with self._shown(collector, training.runs, training, show=progress) as listener:
-            training.execute(training.runs, listener, plan=plan)
+        collector = Collector()
+        with training.runner.session():
+            plan = training.plan(training.runs)
+            with self._shown(collector, training.runs, training, show=progress) as listener:
+                training.execute(training.runs, listener, plan=plan)
         return assemble(
             collector.records,
             training.data,

@@ -73,6 +73,12 @@ def train_missing(training: Training, store: Store, then: Listener) -> None:
     missing = {_key(run) for run in training.runs} - done
     if not missing:
         return
+    with training.runner.session():
+        _train(training, store, then, missing)
+
+
+def _train(training: Training, store: Store, then: Listener, missing: AbstractSet[Key]) -> None:
+    """Plan what the stored plan lacks, and train the chunks of which runs are missing."""
     plan = _plan(training, store, missing)
     chunks = {} if plan is None else {chunk.id: set(chunk.runs) for chunk in plan.chunks}
     listener = StoreListener(store, then, chunks=chunks)
