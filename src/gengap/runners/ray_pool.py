@@ -54,10 +54,11 @@ class Pool:
 
     def __init__(self, places: int, needs: Mapping[str, float]) -> None:
         self.places = places
-        environment = {"env_vars": {"KERAS_BACKEND": keras.config.backend()}}
-        self._work = ray.remote(num_cpus=needs["CPU"], num_gpus=needs["GPU"], max_retries=0, runtime_env=environment)(
-            work
-        )
+        # Ray sets the number of threads too, unless the machine has one set already
+        variables = {"KERAS_BACKEND": keras.config.backend(), "OMP_NUM_THREADS": str(max(1, int(needs["CPU"])))}
+        self._work = ray.remote(
+            num_cpus=needs["CPU"], num_gpus=needs["GPU"], max_retries=0, runtime_env={"env_vars": variables}
+        )(work)
         # beside this process: were it elsewhere, the loss of that machine would end the study
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
         self._exchange = ray.remote(num_cpus=0, scheduling_strategy=here)(Exchange).remote()

@@ -22,7 +22,7 @@ def spread(plan: Plan, places: int) -> Plan:
     Small chunks let places end at the same time, large ones cost less a run. So several ways to cut are tried, by the
     costs that were measured and where each place takes the dearest chunk that is left; of those that end first, the
     one of fewest chunks is taken. Runs of one seed share their batches, so chunks are cut between seeds first; a single
-    run cannot be cut. For one place the plan stays as it is.
+    run cannot be cut. For one place no chunk is cut.
 
     Args:
         plan: What trains together on one machine.
@@ -36,14 +36,19 @@ def spread(plan: Plan, places: int) -> Plan:
         [(('a', 0), ('b', 0)), (('a', 1), ('b', 1))]
     """
     if places == 1 or not plan.chunks:
-        return plan
+        return _numbered(plan, plan.chunks)
     unmeasured = max((seconds for chunk in plan.chunks for _, seconds in chunk.costs), default=1.0)
     price = partial(cost, unmeasured=unmeasured)
     dearest = max(map(price, plan.chunks))
     ways = [_cut(plan.chunks, dearest * limit, price) for limit in _LIMITS]
     ends = [duration(map(price, chunks), places) for chunks in ways]
     best = next(chunks for chunks, end in zip(ways, ends, strict=True) if end <= _AS_GOOD * min(ends))
-    return replace(plan, chunks=tuple(replace(chunk, id=f"chunk-{n:03d}") for n, chunk in enumerate(best)))
+    return _numbered(plan, best)
+
+
+def _numbered(plan: Plan, chunks: Sequence[Chunk]) -> Plan:
+    """Return a plan of some chunks, each under a name of its own: they may come from several plans."""
+    return replace(plan, chunks=tuple(replace(chunk, id=f"chunk-{n:03d}") for n, chunk in enumerate(chunks)))
 
 
 def cost(chunk: Chunk, *, unmeasured: float = 1.0) -> float:

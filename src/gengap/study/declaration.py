@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import keras
+import numpy as np
 
 from gengap.datasets.split import Dataset, Task
 from gengap.engine.outputs import OutputKind
@@ -273,9 +274,9 @@ class Study:
         class_weight: Mapping[int, float] | None,
         shuffle: bool,
     ) -> TrainingSettings:
-        for name, value in {"epochs": epochs, "batch_size": batch_size}.items():
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"`{name}` must be a positive integer; received {value!r}.")
+        epochs, batch_size = _positive(epochs, "epochs"), _positive(batch_size, "batch_size")
+        if not isinstance(shuffle, bool):
+            raise TypeError(f"`shuffle` must be True or False; received {shuffle!r}.")
         check_class_weight(class_weight, self.kind)
         held_out = sum(len(split.y) for split in data.held_out().values())
         size = 2 * held_out * self.kind.width * epochs * len(self.seeds) * len(self.variants)
@@ -298,6 +299,13 @@ def _describe_dataset(x: Any) -> dict[str, Any]:
         return {"name": "", "label_names": [], "synthetic": False}
     facts = ("name", "label_names", "synthetic", "description", "licence", "citation", "target_units")
     return {name: getattr(x, name) for name in facts}
+
+
+def _positive(value: Any, name: str) -> int:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or not 1 <= value < 2**31:
+        raise ValueError(f"`{name}` must be a positive integer; received {value!r}.")
+    return int(value)
 
 
 def _one_of(value: Chosen, name: str, choices: Sequence[Chosen]) -> Chosen:

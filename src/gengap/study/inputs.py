@@ -1,6 +1,7 @@
 """What a user brings as data, checked and brought into one form before any training starts."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -13,6 +14,7 @@ from gengap.engine.batches import count_cases, take
 from gengap.engine.outputs import OutputKind, output_names, scored_answers
 from gengap.engine.runs import TrainingData
 from gengap.errors import DataError
+from gengap.study.arrays import check_magnitude, plain_array
 
 _CHUNK = 2**22
 
@@ -34,21 +36,22 @@ def as_splits(
         DataError: The combination makes no sense.
     """
     if isinstance(x, Dataset):
-        if y is not None or validation_data is not None or test_data is not None:
+        if any(given is not None for given in (y, validation_data, test_data, sample_weight)) or validation_split:
             raise DataError(
-                "A `Dataset` brings its own answers and splits: pass it alone, or pass its splits one by one."
+                "A `Dataset` brings its own answers, weights and splits: pass it alone, or pass its splits one by one."
             )
-        return TrainingData(x.train, x.validation, x.test)
+        return TrainingData(_plain_inputs(x.train, "training"), *_plain_held_out(x.validation, x.test))
     if y is None and not isinstance(x, Split):
         raise DataError("`y` is missing: pass `study.run(x, y, ...)`, or a `Split` or `Dataset` in place of both.")
-    train = x if isinstance(x, Split) else Split(x, y, None if sample_weight is None else np.asarray(sample_weight))
-    _check_numeric(train.x, "training")
-    validation = _as_split(validation_data, "validation_data")
-    if validation_split:
+    if isinstance(x, Split) and not (y is None and sample_weight is None):
+        raise DataError("A `Split` brings its own answers and weights: pass it without `y` and `sample_weight`.")
+    train = _plain_inputs(x if isinstance(x, Split) else Split(x, y, _weights(sample_weight)), "training")
+    validation, test = _plain_held_out(_as_split(validation_data, "validation_data"), _as_split(test_data, "test_data"))
+    if _is_asked_for(validation_split):
         if validation is not None:
             raise DataError("Give `validation_data` or `validation_split`, not both.")
         train, validation = _cut_off_last(train, validation_split)
-    return TrainingData(train, validation, _as_split(test_data, "test_data"))
+    return TrainingData(train, validation, test)
 
 
 def check_data(data: TrainingData, model: keras.Model, kind: OutputKind) -> TrainingData:
@@ -84,6 +87,8 @@ def check_class_weight(class_weight: Any, kind: OutputKind) -> None:
         raise DataError(f"`class_weight` names {unknown}, and the labels are {list(labels)}.")
     if bad := [w for w in class_weight.values() if not isinstance(w, int | float) or not 0 <= w < np.inf]:
         raise DataError(f"`class_weight` must hold finite weights from 0; received {bad[0]!r}.")
+    if set(class_weight) == set(labels) and not any(class_weight.values()):
+        raise DataError("`class_weight` must not be zero for every label: nothing would be learned.")
 
 
 def arrays_of(x: Any) -> Iterator[tuple[str, Any]]:
@@ -98,12 +103,50 @@ def arrays_of(x: Any) -> Iterator[tuple[str, Any]]:
         yield "", x
 
 
+def _is_asked_for(validation_split: Any) -> bool:
+    if validation_split is None:
+        return False
+    if isinstance(validation_split, bool) or not isinstance(validation_split, int | float | np.number):
+        raise DataError(f"`validation_split` must be a number between 0 and 1; received {validation_split!r}.")
+    return bool(validation_split != 0)
+
+
+def _weights(given: Any) -> Any:
+    if given is None or np.ndim(given) == 0:
+        return given if given is None else np.asarray(given)
+    return plain_array(given, "`sample_weight`")
+
+
+def _plain_held_out(validation: Split | None, test: Split | None) -> tuple[Split | None, Split | None]:
+    named = {"validation": validation, "test": test}
+    plain = {name: None if split is None else _plain_inputs(split, name) for name, split in named.items()}
+    return plain["validation"], plain["test"]
+
+
+def _plain_inputs(split: Split, name: str) -> Split:
+    """Return a split whose inputs are NumPy arrays or sparse rows, before anything counts their cases."""
+    if not list(arrays_of(split.x)):
+        raise DataError(f"The inputs of the {name} split are empty.")
+    plain = {}
+    for label, part in arrays_of(split.x):
+        what = f"input{label} of the {name} split"
+        if not isinstance(getattr(part, "shape", None), tuple) or len(part.shape) == 0:
+            raise DataError(
+                f"The {what} must be an array with cases along its first axis; received {type(part).__name__}."
+            )
+        plain[label] = plain_array(part, what)
+    if isinstance(split.x, Mapping):
+        x: Any = dict(zip(split.x, plain.values(), strict=True))
+    else:
+        x = list(plain.values()) if isinstance(split.x, list | tuple) else plain[""]
+    return replace(split, x=x)
+
+
 def _as_split(given: Any, argument: str) -> Split | None:
     if given is None or isinstance(given, Split):
         return given
     if isinstance(given, tuple | list) and len(given) in {2, 3}:
-        weight = None if len(given) == 2 or given[2] is None else np.asarray(given[2])
-        return Split(given[0], given[1], weight)
+        return Split(given[0], given[1], None if len(given) == 2 else _weights(given[2]))
     raise DataError(
         f"`{argument}` must be a `Split`, or a tuple (x, y) or (x, y, sample_weight); received {type(given).__name__}."
     )
@@ -123,7 +166,6 @@ def _cut_off_last(train: Split, share: float) -> tuple[Split, Split]:
 
 
 def _check_split(split: Split, name: str, model: keras.Model, kind: OutputKind) -> Split:
-    _check_numeric(split.x, name)
     num_cases = count_cases(split.x)
     if num_cases == 0:
         raise DataError(f"The {name} split is empty.")
@@ -146,45 +188,41 @@ def _check_split(split: Split, name: str, model: keras.Model, kind: OutputKind) 
         raise DataError(f"`sample_weight` of the {name} split must hold numbers; received {np.asarray(weight).dtype}.")
     if weight is not None and not (np.isfinite(weight).all() and (weight >= 0).all() and weight.sum() > 0):
         raise DataError(f"`sample_weight` of the {name} split must be finite, not negative, and not all zero.")
+    if weight is not None:
+        check_magnitude(float(np.asarray(weight, np.float64).max()), f"`sample_weight` of the {name} split")
+    _check_dependence(split, name)
     return Split(split.x, y, weight, split.groups, split.times)
 
 
-def _check_numeric(x: Any, name: str) -> None:
-    """Check that inputs are arrays of real numbers, before anything counts their cases."""
-    parts = list(arrays_of(x))
-    if not parts:
-        raise DataError(f"The inputs of the {name} split are empty.")
-    for label, part in parts:
-        if not getattr(part, "shape", ()):
-            raise DataError(
-                f"The input{label} of the {name} split must be an array with cases along its first axis; received "
-                f"{type(part).__name__}."
-            )
-        dtypes = list(part.dtypes) if hasattr(part, "iloc") and part.ndim == 2 else [getattr(part, "dtype", None)]
-        if bad := [one for one in dtypes if isinstance(one, np.dtype) and one.kind not in "biuf"]:
-            raise DataError(
-                f"The input{label} of the {name} split must hold real numbers; received {bad[0]}: encode it first."
-            )
+def _check_dependence(split: Split, name: str) -> None:
+    """Check groups and times, which are stored with the study."""
+    groups, times = (None if values is None else np.asarray(values) for values in (split.groups, split.times))
+    if groups is not None and groups.dtype.kind not in "biufUSMO":
+        raise DataError(f"`groups` of the {name} split must be numbers or text; received {groups.dtype}.")
+    if groups is not None and groups.dtype.kind == "O" and not all(isinstance(g, str | int | float) for g in groups):
+        raise DataError(f"`groups` of the {name} split must be numbers or text; received {type(groups[0]).__name__}.")
+    if groups is not None and any(group != group for group in groups.tolist()):  # noqa: PLR0124  NaN is not itself
+        raise DataError(f"`groups` of the {name} split hold missing values: give every case a group.")
+    if times is not None and (times.dtype.kind != "M" or np.isnat(times).any()):
+        raise DataError(f"`times` of the {name} split must be datetime64 without gaps; received {times.dtype}.")
 
 
 def _check_finite(values: Any, what: str) -> None:
-    """Look for NaN and infinite values chunk by chunk, so that memory-mapped data stay on the disk."""
-    data = values.data if sparse.issparse(values) else values
-    dtype = getattr(data, "dtype", None)
-    if hasattr(data, "iloc"):
-        data = data.to_numpy()
-    elif dtype is not None and not isinstance(dtype, np.dtype):  # a tensor
-        data = keras.ops.convert_to_numpy(data)
-    data = np.asarray(data) if not isinstance(data, np.ndarray) else data
-    if data.dtype.kind not in "fc":
+    """Look for NaN, infinite and huge values chunk by chunk, so that memory-mapped data stay on the disk."""
+    data = values.data if sparse.issparse(values) and values.format != "lil" else values
+    data = data.tocsr().data if sparse.issparse(data) else data
+    if data.dtype.kind != "f":
         return
     rows = max(1, _CHUNK // max(1, int(np.prod(data.shape[1:]))))
     for start in range(0, len(data), rows):
-        good = np.isfinite(data[start : start + rows])
+        chunk = data[start : start + rows]
+        good = np.isfinite(chunk)
         if not good.all():
             first = start + int(np.argmin(good.reshape(len(good), -1).all(axis=1)))
             where = "" if sparse.issparse(values) else f", first in case {first}"
             raise DataError(f"The {what} holds NaN or infinite values{where}: remove or impute them before training.")
+        if chunk.size and data.dtype.itemsize > 4:
+            check_magnitude(float(np.abs(chunk).max()), what)
 
 
 def _check_shapes(x: Any, name: str, model: keras.Model) -> None:
@@ -196,6 +234,11 @@ def _check_shapes(x: Any, name: str, model: keras.Model) -> None:
         raise DataError(
             f"The {name} split has inputs named {', '.join(map(str, unknown))}; the model's inputs are named "
             f"{', '.join(_input_names(model))}."
+        )
+    if isinstance(x, list | tuple) and len(x) != len(_input_names(model)):
+        raise DataError(
+            f"The model has {len(_input_names(model))} input(s), but the {name} split is a {type(x).__name__} of "
+            f"{len(x)} arrays: give one array with a row for each case."
         )
     if isinstance(x, Mapping | list | tuple) or isinstance(expected, Mapping | list):
         return  # Keras matches several inputs by name or place, and says so itself
@@ -219,7 +262,7 @@ def _check_answers(y: Any, name: str, num_cases: int, model: keras.Model, kind: 
         raise DataError(
             f"The model has the outputs {names}: `y` of the {name} split must be a mapping with these names."
         )
-    scored = np.asarray(scored_answers(y, kind) if several else y)
+    scored = _as_answers(scored_answers(y, kind) if several else y, name)
     if scored.shape[:1] != (num_cases,):
         raise DataError(f"The {name} split has {num_cases} cases but answers of shape {scored.shape}.")
     plain = _plain(scored, name, kind)
@@ -230,11 +273,27 @@ def _check_answers(y: Any, name: str, num_cases: int, model: keras.Model, kind: 
     return [plain if place == kind.position else part for place, part in enumerate(y)]
 
 
+def _as_answers(y: Any, name: str) -> NDArray[Any]:
+    what = f"answers of the {name} split"
+    if hasattr(y, "iloc") and y.ndim == 1 and str(getattr(y, "dtype", "")) == "category":
+        y = np.asarray(y)
+    if hasattr(y, "shape") and not isinstance(y, np.ndarray) and not sparse.issparse(y):
+        return np.asarray(plain_array(y, what))
+    if isinstance(y, np.ma.MaskedArray):
+        return np.asarray(plain_array(y, what))
+    try:
+        return np.asarray(y)
+    except ValueError:
+        raise DataError(f"The {what} must have the same length in every case; received a ragged list.") from None
+
+
 def _plain(y: NDArray[Any], name: str, kind: OutputKind) -> NDArray[Any]:
     if y.dtype.kind not in "biuf":
         raise DataError(f"Answers must be numbers; those of the {name} split are {y.dtype}: encode labels as integers.")
     if not np.isfinite(y).all():
         raise DataError(f"Answers of the {name} split hold NaN or infinite values.")
+    if y.size:
+        check_magnitude(float(np.abs(y.astype(np.float64)).max()), f"answers of the {name} split")
     if kind.task == "regression":
         plain = y.reshape(len(y), -1).astype(np.float32)
         if plain.shape[1] != kind.width:
