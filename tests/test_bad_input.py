@@ -1,18 +1,22 @@
 """Over a hundred bad inputs: each gets one clear sentence, no traceback on the command line, no half-made folder."""
 
+import json
 import sys
 import warnings
+import zipfile
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+import xarray as xr
 from keras import layers
 from scipy import sparse
 
 import gengap as gg
 from gengap.cli import main
-from gengap.datasets import read_split
+from gengap.datasets import Split, read_split
 from gengap.errors import GengapError
 from gengap.results import Result
 from gengap.storage import Store
@@ -119,6 +123,50 @@ DATA = {
     "class weight NaN": {"class_weight": {0: 1.0, 1: float("nan")}},
     "class weight a list": {"class_weight": [1.0, 2.0]},
     "class weight a word": {"class_weight": "balanced"},
+    "class weight zero throughout": {"class_weight": {0: 0.0, 1: 0.0}},
+    "class weight by words": {"class_weight": {"0": 1.0, "1": 2.0}},
+    "x masked": {"x": np.ma.masked_array(X, mask=X > 2)},
+    "x a table with missing values": {"x": pd.DataFrame(X).astype("Float32").mask(pd.DataFrame(X) > 2)},
+    "x a table with categories": {"x": pd.DataFrame(X[:, :4]).assign(c=pd.Categorical(["a", "b"] * (N // 2)))},
+    "x a table of objects": {"x": pd.DataFrame(X).astype(object)},
+    "x a column": {"x": pd.Series(X[:, 0])},
+    "x a Dataset of xarray": {"x": xr.Dataset({"a": ("n", X[:, 0])})},
+    "x a labelled array of dates": {"x": xr.DataArray(np.full((N, 5), np.datetime64("2020-01-01", "ns")))},
+    "x a tensor of complex numbers": {"x": torch.complex(torch.from_numpy(X), torch.from_numpy(X))},
+    "x a tensor without values": {"x": torch.empty(N, 5, device="meta")},
+    "x a tensor with NaN": {"x": torch.full((N, 5), float("nan"))},
+    "x a symbol": {"x": keras.KerasTensor((N, 5))},
+    "x a generator": {"x": (row for row in X)},
+    "x a list of rows": {"x": list(X)},
+    "x with named fields": {"x": np.zeros(N, [("a", "f4"), ("b", "f4")])},
+    "x of durations": {"x": np.zeros((N, 5), "m8[s]")},
+    "x of integers beyond 64 bits": {"x": np.full((N, 5), 2**70, dtype=object)},
+    "x beyond 32-bit floats": {"x": np.full((N, 5), 1e300)},
+    "x a bag of batches": {"x": torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.from_numpy(X)))},
+    "x without features": {"x": X[:, :0]},
+    "y masked": {"y": np.ma.masked_array(Y, mask=Y > 0)},
+    "y ragged": {"y": [[1], [1, 2]] * (N // 2)},
+    "y with missing values": {"y": pd.Series(Y, dtype="boolean").mask(Y > 0)},
+    "y a tensor without values": {"y": torch.empty(N, device="meta")},
+    "y of huge integers": {"y": np.where(Y, 2**62, 0)},
+    "y of complex numbers": {"y": Y + 0j},
+    "y a mapping": {"y": {"a": Y}},
+    "y beside a Split": {"x": Split(X, Y)},
+    "weights beside a Split": {"x": Split(X, Y), "y": None, "sample_weight": np.ones(N)},
+    "weights beyond 32-bit floats": {"sample_weight": np.full(N, 1e308)},
+    "weights one number": {"sample_weight": 1.0},
+    "groups of objects": {"x": Split(X, Y, groups=np.array([object()] * N)), "y": None},
+    "groups with gaps": {"x": Split(X, Y, groups=np.array([np.nan] * N)), "y": None},
+    "times of text": {"x": Split(X, Y, times=np.array(["noon"] * N)), "y": None},
+    "validation a mapping": {"validation_data": {"x": XV, "y": YV}},
+    "validation split text": {"validation_data": None, "validation_split": "0.2"},
+    "validation split a truth value": {"validation_data": None, "validation_split": True},
+    "validation split NaN": {"validation_data": None, "validation_split": float("nan")},
+    "epochs a truth value": {"epochs": True},
+    "epochs without end": {"epochs": 10**30},
+    "epochs infinite": {"epochs": float("inf")},
+    "batch size a truth value": {"batch_size": True},
+    "shuffle a word": {"shuffle": "batch"},
 }
 
 
@@ -203,6 +251,20 @@ DECLARATIONS = {
     "an engine that does not exist": {"engine": "warp"},
     "a runner that does not exist": {"runner": "slurm"},
     "initial weights that do not exist": {"initial_weights": "warm"},
+    "a precision that does not exist": {"precision": "float8"},
+    "a seed below zero": {"seeds": [0, -1]},
+    "seeds a truth value": {"seeds": True},
+    "a seed a truth value": {"seeds": [True, False]},
+    "a seed beyond 64 bits": {"seeds": [2**64]},
+    "seeds without end": {"seeds": 10**12},
+    "a seed that is missing": {"seeds": [None]},
+    "a rate of NaN": {"remedies": ["dropout(nan)"]},
+    "a strength of infinity": {"remedies": ["l2(inf)"]},
+    "a strength twice": {"remedies": ["l2(strength=1, strength=2)"]},
+    "thousands of brackets": {"remedies": ["(" * 5000]},
+    "an empty remedy": {"remedies": [""]},
+    "one remedy that is no list": {"remedies": "l2(0.1)"},
+    "storage a number": {"storage": 3},
 }
 
 
@@ -219,7 +281,7 @@ def test_bad_declarations_are_said_in_one_sentence(name, models):
 
 
 @pytest.fixture
-def files(tmp_path, models):
+def files(tmp_path, models):  # noqa: PLR0915  one line for each kind of wrong
     frame = pd.DataFrame(X, columns=list("abcde")).assign(y=Y)
     frame.to_csv(tmp_path / "good.csv", index=False)
     frame.drop(columns="a").to_csv(tmp_path / "narrow.csv", index=False)
@@ -246,6 +308,38 @@ def files(tmp_path, models):
         "m = keras.Sequential([keras.Input((5,)), keras.layers.Dense(1, 'sigmoid')])\n"
         "m.compile('adam', 'binary_crossentropy')\nstudy = gg.Study(m, seeds=1)\nfit = {'epochs': 1, 'x': None}\n"
     )
+    text = (tmp_path / "good.csv").read_text()
+    (tmp_path / "twice.csv").write_text(text.replace("a,b,c", "a,a,c", 1))
+    (tmp_path / "utf16.csv").write_text(text, encoding="utf-16")
+    (tmp_path / "long.csv").write_text(f"{text}1,2,3,4,5,1,7,8\n")
+    (tmp_path / "cut.csv").write_text(f"{text}1,2\n")
+    (tmp_path / "column.csv").write_text("y\n1\n0\n")
+    (tmp_path / "quote.csv").write_text('a,b,y\n"1,2,0\n')
+    (tmp_path / "gaps.csv").write_text(f"{text}1,2,3,4,5,\n")
+    np.savez(tmp_path / "short.npz", x=X, y=Y[:-3])
+    np.savez(tmp_path / "number.npz", x=np.float32(1), y=np.float32(1))
+    with zipfile.ZipFile(tmp_path / "stranger.npz", "w") as archive:
+        archive.writestr("x.npy", b"hello")
+        archive.writestr("y.npy", b"hello")
+    damaged = bytearray((tmp_path / "model.keras").read_bytes())
+    damaged[len(damaged) // 2] ^= 255
+    (tmp_path / "damaged.keras").write_bytes(damaged)
+    (tmp_path / "cut.keras").write_bytes(damaged[:300])
+    with zipfile.ZipFile(tmp_path / "evil.keras", "w") as archive:
+        config = {"module": "os", "class_name": "system", "config": {}, "registered_name": None}
+        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("metadata.json", "{}")
+        archive.writestr("model.weights.h5", b"")
+    lambdas = keras.Sequential([keras.Input((5,)), layers.Lambda(lambda x: 2 * x), layers.Dense(1, "sigmoid")])
+    lambdas.compile("adam", "binary_crossentropy")
+    lambdas.save(tmp_path / "lambda.keras")
+    for name, code in {
+        "raises": "x = 1\nraise RuntimeError('two\\nlines')",
+        "syntax": "def (:",
+        "leaves": "exit(0)",
+    }.items():
+        (tmp_path / f"{name}.py").write_text(f"{code}\n")
+    (tmp_path / "dangling").symlink_to("nowhere")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "thesis.tex").touch()
     return tmp_path
@@ -263,6 +357,16 @@ FILES = {
     "a broken archive": lambda f: read_split(f / "broken.npz"),
     "a pickle": lambda f: read_split(f / "pickled.npz"),
     "an archive without x": lambda f: read_split(f / "nameless.npz"),
+    "an archive of strangers": lambda f: read_split(f / "stranger.npz"),
+    "an archive of unequal lengths": lambda f: read_split(f / "short.npz"),
+    "a column twice": lambda f: read_split(f / "twice.csv"),
+    "another encoding": lambda f: read_split(f / "utf16.csv"),
+    "a row too long": lambda f: read_split(f / "long.csv"),
+    "a row too short": lambda f: read_split(f / "cut.csv"),
+    "one column": lambda f: read_split(f / "column.csv"),
+    "an open quote": lambda f: read_split(f / "quote.csv"),
+    "answers with gaps": lambda f: read_split(f / "gaps.csv"),
+    "groups that are the answers": lambda f: read_split(f / "good.csv", target="y", groups="y"),
     "a broken parquet": lambda f: read_split(f / "broken.parquet"),
     "a broken netCDF": lambda f: read_split(f / "broken.nc"),
     "a result that is none": lambda f: Result.from_netcdf(f / "result.nc"),
@@ -333,6 +437,30 @@ COMMANDS = {
     "a demo that does not exist": ("demo", "weather"),
     "a demo without seeds": ("demo", "diabetes", "--seeds", "0"),
     "a demo with an unknown engine": ("demo", "diabetes", "--engine", "warp"),
+    "a damaged model": ("run", "--model", "damaged.keras", "--data", "good.csv"),
+    "a model cut off": ("run", "--model", "cut.keras", "--data", "good.csv"),
+    "a model that calls the system": ("run", "--model", "evil.keras", "--data", "good.csv"),
+    "a model with a lambda": ("run", "--model", "lambda.keras", "--data", "good.csv"),
+    "a study file that fails": ("run", "raises.py"),
+    "a study file that cannot be parsed": ("run", "syntax.py"),
+    "a study file that leaves": ("run", "leaves.py"),
+    "a table for a study file": ("run", "good.csv"),
+    "a study file and data": ("run", "unfit.py", "--data", "good.csv"),
+    "a study file and epochs": ("run", "unfit.py", "--epochs", "3"),
+    "arrays of no length": (*RUN, "--data", "number.npz"),
+    "data that hang": (*RUN, "--data", "dangling"),
+    "data without a name": (*RUN, "--data", ""),
+    "storage that hangs": (*RUN, "--storage", "dangling"),
+    "storage below a file": (*RUN, "--storage", "good.csv/x"),
+    "storage nobody can write": (*RUN, "--storage", "/proc/x"),
+    "storage of a long name": (*RUN, "--storage", "n" * 300),
+    "remedies of commas": (*RUN, "--remedies", ",,"),
+    "a width beyond memory": (*RUN, "--remedies", "width(1e9)"),
+    "seeds beyond counting": (*RUN, "--seeds", "99999999999999999999"),
+    "epochs beyond counting": (*RUN, "--epochs", "99999999999999999999"),
+    "a runner without a name": (*RUN, "--runner", ""),
+    "a report in another language": ("report", "folder", "--lang", "fr"),
+    "a demo with a table of another kind": ("demo", "imdb", "--data", "good.csv"),
     "a demo without its data": ("demo", "imdb", "--data", "nowhere.npz"),
 }
 

@@ -82,6 +82,7 @@ def demo(
 
 @app.command()
 def run(  # noqa: PLR0913  each is an option of the command
+    context: typer.Context,
     study_file: Annotated[Path | None, typer.Argument(help="A Python file that defines `study` and `fit`.")] = None,
     *,
     model: Annotated[Path | None, typer.Option(help="A saved, compiled model: model.keras.")] = None,
@@ -109,6 +110,7 @@ def run(  # noqa: PLR0913  each is an option of the command
     if (study_file is None) == (model is None):
         raise typer.BadParameter("give a study file, or --model and --data")
     if study_file is not None:
+        _refuse_beside_a_study_file(context)
         launch = study_from_script(study_file, seeds=seeds)
     else:
         launch = study_from_files(
@@ -132,6 +134,18 @@ def run(  # noqa: PLR0913  each is an option of the command
     except KeyboardInterrupt as stop:
         raise _interrupted(stop) from None
     _write(result, output, lang=lang)
+
+
+_OF_FILES = ("data", "validation", "test", "target", "groups", "ignore", "remedies", "suggest", "epochs", "batch_size")
+
+
+def _refuse_beside_a_study_file(context: typer.Context) -> None:
+    """Refuse options that a study file decides itself: ignored, they would mislead."""
+    for name in _OF_FILES:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = f"--{name.replace('_', '-')}"
+            raise typer.BadParameter(f"{option} goes with --model; a study file says it itself")
 
 
 @app.command()
@@ -243,3 +257,13 @@ def main() -> None:
         missing = error.filename if isinstance(error, FileNotFoundError) else None
         typer.echo(f"gengap: {error}" if missing is None else f"gengap: there is no file {missing}", err=True)
         raise SystemExit(USAGE_ERROR) from None
+    except (MemoryError, RuntimeError) as error:
+        if os.environ.get("GENGAP_TRACEBACK") or not _is_out_of_memory(error):
+            raise
+        typer.echo("gengap: there is not enough memory; take a smaller model or batch, or fewer cases", err=True)
+        raise SystemExit(USAGE_ERROR) from None
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    said = str(error)
+    return isinstance(error, MemoryError) or "allocate memory" in said or "out of memory" in said

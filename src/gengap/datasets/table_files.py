@@ -91,7 +91,11 @@ def _read_csv(path: Path, wanted: Wanted) -> NamedSplit:
     import pandas as pd
 
     try:
-        return _from_table(_without_index(pd.read_csv(path, sep=_separator(path))), path, wanted)
+        separator = _separator(path)
+        names = list(pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str).iloc[0].dropna())
+        if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+            raise DataError(f"{path} has several columns named {twice[0]!r}: give each a name of its own.")
+        return _from_table(_without_index(pd.read_csv(path, sep=separator)), path, wanted)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as reason:
         said = " ".join(str(reason).split())  # pandas breaks lines
         raise DataError(f"{path} cannot be read as CSV: {said}.") from reason
@@ -99,7 +103,7 @@ def _read_csv(path: Path, wanted: Wanted) -> NamedSplit:
 
 def _separator(path: Path) -> str:
     """Return what separates the columns: a comma, unless the head has none and another usual character."""
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8-sig") as file:
         head = file.readline()
     return "," if "," in head else next((mark for mark in (";", "\t") if mark in head), ",")
 
@@ -128,6 +132,8 @@ def _from_table(table: "pd.DataFrame", path: Path, wanted: Wanted) -> NamedSplit
     if table.empty or len(table.columns) < 2:
         raise DataError(f"{path} needs at least one row, a column of answers and one of features.")
     target = str(table.columns[-1]) if wanted.target is None else wanted.target
+    if wanted.groups == target or target in wanted.ignore:
+        raise DataError(f"{path}: column {target!r} holds the answers, so it can be no column of groups, nor ignored.")
     beside = [target, *([] if wanted.groups is None else [wanted.groups]), *wanted.ignore]
     for name in (*beside, *(wanted.features or ())):
         if name not in table:
@@ -177,6 +183,8 @@ def _read_npz(path: Path, wanted: Wanted) -> NamedSplit:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as reason:
         raise DataError(f"{path} cannot be read as a NumPy archive of plain arrays: {reason}.") from reason
+    if broken := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+        raise DataError(f"{path} cannot be read as a NumPy archive of plain arrays: {broken[0]!r} is none.")
     return _from_arrays(arrays, path, wanted)
 
 
@@ -196,6 +204,9 @@ def _from_arrays(arrays: dict[str, Any], path: Path, wanted: Wanted) -> NamedSpl
     for what in ("x", "y", *(() if wanted.groups is None else ("groups",))):
         if called[what] not in arrays:
             raise UnknownNameError(f"{path} has no array {called[what]!r}; its arrays are {', '.join(arrays)}.")
+    lengths = {name: len(arrays[called[name]]) if arrays[called[name]].ndim else 0 for name in ("x", "y")}
+    if lengths["x"] != lengths["y"]:
+        raise DataError(f"{path} holds {lengths['x']} cases in 'x' and {lengths['y']} answers in {called['y']!r}.")
     x = arrays["x"].astype(np.float32) if arrays["x"].dtype.kind in "biuf" else arrays["x"]
     split = Split(x, arrays[called["y"]], **{name: arrays.get(called.get(name, name)) for name in _BESIDE})
     return NamedSplit(split, (), called["y"])

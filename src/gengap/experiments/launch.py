@@ -1,23 +1,27 @@
 """Studies that are launched from files: a saved model with a table of data, or a script that declares a study."""
 
 import runpy
+import traceback
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
 
 from gengap.datasets import Dataset, Split
-from gengap.errors import DataError, ModelError
+from gengap.errors import DataError, GengapError, ModelError
 from gengap.experiments.data_files import read_files
 from gengap.remedies import suggest as suggest_remedies
 from gengap.results import Result
 from gengap.study import Study
 
 _DEFAULT_SEEDS = 10
+_UNREADABLE = (ValueError, TypeError, OSError, LookupError, AttributeError, RuntimeError, ImportError, BadZipFile)
+"""What Keras raises for a file that is damaged, or names what there is not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +41,7 @@ class Launch:
     def placed(self, storage: Path | None, runner: str | None) -> "Launch":
         """Return the same study kept in a folder and trained by a runner; None keeps what the study says itself."""
         folder = self.study.storage if storage is None else storage
-        return replace(self, study=self.study.stored_in(folder, runner=runner or self.study.runner))
+        return replace(self, study=self.study.stored_in(folder, runner=self.study.runner if runner is None else runner))
 
     def run(self, **more: Any) -> Result:
         """Run the study; `more` are further arguments of `Study.run`."""
@@ -107,6 +111,8 @@ def _remedies(model: keras.Model, train: Split, written: str, *, suggest: bool) 
         suggestions = suggest_remedies(model, train)
         return [one.remedy for one in suggestions], [f"Suggested: {one}" for one in suggestions]
     chosen = split_remedies(written)
+    if written.strip() and not chosen:
+        raise ValueError(f"--remedies {written!r} names no remedy; leave it away, or name some: 'l2(0.001)'.")
     return list(chosen), [] if chosen else ["No remedies: only the baseline is trained (try --suggest)."]
 
 
@@ -134,14 +140,32 @@ def study_from_script(path: Path, *, seeds: int | None = None) -> Launch:
     Raises:
         DataError: There is no such file.
         TypeError: The file does not define `study` and `fit`.
+        GengapError: The file fails or ends the program while it is executed.
     """
     if not path.is_file():
         raise DataError(f"There is no file {path}.")
-    names = runpy.run_path(str(path))
+    names = _executed(path)
     study, fit = names.get("study"), names.get("fit")
     if not isinstance(study, Study) or not isinstance(fit, Mapping):
         raise TypeError(f"{path} must define `study`, a gengap.Study, and `fit`, a mapping of arguments of Study.run.")
     return Launch(study if seeds is None else study.with_seeds(seeds), fit)
+
+
+def _executed(path: Path) -> Mapping[str, Any]:
+    try:
+        return runpy.run_path(str(path))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        if isinstance(error, GengapError):
+            raise
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+        said = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())[:200]
+        raise GengapError(
+            f"{path} failed{'' if line is None else f' in line {line}'} with {type(error).__name__}"
+            f"{f' ({said})' if said else ''}; GENGAP_TRACEBACK=1 shows where."
+        ) from error
 
 
 def load_model(path: Path) -> keras.Model:
@@ -156,8 +180,9 @@ def load_model(path: Path) -> keras.Model:
         with warnings.catch_warnings():  # a study starts from a fresh optimizer: that this one's state is lost is right
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
             model = keras.saving.load_model(path, safe_mode=True)
-    except (ValueError, TypeError, OSError, KeyError) as reason:
-        raise ModelError(f"{path} cannot be loaded safely: {str(reason).splitlines()[0]}") from reason
+    except _UNREADABLE as reason:
+        said = (str(reason).splitlines() or [type(reason).__name__])[0]
+        raise ModelError(f"{path} cannot be loaded safely: {said}") from reason
     if not model.compiled:
         raise ModelError(f"The model in {path} is not compiled: call `model.compile(optimizer, loss)` before saving.")
     return model

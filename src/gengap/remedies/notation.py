@@ -92,9 +92,9 @@ def read(text: str) -> list[Term]:
     """
     try:
         return _terms(ast.parse(text.strip(), mode="eval").body)
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(
-            f"{text!r} is not a remedy: write calls joined by +, as in dropout(0.5)+l2(0.001, on=kernels); "
+            f"{text[:80]!r} is not a remedy: write calls joined by +, as in dropout(0.5)+l2(0.001, on=kernels); "
             'patterns stand in quotes, as in on="conv*".'
         ) from error
 

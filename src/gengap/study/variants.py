@@ -1,7 +1,7 @@
 """The variants of a study: from one model and remedies, or from models written by hand."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -13,6 +13,7 @@ from gengap.remedies.base import Remedy, Variant, check_remedy
 from gengap.remedies.catalogue import remedy
 
 BASELINE = "baseline"
+_MOST_SEEDS = 1_000_000
 
 
 def make_variants(models: Any, remedies: Sequence[Remedy | str]) -> tuple[Variant, ...]:
@@ -80,14 +81,18 @@ def check_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
     """Return the seeds of a study: a count gives 0, 1, 2 ...
 
     Raises:
-        ValueError: There is none, or one is given twice.
+        ValueError: There is none, one is given twice, below 0 or beyond 63 bits, or there are more than a million.
         TypeError: One is no integer.
     """
-    chosen = range(seeds) if isinstance(seeds, int) else list(seeds)
-    if not all(hasattr(seed, "__index__") for seed in chosen):
+    if isinstance(seeds, bool | str) or not isinstance(seeds, int | Iterable):
+        raise TypeError(f"`seeds` must be a number of seeds or integers; received {seeds!r}.")
+    chosen = range(min(seeds, _MOST_SEEDS + 1)) if isinstance(seeds, int) else list(seeds)
+    if not all(hasattr(seed, "__index__") and not isinstance(seed, bool) for seed in chosen):
         raise TypeError(f"`seeds` must be a number of seeds or integers; received {seeds!r}.")
     if len(chosen) == 0 or len(set(chosen)) < len(chosen):
         raise ValueError(f"`seeds` must name at least one seed, and each once; received {seeds!r}.")
+    if len(chosen) > _MOST_SEEDS or not all(0 <= seed < 2**63 for seed in chosen):
+        raise ValueError(f"`seeds` must be at most a million, each from 0 to 2**63 - 1; received {str(seeds)[:80]}.")
     return tuple(int(seed) for seed in chosen)
 
 
