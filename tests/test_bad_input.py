@@ -382,11 +382,11 @@ FILES = {
 
 @pytest.mark.parametrize("name", FILES)
 def test_bad_files_are_said_in_one_sentence_and_stay_as_they_were(name, files):
-    before = {path: path.stat().st_size for path in files.rglob("*")}
+    before = {path: path.lstat().st_size for path in files.rglob("*")}
     with pytest.raises((*EXPECTED, OSError)) as caught:
         FILES[name](files)
     assert_one_sentence(caught.value)
-    assert {path: path.stat().st_size for path in files.rglob("*")} == before
+    assert {path: path.lstat().st_size for path in files.rglob("*")} == before
 
 
 # Bad command lines ----------------------------------------------------------------------------------------------------
@@ -469,7 +469,7 @@ COMMANDS = {
 def test_bad_command_lines_get_one_sentence_and_exit_code_2(name, files, monkeypatch, capsys):
     monkeypatch.chdir(files)
     monkeypatch.setattr(sys, "argv", ["gengap", *COMMANDS[name]])
-    before = {path: path.stat().st_size for path in files.rglob("*")}
+    before = {path: path.lstat().st_size for path in files.rglob("*")}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with pytest.raises(SystemExit) as ended:
@@ -483,7 +483,7 @@ def test_bad_command_lines_get_one_sentence_and_exit_code_2(name, files, monkeyp
         assert_one_sentence(ours[0])
     else:
         assert "Error" in said or "Usage" in said  # typer's own answer to a command line that cannot be read
-    assert {path: path.stat().st_size for path in files.rglob("*")} == before
+    assert {path: path.lstat().st_size for path in files.rglob("*")} == before
 
 
 def test_there_are_at_least_a_hundred():
