@@ -5,15 +5,15 @@ from hypothesis import strategies as st
 from gengap.engine.planner import Chunk, Plan
 from gengap.runners.spreading import cost, duration, spread
 
-UNMEASURED = ()
-FLAT = ((1, 0.01), (20, 0.01))
-STEEP = ((1, 0.01), (20, 0.001))  # together, twenty runs cost a tenth each
+UNMEASURED = (0.0, 0.0)
+FLAT = (0.01, 0.01)
+STEEP = (0.01, 0.001)  # seconds of a step alone, and a run together: a tenth
 
 
 def plan_of(sizes, costs=UNMEASURED):
     """Chunks whose runs are two variants of each seed."""
     chunks = [
-        Chunk(f"c{i}", tuple((f"v{i}{j % 2}", j // 2) for j in range(n)), "fused", "", costs=costs)
+        Chunk(f"c{i}", tuple((f"v{i}{j % 2}", j // 2) for j in range(n)), "fused", "", 0, *costs)
         for i, n in enumerate(sizes)
     ]
     return Plan("cpu", "float32", tuple(chunks))
@@ -23,8 +23,10 @@ def sizes_of(plan):
     return [len(chunk.runs) for chunk in plan.chunks]
 
 
-def ends(plan, places):
-    return duration(map(cost, plan.chunks), places)
+def ends(plan, places, sizes):
+    """When the last place ends; `sizes` of the chunks before they were cut."""
+    planned = {run: len(chunk.runs) for chunk in plan_of(sizes).chunks for run in chunk.runs}
+    return duration([cost(chunk, planned=planned[chunk.runs[0]]) for chunk in plan.chunks], places)
 
 
 @given(st.lists(st.integers(1, 12), max_size=5), st.integers(1, 20), st.sampled_from([UNMEASURED, FLAT, STEEP]))
@@ -33,7 +35,7 @@ def test_no_run_is_lost_and_the_places_together_end_no_later_than_one_chunk_each
     after = spread(before, places)
     assert [run for chunk in after.chunks for run in chunk.runs] == [run for c in before.chunks for run in c.runs]
     assert places > 1 or sizes_of(after) == sizes_of(before)
-    assert ends(after, places) <= ends(before, 1) * (1 + 1e-9)
+    assert ends(after, places, sizes) <= 1.05 * ends(before, 1, sizes) + 1e-9
     assert len({chunk.id for chunk in after.chunks}) == len(after.chunks)
 
 
@@ -41,7 +43,7 @@ def test_no_run_is_lost_and_the_places_together_end_no_later_than_one_chunk_each
 def test_where_cutting_costs_nothing_every_place_is_kept_busy(sizes, places):
     after = spread(plan_of(sizes, FLAT), places)
     even = sum(sizes) * 0.01 / places
-    assert ends(after, places) <= 1.05 * (even + 0.02)  # even but for one chunk of a seed's two runs
+    assert ends(after, places, sizes) <= 1.05 * (even + 0.02)  # even but for one chunk of a seed's two runs
 
 
 @pytest.mark.parametrize("places", [1, 2])
@@ -66,8 +68,9 @@ def test_runs_that_gain_from_each_other_stay_together():
     assert len(spread(plan_of([20], FLAT), 4).chunks) >= 4
 
 
-def test_a_cost_between_two_measured_sizes_lies_between_theirs():
+def test_a_chunk_that_was_cut_costs_between_one_run_and_all():
     [chunk] = plan_of([10], STEEP).chunks
-    assert 10 * 0.001 < cost(chunk) < 10 * 0.01
+    assert cost(chunk) == 10 * 0.001
+    assert 10 * 0.001 < cost(chunk, planned=20) < 10 * 0.01
     [unmeasured] = plan_of([10]).chunks
     assert cost(unmeasured, unmeasured=0.5) == 5.0

@@ -3,7 +3,6 @@
 import heapq
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
@@ -37,8 +36,12 @@ def spread(plan: Plan, places: int) -> Plan:
     """
     if places == 1 or not plan.chunks:
         return _numbered(plan, plan.chunks)
-    unmeasured = max((seconds for chunk in plan.chunks for _, seconds in chunk.costs), default=1.0)
-    price = partial(cost, unmeasured=unmeasured)
+    sizes = {run: len(chunk.runs) for chunk in plan.chunks for run in chunk.runs}
+    unmeasured = max((chunk.step_alone for chunk in plan.chunks if chunk.step_alone), default=1.0)
+
+    def price(chunk: Chunk) -> float:
+        return cost(chunk, planned=sizes[chunk.runs[0]], unmeasured=unmeasured)
+
     dearest = max(map(price, plan.chunks))
     ways = [_cut(plan.chunks, dearest * limit, price) for limit in _LIMITS]
     ends = [duration(map(price, chunks), places) for chunks in ways]
@@ -51,17 +54,19 @@ def _numbered(plan: Plan, chunks: Sequence[Chunk]) -> Plan:
     return replace(plan, chunks=tuple(replace(chunk, id=f"chunk-{n:03d}") for n, chunk in enumerate(chunks)))
 
 
-def cost(chunk: Chunk, *, unmeasured: float = 1.0) -> float:
-    """Return what a step of a chunk costs, in seconds as measured on one machine, between sizes interpolated.
+def cost(chunk: Chunk, *, planned: int = 0, unmeasured: float = 1.0) -> float:
+    """Return what a step of a chunk costs, in seconds as measured on one machine.
 
     Args:
         chunk: The chunk.
+        planned: Of how many runs it was when it was planned; 0 where it has not been cut. Between one run and these,
+            costs are interpolated.
         unmeasured: What a run costs of a chunk that was not measured; such chunks train one run at a time.
     """
-    if not chunk.costs:
-        return len(chunk.runs) * unmeasured
-    sizes, seconds = zip(*sorted(chunk.costs), strict=True)
-    return len(chunk.runs) * float(np.interp(np.log(len(chunk.runs)), np.log(sizes), seconds))
+    number, whole = len(chunk.runs), max(planned, len(chunk.runs))
+    if not chunk.step_alone:
+        return number * unmeasured
+    return number * float(np.interp(np.log(number), np.log([1, whole]), [chunk.step_alone, chunk.step_together]))
 
 
 def duration(costs: Iterable[float], places: int) -> float:
