@@ -36,6 +36,15 @@ def test_layer_names_that_keras_counted_do_not_matter(study, functional):
     check_same_study(study, again)
 
 
+def test_a_setting_that_a_store_is_too_old_to_know_is_what_it_was_then(study):
+    again = copy.deepcopy(study)
+    again["settings"].update(training_score=True)
+    check_same_study(study, again)
+    again["settings"].update(training_score=False)
+    with pytest.raises(StudyChangedError, match="training_score is absent there and false now"):
+        check_same_study(study, again)
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
+from gengap.engine.runs import TrainingSettings
 from gengap.errors import StudyChangedError
 from gengap.storage.ledger import now
 from gengap.storage.store import Store
 
 Manifest = Mapping[str, Any]
 
+_DEFAULTS = {field.name: field.default for field in fields(TrainingSettings) if field.default is not MISSING}
 _FIXED = ("task", "score", "primary", "engine", "settings")
 _OF_VARIANT = ("model", "share", "stopping")
 _MISSING = object()
@@ -55,6 +58,10 @@ def check_same_study(stored: Manifest, new: Manifest) -> None:
     stored, new = _as_json(stored), _as_json(new)
     for manifest in (stored, new):  # memory decides about this one, and it changes no number
         manifest.get("settings", {}).pop("keep_every_epoch", None)
+    known, own = stored.get("settings", {}), new.get("settings", {})
+    for name, default in _DEFAULTS.items():
+        if name not in known and name in own and own[name] == default:
+            del own[name]  # a setting that came later is what it was before it could be set
     pairs = [(name, stored.get(name), new.get(name)) for name in _FIXED]
     pairs.append(("the data's fingerprint", _fingerprint(stored), _fingerprint(new)))
     for name in (name for name in stored.get("variants", {}) if name in new.get("variants", {})):
