@@ -83,7 +83,12 @@ def test_rows_become_what_the_model_takes(read):
 @pytest.mark.parametrize(
     ("change", "error", "sentence"),
     [
-        ({"train": TABLE[["a", "b", "c", "a", "storm"]]}, DataError, "takes 3 features and train.csv has 4: leave"),
+        (
+            {"train": TABLE.assign(d=TABLE["a"])[["a", "b", "c", "d", "storm"]]},
+            DataError,
+            "takes 3 features and train.csv has 4: leave",
+        ),
+        ({"train": TABLE[["a", "b", "c", "a", "storm"]]}, DataError, "train.csv has several columns named 'a'"),
         ({"train": TABLE[["a", "storm"]]}, DataError, "takes 3 features and train.csv has 1: check --target"),
         ({"train": TABLE, "test": TABLE.drop(columns="b")}, UnknownNameError, "test.csv has no column 'b'"),
         ({"train": TABLE, "test": TABLE.assign(storm="yes")}, DataError, "Answers are words in test.csv and numbers"),
