@@ -112,7 +112,7 @@ def test_synthetic_storms_are_never_held_against_the_courses_scores(storms):
     assert len(scores) == 6
     assert {row[2] for row in scores} == {"–"}
     assert {row[3] for row in scores} == {"cannot be checked without the course's archive"}
-    assert "nothing about real storms" in table.notes[-1]
+    assert "none about real ones" in table.notes[-1]
 
 
 def test_both_confounds_of_the_course_are_found_by_the_audit_itself(storms):
