@@ -346,6 +346,13 @@ def test_a_store_is_not_made_twice(filled, manifest):
         assert len(store.keys()) == 3
 
 
+def test_what_was_killed_inside_its_first_write_is_swept_away(folder, manifest):
+    folder.mkdir(parents=True)
+    (folder / "writer.json.0123.part").write_text("{")
+    with Store.create(folder, manifest):
+        assert not list(folder.rglob("*.part"))
+
+
 def test_a_store_whose_making_was_killed_is_made_again(folder, manifest, monkeypatch):
     def killed(*args):
         raise KeyboardInterrupt

@@ -45,6 +45,7 @@ def create(folder: Path, content: str, journal: schema.Journal) -> tuple[Ledger,
     lock = WriterLock(folder)
     try:
         _refuse_second(folder)
+        _remove_parts(folder)
         connection = schema.connect(folder / LEDGER, writable=True, journal=journal)
         schema.migrate(connection)
         ledger = Ledger(connection, writable=True)
@@ -188,7 +189,14 @@ def _tidy(folder: Path, ledger: Ledger) -> None:
     named |= {blob.digest for blob in ledger.states().values()}
     stray = {path for path in (folder / ARRAYS).iterdir() if path.stem not in named or path.suffix != files.SUFFIX}
     stray -= _adopt(folder, ledger, stray)
-    for path in stray | set(folder.glob(f"*{files.PART}")):
+    for path in stray:
+        path.unlink(missing_ok=True)
+    _remove_parts(folder)
+
+
+def _remove_parts(folder: Path) -> None:
+    """Remove what a writer left that was killed inside a write; the lock is ours, so nobody is writing."""
+    for path in folder.glob(f"*{files.PART}"):
         path.unlink(missing_ok=True)
 
 
