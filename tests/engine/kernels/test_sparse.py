@@ -18,6 +18,7 @@ from gengap.engine.kernels.sparse import (
     sparse_matmul,
 )
 from gengap.engine.kernels.vectors import VectorFirstLayer, vectors_fit
+from gengap.errors import DataError
 
 FEATURES = 37
 LAYERS = {"torch": SparseFirstLayer, "vectors": partial(VectorFirstLayer, threads=2)}
@@ -213,3 +214,14 @@ def test_without_numba_torch_multiplies(monkeypatch):
         assert not vectors_fit(Adam(), torch.device("cpu"))
     finally:
         vectors._code.cache_clear()
+
+
+def test_rows_of_other_width_or_with_foreign_columns_are_refused(x, order):
+    none = torch.zeros(1)
+    layer = VectorFirstLayer(random(1, FEATURES - 5, 4), (0,), rule=SGD(), l1=none, l2=none)
+    with pytest.raises(DataError, match=f"takes {FEATURES - 5} features, but these sparse rows have {FEATURES}"):
+        layer.forward([cut(layer, x, order, 16)[0]])
+    broken = x.copy()
+    broken.indices[3] = FEATURES
+    with pytest.raises(DataError, match=f"of {FEATURES} columns names column {FEATURES}"):
+        layer.source(broken)

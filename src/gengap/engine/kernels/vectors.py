@@ -18,6 +18,7 @@ from torch.nn import functional
 from gengap.engine.kernels import openmp
 from gengap.engine.kernels.first_layer import FirstLayer
 from gengap.engine.kernels.optimizers import SGD, Adam, RMSprop, Strength, UpdateRule, bias_correction
+from gengap.errors import DataError
 
 _LANES = 16
 
@@ -53,7 +54,13 @@ class Rows:
 
     @classmethod
     def of(cls, x: Any) -> "Rows":
-        """Return a CSR matrix in narrow numbers."""
+        """Return a CSR matrix in narrow numbers.
+
+        Raises:
+            DataError: It names a feature that it does not have; compiled code would read foreign memory.
+        """
+        if x.nnz and not 0 <= int(x.indices.min()) <= int(x.indices.max()) < x.shape[1]:
+            raise DataError(f"A sparse matrix of {x.shape[1]} columns names column {x.indices.max()}: build it anew.")
         narrow = np.uint16 if x.shape[1] <= np.iinfo(np.uint16).max else np.uint32
         values = None if bool((x.data == 1).all()) else x.data.astype(np.float32)
         return cls(x.indptr.astype(np.int32), x.indices.astype(narrow), values, x.shape[1])
@@ -182,6 +189,9 @@ class VectorFirstLayer(FirstLayer[RowBatch]):
         self.l1, self.l2 = self.l1[kept], self.l2[kept]
 
     def _multiply(self, of: Rows, rows: NDArray[np.int32], groups: NDArray[np.int64]) -> torch.Tensor:
+        features = self._weights.shape[2]
+        if of.num_features != features:
+            raise DataError(f"The model takes {features} features, but these sparse rows have {of.num_features}.")
         product = self._new_product(rows.shape[1])
         weights, out = self._weights.view(-1).numpy(), product.view(-1).numpy()
         data = (groups, rows, of.offsets, of.indices, of.values, weights, out)
