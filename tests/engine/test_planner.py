@@ -7,6 +7,7 @@ import keras
 import pytest
 import torch
 
+from gengap.engine import planner
 from gengap.engine.planner import Plan, make_plan, timed
 from gengap.engine.runs import Run, TrainingSettings
 
@@ -55,13 +56,20 @@ def test_where_company_gains_nothing_runs_train_alone_and_little_is_tried(runs, 
 
     plan = plan_with(runs, measure, monkeypatch)
     assert [len(chunk.runs) for chunk in plan.chunks] == [1] * 10
-    assert asked == [(1, 0), (1, 1), (4, 0)]
+    assert asked == [(1, 0), (1, 0), (1, 1), (4, 0)]  # the first only warms up
+
+
+@pytest.mark.parametrize(("light", "size"), [(1 << 28, 10), (0, 4)])
+def test_of_equally_good_sizes_heavy_chunks_take_the_smallest(runs, monkeypatch, light, size):
+    monkeypatch.setattr(planner, "_LIGHT", light)
+    plan = plan_with(runs, lambda positions, _: 1.0 if len(positions) == 1 else 0.5 * len(positions), monkeypatch)
+    assert max(len(chunk.runs) for chunk in plan.chunks) == size
 
 
 def test_one_core_is_measured_once_a_size(runs, monkeypatch):
     asked = []
     plan_with(runs, lambda positions, number: asked.append((len(positions), number)) or 1.0, monkeypatch, cores=1)
-    assert asked == [(1, 0), (4, 0), (10, 0)]
+    assert asked == [(1, 0), (1, 0), (4, 0), (10, 0)]  # the first only warms up
 
 
 def test_a_plan_survives_json_and_older_plans_have_no_measurement(runs, monkeypatch):

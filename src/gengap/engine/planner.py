@@ -17,6 +17,8 @@ from gengap.errors import UnknownNameError
 
 Device = Literal["auto", "cpu", "cuda"]
 _NO_GAIN = 0.95  # of a step's cost alone
+_AS_GOOD = 1.06  # times the least cost: what a few steps cannot tell apart
+_LIGHT = 1 << 28  # bytes of a chunk that nobody misses
 _LONG_ENOUGH = 0.15  # seconds of trial steps after which no more are needed
 
 _SHARE_OF_MEMORY = 0.4
@@ -177,13 +179,15 @@ def _way(group: Sequence[int], model: Any, settings: TrainingSettings, device: s
 
     One thread, if others would gain less than a tenth: short operations spend their time waiting for the other
     threads, and on a machine that somebody else uses too, they wait for milliseconds. One run, if company would gain
-    less than a twentieth: convolutions on a CPU keep it busy alone, in a fraction of the memory.
+    less than a twentieth: convolutions on a CPU keep it busy alone, in a fraction of the memory. Of equally good sizes
+    the largest that is light, as chunks have costs of their own, and of heavy ones the smallest.
     """
     fits = max(1, int(_SHARE_OF_MEMORY * _free_memory(device) // bytes_per_run(model, settings.batch_size)))
     largest = min(len(group), fits)
     if largest == 1:
         return _Way(1)
     several = device == "cpu" and torch.get_num_threads() > 1
+    measure(group[:1], 0)  # touches the memory and wakes the cores; the first to be measured would look slow
     tried: dict[int, tuple[float, int]] = {}  # seconds a run, and threads
     for size in sorted({1, min(4, largest), min(16, largest), largest}):
         tried[size] = measure(group[:size], 0) / size, 0
@@ -197,7 +201,9 @@ def _way(group: Sequence[int], model: Any, settings: TrainingSettings, device: s
     least, _ = min(tried.values())
     if least > _NO_GAIN * tried[1][0]:
         return _Way(1, tried[1][1], alone=tried[1][0], together=tried[1][0])
-    best = min(tried, key=lambda size: (round(tried[size][0] / least, 1), -size))
+    good = [size for size in tried if tried[size][0] < _AS_GOOD * least]
+    light = [size for size in good if size * bytes_per_run(model, settings.batch_size) <= _LIGHT]
+    best = max(light, default=min(good))
     return _Way(best, tried[best][1], alone=tried[1][0], together=tried[best][0])
 
 
@@ -226,7 +232,9 @@ def _chunk(
 
 
 def timed(steps: Sequence[Callable[[], None]], *, clock: Callable[[], float] = time.perf_counter) -> float:
-    """Return the median seconds of some steps, the first of which only warms up; long ones are timed once.
+    """Return the least seconds of some steps, the first of which only warms up; long ones are timed once.
+
+    Whatever else the machine does makes a step longer, never shorter.
 
     Args:
         steps: What to time.
@@ -240,4 +248,4 @@ def timed(steps: Sequence[Callable[[], None]], *, clock: Callable[[], float] = t
         started = clock()
         step()
         seconds.append(clock() - started)
-    return float(np.median(seconds[1:]))
+    return min(seconds[1:])
