@@ -60,9 +60,10 @@ def test_where_company_gains_nothing_runs_train_alone_and_little_is_tried(runs, 
 
 
 @pytest.mark.parametrize(("light", "size"), [(1 << 28, 10), (0, 4)])
-def test_of_equally_good_sizes_heavy_chunks_take_the_smallest(runs, monkeypatch, light, size):
+def test_of_nearly_equal_sizes_heavy_chunks_take_the_smallest(runs, monkeypatch, light, size):
     monkeypatch.setattr(planner, "_LIGHT", light)
-    plan = plan_with(runs, lambda positions, _: 1.0 if len(positions) == 1 else 0.5 * len(positions), monkeypatch)
+    costs = {1: 1.0, 4: 0.56, 10: 0.52}
+    plan = plan_with(runs, lambda positions, _: costs[len(positions)] * len(positions), monkeypatch)
     assert max(len(chunk.runs) for chunk in plan.chunks) == size
 
 

@@ -18,6 +18,7 @@ from gengap.errors import UnknownNameError
 Device = Literal["auto", "cpu", "cuda"]
 _NO_GAIN = 0.95  # of a step's cost alone
 _AS_GOOD = 1.06  # times the least cost: what a few steps cannot tell apart
+_NEARLY = 1.15  # times the least cost: what a heavy chunk must gain to be worth its memory
 _LIGHT = 1 << 28  # bytes of a chunk that nobody misses
 _LONG_ENOUGH = 0.15  # seconds of trial steps after which no more are needed
 
@@ -201,9 +202,9 @@ def _way(group: Sequence[int], model: Any, settings: TrainingSettings, device: s
     least, _ = min(tried.values())
     if least > _NO_GAIN * tried[1][0]:
         return _Way(1, tried[1][1], alone=tried[1][0], together=tried[1][0])
-    good = [size for size in tried if tried[size][0] < _AS_GOOD * least]
-    light = [size for size in good if size * bytes_per_run(model, settings.batch_size) <= _LIGHT]
-    best = max(light, default=min(good))
+    each = bytes_per_run(model, settings.batch_size)
+    light = [size for size in tried if tried[size][0] < _AS_GOOD * least and size * each <= _LIGHT]
+    best = max(light, default=min(size for size in tried if tried[size][0] < _NEARLY * least))
     return _Way(best, tried[best][1], alone=tried[1][0], together=tried[best][0])
 
 
