@@ -124,3 +124,4 @@ def test_a_demo_kept_in_a_folder_is_not_trained_again(tmp_path):
     again = gengap(*options)
     assert again.returncode == 0
     assert [one.stat().st_mtime_ns for one in records] == times
+    assert again.stdout.splitlines()[-1].split() == ["Report:", str(tmp_path / "out" / "report.html")]

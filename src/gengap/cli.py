@@ -78,6 +78,7 @@ def demo(
         table = chosen.retell(result)
         (folder / "retold.md").write_text(to_markdown(table), encoding="utf-8")
         typer.echo(f"{table}\nAudit:\n{audit(result)}\nRetold:  {folder / 'retold.md'}")
+    _name_files(folder)
 
 
 @app.command()
@@ -134,6 +135,7 @@ def run(  # noqa: PLR0913  each is an option of the command
     except KeyboardInterrupt as stop:
         raise _interrupted(stop) from None
     _write(result, output, lang=lang)
+    _name_files(output)
 
 
 _OF_FILES = ("data", "validation", "test", "target", "groups", "ignore", "remedies", "suggest", "epochs", "batch_size")
@@ -219,7 +221,7 @@ def _interrupted(stop: KeyboardInterrupt) -> typer.Exit:
 
 
 def _write(result: "Result", folder: Path, asked: "CaseStudy | None" = None, *, lang: str = "en") -> None:
-    """Write everything that a study leaves for people, and name it."""
+    """Write everything that a study leaves for people, and show the table and the findings."""
     from gengap.analysis import summarize
     from gengap.plots.learning_curves import LearningCurvesDisplay
     from gengap.reporting import findings
@@ -241,6 +243,10 @@ def _write(result: "Result", folder: Path, asked: "CaseStudy | None" = None, *, 
     typer.echo(str(table))
     for sentence in findings(result, lang=lang):
         typer.echo(f"- {sentence}")
+
+
+def _name_files(folder: Path) -> None:
+    """Say where everything is, the report last."""
     typer.echo(f"Table:   {folder / 'table.csv'}\nFigures: {folder / 'learning_curves.svg'}")
     typer.echo(f"Report:  {folder / 'report.html'}")
 
