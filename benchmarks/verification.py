@@ -24,8 +24,8 @@ import sklearn
 from sklearn import metrics
 
 import gengap.verification as gv
-from coverage import band_coverage, binary_coverage, bootstrap_coverage, real_coverage
 from coverage_page import write_page
+from interval_coverage import band_coverage, binary_coverage, bootstrap_coverage, real_coverage
 
 RESULTS = Path(__file__).parent / "results" / "verification.json"
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from tests.sampling.test_predict import whole_model
 
-from gengap.sampling import predict_distribution
+from gengap.sampling import graph_sampler, predict_distribution
 from gengap.sampling.graph_sampler import GraphSampler
 from gengap.sampling.spectral import SpectralConvolution, is_worth_while, spectral_convolution, transform_of
 from gengap.sampling.switch import NoiseSource
@@ -56,7 +56,7 @@ def test_it_is_taken_where_it_saves_multiplications():
     assert spectral_convolution(L.Dense(3)) is None
 
 
-def test_a_net_that_takes_it_equals_keras_own_call(random):
+def small_planes_net():
     keras.utils.set_random_seed(0)
     x = inputs = keras.Input((16, 16, 3))
     for filters in (32, 64):
@@ -65,8 +65,38 @@ def test_a_net_that_takes_it_equals_keras_own_call(random):
     x = L.Conv2D(64, 3, padding="same")(L.Dropout(0.1)(x))
     model = keras.Model(inputs, L.Dense(1)(L.Flatten()(x)))
     model.compile(loss="mse")
-    cases = random.normal(size=(3, 16, 16, 3)).astype("float32")
-    used = GraphSampler(model, NoiseSource(0, fixed_mask=False))._doors.values()
-    assert sum(isinstance(door, SpectralConvolution) for door in used) == 2
+    return model
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_net_of_small_planes_equals_keras_own_call(compiled, random, monkeypatch):
+    if not compiled:
+        monkeypatch.setattr(graph_sampler, "tiled_convolution", lambda _: None)
+        monkeypatch.setattr(graph_sampler, "can_sum_planes", lambda *_: False)
+    model, cases = small_planes_net(), random.normal(size=(3, 16, 16, 3)).astype("float32")
+    sampler = GraphSampler(model, NoiseSource(0, fixed_mask=False))
+    spectral = sum(isinstance(door, SpectralConvolution) for door in sampler._doors.values())
+    assert (len(sampler._tiled), spectral) == ((2, 0) if compiled else (0, 2))
     fast = predict_distribution(model, cases, num_samples=20)
-    np.testing.assert_allclose(fast.members.values, whole_model(model, cases, num_samples=20), atol=2e-6)
+    slow = whole_model(model, cases, num_samples=20)
+    np.testing.assert_allclose(fast.members.values, slow, atol=1e-5 if compiled else 2e-6)
+    assert float(fast.spread.mean()) > 0.01
+
+
+@pytest.mark.parametrize(
+    ("activation", "pool"),
+    [("relu", L.AveragePooling2D(2)), ("linear", L.MaxPooling2D((2, 1))), ("tanh", L.AveragePooling2D(2, strides=1))],
+)
+def test_what_follows_a_compiled_convolution_is_done_once(activation, pool, random):
+    """A pooling that cannot be part of it, another activation, and planes that two layers read."""
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((8, 8, 16))
+    x = L.Conv2D(16, 5, padding="same", activation=activation)(L.SpatialDropout2D(0.5)(inputs))
+    both = L.SpatialDropout2D(0.2)(L.Add()([L.Activation("relu")(x), x]))
+    ends = [L.Flatten()(L.MaxPooling2D(3)(both)), L.GlobalAveragePooling2D()(pool(L.ReLU()(x)))]
+    model = keras.Model(inputs, L.Dense(1)(L.Concatenate()(ends)))
+    model.compile(loss="mse")
+    cases = random.normal(size=(2, 8, 8, 16)).astype("float32")
+    fast = predict_distribution(model, cases, num_samples=9)
+    np.testing.assert_allclose(fast.members.values, whole_model(model, cases, num_samples=9), atol=1e-5)
+    assert float(fast.spread.mean()) > 0.01

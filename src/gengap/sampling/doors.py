@@ -46,7 +46,7 @@ def find_door(operation: Any) -> Door | None:
     if type(operation) in _POOLS and is_channels_last(operation):
         return lambda x: _pool(operation, x)
     if _is_activation(operation):
-        return _ACTIVATIONS.get(_activation_name(operation))
+        return _ACTIVATIONS.get(activation_name(operation))
     if type(operation) is keras.layers.Dense and _is_plain(operation):
         return lambda x: _multiply(operation, x)
     if type(operation) is keras.layers.Flatten and is_channels_last(operation):
@@ -56,7 +56,7 @@ def find_door(operation: Any) -> Door | None:
 
 def find_door_in_place(operation: Any) -> Door | None:
     """Return the computation of an activation that overwrites its input, or None where there is none."""
-    return _IN_PLACE.get(_activation_name(operation)) if _is_activation(operation) else None
+    return _IN_PLACE.get(activation_name(operation)) if _is_activation(operation) else None
 
 
 def makes_new_values(operation: Any) -> bool:
@@ -80,7 +80,7 @@ def scales_channels(operation: Any) -> bool:
     if type(operation) in _CHANNELWISE:
         return is_channels_last(operation)
     if type(operation) is keras.layers.Activation:
-        return _activation_name(operation) in {"relu", "leaky_relu", "linear"}
+        return activation_name(operation) in {"relu", "leaky_relu", "linear"}
     if type(operation) is keras.layers.ReLU:
         return operation.max_value is None and not operation.threshold
     return type(operation) is keras.layers.LeakyReLU
@@ -115,14 +115,32 @@ def channel_parts(layer: Any, x: torch.Tensor) -> torch.Tensor:
 
 def activate(layer: Any, x: torch.Tensor) -> torch.Tensor:
     """Apply the activation that a layer carries."""
-    name = _activation_name(layer)
+    name = activation_name(layer)
     return _ACTIVATIONS[name](x) if name in _ACTIVATIONS else layer.activation(x)
 
 
 def activate_own(layer: Any, x: torch.Tensor) -> torch.Tensor:
     """Apply the activation that a layer carries to values that nobody else reads: they may be overwritten."""
-    door = _IN_PLACE.get(_activation_name(layer))
+    door = _IN_PLACE.get(activation_name(layer))
     return activate(layer, x) if door is None else door(x)
+
+
+def is_rectified(layer: Any) -> bool:
+    """Tell whether the activation that a layer carries is a rectifier."""
+    return activation_name(layer) == "relu"
+
+
+def activation_name(layer: Any) -> str:
+    """Return which of Keras' activations a layer applies; nothing for others, one of a user's called `relu` too."""
+    if type(layer) is keras.layers.ReLU:
+        return "relu"
+    known = (getattr(keras.activations, name) for name in (*_ACTIVATIONS, "leaky_relu"))
+    return next((f.__name__ for f in known if f is layer.activation), "")
+
+
+def is_rectifier(operation: Any) -> bool:
+    """Tell whether an operation is a rectifier and nothing else."""
+    return _is_activation(operation) and activation_name(operation) == "relu"
 
 
 def _geometry(layer: Any) -> dict[str, Any]:
@@ -142,14 +160,6 @@ def _is_activation(operation: Any) -> bool:
     if type(operation) is keras.layers.ReLU:
         return operation.max_value is None and not operation.negative_slope and not operation.threshold
     return type(operation) is keras.layers.Activation
-
-
-def _activation_name(layer: Any) -> str:
-    """Return which of Keras' activations a layer applies; nothing for others, one of a user's called `relu` too."""
-    if type(layer) is keras.layers.ReLU:
-        return "relu"
-    known = (getattr(keras.activations, name) for name in (*_ACTIVATIONS, "leaky_relu"))
-    return next((f.__name__ for f in known if f is layer.activation), "")
 
 
 def _is_plain(layer: Any) -> bool:

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
+from gengap.engine.kernels.small_planes import TiledConvolution
 from gengap.engine.walk import Graph, Step, read_graph
 from gengap.sampling.doors import (
     Door,
@@ -30,7 +31,14 @@ from gengap.sampling.noise import NoiseLayer, NoiseStrength, all_layers, foreign
 from gengap.sampling.sampler import Precision, Sampler, dense, no_gradients
 from gengap.sampling.spectral import spectral_convolution
 from gengap.sampling.switch import NoiseSource, noise_switched_on
-from gengap.sampling.values import Masked, PerCase, PerMember, Value, add_noise, per_member
+from gengap.sampling.tiled import (
+    can_sum_planes,
+    convolve_tiles,
+    sum_parts_of_planes,
+    take_in,
+    tiled_convolution,
+)
+from gengap.sampling.values import Coming, Masked, PerCase, PerMember, Value, add_noise, per_member, row_shape
 
 
 class GraphSampler(Sampler):
@@ -45,7 +53,6 @@ class GraphSampler(Sampler):
     def __init__(self, model: Any, source: NoiseSource, *, precision: Precision = "float32") -> None:
         self._graph: Graph = read_graph(model)
         self._source = source
-        self._dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         self._device = torch.device(keras.src.backend.torch.core.get_device())
         self._noise = {id(noise.layer): noise for noise in noise_layers(model)}
         noisy = {*self._noise, *map(id, foreign_noise(model))}
@@ -58,7 +65,9 @@ class GraphSampler(Sampler):
             id(step.operation) not in self._noise for step in self._graph.steps if step.index in self._noisy
         )
         self._before, self._after = self._split()
-        self._doors = {step.index: self._door(step.operation) for step in self._after}
+        self._tiled = self._tiled_convolutions()
+        self._dtype = torch.bfloat16 if precision == "bfloat16" and self._half_pays() else torch.float32
+        self._doors = {step.index: self._door(step) for step in self._after}
         self._overwriting = {step.index: find_door_in_place(step.operation) for step in self._owners()}
         self._bare = self._without_checks()
         self._scaling = {step.index for step in self._after if scales_channels(step.operation)}
@@ -124,10 +133,21 @@ class GraphSampler(Sampler):
         self._kept = {index: PerCase(_plain(value)[part]) for index, value in self._loaded.items()}
         self._focus, self._once, self._parts = (block.first_case, block.cases), {}, {}
 
-    def _door(self, operation: Any) -> Door | None:
+    def _door(self, step: Step) -> Door | None:
         # In half precision torch copies the matrices of a batch, and a direct convolution is as fast and more exact.
-        spectral = self._device.type == "cpu" and self._dtype == torch.float32
-        return (spectral_convolution(operation) if spectral else None) or find_door(operation)
+        spectral = self._device.type == "cpu" and self._dtype == torch.float32 and step.index not in self._tiled
+        return (spectral_convolution(step.operation) if spectral else None) or find_door(step.operation)
+
+    def _tiled_convolutions(self) -> dict[int, TiledConvolution]:
+        """Return the convolutions of small planes that compiled code computes, by step."""
+        if self._device.type != "cpu":
+            return {}
+        found = {step.index: tiled_convolution(step.operation) for step in self._after}
+        return {index: one for index, one in found.items() if one is not None}
+
+    def _half_pays(self) -> bool:
+        """Tell whether a convolution is left that half precision makes faster: compiled ones are faster without."""
+        return any(is_linear_in_channels(step.operation) and step.index not in self._tiled for step in self._after)
 
     def _without_checks(self) -> set[int]:
         """Return the steps whose Keras layer may be called without what Keras checks and converts around every call.
@@ -186,12 +206,22 @@ class GraphSampler(Sampler):
             return self._switch(step, values, block, strength, calls)
         if all(isinstance(value, PerCase) for value in given):
             return self._infer_once(step, values)
-        if len(given) == 1 and isinstance(given[0], Masked):
-            if step.index in self._scaling:
-                return [self._behind_mask(step, given[0])]
-            if isinstance(given[0].base, PerCase) and step.index in self._summable and block.members > 1:
-                return [self._sum_parts(step, given[0], block)]
+        if len(given) == 1 and (result := self._on_planes(step, given[0], block)) is not None:
+            return [result]
         return self._fold(step, values, block)
+
+    def _on_planes(self, step: Step, value: Value, block: Block) -> Value | None:
+        """Compute a step on channels-last planes, their mask kept apart or used on the way; None where it is none."""
+        if isinstance(value, Coming) and (taken := take_in(step.operation, value)) is not None:
+            return taken
+        if isinstance(value, Masked) and step.index in self._scaling:
+            return self._behind_mask(step, value)
+        untouched = isinstance(value, Masked) and isinstance(value.base, PerCase)
+        if isinstance(value, Masked) and untouched and step.index in self._summable and block.members > 1:
+            return self._sum_parts(step, value, block)
+        if step.index in self._tiled and not untouched:
+            return convolve_tiles(step.operation, self._tiled[step.index], value, block)
+        return None
 
     def _add_noise(self, noise: NoiseLayer, value: Value, block: Block, strength: float, calls: Counter[int]) -> Value:
         call = calls[noise.index]
@@ -200,7 +230,7 @@ class GraphSampler(Sampler):
             return value
         if isinstance(value, PerCase) and sp.issparse(value.tensor):
             value = PerCase(_tensor(dense(value.tensor), self._device))
-        shape = noise.mask_shape((value.base if isinstance(value, Masked) else value).tensor.shape[1:])
+        shape = noise.mask_shape(row_shape(value))
         drawn = self._source.draw(noise, call, block, shape, strength)
         factor, summand = (None if part is None else torch.from_numpy(part).to(self._device) for part in drawn)
         on_channels = len(shape) > 1 and math.prod(shape) == shape[-1] > 1
@@ -245,7 +275,8 @@ class GraphSampler(Sampler):
             if step.index not in self._once:
                 self._once[step.index] = [PerCase(self._on_base(step, value.base.tensor))]
             return Masked(PerCase(_plain(self._once[step.index][0])), value.mask)
-        return Masked(PerMember(self._on_base(step, value.base.tensor)), value.mask)
+        taken = take_in(step.operation, value.base) if isinstance(value.base, Coming) else None
+        return Masked(taken or PerMember(self._on_base(step, value.base.tensor)), value.mask)
 
     def _on_base(self, step: Step, tensor: torch.Tensor) -> torch.Tensor:
         door = self._doors[step.index]
@@ -254,7 +285,7 @@ class GraphSampler(Sampler):
         result: torch.Tensor = _call(step, {self._reads[step.index][0]: tensor.float()})[0]
         return result
 
-    def _sum_parts(self, step: Step, value: Masked, block: Block) -> PerMember:
+    def _sum_parts(self, step: Step, value: Masked, block: Block) -> PerMember | Coming:
         layer = step.operation
         if step.index not in self._parts:
             parts = channel_parts(layer, value.base.tensor).to(self._dtype)
@@ -264,6 +295,8 @@ class GraphSampler(Sampler):
         parts = self._parts[step.index]
         mask = value.mask.to(self._dtype).expand(block.cases, block.members, -1)
         weights = torch.cat([mask, mask.new_ones(*mask.shape[:2], 1)], dim=-1)
+        if can_sum_planes(parts, block):
+            return sum_parts_of_planes(layer, parts, weights)
         # MKL shares the matrices of a batch out among threads, so that a single one would be left to one of them.
         alone = block.cases == 1
         summed = torch.mm(weights[0], parts[0].flatten(1)) if alone else torch.bmm(weights, parts.flatten(2))

@@ -64,8 +64,9 @@ def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how i
         seed: Fixes all masks.
         fixed_mask: Whether member m is one network for all cases, so that differences between cases within a member
             are differences between cases; else every case has masks of its own.
-        precision: `"bfloat16"` computes convolutions and pooling after the noise in half the bits: faster, and off by
-            about a fiftieth of the spread; the last layers stay in float32.
+        precision: `"bfloat16"` computes convolutions and pooling after the noise in half the bits where that is faster
+            (not where Numba computes them), and is then off by about a fiftieth of the spread; the last layers stay in
+            float32.
         memory_limit: Bytes that activations may take; it decides how much is computed at once.
         task: What the model predicts; None reads it from its loss and last activation.
         output: Name of the output of a model with several; None takes the first.

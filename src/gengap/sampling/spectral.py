@@ -93,17 +93,23 @@ class SpectralConvolution:
 
 def spectral_convolution(layer: Any) -> SpectralConvolution | None:
     """Return a layer's convolution by frequencies where it is worth while: a `Conv2D` on small planes of known size."""
+    plane = plane_of(layer)
+    if plane is None or not is_worth_while(plane, tuple(layer.kernel.shape)):
+        return None
+    return SpectralConvolution(layer, transform_of(plane, tuple(layer.kernel_size)))
+
+
+def plane_of(layer: Any) -> tuple[int, int] | None:
+    """Return the size of the planes that a `Conv2D` of stride 1 with padding `"same"` sees; None for all else."""
     if type(layer) is not keras.layers.Conv2D or not is_linear_in_channels(layer):
         return None
     if layer.padding != "same" or {*layer.strides, *layer.dilation_rate} != {1}:
         return None
     try:
-        plane = layer.input.shape[1:-1]
+        height, width = layer.input.shape[1:-1]
     except (AttributeError, ValueError):  # it stands in several places
         return None
-    if None in plane or not is_worth_while(plane, tuple(layer.kernel.shape)):
-        return None
-    return SpectralConvolution(layer, transform_of(tuple(plane), tuple(layer.kernel_size)))
+    return None if None in (height, width) else (height, width)
 
 
 def is_worth_while(plane: Sequence[int], kernel: Sequence[int]) -> bool:

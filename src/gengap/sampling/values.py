@@ -1,9 +1,13 @@
 """What flows through the sampled graph: the same for all members, one per member, or a base times a channel mask."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
+
+from gengap.engine.kernels.small_planes import Ending
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +25,33 @@ class PerMember:
 
 
 @dataclass(frozen=True, eq=False)
+class Coming:
+    """Planes of every member that are computed when they are first needed: what follows may be part of it by then.
+
+    Attributes:
+        compute: Returns `(cases * members, *plane, filters)`, what follows included.
+        plane: Height and width before any pooling.
+        filters: Number of channels.
+        ending: What follows so far.
+    """
+
+    compute: Callable[[Ending], torch.Tensor]
+    plane: tuple[int, int]
+    filters: int
+    ending: Ending = field(default_factory=Ending)
+
+    @cached_property
+    def tensor(self) -> torch.Tensor:
+        """The planes; from here on they stay."""
+        return self.compute(self.ending)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether they have been computed."""
+        return "tensor" in self.__dict__
+
+
+@dataclass(frozen=True, eq=False)
 class Masked:
     """A value times a mask of its channels that is still to be multiplied: what comes next may be cheaper without.
 
@@ -29,11 +60,19 @@ class Masked:
         mask: Factors, `(cases or 1, members, channels)`, not negative.
     """
 
-    base: PerCase | PerMember
+    base: PerCase | PerMember | Coming
     mask: torch.Tensor
 
 
-Value = PerCase | PerMember | Masked
+Value = PerCase | PerMember | Coming | Masked
+
+
+def row_shape(value: Value) -> tuple[int, ...]:
+    """Return the shape of one row of a value, without computing what is still to come."""
+    base = value.base if isinstance(value, Masked) else value
+    if isinstance(base, Coming):
+        return (*base.ending.shape(base.plane), base.filters)
+    return tuple(base.tensor.shape[1:])
 
 
 def per_member(value: Value, cases: int, members: int, dtype: torch.dtype | None = None) -> torch.Tensor:

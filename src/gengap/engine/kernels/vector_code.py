@@ -14,15 +14,14 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-LANES = 16
-"""Columns of a panel."""
+from gengap.engine.kernels.lane_code import COMPILED, LANES, everywhere, vector
 
 SGD, RMSPROP, ADAM = 0, 1, 2
 """Update rules, as `update_panel` knows them."""
 
 _LINES_AHEAD = 4  # 64 bytes each: 128 features of 16 bits, about a review
 _FREE_ORDER = ("reassoc", "contract", "nsz")  # NaN and infinity keep their meaning: a diverging run must be seen
-_COMPILED = {"nogil": True, "cache": True, "boundscheck": False, "error_model": "numpy", "fastmath": {"contract"}}
+_COMPILED = COMPILED | {"fastmath": {"contract"}}
 
 
 @intrinsic
@@ -35,7 +34,7 @@ def _sum_rows(
         data = _Arrays(context, builder, signature, arguments)
         _, offset, _, _, start, stop, _, at = arguments
         one, four = (ir.Constant(offset.type, number) for number in (1, 4))
-        zero = ir.Constant(_vector(), [0.0] * LANES)
+        zero = ir.Constant(vector(), [0.0] * LANES)
         # four sums at once: one alone would wait for its own last addition
         totals = [cgutils.alloca_once_value(builder, zero) for _ in range(4)]
         whole = builder.sub(stop, builder.srem(builder.sub(stop, start), four))
@@ -109,7 +108,7 @@ class _Arrays:
     def vector(self, number: int, place: Any) -> Any:
         """Return a pointer to the sixteen numbers from `place` on."""
         pointer = self._builder.gep(self._pointers[number], [place])
-        return self._builder.bitcast(pointer, _vector().as_pointer())
+        return self._builder.bitcast(pointer, vector().as_pointer())
 
     def row(self, number: int, offset: Any, k: Any) -> Any:
         """Return a pointer to the row of a panel that the k-th index names."""
@@ -118,20 +117,13 @@ class _Arrays:
         within = builder.mul(index, ir.Constant(self._offset_type, LANES))
         return self.vector(number, builder.add(offset, within))
 
-    def weighted(self, vector: Any, k: Any) -> Any:
+    def weighted(self, numbers: Any, k: Any) -> Any:
         """Return a vector times the k-th value; as it is, where all values are 1 and none are given."""
         if 3 not in self._pointers:
-            return vector
-        builder, lane = self._builder, ir.IntType(32)
-        empty = ir.Constant(_vector(), ir.Undefined)
+            return numbers
+        builder = self._builder
         value = builder.load(builder.gep(self._pointers[3], [k]))
-        first = builder.insert_element(empty, value, ir.Constant(lane, 0))
-        everywhere = builder.shuffle_vector(first, empty, ir.Constant(ir.VectorType(lane, LANES), [0] * LANES))
-        return builder.fmul(vector, everywhere, flags=_FREE_ORDER)
-
-
-def _vector() -> Any:
-    return ir.VectorType(ir.FloatType(), LANES)
+        return builder.fmul(numbers, everywhere(builder, value), flags=_FREE_ORDER)
 
 
 @njit(**_COMPILED)

@@ -4,7 +4,6 @@ Where it is not, `kernels.sparse` does the same with SciPy and torch, three time
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -15,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from gengap.engine.kernels import openmp
+from gengap.engine.kernels.crew import Crew
 from gengap.engine.kernels.first_layer import FirstLayer
 from gengap.engine.kernels.optimizers import SGD, Adam, RMSprop, Strength, UpdateRule, bias_correction
 from gengap.errors import DataError
@@ -107,10 +106,9 @@ class VectorFirstLayer(FirstLayer[RowBatch]):
         self._units, self._panels_per_run = kernels.shape[2], -(-kernels.shape[2] // _LANES)
         self._weights = self._to_panels(kernels)
         self._slots = torch.stack(slots) if (slots := rule.slots(self._weights)) else self._weights.new_empty(0, 0)
-        self._threads = max(1, threads)
-        self._crew = ThreadPoolExecutor(self._threads - 1, "gengap-rows") if self._threads > 1 else None
+        self._crew = Crew(threads)
         size = kernels.shape[1] * _LANES
-        self._scratch = [np.zeros(size, dtype=np.float32) for _ in range(self._threads)]
+        self._scratch = [np.zeros(size, dtype=np.float32) for _ in range(self._crew.size)]
         self._ahead: tuple[tuple[RowBatch, ...], torch.Tensor] | None = None
 
     @staticmethod
@@ -199,15 +197,7 @@ class VectorFirstLayer(FirstLayer[RowBatch]):
         return product
 
     def _share_out(self, work: Callable[[int, int, int], None]) -> None:
-        """Let each thread do `work(thread, first, last)` for its part of the panels."""
-        ends = np.linspace(0, self._weights.shape[0] * self._panels_per_run, self._threads + 1).round().astype(int)
-        parts = [(thread, int(ends[thread]), int(ends[thread + 1])) for thread in range(self._threads)]
-        if self._crew is not None:
-            openmp.rest()
-        others = [self._crew.submit(work, *part) for part in parts[1:] if part[1] < part[2]] if self._crew else []
-        work(*parts[0])
-        for other in others:
-            other.result()
+        self._crew.share_out(self._weights.shape[0] * self._panels_per_run, work)
 
     def _new_product(self, num_rows: int) -> torch.Tensor:
         return torch.empty(self._weights.shape[0], num_rows, self._panels_per_run * _LANES)
