@@ -157,6 +157,24 @@ def test_damaged_runs_are_trained_again_to_the_same_bits(stored, fit):
     assert_equal(again, result)
 
 
+@pytest.mark.parametrize("how", ["remove", "truncate"])
+def test_damaged_answers_are_written_again(stored, fit, how):
+    folder, result = stored
+    with Store.open(folder) as store:
+        blob = store._ledger.states()["study", "answers"]
+    path = folder / "arrays" / f"{blob.digest}.safetensors"
+    if how == "remove":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(StoreError, match="held-out answers of .* are damaged .* run the study again"):
+        load(folder)
+    with pytest.warns(GengapWarning, match="held-out answers of .* are damaged, so they are written again"):
+        again = study(folder).run(**fit)
+    assert_equal(again, result)
+    assert_equal(load(folder), result)
+
+
 def test_a_checkpoint_without_a_missing_run_is_not_used(stored, fit):
     folder, result = stored
     with Store.open(folder, mode="w") as store:

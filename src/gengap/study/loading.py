@@ -9,6 +9,7 @@ import numpy as np
 from gengap.datasets.split import Split
 from gengap.engine.outputs import OutputKind
 from gengap.engine.runs import Array, TrainingData
+from gengap.errors import StoreError
 from gengap.results import Result
 from gengap.storage import Store
 from gengap.study.assembly import assemble
@@ -80,7 +81,12 @@ def pack_answers(data: TrainingData) -> tuple[dict[str, Array], dict[str, Any]]:
 
 def _data(store: Store) -> TrainingData:
     """Put together what `pack_answers` took apart; inputs and training cases are not stored."""
-    arrays, values = store.study(ANSWERS) or ({}, {"splits": []})
+    try:
+        arrays, values = store.study(ANSWERS) or ({}, {"splits": []})
+    except StoreError as error:
+        raise StoreError(
+            f"the held-out answers of {store.folder} are damaged ({error}); run the study again: it has them written anew"
+        ) from error
     splits = {}
     for name in values["splits"]:
         groups, times = values.get(f"{name}/groups"), arrays.get(f"{name}/times")

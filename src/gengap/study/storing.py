@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gengap.engine.outputs import OutputKind
 from gengap.engine.runs import Listener, Run, TrainingData, TrainingSettings
-from gengap.errors import GengapWarning, ModelError
+from gengap.errors import GengapWarning, ModelError, StoreError
 from gengap.runners.base import Engine, Planner, Runner, States
 from gengap.storage import Store, StoreListener, begin_or_continue, interruptible, with_look
 from gengap.storage.files import require_space
@@ -118,13 +118,23 @@ def open_store(folder: str | Path, manifest: Mapping[str, Any], kind: OutputKind
     if not Store.exists(folder):
         require_space(_existing(Path(folder)), _expected_size(training, kind))
     store = begin_or_continue(folder, {**manifest, "output": asdict(kind), "plan": None})
-    if store.study(ANSWERS) is None:
-        try:
+    try:
+        if not _has_answers(store):
             store.put_study(ANSWERS, *pack_answers(training.data))
-        except BaseException:
-            store.close()
-            raise
+    except BaseException:
+        store.close()
+        raise
     return store
+
+
+def _has_answers(store: Store) -> bool:
+    """Tell whether the answers are kept; damaged ones are not, and are said to be written again."""
+    try:
+        return store.study(ANSWERS) is not None
+    except StoreError as error:
+        message = f"the held-out answers of {store.folder} are damaged, so they are written again: {error}"
+        warnings.warn(message, GengapWarning, stacklevel=4)
+        return False
 
 
 def record_look(store: Store, seeds: Sequence[int]) -> None:
