@@ -167,9 +167,9 @@ def test_damaged_answers_are_written_again(stored, fit, how):
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[:-3])
-    with pytest.raises(StoreError, match="held-out answers of .* are damaged .* run the study again"):
+    with pytest.raises(StoreError, match=r"held-out answers of .* are damaged .* run the study again"):
         load(folder)
-    with pytest.warns(GengapWarning, match="held-out answers of .* are damaged, so they are written again"):
+    with pytest.warns(GengapWarning, match=r"held-out answers of .* are damaged, so they are written again"):
         again = study(folder).run(**fit)
     assert_equal(again, result)
     assert_equal(load(folder), result)

@@ -84,9 +84,8 @@ def _data(store: Store) -> TrainingData:
     try:
         arrays, values = store.study(ANSWERS) or ({}, {"splits": []})
     except StoreError as error:
-        raise StoreError(
-            f"the held-out answers of {store.folder} are damaged ({error}); run the study again: it has them written anew"
-        ) from error
+        what = f"the held-out answers of {store.folder} are damaged ({error})"
+        raise StoreError(f"{what}; run the study again, which writes them anew") from error
     splits = {}
     for name in values["splits"]:
         groups, times = values.get(f"{name}/groups"), arrays.get(f"{name}/times")
