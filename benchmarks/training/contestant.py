@@ -14,7 +14,9 @@ BACKENDS = {"keras-tensorflow": "tensorflow", "keras-jax": "jax"}  # all others 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("who", choices=[*BACKENDS, "keras-torch", "torch", "gengap", "gengap-scored"])
+    parser.add_argument(
+        "who", choices=[*BACKENDS, "keras-torch", "torch", "gengap", "gengap-scored", "gengap-compiled"]
+    )
     parser.add_argument("data", type=Path)
     for name in ("--nets", "--precision", "--device"):
         parser.add_argument(name, required=name == "--nets", default={"--device": "cpu"}.get(name, "float32"))
@@ -23,7 +25,7 @@ def main() -> None:
     arguments = parser.parse_args()
     os.environ["KERAS_BACKEND"] = BACKENDS.get(arguments.who, "torch")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    race = {"gengap": _gengap, "gengap-scored": _gengap, "torch": _torch}.get(arguments.who, _keras)
+    race = _gengap if arguments.who.startswith("gengap") else {"torch": _torch}.get(arguments.who, _keras)
     from benchmarks.training.machine import peak_memory
 
     answer = race(arguments)
@@ -103,7 +105,8 @@ def _torch(arguments: argparse.Namespace) -> dict[str, Any]:
 def _gengap(arguments: argparse.Namespace) -> dict[str, Any]:
     """Race the fused engine: all nets and seeds in one call, planning included.
 
-    `gengap` gives what Keras' `fit` gives; `gengap-scored` the training score in inference mode besides.
+    `gengap` gives what Keras' `fit` gives; `gengap-scored` the training score in inference mode besides;
+    `gengap-compiled` is the first with `compile=True`.
     """
     from benchmarks.training.nets import KERAS
     from benchmarks.training.workloads import load
@@ -129,6 +132,7 @@ def _gengap(arguments: argparse.Namespace) -> dict[str, Any]:
     settings = TrainingSettings(
         epochs=arguments.epochs, batch_size=arguments.batch_size, task="binary", score="log_loss",
         keep_every_epoch=False, precision=arguments.precision, training_score=arguments.who == "gengap-scored",
+        compile=arguments.who == "gengap-compiled",
     )  # fmt: skip
     clock = Clock()
     data = TrainingData(Split(x, y), Split(x_held, y_held))

@@ -10,6 +10,7 @@ NAMES = {
     "torch": "torch by hand",
     "gengap": "gengap",
     "gengap-scored": "gengap, with the training score",
+    "gengap-compiled": "gengap, compile=True",
 }
 
 

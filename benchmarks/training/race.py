@@ -21,6 +21,7 @@ ENVIRONMENTS = {
     "torch": ROOT / ".venv",
     "gengap": ROOT / ".venv",
     "gengap-scored": ROOT / ".venv",
+    "gengap-compiled": ROOT / ".venv",
 }
 TIMEOUT = 900
 

@@ -367,7 +367,8 @@ def test_applications_compute_and_differentiate_as_keras_does(name):
     together, alone = program([x.expand(2, *x.shape)], Pass(training=False)), model(x, training=False)
     assert torch.allclose(together[0], alone, atol=1e-6)
     assert "loop" not in program.doors.values()
-    stack.differentiate(together.sum())
+    found = torch.autograd.grad(together.sum(), stack.leaves(), allow_unused=True)
+    stack.collect([torch.zeros_like(v) if g is None else g for v, g in zip(stack.leaves(), found, strict=True)])
     theirs = torch.autograd.grad(alone.sum(), [weight.value for weight in model.trainable_weights])
     places = {id(weight): place for place, weight in enumerate(model.weights)}
     for weight, gradient in zip(model.trainable_weights, theirs, strict=True):

@@ -33,6 +33,10 @@ class Projected:
     product: torch.Tensor
 
 
+NoiseDraw = Callable[["Pass"], torch.Tensor]
+"""Draws the numbers of one noise layer at the moment of a pass, one row per seed."""
+
+
 @dataclass(eq=False)
 class Pass:
     """One pass through the graph.
@@ -42,12 +46,18 @@ class Pass:
         epoch: Epoch, from 1.
         step: Step within the epoch, from 1.
         extra_losses: What layers add to the objective of each run (activity penalties, `add_loss`), each `(K,)`.
+        noise: Draws the noise in place of the layers: for a step that is recorded, or played back.
     """
 
     training: bool
     epoch: int = 1
     step: int = 1
     extra_losses: list[torch.Tensor] = field(default_factory=list)
+    noise: Callable[[NoiseDraw, "Pass"], torch.Tensor] | None = None
+
+    def drawn(self, draw: NoiseDraw) -> torch.Tensor:
+        """Return the noise that a layer draws."""
+        return draw(self) if self.noise is None else self.noise(draw, self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,9 +96,9 @@ class Place:
         """Return one number of each run's operation, `(K,)` float32."""
         return torch.tensor([float(read(operation)) for operation in self.operations], device=self.stack.device)
 
-    def keys(self, epoch: int, step: int) -> list[int]:
-        """Return the key of this place's noise for each run: equal for runs of equal seed."""
-        return [key(seed, "noise", self.identity, epoch, step) for seed in self.seeds]
+    def keys(self, seeds: Sequence[int], epoch: int, step: int) -> list[int]:
+        """Return the key of this place's noise for each of some seeds."""
+        return [key(seed, "noise", self.identity, epoch, step) for seed in seeds]
 
 
 class Door(ABC):

@@ -55,6 +55,7 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
     output: str | None = None,
     precision: Literal["float32", "bfloat16"] = "float32",
     training_score: bool = True,
+    compile: bool = False,  # noqa: A002  torch's own word
     device: Device = "auto",
     plan: Plan | None = None,
 ) -> list[History]:
@@ -79,6 +80,8 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
         output: Name of the output that is scored, for models with several.
         precision: Number format of activations.
         training_score: Whether histories hold `train_score`, for which the cases are predicted once more every epoch.
+        compile: Whether steps are compiled, which takes some seconds for every architecture and size of batch, and pays
+            where steps are short and many; the plan says where it is not possible.
         device: Where to train.
         plan: What trains together; None measures.
 
@@ -122,6 +125,7 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
         keep_every_epoch=False,
         precision=precision,
         training_score=training_score,
+        compile=compile,
     )
     runs = [
         Run(str(position), int(seed), model, stopping=stopping)

@@ -67,7 +67,9 @@ def train_fused(
                 continue
             with _threads(chunk.threads):
                 ready = [members.of(run) for run in own]
-                trainer = Trainer(chunk.id, ready, data, settings, device=plan.device, threads=cores)
+                trainer = Trainer(
+                    chunk.id, ready, data, settings, device=plan.device, threads=cores, compiled=chunk.compiled
+                )
                 state = (states or {}).get(chunk.id)
                 if state is not None:
                     trainer.restore(state)

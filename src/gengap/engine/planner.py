@@ -12,6 +12,7 @@ from keras import tree
 
 from gengap.engine.cohorts import cohorts
 from gengap.engine.fitness import why_not_fused
+from gengap.engine.recording import why_not_compiled
 from gengap.engine.runs import Run, TrainingSettings
 from gengap.errors import UnknownNameError
 
@@ -37,6 +38,7 @@ class Chunk:
         threads: Threads of torch's operations on a CPU; 0 for as many as there are.
         step_alone: Seconds of a step of one run by itself, as the planner measured it; 0 where it had no choice.
         step_together: Seconds of a step divided by the runs, all together.
+        compiled: Whether steps are compiled; they were measured as they are.
     """
 
     id: str
@@ -46,6 +48,7 @@ class Chunk:
     threads: int = 0
     step_alone: float = 0.0
     step_together: float = 0.0
+    compiled: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ class Plan:
                 int(one.get("threads", 0)),
                 float(one.get("step_alone", 0.0)),
                 float(one.get("step_together", 0.0)),
+                bool(one.get("compiled", False)),
             )
             for one in values["chunks"]
         )
@@ -125,8 +129,13 @@ def make_plan(runs: Sequence[Run], settings: TrainingSettings, *, device: Device
             continue
         way = _way(group, model, settings, where, measure)
         pieces = np.array_split(np.array(group), -(-len(group) // way.size))
+        reason, compiled = str(way), False
+        if settings.compile:
+            against = why_not_compiled()
+            compiled = against is None
+            reason += ", then compiled" if compiled else f", not compiled: {against}"
         chunks += [
-            _chunk(len(chunks) + number, runs, [int(p) for p in piece], "fused", str(way), way=way)
+            _chunk(len(chunks) + number, runs, [int(p) for p in piece], "fused", reason, way=way, compiled=compiled)
             for number, piece in enumerate(pieces)
         ]
     return Plan(where, settings.precision, tuple(chunks))
@@ -226,10 +235,12 @@ def _chunk(
     reason: str,
     *,
     way: _Way | None = None,
+    compiled: bool = False,
 ) -> Chunk:
     names = tuple((runs[position].variant, runs[position].seed) for position in positions)
     chosen = way or _Way(1)
-    return Chunk(f"chunk-{number:03d}", names, engine, reason, chosen.threads, chosen.alone, chosen.together)
+    measured = chosen.threads, chosen.alone, chosen.together
+    return Chunk(f"chunk-{number:03d}", names, engine, reason, *measured, compiled)
 
 
 def timed(steps: Sequence[Callable[[], None]], *, clock: Callable[[], float] = time.perf_counter) -> float:

@@ -54,6 +54,11 @@ class Program:
         """Whether a step looks at several samples at once even in inference, as far as the probe could tell."""
         return any(isinstance(door, Loop) and not door.place.weights for door in self._doors)
 
+    @property
+    def is_recordable(self) -> bool:
+        """Whether every door is chosen, and none calls layers of the runs one by one: their code may do anything."""
+        return all(door is not None and not isinstance(door, Loop) for door in self._doors)
+
     def __call__(self, inputs: Sequence[torch.Tensor | Projected], now: Pass) -> Any:
         """Compute the outputs of all runs.
 

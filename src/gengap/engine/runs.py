@@ -68,6 +68,7 @@ class TrainingSettings:
         precision: Number format of the fused engine's activations.
         training_score: Whether the training cases are predicted once more after every epoch, in inference mode, for
             `train_score`. The gap needs it; Keras' own `fit` does not give it.
+        compile: Whether the fused engine compiles its steps.
     """
 
     epochs: int
@@ -81,6 +82,7 @@ class TrainingSettings:
     keep_every_epoch: bool = True
     precision: Literal["float32", "bfloat16"] = "float32"
     training_score: bool = True
+    compile: bool = False
 
 
 @dataclass(frozen=True, eq=False)

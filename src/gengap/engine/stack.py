@@ -1,6 +1,7 @@
 """The weights of K runs of equal architecture: one buffer for what is trained, one view of it per weight."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -66,18 +67,25 @@ class Stack:
         """Return a copy of the weights of the run at position `k`, in the order of `model.weights`."""
         return [value[k].detach().cpu().numpy().copy() for value in self.values]
 
-    def differentiate(self, total: torch.Tensor, others: Sequence[torch.Tensor] = ()) -> list[torch.Tensor]:
-        """Put the gradient of `total` into the buffer, and return that with respect to some other tensors.
+    def leaves(self) -> list[torch.Tensor]:
+        """Return the trainable weights in the buffer, which autograd differentiates with respect to."""
+        return [self.values[place] for place in self.trained()]
 
-        Zero for a weight that `total` does not depend on.
-        """
-        leaves = [*(self.values[place] for place in self.trained()), *others]
-        found = torch.autograd.grad(total, leaves, allow_unused=True)
-        known = [torch.zeros_like(leaf) if one is None else one for leaf, one in zip(leaves, found, strict=True)]
-        inside = known[: len(known) - len(others)]
-        if inside:
-            torch.cat([one.reshape(self._num_runs, -1) for one in inside], dim=1, out=self.gradients)
-        return known[len(inside) :]
+    def collect(self, gradients: Sequence[torch.Tensor]) -> None:
+        """Put the gradients of the leaves into the buffer."""
+        if gradients:
+            torch.cat([one.reshape(self._num_runs, -1) for one in gradients], dim=1, out=self.gradients)
+
+    @contextmanager
+    def replaced(self, values: Sequence[torch.Tensor]) -> Iterator[None]:
+        """Compute with other tensors in the place of the weights; the trained ones become leaves."""
+        own = self.values
+        trained = set(self.trained())
+        self.values = [v.detach().requires_grad_() if p in trained else v for p, v in enumerate(values)]
+        try:
+            yield
+        finally:
+            self.values = own
 
     def gradient(self, place: int) -> torch.Tensor:
         """Return the gradient of one trainable weight, `(K, *shape)`."""

@@ -27,11 +27,13 @@ from gengap.engine.optimizers.in_place import InPlace
 from gengap.engine.outputs import OutputKind, targets
 from gengap.engine.penalties import Penalties
 from gengap.engine.program import Program
+from gengap.engine.recording import CompiledStep
 from gengap.engine.reference import case_weights
 from gengap.engine.runs import Array, Listener, Run, TrainingData, TrainingSettings
 from gengap.engine.sparse_first import SparseFirst, sparse_kernel_place
 from gengap.engine.stack import Stack
 from gengap.engine.state import CheckpointListener, ChunkState, Interrupted, nest, unnest
+from gengap.engine.step import Batch, Step
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +64,7 @@ class Trainer:
         device: Where the chunk trains.
         doors: Doors chosen before, by step of the graph.
         threads: Cores that may share the work on sparse rows.
+        compiled: Whether steps are compiled, as long as all runs are there.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class Trainer:
         device: str = "cpu",
         doors: Mapping[int, str] | None = None,
         threads: int = 1,
+        compiled: bool = False,
     ) -> None:
         self.chunk_id = chunk_id
         self._members = list(members)
@@ -97,6 +101,7 @@ class Trainer:
             seeds = [member.run.seed for member in self._members]
             self._sparse = SparseFirst(models, seeds, self.stack, place=place, x=data.train.x, threads=threads)
         self._doors = dict(doors or {})
+        self._compiled, self._num_members = compiled, len(self._members)
         self._assemble()
         self.epoch, self.step = 1, 1
         self._begin_epoch()
@@ -154,14 +159,12 @@ class Trainer:
         cases = self._orders[:, (self.step - 1) * size : self.step * size]
         y_true = self._answers(cases)
         weight = None if self._weight is None else per_run([_pick(self._weight, cases)], self._row)[0]
+        batch = Batch(self._inputs(cases), y_true, weight)
         now = Pass(training=True, epoch=self.epoch, step=self.step)
-        inputs = self._inputs(cases)
-        outputs = self._program(inputs, now)
-        parts = self._objective.parts(self._objective.answers(y_true, outputs), outputs, weight)
-        objective = sum(now.extra_losses, self._objective.total(parts))
-        self._backward(objective, [one.product for one in inputs if isinstance(one, Projected)])
+        found = self._take(batch, now, self._updater.loss_scales())
+        self._update(found.gradients)
         self._constraints.apply()
-        self._gathered.add(cases.shape[1], objective, parts, outputs)
+        self._gathered.add(cases.shape[1], found.objective, found.parts, found.outputs)
         self.step += 1
         self._share_out(time.perf_counter() - started)
 
@@ -271,15 +274,13 @@ class Trainer:
             return [Projected(self._sparse.forward(self.step))]
         return per_run(self._feed.rows(cases), self._row) if self._feed is not None else []
 
-    def _backward(self, objective: torch.Tensor, leaves: Sequence[torch.Tensor]) -> None:
-        scales = self._updater.loss_scales()
-        unusual = self._penalties.differentiable()
-        total = objective if unusual is None else objective + unusual
-        gradients = self.stack.differentiate((total if scales is None else total * scales).sum(), leaves)
-        self._penalties.add_gradients(scales)
+    def _update(self, gradients: Sequence[torch.Tensor]) -> None:
+        inside = len(self.stack.trained())
+        self.stack.collect(gradients[:inside])
+        self._penalties.add_gradients(self._updater.loss_scales())
         if self._sparse is not None and isinstance(self._updater, InPlace):
             rate, update = self._updater.rates.at(self._updater.iterations), self._updater.iterations + 1
-            self._sparse.update(self.step, gradients[0], update=update, learning_rate=rate)
+            self._sparse.update(self.step, gradients[inside], update=update, learning_rate=rate)
         self._updater.update()
 
     def _keep(self, runs: Sequence[int]) -> None:
@@ -305,6 +306,9 @@ class Trainer:
         self._program = Program(models, seeds, self.stack, doors=self._doors)
         self._penalties = Penalties(models, self.stack)
         self._constraints = Constraints(models, self.stack)
+        step = Step(self._program, self._objective, self._penalties, self.stack)
+        whole = len(models) == self._num_members  # a smaller stack is not worth compiling anew
+        self._take = CompiledStep(step) if self._compiled and whole else step
 
     def _begin_epoch(self) -> None:
         share, shuffle = self._members[0].run.share if self._members else 1.0, self._settings.shuffle

@@ -49,6 +49,8 @@ class Study:
             takes the first where Keras runs on torch.
         initial_weights: `"fresh"` draws each run's weights from its seed, `"keep"` starts from the model's own.
         precision: Number format of the fused engine's activations; a model's own dtype policy wins.
+        compile: Whether the fused engine compiles its steps: some seconds for every architecture and size of batch,
+            paid back by thousands of short steps. The plan says so, and why not where torch finds no compiler.
         storage: Folder that keeps the study while it runs; running it again continues. None keeps it in memory.
         runner: `"local"` trains in this process, `"ray"` on a Ray session or this machine's cores; or a `RayRunner`.
 
@@ -67,7 +69,7 @@ class Study:
         ('baseline', 'l2(0.01)')
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  all but the model are keywords with defaults
         self,
         model: keras.Model | Mapping[str, keras.Model],
         *,
@@ -80,6 +82,7 @@ class Study:
         engine: Engine = "auto",
         initial_weights: Literal["fresh", "keep"] = "fresh",
         precision: Literal["float32", "bfloat16"] = "float32",
+        compile: bool = False,  # noqa: A002  torch's own word
         storage: str | Path | None = None,
         runner: Runner | Literal["local", "ray"] = "local",
     ) -> None:
@@ -93,6 +96,7 @@ class Study:
         self.engine = choose_engine(engine)
         self._initial_weights = _one_of(initial_weights, "kind of initial weights", ("fresh", "keep"))
         self._precision = _one_of(precision, "precision", ("float32", "bfloat16"))
+        self._compile = bool(compile)
         self.storage = None if storage is None else Path(storage)
         self.runner = choose_runner(runner)
 
@@ -291,6 +295,7 @@ class Study:
             initial_weights=self._initial_weights,
             precision=self._precision,
             keep_every_epoch=size <= _KEPT_EPOCHS_BYTES,
+            compile=self._compile,
         )
 
 

@@ -1,7 +1,7 @@
 """Dropout and noise of K runs: one rate per run, one draw per seed for all of them."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, final
 
 import torch
@@ -9,6 +9,9 @@ import torch
 from gengap.engine.doors import Pass, Place
 from gengap.engine.kernels.noise import draw_normal, draw_uniform, drop, keep_scale
 from gengap.engine.layers.base import Fused
+
+Draw = Callable[..., torch.Tensor]
+"""`draw_uniform` or `draw_normal`."""
 
 
 class FusedNoise(Fused):
@@ -21,14 +24,13 @@ class FusedNoise(Fused):
         super().__init__(place)
         self.strengths = place.strengths(lambda layer: getattr(layer, self.strength))
         self._silent = not bool(self.strengths.any())
-        seeds = list(dict.fromkeys(place.seeds))
-        self._first_of_seed = [list(place.seeds).index(seed) for seed in seeds]
-        self._row = torch.tensor([seeds.index(seed) for seed in place.seeds], device=self.strengths.device)
+        self._seeds = list(dict.fromkeys(place.seeds))
+        self._row = torch.tensor([self._seeds.index(seed) for seed in place.seeds], device=self.strengths.device)
 
     @final
     def compute(self, x: torch.Tensor, now: Pass) -> torch.Tensor:
         """Return `x` with each run's noise of this step."""
-        return self.disturb(x, self.keys(now)) if self.speaks(now) else x
+        return self.disturb(x, now) if self.speaks(now) else x
 
     @final
     def speaks(self, now: Pass) -> bool:
@@ -38,13 +40,14 @@ class FusedNoise(Fused):
     @final
     def keys(self, now: Pass) -> list[int]:
         """Return the key of this step's noise, one per seed."""
-        keys = self.place.keys(now.epoch, now.step)
-        return [keys[first] for first in self._first_of_seed]
+        return self.place.keys(self._seeds, now.epoch, now.step)
 
     @final
-    def per_run(self, draws: torch.Tensor) -> torch.Tensor:
-        """Turn draws `(seeds, ...)` into one row per run, on the device of the runs."""
-        return draws.to(self._row.device).index_select(0, self._row)
+    def draw(self, draw: Draw, shape: Sequence[int], now: Pass) -> torch.Tensor:
+        """Return this step's draws of the shape of one run, one row per run, on the device of the runs."""
+        device = self._row.device
+        numbers = now.drawn(lambda moment: draw(self.keys(moment), shape, device=device))
+        return numbers.index_select(0, self._row)
 
     @final
     def broadcast(self, strengths: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
@@ -52,33 +55,33 @@ class FusedNoise(Fused):
         return strengths.to(x.dtype).reshape(-1, *[1] * (x.ndim - 1))
 
     @abstractmethod
-    def disturb(self, x: torch.Tensor, keys: list[int]) -> torch.Tensor:
-        """Return the disturbed activations, from one key per seed."""
+    def disturb(self, x: torch.Tensor, now: Pass) -> torch.Tensor:
+        """Return the disturbed activations."""
 
 
 class FusedDropout(FusedNoise):
     """Dropout, its noise shape included, and spatial dropout of any rank."""
 
-    def disturb(self, x: torch.Tensor, keys: list[int]) -> torch.Tensor:
+    def disturb(self, x: torch.Tensor, now: Pass) -> torch.Tensor:
         """Drop by one uniform draw per seed: a higher rate drops what a lower one drops, and more."""
-        uniform = draw_uniform(keys, _noise_shape(self.place.operation, x.shape[1:]), device=x.device)
-        return drop(x, self.per_run(uniform), self.strengths)
+        shape = _noise_shape(self.place.operation, x.shape[1:])
+        return drop(x, self.draw(draw_uniform, shape, now), self.strengths)
 
     def factors(self, shape: Sequence[int], dtype: torch.dtype, now: Pass) -> torch.Tensor | None:
         """Return what this step multiplies activations `(K, *shape)` by; None where that is one."""
         if not self.speaks(now):
             return None
-        uniform = draw_uniform(self.keys(now), _noise_shape(self.place.operation, shape), device=self.strengths.device)
-        return keep_scale(self.per_run(uniform), self.strengths, dtype=dtype)
+        uniform = self.draw(draw_uniform, _noise_shape(self.place.operation, shape), now)
+        return keep_scale(uniform, self.strengths, dtype=dtype)
 
 
 class FusedGaussianDropout(FusedNoise):
     """Multiplication by normal noise of mean 1 and variance `rate / (1 - rate)`."""
 
-    def disturb(self, x: torch.Tensor, keys: list[int]) -> torch.Tensor:
+    def disturb(self, x: torch.Tensor, now: Pass) -> torch.Tensor:
         """Multiply."""
         deviation = self.broadcast((self.strengths / (1.0 - self.strengths)).sqrt(), x)
-        return x * (1.0 + deviation * self.per_run(draw_normal(keys, x.shape[1:], device=x.device)).to(x.dtype))
+        return x * (1.0 + deviation * self.draw(draw_normal, x.shape[1:], now).to(x.dtype))
 
 
 class FusedGaussianNoise(FusedNoise):
@@ -86,11 +89,9 @@ class FusedGaussianNoise(FusedNoise):
 
     strength: ClassVar[str] = "stddev"
 
-    def disturb(self, x: torch.Tensor, keys: list[int]) -> torch.Tensor:
+    def disturb(self, x: torch.Tensor, now: Pass) -> torch.Tensor:
         """Add."""
-        return x + self.broadcast(self.strengths, x) * self.per_run(draw_normal(keys, x.shape[1:], device=x.device)).to(
-            x.dtype
-        )
+        return x + self.broadcast(self.strengths, x) * self.draw(draw_normal, x.shape[1:], now).to(x.dtype)
 
 
 def _noise_shape(layer: object, of_run: Sequence[int]) -> tuple[int, ...]:
