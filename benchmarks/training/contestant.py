@@ -11,6 +11,8 @@ from typing import Any
 
 BACKENDS = {"keras-tensorflow": "tensorflow", "keras-jax": "jax"}  # all others compute with torch
 
+OWN = ("gengap", "gengap-scored", "gengap-compiled")
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
