@@ -13,6 +13,9 @@ BACKENDS = {"keras-tensorflow": "tensorflow", "keras-jax": "jax"}  # all others 
 
 OWN = ("gengap", "gengap-scored", "gengap-compiled")
 
+_libraries: list[float] = []
+"""Memory in MiB after a contestant's imports, before it has read its data."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -31,7 +34,7 @@ def main() -> None:
     from benchmarks.training.machine import peak_memory
 
     answer = race(arguments)
-    answer["peak_memory_mib"] = peak_memory()
+    answer |= {"peak_memory_mib": peak_memory(), "libraries_mib": _libraries[0]}
     sys.stdout.write("\n" + json.dumps(answer) + "\n")
 
 
@@ -39,11 +42,10 @@ def _keras(arguments: argparse.Namespace) -> dict[str, Any]:
     """Race Keras' own loop: one model after the other."""
     import keras
     from benchmarks.training.nets import KERAS
-    from benchmarks.training.workloads import load
 
     if arguments.precision == "bfloat16":
         keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    x, y, x_held, y_held = load(arguments.data, dense=True)
+    x, y, x_held, y_held = _read(arguments, dense=True)
     y, y_held = y.reshape(-1, 1), y_held.reshape(-1, 1)
     runs = []
     for net in arguments.nets.split(","):
@@ -65,10 +67,9 @@ def _torch(arguments: argparse.Namespace) -> dict[str, Any]:
     """Race a loop written by hand: data as tensors, batches by index, metrics once per epoch."""
     import torch
     from benchmarks.training.nets import torch_net
-    from benchmarks.training.workloads import load
     from torch.nn import functional
 
-    x, y, x_held, y_held = (torch.from_numpy(array) for array in load(arguments.data, dense=True))
+    x, y, x_held, y_held = (torch.from_numpy(array) for array in _read(arguments, dense=True))
     if x.ndim > 2:  # channels first, as torch wants them
         x, x_held = x.movedim(-1, 1).contiguous(), x_held.movedim(-1, 1).contiguous()
     if x.ndim == 4:
@@ -111,13 +112,12 @@ def _gengap(arguments: argparse.Namespace) -> dict[str, Any]:
     `gengap-compiled` is the first with `compile=True`.
     """
     from benchmarks.training.nets import KERAS
-    from benchmarks.training.workloads import load
 
     from gengap.datasets.split import Split
     from gengap.engine.fused import train_fused
     from gengap.engine.runs import Collector, Run, TrainingData, TrainingSettings
 
-    x, y, x_held, y_held = load(arguments.data, dense=False)
+    x, y, x_held, y_held = _read(arguments, dense=False)
     if arguments.rows:
         x, y = x[: arguments.rows], y[: arguments.rows]
 
@@ -148,6 +148,15 @@ def _gengap(arguments: argparse.Namespace) -> dict[str, Any]:
         for (variant, seed), record in last.items()
     ]
     return {"seconds": whole, "epochs": epochs, "finals": finals, "plan": str(plan).splitlines()}
+
+
+def _read(arguments: argparse.Namespace, *, dense: bool) -> tuple[Any, Any, Any, Any]:
+    """Read the data, and note what the libraries took until then."""
+    from benchmarks.training.machine import peak_memory
+    from benchmarks.training.workloads import load
+
+    _libraries.append(peak_memory())
+    return load(arguments.data, dense=dense)
 
 
 def _run(net: str, seed: int, ends: list[float], history: dict[str, list[float]]) -> dict[str, Any]:

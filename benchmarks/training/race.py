@@ -99,6 +99,7 @@ def _summary(workload: Workload, who: str, tries: Sequence[dict[str, Any]]) -> d
         "highest": max(seconds),
         "rounds": len(seconds),
         "peak_memory_mib": statistics.median(one["peak_memory_mib"] for one in good),
+        "libraries_mib": statistics.median(one["libraries_mib"] for one in good),
         "disturbed": sorted({word for one in good for word in one["disturbed"]}),
         "finals": good[0].get("finals") or [{n: one[n] for n in ("net", "seed", "final")} for one in good[0]["runs"]],
         "plan": good[0].get("plan", []),
