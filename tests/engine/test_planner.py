@@ -62,7 +62,7 @@ def test_where_company_gains_nothing_runs_train_alone_and_little_is_tried(runs, 
 @pytest.mark.parametrize(("light", "size"), [(1 << 28, 10), (0, 4)])
 def test_of_nearly_equal_sizes_heavy_chunks_take_the_smallest(runs, monkeypatch, light, size):
     monkeypatch.setattr(planner, "_LIGHT", light)
-    costs = {1: 1.0, 4: 0.56, 10: 0.52}
+    costs = {1: 1.0, 4: 0.5, 10: 0.52}
     plan = plan_with(runs, lambda positions, _: costs[len(positions)] * len(positions), monkeypatch)
     assert max(len(chunk.runs) for chunk in plan.chunks) == size
 

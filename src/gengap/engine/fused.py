@@ -94,7 +94,7 @@ def plan_fused(runs: Sequence[Run], data: TrainingData, settings: TrainingSettin
             ready = [members.of(runs[position]) for position in positions]
             trainer = Trainer("probe", ready, data, settings, device=where, threads=cores)
             alone = where == "cpu" and torch.get_num_threads() == 1 and cores == 1
-            return timed([trainer.rehearse] * 4, clock=time.process_time if alone else time.perf_counter)
+            return timed([trainer.rehearse] * 7, clock=time.process_time if alone else time.perf_counter)
 
     with keep_freed_memory(), _on(where):
         return make_plan(runs, settings, device=device, measure=measure)

@@ -18,8 +18,7 @@ from gengap.errors import UnknownNameError
 
 Device = Literal["auto", "cpu", "cuda"]
 _NO_GAIN = 0.95  # of a step's cost alone
-_AS_GOOD = 1.06  # times the least cost: what a few steps cannot tell apart
-_NEARLY = 1.15  # times the least cost: what a heavy chunk must gain to be worth its memory
+_AS_GOOD = 1.15  # times the least cost: what a few steps cannot tell apart, and what a heavy chunk must gain
 _LIGHT = 1 << 28  # bytes of a chunk that nobody misses
 _LONG_ENOUGH = 0.15  # seconds of trial steps after which no more are needed
 
@@ -212,8 +211,8 @@ def _way(group: Sequence[int], model: Any, settings: TrainingSettings, device: s
     if least > _NO_GAIN * tried[1][0]:
         return _Way(1, tried[1][1], alone=tried[1][0], together=tried[1][0])
     each = bytes_per_run(model, settings.batch_size)
-    light = [size for size in tried if tried[size][0] < _AS_GOOD * least and size * each <= _LIGHT]
-    best = max(light, default=min(size for size in tried if tried[size][0] < _NEARLY * least))
+    good = [size for size in tried if tried[size][0] < _AS_GOOD * least]
+    best = max((size for size in good if size * each <= _LIGHT), default=min(good))
     return _Way(best, tried[best][1], alone=tried[1][0], together=tried[best][0])
 
 

@@ -43,8 +43,8 @@ class CompiledStep:
     """A step that is recorded and compiled once for every size of batch.
 
     Where it cannot be recorded (layers that are called run by run, operations that look at numbers), it is taken as it
-    is; where it cannot be compiled, it is played back as it was recorded, and that is said. Either is decided before a
-    step is taken, so that an interrupted training goes on to the same numbers.
+    is; where it cannot be compiled, it is played back as it was recorded; a warning says so. Either is decided before
+    a step is taken, so that an interrupted training goes on to the same numbers.
 
     Args:
         step: The step.
@@ -53,10 +53,12 @@ class CompiledStep:
     def __init__(self, step: Step) -> None:
         self._step = step
         self._tapes: dict[Any, _Tape | None] = {}
+        self._said = False
 
     def __call__(self, batch: Batch, now: Pass, scales: torch.Tensor | None = None) -> Differentiated:
         """Take a step; see `Step`. One whose objectives are scaled before they are differentiated is not recorded."""
         if scales is not None:
+            self._say("the optimizer scales its loss")
             return self._step(batch, now, scales)
         sizes = tuple(tuple(one.shape) for one in _tensors(batch))
         if sizes not in self._tapes:
@@ -69,25 +71,34 @@ class CompiledStep:
         with _unmoved(self._step):
             self._step(batch, _again(now))  # now every door is chosen
         if not self._step.program.is_recordable:
+            self._say("some layers are called run by run")
             return None
         try:
             tape = _Tape(self._step, batch, now)
-        except RuntimeError:  # an operation looks at numbers: what it does next cannot be recorded
+        except RuntimeError:
+            self._say("what an operation does depends on the numbers that it sees")
             return None
         exactly = all(tensor.device.type == "cpu" for tensor in _tensors(batch))
-        return self._compile(tape, batch, now) if self._is_right(tape, batch, now, exactly=exactly) else None
+        if not self._is_right(tape, batch, now, exactly=exactly):
+            self._say("a step does not give the same numbers twice")
+            return None
+        return self._compile(tape, batch, now)
 
     def _compile(self, tape: "_Tape", batch: Batch, now: Pass) -> "_Tape":
-        """Return a recording compiled; as it is, with a warning, where that fails or gives other numbers."""
+        """Return a recording compiled; as it is where that fails or gives other numbers."""
         compiled = tape.compiled()
         try:
             if self._is_right(compiled, batch, now, exactly=False):
                 return compiled
-            reason = "the compiled step gave other numbers"
+            self._say("the compiled step gave other numbers")
         except Exception as error:  # noqa: BLE001  compilers fail in many ways, and training can do without
-            reason = _first_line(error)
-        warnings.warn(f"Training goes on without compiling: {reason}.", GengapWarning, stacklevel=2)
+            self._say(_first_line(error))
         return tape
+
+    def _say(self, reason: str) -> None:
+        if not self._said:
+            warnings.warn(f"Training goes on without compiling: {reason}.", GengapWarning, stacklevel=3)
+        self._said = True
 
     def _is_right(self, tape: "_Tape", batch: Batch, now: Pass, *, exactly: bool) -> bool:
         later = Pass(training=True, epoch=now.epoch + 1, step=now.step + 1)

@@ -169,8 +169,9 @@ class Trainer:
         self._share_out(time.perf_counter() - started)
 
     def rehearse(self) -> None:
-        """Take the first step once more, to measure it; what is trained this way is thrown away."""
-        self.step = 1
+        """Take the next step of the first epoch, round and round, to measure it; what is trained is thrown away."""
+        if self.step > self._steps_per_epoch:
+            self.step = 1
         self.advance()
 
     def end_epoch(self, listener: Listener) -> None:
