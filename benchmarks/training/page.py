@@ -158,4 +158,28 @@ def _growth(name: str, one: Mapping[str, Any]) -> list[str]:
     for rows, c in one["rows"].items():
         if "error" not in c:
             lines.append(f"| {int(rows):,} | {c['epoch']:.3g} | {1e6 * c['epoch'] / int(rows) / 10:.3g} |")
+    return [*lines, "", *_laws(one)]
+
+
+def _laws(one: Mapping[str, Any]) -> list[str]:
+    """Say what grows how, and where that breaks, in numbers of the table."""
+    good = {int(size): c for size, c in one["runs"].items() if "error" not in c}
+    most = max(good)
+    each = (good[most]["peak_memory_mib"] - good[1]["peak_memory_mib"]) / (most - 1)
+    costs = {size: 1e3 * c["epoch"] / size for size, c in good.items()}
+    best = min(costs, key=lambda size: costs[size])
+    lines = [
+        f"Memory grows by {each:.1f} MiB a run. A run costs {costs[1] / costs[best]:.1f} times less in company of {best}:",
+        "what a step costs whatever the number of runs (Python, starting operations) is shared, until what each run",
+        "has for itself is all that is left: its products with rows, its weights' update, its validation.",
+    ]
+    if best < most:
+        lines.append(
+            "Beyond, nothing is gained, since the planner cuts so many runs into chunks, or the cache is full."
+        )
+    if one["rows"]:
+        lines += [
+            "With fewer rows a row costs more: every epoch ends with the same held-out rows, however few trained it,",
+            "and a step of a small last batch costs as much as a full one.",
+        ]
     return lines
