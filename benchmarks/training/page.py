@@ -170,8 +170,8 @@ def _laws(one: Mapping[str, Any]) -> list[str]:
     best = min(costs, key=lambda size: costs[size])
     lines = [
         f"Memory grows by {each:.1f} MiB a run. A run costs {costs[1] / costs[best]:.1f} times less in company of",
-        f"{best}: what a step costs whatever the number of runs (Python, starting operations) is shared, until what each run",
-        "has for itself is all that is left: its products with rows, its weights' update, its validation.",
+        f"{best}: what a step costs whatever the number of runs (Python, starting operations) is shared, until what",
+        "each run has for itself is all that is left: its products with rows, its weights' update, its validation.",
     ]
     if best < most:
         lines.append(
