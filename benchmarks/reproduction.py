@@ -1,6 +1,7 @@
 """Are the review nets of gengap those of plain Keras? The same nets, seeds and batches by Keras' own `fit`, paired.
 
     GENGAP_IMDB=imdb.npz python benchmarks/reproduction.py train [--nets original smaller] [--law keras2] [--minutes 4]
+    GENGAP_IMDB=imdb.npz python benchmarks/reproduction.py train --nets bigger --nudge   # Keras against itself
     python benchmarks/reproduction.py compare --storage STORE    # STORE: where scripts/retell.py keeps its studies
 
 Every run goes to `benchmarks/results/reproduction.json` as soon as it ends; what is there is not trained again.
@@ -31,11 +32,12 @@ from gengap.engine.kernels.noise import draw_uniform
 from gengap.engine.randomness import key
 from gengap.experiments.demos import review_models
 from gengap.experiments.joining import joined
-from gengap.experiments.side_by_side import side_by_side
+from gengap.experiments.side_by_side import against_itself, side_by_side
 from gengap.study import load
 
 RESULTS = Path(__file__).parent / "results" / "reproduction.json"
 BATCH = 512
+NUDGED = ", nudged"
 EPOCHS = {"original": 10, "smaller": 20, "bigger": 4, "dropout": 10}
 """Epochs that plain Keras trains: beyond every seed's best epoch, and no more, since it is slow."""
 
@@ -109,11 +111,13 @@ class Clock(keras.callbacks.Callback):
             layer.kept = (uniform >= layer.rate * 65_536).astype(np.float32)
 
 
-def plain_keras(net: str, seed: int, law: str, epochs: int, data: Any) -> dict[str, list[float]]:
+def plain_keras(
+    net: str, seed: int, law: str, epochs: int, data: Any, *, nudge: bool = False
+) -> dict[str, list[float]]:
     """Train one net by `fit` and return its curves as Keras reports them."""
     told = review_models()[net]
     model, masks = rebuilt(told)
-    model.set_weights(draw_initial_weights(told, seed))
+    model.set_weights([nudged(w, seed) if nudge else w for w in draw_initial_weights(told, seed)])
     optimizer = Keras2RMSprop() if law == "keras2" else keras.optimizers.RMSprop()
     model.compile(optimizer, "binary_crossentropy", metrics=["accuracy"])
     batches = Batches(data.train, seed=seed)
@@ -122,6 +126,12 @@ def plain_keras(net: str, seed: int, law: str, epochs: int, data: Any) -> dict[s
         batches, epochs=epochs, shuffle=False, validation_data=Batches(data.validation), callbacks=[clock], verbose=0
     )
     return {name: [round(float(value), 7) for value in curve] for name, curve in history.history.items()}
+
+
+def nudged(weights: Any, seed: int) -> Any:
+    """Return weights moved to a neighbouring number, up or down at random."""
+    up = np.random.default_rng(seed).random(weights.shape) < 0.5
+    return np.nextafter(weights, np.where(up, np.inf, -np.inf).astype(weights.dtype))
 
 
 def rebuilt(model: keras.Model) -> tuple[keras.Model, list[GivenMasks]]:
@@ -136,19 +146,19 @@ def rebuilt(model: keras.Model) -> tuple[keras.Model, list[GivenMasks]]:
     return keras.Sequential(layers), masks
 
 
-def train(nets: list[str], seeds: int, law: str, *, minutes: float, path: Path) -> None:
+def train(nets: list[str], seeds: int, law: str, *, nudge: bool, minutes: float, path: Path) -> None:
     began, data = time.monotonic(), datasets.imdb(os.environ.get("GENGAP_IMDB"), split="tutorial")
     for seed in range(seeds):
         for net in nets:
             runs = stored(path)
-            name = f"{law}/{net}/{seed}"
+            name = f"{law}{NUDGED if nudge else ''}/{net}/{seed}"
             if name in runs:
                 continue
             if time.monotonic() - began > 60 * minutes:
                 print("Out of time; the same command goes on here.")
                 raise SystemExit(3)
             start = time.monotonic()
-            runs[name] = plain_keras(net, seed, law, EPOCHS[net], data)
+            runs[name] = plain_keras(net, seed, law, EPOCHS[net], data, nudge=nudge)
             path.write_text(json.dumps(dict(sorted(runs.items())), indent=None).replace("}, ", "},\n") + "\n")
             print(f"{name}: best {min(runs[name]['val_loss']):.4f}, {time.monotonic() - start:.1f} s", flush=True)
 
@@ -156,12 +166,20 @@ def train(nets: list[str], seeds: int, law: str, *, minutes: float, path: Path) 
 def compare(nets: list[str], law: str, *, storage: Path, path: Path) -> None:
     folder = storage if law == "keras3" else storage / "keras2-epsilon"
     result = joined([load(folder / net) for net in nets])
+    runs, again = curves_of(law, path), curves_of(f"{law}{NUDGED}", path)
+    print(side_by_side(result, runs))
+    if again:
+        print(against_itself(runs, again))
+
+
+def curves_of(kind: str, path: Path) -> dict[str, dict[int, list[float]]]:
+    """Return the validation losses of one kind of runs, by net and seed."""
     runs: dict[str, dict[int, list[float]]] = {}
     for name, curves in stored(path).items():
-        kind, net, seed = name.split("/")
-        if kind == law:
+        own, net, seed = name.split("/")
+        if own == kind:
             runs.setdefault(net, {})[int(seed)] = curves["val_loss"]
-    print(side_by_side(result, runs))
+    return runs
 
 
 def stored(path: Path) -> dict[str, dict[str, list[float]]]:
@@ -176,10 +194,12 @@ def main() -> None:
     parser.add_argument("--nets", nargs="+", choices=list(EPOCHS), default=list(EPOCHS))
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--law", choices=["keras3", "keras2"], default="keras3")
+    parser.add_argument("--nudge", action="store_true", help="move initial weights by a unit in the last place")
     parser.add_argument("--minutes", type=float, default=1e9)
     options = parser.parse_args()
     if options.what == "train":
-        train(options.nets, options.seeds, options.law, minutes=options.minutes, path=options.results)
+        how = {"nudge": options.nudge, "minutes": options.minutes}
+        train(options.nets, options.seeds, options.law, **how, path=options.results)
     elif options.storage is None:
         parser.error("compare needs --storage")
     else:

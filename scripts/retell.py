@@ -27,7 +27,7 @@ from gengap.experiments.demos import DEMOS, review_models
 from gengap.experiments.joining import joined
 from gengap.experiments.retelling import retell_reviews, to_markdown
 from gengap.experiments.retelling_storms import retell_storms
-from gengap.experiments.side_by_side import Runs, by_law, side_by_side
+from gengap.experiments.side_by_side import Runs, against_itself, by_law, side_by_side
 from gengap.plots.learning_curves import LearningCurvesDisplay
 from gengap.results import Result
 from gengap.storage import Store
@@ -65,7 +65,8 @@ def main() -> None:
         return
     observed = study_storms(options.storms or options.storage / "storms", options.seeds)
     figures(reviews)
-    (DOCS / "reproduction.md").write_text(page(reviews, earlier, observed, plain_runs("keras3")), encoding="utf-8")
+    plain, again = plain_runs("keras3"), plain_runs("keras3, nudged")
+    (DOCS / "reproduction.md").write_text(page(reviews, earlier, observed, plain, again), encoding="utf-8")
 
 
 def train_reviews(storage: Path, epochs: Mapping[str, int], seeds: int, *, epsilon: float = 1e-7) -> Result:
@@ -124,7 +125,7 @@ def figures(result: Result) -> None:
         ax.figure.savefig(DOCS / "images" / f"{name}.png", dpi=110, bbox_inches="tight")
 
 
-def page(reviews: Result, earlier: Result, storms: Result, plain: Runs) -> str:
+def page(reviews: Result, earlier: Result, storms: Result, plain: Runs, again: Runs) -> str:
     """Fill the template with what the results say."""
     data, storm_data = reviews.manifest["data"], storms.manifest["data"]
     full = [name for name, epochs in EARLIER.items() if epochs == DEMOS["reviews"].epochs]
@@ -141,6 +142,7 @@ def page(reviews: Result, earlier: Result, storms: Result, plain: Runs) -> str:
         reviews=to_markdown(retell_reviews(reviews)),
         pictures="\n\n".join(f"![{title}](images/{name}.png)" for name, (_, _, title) in FIGURES.items()),
         plain=to_markdown(side_by_side(reviews, plain)),
+        itself=to_markdown(against_itself(plain, again)),
         laws=to_markdown(by_law(reviews, earlier)),
         earlier=to_markdown(retell_reviews(earlier.select(full))),
         audit=audited(reviews),

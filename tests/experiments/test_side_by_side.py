@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gengap.experiments.side_by_side import best_losses, by_law, side_by_side
+from gengap.experiments.side_by_side import against_itself, best_losses, by_law, side_by_side
 from gengap.results import Result
 
 EPOCHS = 4
@@ -60,6 +60,15 @@ def test_a_small_difference_that_noise_hides_is_only_as_measured():
     row = cells(side_by_side(study(noise=0.02), runs(study())))["original"]
     assert abs(row["in_sds"].value) <= 0.5 < row["in_sds"].high
     assert row["verdict"] == "as measured"
+
+
+def test_a_program_is_set_beside_itself():
+    once, again = runs(study()), runs(study(shift=0.01))
+    row = cells(against_itself(once, {"bigger": {seed: again["bigger"][seed] for seed in (3, 4, 5)}}))
+    assert set(row) == {"bigger"}
+    assert row["bigger"]["seeds"] == 3
+    assert row["bigger"]["difference"].value == pytest.approx(0.01)
+    assert row["bigger"]["any"] == pytest.approx(0.01)
 
 
 def test_both_sides_are_read_over_the_epochs_that_both_trained():
