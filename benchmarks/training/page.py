@@ -86,6 +86,8 @@ def _workload(name: str, one: Mapping[str, Any]) -> list[str]:
         lines += ["", f"Against the fastest Keras backend: **{factor:.3g} times**; wanted: {spec['issue']:g}."]
     if spec["data"] == "reviews":
         lines += _leanest(one)
+    if name == "imdb-study":
+        lines += _whole_study(one)
     missing = [NAMES[who] for who in NAMES if who.startswith("keras") and who not in one["contestants"]]
     if missing:
         lines += ["", f"Not raced this time: {'; '.join(missing)}."]
@@ -101,6 +103,21 @@ def _memory(c: Mapping[str, Any]) -> str:
     """Return peak memory, and what of it the imports take before any data."""
     libraries = f" ({c['libraries_mib']:,.0f})" if "libraries_mib" in c else ""
     return f"{c['peak_memory_mib']:,.0f}{libraries}"
+
+
+def _whole_study(one: Mapping[str, Any]) -> list[str]:
+    """Say what all runs of a study take beside single runs of its nets by the fastest Keras backend."""
+    good = {who: c for who, c in one["contestants"].items() if "error" not in c}
+    rivals = [c["seconds_per_run"] for who, c in good.items() if who.startswith("keras")]
+    nets, seeds = len(one["workload"]["nets"]), one["workload"]["seeds"]
+    if not rivals or not {"gengap", "gengap-scored"} <= set(good):
+        return []
+    plain, scored = (good[who]["seconds_per_run"] * nets * seeds for who in ("gengap", "gengap-scored"))
+    sentence = (
+        f"The whole study, {nets} nets x {seeds} seeds, takes {plain:.0f} s, and {scored:.0f} s with the training score; "
+        f"single runs of the {nets} nets by the fastest Keras backend, without it, {min(rivals) * nets:.0f} s."
+    )
+    return ["", sentence]
 
 
 def _leanest(one: Mapping[str, Any]) -> list[str]:
