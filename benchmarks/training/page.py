@@ -114,7 +114,7 @@ def _whole_study(one: Mapping[str, Any]) -> list[str]:
         return []
     plain, scored = (good[who]["seconds_per_run"] * nets * seeds for who in ("gengap", "gengap-scored"))
     sentence = (
-        f"The whole study, {nets} nets x {seeds} seeds, takes {plain:.0f} s, and {scored:.0f} s with the training score; "
+        f"The whole study, {nets} nets x {seeds} seeds, takes {plain:.0f} s, with the training score {scored:.0f} s; "
         f"single runs of the {nets} nets by the fastest Keras backend, without it, {min(rivals) * nets:.0f} s."
     )
     return ["", sentence]
