@@ -16,6 +16,7 @@ from gengap.engine.state import ChunkState
 from gengap.errors import DataError, GengapError, GengapWarning, MissingExtraError, SlowPathWarning
 from gengap.runners import RayRunner
 from gengap.runners import ray as module
+from gengap.storage import interruptible
 
 ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
 
@@ -24,7 +25,8 @@ ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
 def cluster():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Ray's own
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+        with module.keeping_sigterm():
+            ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()
 
@@ -180,6 +182,23 @@ def test_a_cluster_without_room_is_said(cluster, runs, data, settings):
         RayRunner(num_cpus=64).execute(train_fused, runs, data, settings, Collector())
     with pytest.raises(GengapError, match="asks for 1 GPU"):
         RayRunner(num_gpus=1).plan(plan_fused, runs, data, settings)
+
+
+def test_rays_handler_of_sigterm_does_not_stay(monkeypatch):
+    """It would end a study without saving it."""
+
+    def init(**_):
+        signal.signal(signal.SIGTERM, lambda *_: pytest.fail("Ray's own handler was called"))
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(module.ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(module.ray, "init", init)
+    monkeypatch.setattr(module.ray, "shutdown", lambda: None)
+    with RayRunner()._connected():
+        assert signal.getsignal(signal.SIGTERM) is before
+    with interruptible(), RayRunner()._connected(), pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_without_ray_the_extra_is_named(monkeypatch):

@@ -1,5 +1,7 @@
 """The runner of several machines, or of several devices of one: chunks as jobs for the workers of a Ray cluster."""
 
+import signal
+import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +24,17 @@ try:
     import ray
 except ImportError:  # the extra is optional; RayRunner says so when it is made
     ray = None
+
+
+@contextmanager
+def keeping_sigterm() -> Iterator[None]:
+    """Put the handler of SIGTERM back that was there before: Ray's ends the program at once, whatever is unsaved."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread() and before is not None:
+            signal.signal(signal.SIGTERM, before)
 
 
 class RayRunner(Runner):
@@ -116,7 +129,8 @@ class RayRunner(Runner):
             yield
             return
         options: dict[str, Any] = {} if self.address else {"include_dashboard": False}
-        ray.init(address=self.address, log_to_driver=False, **options)
+        with keeping_sigterm():
+            ray.init(address=self.address, log_to_driver=False, **options)
         try:
             yield
         finally:
