@@ -19,9 +19,7 @@ _libraries: list[float] = []
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "who", choices=[*BACKENDS, "keras-torch", "torch", "gengap", "gengap-scored", "gengap-compiled"]
-    )
+    parser.add_argument("who", choices=[*BACKENDS, "keras-torch", "torch", *OWN])
     parser.add_argument("data", type=Path)
     for name in ("--nets", "--precision", "--device"):
         parser.add_argument(name, required=name == "--nets", default={"--device": "cpu"}.get(name, "float32"))
@@ -30,7 +28,7 @@ def main() -> None:
     arguments = parser.parse_args()
     os.environ["KERAS_BACKEND"] = BACKENDS.get(arguments.who, "torch")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    race = _gengap if arguments.who.startswith("gengap") else {"torch": _torch}.get(arguments.who, _keras)
+    race = _gengap if arguments.who in OWN else {"torch": _torch}.get(arguments.who, _keras)
     from benchmarks.training.machine import peak_memory
 
     answer = race(arguments)

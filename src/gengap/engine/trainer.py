@@ -161,8 +161,9 @@ class Trainer:
         weight = None if self._weight is None else per_run([_pick(self._weight, cases)], self._row)[0]
         batch = Batch(self._inputs(cases), y_true, weight)
         now = Pass(training=True, epoch=self.epoch, step=self.step)
-        found = self._take(batch, now, self._updater.loss_scales())
-        self._update(found.gradients)
+        scales = self._updater.loss_scales()
+        found = self._take(batch, now, scales)
+        self._update(found.gradients, scales)
         self._constraints.apply()
         self._gathered.add(cases.shape[1], found.objective, found.parts, found.outputs)
         self.step += 1
@@ -275,10 +276,10 @@ class Trainer:
             return [Projected(self._sparse.forward(self.step))]
         return per_run(self._feed.rows(cases), self._row) if self._feed is not None else []
 
-    def _update(self, gradients: Sequence[torch.Tensor]) -> None:
+    def _update(self, gradients: Sequence[torch.Tensor], scales: torch.Tensor | None) -> None:
         inside = len(self.stack.trained())
         self.stack.collect(gradients[:inside])
-        self._penalties.add_gradients(self._updater.loss_scales())
+        self._penalties.add_gradients(scales)
         if self._sparse is not None and isinstance(self._updater, InPlace):
             rate, update = self._updater.rates.at(self._updater.iterations), self._updater.iterations + 1
             self._sparse.update(self.step, gradients[inside], update=update, learning_rate=rate)

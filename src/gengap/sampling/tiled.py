@@ -6,9 +6,8 @@ from typing import Any
 import keras
 import torch
 
+from gengap.engine.kernels.compiled_code import HIGH, LANES
 from gengap.engine.kernels.small_planes import (
-    HIGH,
-    LANES,
     Ending,
     TiledConvolution,
     is_available,

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from gengap.engine.kernels import small_planes
+from gengap.engine.kernels import compiled_code
 from gengap.engine.kernels.small_planes import Ending, TiledConvolution, filtering, sum_planes, tiles_are_worth_while
 
 
@@ -113,9 +113,9 @@ def test_they_are_taken_where_they_save_multiplications():
 
 
 def test_without_numba_there_are_none(monkeypatch):
-    monkeypatch.setattr(small_planes, "import_module", lambda _: (_ for _ in ()).throw(ImportError("no numba")))
-    small_planes._code.cache_clear()
+    monkeypatch.setattr(compiled_code, "import_module", lambda _: (_ for _ in ()).throw(ImportError("no numba")))
+    compiled_code.compiled_code.cache_clear()
     try:
         assert not tiles_are_worth_while((8, 8), (5, 5, 32, 64))
     finally:
-        small_planes._code.cache_clear()
+        compiled_code.compiled_code.cache_clear()

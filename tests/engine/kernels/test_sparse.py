@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import sparse
 
-from gengap.engine.kernels import vectors
+from gengap.engine.kernels import compiled_code
 from gengap.engine.kernels.optimizers import SGD, Adam, RMSprop, decay_weights
 from gengap.engine.kernels.penalties import add_penalty_gradient
 from gengap.engine.kernels.sparse import (
@@ -208,12 +208,12 @@ def test_rules_without_compiled_code_are_left_to_torch(rule):
 
 
 def test_without_numba_torch_multiplies(monkeypatch):
-    monkeypatch.setattr(vectors, "import_module", lambda _: (_ for _ in ()).throw(ImportError("no numba")))
-    vectors._code.cache_clear()
+    monkeypatch.setattr(compiled_code, "import_module", lambda _: (_ for _ in ()).throw(ImportError("no numba")))
+    compiled_code.compiled_code.cache_clear()
     try:
         assert not vectors_fit(Adam(), torch.device("cpu"))
     finally:
-        vectors._code.cache_clear()
+        compiled_code.compiled_code.cache_clear()
 
 
 def test_rows_of_other_width_or_with_foreign_columns_are_refused(x, order):

@@ -14,8 +14,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-LANES = 16
-"""Numbers of a vector: columns come in multiples of it."""
+from gengap.engine.kernels.compiled_code import HIGH, LANES
 
 COMPILED = {"nogil": True, "cache": True, "boundscheck": False, "error_model": "numpy"}
 """How the code that calls these products is compiled too."""
@@ -28,24 +27,24 @@ _VECTORS = 4 if _WIDE else 2
 
 @intrinsic(prefer_literal=True)
 def _multiply_tile(
-    context: Any, rows: Any, vectors: Any, inner: Any, a: Any, a_at: Any, a_row: Any, b: Any, b_at: Any, b_row: Any,
+    context: Any, vectors: Any, inner: Any, a: Any, a_at: Any, a_row: Any, b: Any, b_at: Any, b_row: Any,
     out: Any, out_at: Any, out_row: Any,
 ) -> Any:  # fmt: skip
-    """`out[r, :16 * vectors] = sum over k < inner of a[r, k] * b[k, :16 * vectors]` for r < rows.
+    """`out[r, :16 * vectors] = sum over k < inner of a[r, k] * b[k, :16 * vectors]` for r < HIGH.
 
-    Each of the three is a flat array, the place of its first number, and how far apart its rows are. `rows` and
-    `vectors` are literal numbers.
+    Each of the three is a flat array, the place of its first number, and how far apart its rows are. `vectors` is a
+    literal number.
     """
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _, _, inner, _, a_at, a_row, _, b_at, b_row, _, out_at, out_row = arguments
+        _, inner, _, a_at, a_row, _, b_at, b_row, _, out_at, out_row = arguments
         data = {
             number: context.make_array(signature.args[number])(context, builder, arguments[number]).data
-            for number in (3, 6, 9)
+            for number in (2, 5, 8)
         }
         index = inner.type
         zero = ir.Constant(vector(), [0.0] * LANES)
-        sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(wide)] for _ in range(high)]
+        sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(wide)] for _ in range(HIGH)]
 
         def place(number: int, start: Any, row: Any, step: Any, column: Any) -> Any:
             return builder.gep(data[number], [builder.add(builder.add(start, builder.mul(row, step)), column)])
@@ -55,20 +54,20 @@ def _multiply_tile(
             return builder.bitcast(pointer, vector().as_pointer())
 
         with cgutils.for_range(builder, inner, intp=index) as loop:
-            across = [builder.load(lanes(6, b_at, loop.index, b_row, v), align=4) for v in range(wide)]
+            across = [builder.load(lanes(5, b_at, loop.index, b_row, v), align=4) for v in range(wide)]
             for r, own in enumerate(sums):
-                factor = everywhere(builder, builder.load(place(3, a_at, index(r), a_row, loop.index)))
+                factor = everywhere(builder, builder.load(place(2, a_at, index(r), a_row, loop.index)))
                 for total, values in zip(own, across, strict=True):
                     term = builder.fmul(factor, values, flags=_FUSED)
                     builder.store(builder.fadd(builder.load(total), term, flags=_FUSED), total)
         for r, own in enumerate(sums):
             for v, total in enumerate(own):
-                builder.store(builder.load(total), lanes(9, out_at, index(r), out_row, v), align=4)
+                builder.store(builder.load(total), lanes(8, out_at, index(r), out_row, v), align=4)
         return context.get_dummy_value()
 
-    high, wide = rows.literal_value, vectors.literal_value
+    wide = vectors.literal_value
     where = (types.intp, types.intp)
-    return types.void(rows, vectors, types.intp, a, *where, b, *where, out, *where), emit
+    return types.void(vectors, types.intp, a, *where, b, *where, out, *where), emit
 
 
 BEGIN_SUM, ADD_SUM, KEEP_LARGER_SUM = 0, 1, 2
@@ -157,9 +156,9 @@ def multiply_small(
         out_row: How far apart its rows are.
     """
     whole = columns - columns % (_VECTORS * LANES)
-    for row in range(0, rows, 4):
+    for row in range(0, rows, HIGH):
         left, to = a_at + row * a_row, out_at + row * out_row
         for column in range(0, whole, _VECTORS * LANES):
-            _multiply_tile(4, _VECTORS, inner, a, left, a_row, b, b_at + column, b_row, out, to + column, out_row)
+            _multiply_tile(_VECTORS, inner, a, left, a_row, b, b_at + column, b_row, out, to + column, out_row)
         for column in range(whole, columns, LANES):
-            _multiply_tile(4, 1, inner, a, left, a_row, b, b_at + column, b_row, out, to + column, out_row)
+            _multiply_tile(1, inner, a, left, a_row, b, b_at + column, b_row, out, to + column, out_row)

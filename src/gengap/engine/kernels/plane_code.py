@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from gengap.engine.kernels.compiled_code import HIGH, LANES
 from gengap.engine.kernels.lane_code import (
     ADD_SCALED,
     ADD_SUM,
@@ -17,7 +18,6 @@ from gengap.engine.kernels.lane_code import (
     COPY,
     KEEP_LARGER,
     KEEP_LARGER_SUM,
-    LANES,
     MULTIPLY,
     SCALE,
     combine_lines,
@@ -27,8 +27,6 @@ from gengap.engine.kernels.lane_code import (
 POINTS = 8
 """Inputs of a tile along an axis, and points at which its polynomial is evaluated."""
 NONE = np.float32(0)
-HIGH = 4
-"""Planes that are summed together: the rows of a product of small matrices."""
 
 
 @njit(**COMPILED)

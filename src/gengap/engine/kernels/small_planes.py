@@ -15,10 +15,9 @@ References:
     Lavin, A. and Gray, S. (2016). Fast algorithms for convolutional neural networks. CVPR.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import import_module
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -26,15 +25,11 @@ import torch
 from numpy.polynomial import polynomial
 from numpy.typing import NDArray
 
+from gengap.engine.kernels.compiled_code import HIGH, LANES, compiled_code
 from gengap.engine.kernels.crew import Crew
 from gengap.engine.kernels.window import pad_same
 
 Floats = NDArray[np.float64]
-
-LANES = 16
-"""Channels and filters come in multiples of it: the numbers of one vector."""
-HIGH = 4
-"""Members that are summed together, the fewest that there may be."""
 
 _POINTS = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)
 """Points besides infinity: small, and powers of two, so that little is lost in sums. More of them would cost digits."""
@@ -116,7 +111,7 @@ def tiles_are_worth_while(plane: Sequence[int], kernel: Sequence[int]) -> bool:
 
 def is_available() -> bool:
     """Tell whether Numba works here."""
-    return _code() is not None
+    return compiled_code("plane_code") is not None
 
 
 class TiledConvolution:
@@ -129,15 +124,19 @@ class TiledConvolution:
 
     def __init__(self, kernel: torch.Tensor, bias: torch.Tensor | None) -> None:
         axes = [filtering(window) for window in kernel.shape[:2]]
-        down, across = (torch.from_numpy(axis.window) for axis in axes)
-        # torch, not NumPy: NumPy's own threads would go on spinning for 20 ms
-        rows = torch.matmul(down, kernel.detach().double().flatten(1)).view(len(down), kernel.shape[1], -1)
-        self._kernels = torch.matmul(across, rows).float().flatten().numpy()
-        self._bias, self._channels, self._filters = bias, *kernel.shape[2:]
+        self._kernel, self._bias = kernel, bias
+        self._window, (self._channels, self._filters) = kernel.shape[:2], kernel.shape[2:]
         self._forward = tuple(np.float32(axis.inputs).ravel() for axis in axes)
-        self._window = kernel.shape[:2]
         self._outputs = tuple(len(axis.outputs) for axis in axes)
         self._backward = tuple(np.float32(_in_fours(axis.outputs)).ravel() for axis in axes)
+
+    @cached_property
+    def _kernels(self) -> NDArray[np.float32]:
+        """The kernel at all points, `(8 * 8 * channels * filters,)`: made when it is needed, as it may never be."""
+        down, across = (torch.from_numpy(filtering(window).window) for window in self._window)
+        # torch, not NumPy: NumPy's own threads would go on spinning for 20 ms
+        rows = torch.matmul(down, self._kernel.detach().double().flatten(1)).view(len(down), self._window[1], -1)
+        return _numbers(torch.matmul(across, rows).flatten())
 
     def __call__(self, x: torch.Tensor, mask: torch.Tensor | None = None, *, ending: Ending = Ending()) -> torch.Tensor:
         """Return `(N, *plane, filters)` in float32.
@@ -161,7 +160,7 @@ class TiledConvolution:
             _bias(self._bias, x.shape[2], self._filters), *self._forward, *self._backward, self._outputs, before,
             ending.rectify, ending.pool, ending.largest, out.numpy(),
         )  # fmt: skip
-        _crew(torch.get_num_threads()).share_out(len(x), lambda _, first, last: _code().convolve(first, last, *arrays))
+        _share_out(len(x), compiled_code("plane_code").convolve, arrays)
         return out
 
 
@@ -183,8 +182,13 @@ def sum_planes(
         ending.largest, out.numpy(),
     )  # fmt: skip
     fours = cases * -(-members // HIGH)
-    _crew(torch.get_num_threads()).share_out(fours, lambda _, first, last: _code().sum_planes(first, last, *arrays))
+    _share_out(fours, compiled_code("plane_code").sum_planes, arrays)
     return out
+
+
+def _share_out(total: int, work: Callable[..., None], arrays: Sequence[Any]) -> None:
+    """Let as many threads as torch has do `work(first, last, *arrays)` for parts of `total`."""
+    _crew(torch.get_num_threads()).share_out(total, lambda _, first, last: work(first, last, *arrays))
 
 
 def _bias(bias: torch.Tensor | None, width: int, filters: int) -> NDArray[np.float32]:
@@ -205,12 +209,3 @@ def _in_fours(matrix: Floats) -> Floats:
 @cache
 def _crew(threads: int) -> Crew:
     return Crew(threads)
-
-
-@cache
-def _code() -> Any:
-    """Return the compiled code; None without Numba, with one too old for this NumPy, or one that cannot cache."""
-    try:
-        return import_module("gengap.engine.kernels.plane_code")
-    except (ImportError, RuntimeError):
-        return None

@@ -14,7 +14,8 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from gengap.engine.kernels.lane_code import COMPILED, LANES, everywhere, vector
+from gengap.engine.kernels.compiled_code import LANES
+from gengap.engine.kernels.lane_code import COMPILED, everywhere, vector
 
 SGD, RMSPROP, ADAM = 0, 1, 2
 """Update rules, as `update_panel` knows them."""

@@ -5,8 +5,6 @@ Where it is not, `kernels.sparse` does the same with SciPy and torch, three time
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import import_module
 from typing import Any, final
 
 import numpy as np
@@ -14,12 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from gengap.engine.kernels.compiled_code import LANES, compiled_code
 from gengap.engine.kernels.crew import Crew
 from gengap.engine.kernels.first_layer import FirstLayer
 from gengap.engine.kernels.optimizers import SGD, Adam, RMSprop, Strength, UpdateRule, bias_correction
 from gengap.errors import DataError
-
-_LANES = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +69,9 @@ class Rows:
 
 def vectors_fit(rule: UpdateRule, device: torch.device) -> bool:
     """Tell whether Numba works here and the compiled code knows the rule."""
-    return device.type == "cpu" and _compiled_rule(rule, step=1) is not None and _code() is not None
+    return (
+        device.type == "cpu" and _compiled_rule(rule, step=1) is not None and compiled_code("vector_code") is not None
+    )
 
 
 @final
@@ -100,14 +99,14 @@ class VectorFirstLayer(FirstLayer[RowBatch]):
         l2: torch.Tensor,
         threads: int = 1,
     ) -> None:
-        self._code, self._rule = _code(), rule
+        self._code, self._rule = compiled_code("vector_code"), rule
         self.l1, self.l2 = l1.float(), l2.float()
         self._groups = np.array(groups, dtype=np.int64)
-        self._units, self._panels_per_run = kernels.shape[2], -(-kernels.shape[2] // _LANES)
+        self._units, self._panels_per_run = kernels.shape[2], -(-kernels.shape[2] // LANES)
         self._weights = self._to_panels(kernels)
         self._slots = torch.stack(slots) if (slots := rule.slots(self._weights)) else self._weights.new_empty(0, 0)
         self._crew = Crew(threads)
-        size = kernels.shape[1] * _LANES
+        size = kernels.shape[1] * LANES
         self._scratch = [np.zeros(size, dtype=np.float32) for _ in range(self._crew.size)]
         self._ahead: tuple[tuple[RowBatch, ...], torch.Tensor] | None = None
 
@@ -139,7 +138,7 @@ class VectorFirstLayer(FirstLayer[RowBatch]):
         known = _compiled_rule(self._rule, step=step)
         if known is None:
             raise TypeError(f"There is no compiled update for {self._rule}.")
-        padding = self._panels_per_run * _LANES - self._units
+        padding = self._panels_per_run * LANES - self._units
         gradient = functional.pad(gradient.detach(), (0, padding)).contiguous()
         strengths = np.stack([self._per_run(one) for one in (learning_rate, self.l1, self.l2, weight_decay)])
         of, rows = batches[0].of, _rows(batches)
@@ -200,7 +199,7 @@ class VectorFirstLayer(FirstLayer[RowBatch]):
         self._crew.share_out(self._weights.shape[0] * self._panels_per_run, work)
 
     def _new_product(self, num_rows: int) -> torch.Tensor:
-        return torch.empty(self._weights.shape[0], num_rows, self._panels_per_run * _LANES)
+        return torch.empty(self._weights.shape[0], num_rows, self._panels_per_run * LANES)
 
     def _without_padding(self, product: torch.Tensor) -> torch.Tensor:
         whole = product.shape[2] == self._units
@@ -211,13 +210,13 @@ class VectorFirstLayer(FirstLayer[RowBatch]):
         return np.ascontiguousarray(each.expand(self._weights.shape[0]).numpy())
 
     def _padding(self) -> torch.Tensor:
-        columns = torch.arange(self._panels_per_run * _LANES).view(self._panels_per_run, 1, _LANES)
+        columns = torch.arange(self._panels_per_run * LANES).view(self._panels_per_run, 1, LANES)
         return columns >= self._units
 
     def _to_panels(self, stacked: torch.Tensor) -> torch.Tensor:
         """Return `(K, features, units)` as `(K, panels, features, 16)`."""
-        padded = functional.pad(stacked.detach(), (0, self._panels_per_run * _LANES - self._units))
-        by_panel = padded.view(*padded.shape[:2], self._panels_per_run, _LANES)
+        padded = functional.pad(stacked.detach(), (0, self._panels_per_run * LANES - self._units))
+        by_panel = padded.view(*padded.shape[:2], self._panels_per_run, LANES)
         return by_panel.transpose(1, 2).contiguous()
 
     def _to_runs(self, panels: torch.Tensor) -> torch.Tensor:
@@ -240,12 +239,3 @@ def _compiled_rule(rule: UpdateRule, *, step: int) -> tuple[int, NDArray[np.floa
         case _:
             return None
     return number, np.array(constants, dtype=np.float32)
-
-
-@cache
-def _code() -> Any:
-    """Return the compiled code; None without Numba, with one too old for this NumPy, or one that cannot cache."""
-    try:
-        return import_module("gengap.engine.kernels.vector_code")
-    except (ImportError, RuntimeError):
-        return None
