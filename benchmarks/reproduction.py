@@ -32,7 +32,7 @@ from gengap.engine.kernels.noise import draw_uniform
 from gengap.engine.randomness import key
 from gengap.experiments.demos import review_models
 from gengap.experiments.joining import joined
-from gengap.experiments.side_by_side import against_itself, side_by_side
+from gengap.experiments.side_by_side import against_itself, read_runs, side_by_side
 from gengap.study import load
 
 RESULTS = Path(__file__).parent / "results" / "reproduction.json"
@@ -166,20 +166,10 @@ def train(nets: list[str], seeds: int, law: str, *, nudge: bool, minutes: float,
 def compare(nets: list[str], law: str, *, storage: Path, path: Path) -> None:
     folder = storage if law == "keras3" else storage / "keras2-epsilon"
     result = joined([load(folder / net) for net in nets])
-    runs, again = curves_of(law, path), curves_of(f"{law}{NUDGED}", path)
+    runs, again = read_runs(path, law), read_runs(path, f"{law}{NUDGED}")
     print(side_by_side(result, runs))
     if again:
         print(against_itself(runs, again))
-
-
-def curves_of(kind: str, path: Path) -> dict[str, dict[int, list[float]]]:
-    """Return the validation losses of one kind of runs, by net and seed."""
-    runs: dict[str, dict[int, list[float]]] = {}
-    for name, curves in stored(path).items():
-        own, net, seed = name.split("/")
-        if own == kind:
-            runs.setdefault(net, {})[int(seed)] = curves["val_loss"]
-    return runs
 
 
 def stored(path: Path) -> dict[str, dict[str, list[float]]]:

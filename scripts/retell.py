@@ -8,7 +8,6 @@ Keras are read from `benchmarks/results/reproduction.json`, where `benchmarks/re
 """
 
 import argparse
-import json
 import os
 import platform
 import time
@@ -27,7 +26,7 @@ from gengap.experiments.demos import DEMOS, review_models
 from gengap.experiments.joining import joined
 from gengap.experiments.retelling import retell_reviews, to_markdown
 from gengap.experiments.retelling_storms import retell_storms
-from gengap.experiments.side_by_side import Runs, against_itself, by_law, side_by_side
+from gengap.experiments.side_by_side import Runs, against_itself, by_law, read_runs, side_by_side
 from gengap.plots.learning_curves import LearningCurvesDisplay
 from gengap.results import Result
 from gengap.storage import Store
@@ -65,7 +64,7 @@ def main() -> None:
         return
     observed = study_storms(options.storms or options.storage / "storms", options.seeds)
     figures(reviews)
-    plain, again = plain_runs("keras3"), plain_runs("keras3, nudged")
+    plain, again = read_runs(PLAIN, "keras3"), read_runs(PLAIN, "keras3, nudged")
     (DOCS / "reproduction.md").write_text(page(reviews, earlier, observed, plain, again), encoding="utf-8")
 
 
@@ -104,16 +103,6 @@ def study_storms(folder: Path, seeds: int) -> Result:
         return load(folder)
     demo = DEMOS["storms"]
     return demo.run(demo.load(), seeds=seeds, storage=folder, progress=False)
-
-
-def plain_runs(law: str) -> Runs:
-    """Return the validation losses of plain Keras by net and seed, as far as they were run."""
-    found: dict[str, dict[int, list[float]]] = {}
-    for key, curves in (json.loads(PLAIN.read_text()) if PLAIN.exists() else {}).items():
-        kind, net, seed = key.split("/")
-        if kind == law:
-            found.setdefault(net, {})[int(seed)] = curves["val_loss"]
-    return found
 
 
 def figures(result: Result) -> None:

@@ -1,9 +1,11 @@
 """Runs of the same seeds by two programs are paired, and equivalence is claimed only where it is shown."""
 
+import json
+
 import numpy as np
 import pytest
 
-from gengap.experiments.side_by_side import against_itself, best_losses, by_law, side_by_side
+from gengap.experiments.side_by_side import against_itself, best_losses, by_law, read_runs, side_by_side
 from gengap.results import Result
 
 EPOCHS = 4
@@ -69,6 +71,14 @@ def test_a_program_is_set_beside_itself():
     assert row["bigger"]["seeds"] == 3
     assert row["bigger"]["difference"].value == pytest.approx(0.01)
     assert row["bigger"]["any"] == pytest.approx(0.01)
+
+
+def test_runs_are_read_by_kind(tmp_path):
+    path = tmp_path / "runs.json"
+    assert read_runs(path, "keras3") == {}
+    curves = {"val_loss": [0.3, 0.2], "loss": [1.0, 0.5]}
+    path.write_text(json.dumps({"keras3/original/4": curves, "keras3, nudged/original/4": {"val_loss": [0.1]}}))
+    assert read_runs(path, "keras3") == {"original": {4: [0.3, 0.2]}}
 
 
 def test_both_sides_are_read_over_the_epochs_that_both_trained():

@@ -7,6 +7,7 @@ what was traced. Before a recording is used, it is checked on this batch and on 
 the step to the bit, the compiled one to rounding.
 """
 
+import copy
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -68,19 +69,21 @@ class CompiledStep:
 
     def _record(self, batch: Batch, now: Pass) -> "_Tape | None":
         """Return a recording that gives what the step gives; None if there is none."""
+        notes, moment = _Notes(), _again(now)
+        moment.noise = notes
         with _unmoved(self._step):
-            self._step(batch, _again(now))  # now every door is chosen
-        if not self._step.program.is_recordable:
+            example = self._step(batch, moment)
+        if not self._step.program.is_recordable:  # every door is chosen now
             self._say("some layers are called run by run")
             return None
         try:
-            tape = _Tape(self._step, batch, now)
+            tape = _Tape(self._step, batch, notes, example)
         except RuntimeError:
             self._say("what an operation does depends on the numbers that it sees")
             return None
         exactly = all(tensor.device.type == "cpu" for tensor in _tensors(batch))
         if not self._is_right(tape, batch, now, exactly=exactly):
-            self._say("a step does not give the same numbers twice")
+            self._say("a step recorded does not give the numbers of the step itself")
             return None
         return self._compile(tape, batch, now)
 
@@ -119,15 +122,15 @@ class _Tape:
     Args:
         step: The step.
         batch: A batch of the size that is to be played.
-        now: A moment at which noise is on.
+        notes: The noise of the step on that batch.
+        example: What the step gave.
+
+    Raises:
+        RuntimeError: An operation looks at numbers.
     """
 
-    def __init__(self, step: Step, batch: Batch, now: Pass) -> None:
+    def __init__(self, step: Step, batch: Batch, notes: _Notes, example: Differentiated) -> None:
         self._stack = step.stack
-        notes, moment = _Notes(), _again(now)
-        moment.noise = notes
-        with _unmoved(step):
-            example = step(batch, moment)
         self._draws = notes.draws
         self._names = tuple(example.parts)
         self._outputs = tree.map_structure(lambda _: None, example.outputs)
@@ -135,15 +138,12 @@ class _Tape:
         values = [value.detach() for value in self._stack.values]
         with _unmoved(step):
             # the tracer is told nothing about gradients: it sees the operations that autograd makes of them
-            self._play: Callable[..., Any] = make_fx(_on_tensors(step, batch, moment))(
-                values, _tensors(batch), notes.drawn
-            )
+            self._play: Callable[..., Any] = make_fx(_on_tensors(step, batch))(values, _tensors(batch), notes.drawn)
 
     def compiled(self) -> "_Tape":
         """Return the recording, to be compiled when it is first played."""
-        other = object.__new__(_Tape)
-        other.__dict__.update(self.__dict__)
-        other._play = torch.compile(self._play, dynamic=False)
+        other = copy.copy(self)
+        other._play = torch.compile(self._play, dynamic=False)  # noqa: SLF001  its own copy
         return other
 
     def play(self, batch: Batch, now: Pass) -> Differentiated:
@@ -162,15 +162,14 @@ class _Tape:
         )
 
 
-def _on_tensors(step: Step, batch: Batch, now: Pass) -> Callable[..., list[torch.Tensor]]:
+def _on_tensors(step: Step, batch: Batch) -> Callable[..., list[torch.Tensor]]:
     """Return a step as a function of its weights, batch and noise."""
 
     def compute(
         values: Sequence[torch.Tensor], tensors: Sequence[torch.Tensor], drawn: Sequence[torch.Tensor]
     ) -> list[torch.Tensor]:
         remaining = iter(drawn)
-        moment = _again(now)
-        moment.noise = lambda *_: next(remaining)
+        moment = Pass(training=True, noise=lambda *_: next(remaining))
         with torch.enable_grad(), step.stack.replaced(values):
             return _results(step(_with_tensors(batch, tensors), moment))
 
@@ -193,10 +192,12 @@ def _unmoved(step: Step) -> Iterator[None]:
     stack = step.stack
     places = [place for place in stack.untrained() if place not in stack.outside]
     before = [stack.values[place].detach().clone() for place in places]
-    yield
-    with torch.no_grad():
-        for place, value in zip(places, before, strict=True):
-            stack.values[place].copy_(value)
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for place, value in zip(places, before, strict=True):
+                stack.values[place].copy_(value)
 
 
 def _again(now: Pass) -> Pass:

@@ -1,6 +1,8 @@
 """A study beside runs of the same seeds by another program: do the best epochs agree, pair by pair?"""
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +40,21 @@ _DRAW = (
 BOTH_SIDES = 0.90  # an interval of 90 % inside the margin is two one-sided tests at 5 % (Schuirmann 1987)
 
 
+def read_runs(path: Path, kind: str) -> Runs:
+    """Return one kind of the runs that `benchmarks/reproduction.py` keeps; none where there is no file.
+
+    Args:
+        path: Its results: curves by `"kind/net/seed"`.
+        kind: `"keras3"`, `"keras2"`, or one of them with what else was changed.
+    """
+    found: dict[str, dict[int, list[float]]] = {}
+    for key, curves in (json.loads(path.read_text()) if path.exists() else {}).items():
+        own, net, seed = key.split("/")
+        if own == kind:
+            found.setdefault(net, {})[int(seed)] = curves["val_loss"]
+    return found
+
+
 def side_by_side(result: Result, runs: Runs) -> Table:
     """Pair the best validation losses of a study with those of another program's runs of the same seeds.
 
@@ -51,19 +68,7 @@ def side_by_side(result: Result, runs: Runs) -> Table:
         A table with a row for each net that both have, and whether it is shown, by two one-sided tests, that the mean
         difference is within half a standard deviation of seeds.
     """
-    columns = (
-        Column("net", "net"),
-        Column("seeds", "seeds"),
-        Column("epochs", "epochs"),
-        Column("study", "gengap, best loss", ".4f"),
-        Column("other", "plain Keras", ".4f"),
-        Column("sd", "sd of its seeds", ".4f"),
-        Column("difference", "difference, paired [90 %]", "+.4f"),
-        Column("in_sds", "in sds [90 %]", "+.2f"),
-        Column("verdict", "within half a sd?"),
-        Column("first", "largest difference of a run after epoch 1", ".1e"),
-        Column("any", "after any epoch", ".1e"),
-    )
+    columns = _columns("gengap, best loss", "plain Keras")
     rows = []
     for name in (one for one in result.variants if len(runs.get(one, ())) > 1):
         own = losses(result, name)
@@ -81,19 +86,7 @@ def against_itself(runs: Runs, again: Runs) -> Table:
     Returns:
         A table with a row for each net that both have.
     """
-    columns = (
-        Column("net", "net"),
-        Column("seeds", "seeds"),
-        Column("epochs", "epochs"),
-        Column("again", "nudged, best loss", ".4f"),
-        Column("other", "as they are", ".4f"),
-        Column("sd", "sd of its seeds", ".4f"),
-        Column("difference", "difference, paired [90 %]", "+.4f"),
-        Column("in_sds", "in sds [90 %]", "+.2f"),
-        Column("verdict", "within half a sd?"),
-        Column("first", "largest difference of a run after epoch 1", ".1e"),
-        Column("any", "after any epoch", ".1e"),
-    )
+    columns = _columns("nudged, best loss", "as they are")
     rows = tuple(_row(name, again[name], runs[name]) for name in again if name in runs)
     return Table(
         "Plain Keras against itself: initial weights moved by a unit in the last place, minus as they are",
@@ -122,6 +115,23 @@ def by_law(result: Result, earlier: Result) -> Table:
     )
     rows = tuple(_law_row(name, result, earlier) for name in BOOK if name in result.variants)
     return Table("The book's best losses, by the rule of the optimizer", columns, rows, (_BEST, _DRAW))
+
+
+def _columns(here: str, there: str) -> tuple[Column, ...]:
+    """Return the columns of what `_row` returns, for two sides of these titles."""
+    return (
+        Column("net", "net"),
+        Column("seeds", "seeds"),
+        Column("epochs", "epochs"),
+        Column("study", here, ".4f"),
+        Column("other", there, ".4f"),
+        Column("sd", "sd of its seeds", ".4f"),
+        Column("difference", "difference, paired [90 %]", "+.4f"),
+        Column("in_sds", "in sds [90 %]", "+.2f"),
+        Column("verdict", "within half a sd?"),
+        Column("first", "largest difference of a run after epoch 1", ".1e"),
+        Column("any", "after any epoch", ".1e"),
+    )
 
 
 def _row(
