@@ -213,6 +213,9 @@ def test_bad_answers_of_other_tasks(name, models):
 # Bad declarations: what `Study` is given ------------------------------------------------------------------------------
 
 DECLARATIONS = {
+    "compile a word": {"compile": "no"},
+    "compile None": {"compile": None},
+    "compile in Keras' own loop": {"compile": True, "engine": "keras"},
     "no model": {"model": None},
     "a path for a model": {"model": "model.keras"},
     "a layer for a model": {"model": layers.Dense(1)},

@@ -64,6 +64,8 @@ def test_bad_input_is_said_in_one_sentence():
         fit_many([model(), model()], X, Y, seeds=[0])
     with pytest.raises(DataError, match="`x` holds 80 cases, `y` 79"):
         fit_many([model()], X, Y[:-1], seeds=[0])
+    with pytest.raises(TypeError, match="`compile` must be True or False; received 'yes'"):
+        fit_many([model()], X, Y, seeds=[0], compile="yes")
     unbuilt = keras.Sequential([layers.Dense(1, activation="sigmoid")])
     unbuilt.compile("sgd", "binary_crossentropy")
     with pytest.raises(ModelError, match="not built"):

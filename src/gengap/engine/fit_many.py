@@ -91,6 +91,7 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
     Raises:
         DataError: Lengths of `models` and `seeds`, or of `x` and `y`, differ.
         ModelError: A model is not compiled or not built.
+        TypeError: `compile` is neither True nor False.
 
     Example:
         >>> import keras, numpy as np
@@ -105,6 +106,8 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
     """
     if len(models) != len(seeds):
         raise DataError(f"`seeds` must hold one seed per model: {len(models)} models, {len(seeds)} seeds.")
+    if not isinstance(compile, bool):
+        raise TypeError(f"`compile` must be True or False; received {compile!r}.")
     if not isinstance(y, Mapping | list | tuple) and count_cases(x) != len(y):
         raise DataError(f"`x` holds {count_cases(x)} cases, `y` {len(y)}.")
     for model in models:

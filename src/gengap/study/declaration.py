@@ -58,6 +58,8 @@ class Study:
         ModelError: A model cannot be used as given.
         UnknownNameError: A score, remedy, engine or runner does not exist.
         MissingExtraError: The runner's library is not installed.
+        TypeError: `compile` is neither True nor False.
+        ValueError: `compile` is asked for where Keras' own loop trains.
 
     Example:
         >>> import gengap as gg, keras
@@ -96,7 +98,11 @@ class Study:
         self.engine = choose_engine(engine)
         self._initial_weights = _one_of(initial_weights, "kind of initial weights", ("fresh", "keep"))
         self._precision = _one_of(precision, "precision", ("float32", "bfloat16"))
-        self._compile = bool(compile)
+        self._compile = _flag(compile, "compile")
+        if self._compile and self.engine == "keras":
+            raise ValueError(
+                "`compile=True` is for the fused engine, and this study takes Keras' own loop: leave it out."
+            )
         self.storage = None if storage is None else Path(storage)
         self.runner = choose_runner(runner)
 
@@ -279,8 +285,7 @@ class Study:
         shuffle: bool,
     ) -> TrainingSettings:
         epochs, batch_size = _positive(epochs, "epochs"), _positive(batch_size, "batch_size")
-        if not isinstance(shuffle, bool):
-            raise TypeError(f"`shuffle` must be True or False; received {shuffle!r}.")
+        shuffle = _flag(shuffle, "shuffle")
         check_class_weight(class_weight, self.kind)
         held_out = sum(len(split.y) for split in data.held_out().values())
         size = 2 * held_out * self.kind.width * epochs * len(self.seeds) * len(self.variants)
@@ -304,6 +309,12 @@ def _describe_dataset(x: Any) -> dict[str, Any]:
         return {"name": "", "label_names": [], "synthetic": False}
     facts = ("name", "label_names", "synthetic", "description", "licence", "citation", "target_units")
     return {name: getattr(x, name) for name in facts}
+
+
+def _flag(value: Any, name: str) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"`{name}` must be True or False; received {value!r}.")
+    return value
 
 
 def _positive(value: Any, name: str) -> int:
