@@ -257,7 +257,10 @@ EXEMPT = {
     ("regression_mlp", "batch_norm"): "its hidden layers are normalized already",
     **{(name, "depth"): SEQUENCE for name in ("recurrent", "masked_sequential")},
     **{(name, "shallower"): SEQUENCE for name in ("recurrent", "masked_sequential")},
-    **{(name, "augment"): "its inputs are word numbers, to which noise cannot be added" for name in ("recurrent", "masked_sequential")},
+    **{
+        (name, "augment"): "its inputs are word numbers, to which noise cannot be added"
+        for name in ("recurrent", "masked_sequential")
+    },
 }
 """Model and remedy that do not go together, with the reason that the remedy's own error gives."""
 
