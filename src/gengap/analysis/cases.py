@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from gengap.datasets.split import Task
 from gengap.errors import DataError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ CLIP_HALF = 2.0**-12
 """The same for predictions stored in half precision, whose spacing below 1 is 2**-11."""
 
 
-def case_scores(y_true: NDArray[Any], y_pred: NDArray[Any], *, score: CaseScore) -> Floats:
+def case_scores(y_true: NDArray[Any], y_pred: NDArray[Any], *, score: CaseScore, task: Task) -> Floats:
     r"""Score of every case; smaller is better, 0 is perfect.
 
     Log loss is $-\log p(\text{what happened})$ in nats; the Brier score $(p - o)^2$, summed over labels where there
@@ -35,15 +36,17 @@ def case_scores(y_true: NDArray[Any], y_pred: NDArray[Any], *, score: CaseScore)
         y_true: Labels 0/1 or integer codes, shape `(n,)`; for regression real numbers, `(n,)` or `(n, targets)`.
         y_pred: Predictions, shape `(..., n)`; for several labels or targets `(..., n, labels)`.
         score: Which score.
+        task: What is predicted. It alone says what the last axis is: there may be as many labels, or targets, as cases.
 
     Returns:
         Scores, shape `(..., n)`, float64; NaN where a prediction is NaN.
 
     Raises:
         UnknownNameError: `score` is none of `CASE_SCORES`.
+        DataError: Answers and predictions do not fit each other under this task.
 
     Example:
-        >>> case_scores(np.array([0, 1]), np.array([[0.2, 0.5]]), score="brier_score")
+        >>> case_scores(np.array([0, 1]), np.array([[0.2, 0.5]]), score="brier_score", task="binary")
         array([[0.04, 0.25]])
     """
     if score not in CASE_SCORES:
@@ -51,7 +54,8 @@ def case_scores(y_true: NDArray[Any], y_pred: NDArray[Any], *, score: CaseScore)
     y_true, prediction = np.asarray(y_true), np.asarray(y_pred)
     clip = CLIP_HALF if prediction.dtype == np.float16 else CLIP
     prediction = prediction.astype(np.float64, copy=False)
-    several = prediction.shape[-1:] != y_true.shape[-1:] or (y_true.ndim > 1)
+    several = task == "multiclass"
+    _check_axes(y_true.shape, prediction.shape, several=several)
     if score == "log_loss":
         happened = _probability_of_truth(y_true, prediction, several=several)
         return cast("Floats", -np.log(np.clip(happened, clip, 1 - clip)))
@@ -61,6 +65,14 @@ def case_scores(y_true: NDArray[Any], y_pred: NDArray[Any], *, score: CaseScore)
         return cast("Floats", np.sum(prediction**2, axis=-1) - 2 * happened + 1)
     error = (prediction - y_true) ** 2
     return cast("Floats", error.mean(axis=-1) if y_true.ndim > 1 else error)
+
+
+def _check_axes(answers: tuple[int, ...], predictions: tuple[int, ...], *, several: bool) -> None:
+    """Check that predictions hold one entry (with several labels, one row) for each answer."""
+    own = predictions[:-1] if several else predictions
+    if len(own) < len(answers) or own[len(own) - len(answers) :] != answers or (several and len(answers) > 1):
+        wanted = "(..., n, labels) for answers of shape (n,)" if several else f"(..., {', '.join(map(str, answers))})"
+        raise DataError(f"Predictions must have shape {wanted}; received {predictions} for answers of shape {answers}.")
 
 
 def _probability_of_truth(y_true: NDArray[Any], prob: Floats, *, several: bool) -> Floats:
@@ -77,6 +89,7 @@ class HeldOut:
     Attributes:
         data: The split's dataset, as `Result.validation` or `Result.test` holds it.
         part: Which split it is.
+        task: What is predicted, as the result says it.
         y_true: Answers, shape `(n,)` or `(n, targets)`.
         weight: Weights of the cases with mean 1, shape `(n,)`, or None where all are equal.
         group: Code of each case's group, `0 .. groups - 1`, shape `(n,)`; None where cases are independent.
@@ -84,6 +97,7 @@ class HeldOut:
 
     data: "xr.Dataset"
     part: Part
+    task: Task
     y_true: NDArray[Any]
     weight: Floats | None
     group: NDArray[np.int64] | None
@@ -96,6 +110,10 @@ class HeldOut:
         array = self.data[f"prediction_{rule}"].sel(variant=variant)
         return array.transpose("seed", "sample", ...).to_numpy()
 
+    def scores(self, prediction: NDArray[Any], *, score: CaseScore) -> Floats:
+        """Return the score of every case, shape `(..., n)`, of predictions of shape `(..., n[, labels])`."""
+        return case_scores(self.y_true, prediction, score=score, task=self.task)
+
 
 def held_out(result: "Result", part: Part) -> HeldOut | None:
     """Return a held-out split of a result, or None where the result holds no predictions for it."""
@@ -106,7 +124,7 @@ def held_out(result: "Result", part: Part) -> HeldOut | None:
     weight = data["sample_weight"].to_numpy().astype(np.float64) if "sample_weight" in data.coords else None
     if weight is not None:
         weight = None if np.ptp(weight) == 0 else weight / weight.mean()
-    return HeldOut(data=data, part=part, y_true=y_true, weight=weight, group=_group_codes(data))
+    return HeldOut(data=data, part=part, task=task_of(result), y_true=y_true, weight=weight, group=_group_codes(data))
 
 
 def reading_part(result: "Result") -> HeldOut:
@@ -134,6 +152,11 @@ def _group_codes(data: "xr.Dataset") -> NDArray[np.int64] | None:
         return None
     codes = np.unique(labels, return_inverse=True)[1].astype(np.int64).ravel()
     return None if codes.max() + 1 == len(codes) else codes
+
+
+def task_of(result: "Result") -> Task:
+    """Return what the result's models predict, as its manifest says it."""
+    return cast("Task", str(result.manifest.get("task") or "binary"))
 
 
 def primary_score(result: "Result") -> str:

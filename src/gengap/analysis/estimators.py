@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.analysis.cases import CASE_SCORES, CaseScore, EpochRule, Floats, HeldOut, case_scores
+from gengap.analysis.cases import CASE_SCORES, CaseScore, EpochRule, Floats, HeldOut
 from gengap.analysis.climatology import climatology_scores
 from gengap.errors import DataError, UnknownNameError
 
@@ -50,7 +50,7 @@ def case_values(result: "Result", held: HeldOut, variant: str, *, rule: EpochRul
     elif score == "bss":
         values = _skill_values(result, held, prediction)
     else:
-        values = case_scores(held.y_true, prediction, score=score)
+        values = held.scores(prediction, score=score)
     return to_units(values, weight=None if score == "auc" else held.weight, group=held.group)
 
 
@@ -122,7 +122,7 @@ def _placed(positive: NDArray[np.bool_], prob: NDArray[np.generic]) -> Floats:
 def _skill_values(result: "Result", held: HeldOut, prediction: NDArray[np.generic]) -> Floats:
     task = str(result.manifest.get("task") or "binary")
     score: CaseScore = "squared_error" if task == "regression" else "brier_score"
-    achieved = case_scores(held.y_true, prediction, score=score)
+    achieved = held.scores(prediction, score=score)
     reference = climatology_scores(result, held, score=score)
     mean_reference = np.average(reference, weights=held.weight)
     if not mean_reference > 0:
