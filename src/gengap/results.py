@@ -269,7 +269,7 @@ class Result:
         Args:
             y_true: Answers in plain form, shape `(n,)`.
             predictions: For each variant, the baseline first, predictions of shape `(seeds, n)` or
-                `(seeds, n, labels)`; one run may come as `(n,)`.
+                `(seeds, n, labels)`; one run may come as `(n,)`. Double precision is kept where all have it.
             task: What is predicted: `"binary"`, `"multiclass"` or `"regression"`.
             score: The common score: `"log_loss"`, `"brier_score"` or `"squared_error"`.
             groups: Labels of groups of cases that are not independent, shape `(n,)`.
@@ -279,7 +279,10 @@ class Result:
             DataError: Shapes do not fit.
         """
         y_true = np.asarray(y_true)
-        arrays = {name: np.asarray(values, dtype=np.float32) for name, values in predictions.items()}
+        arrays = {name: np.asarray(values) for name, values in predictions.items()}
+        # one precision for all: it decides where the log loss clips
+        precision = np.float64 if all(one.dtype == np.float64 for one in arrays.values()) else np.float32
+        arrays = {name: values.astype(precision) for name, values in arrays.items()}
         arrays = {name: values[None] if values.ndim == 1 else values for name, values in arrays.items()}
         if not arrays or any(values.shape[1] != len(y_true) for values in arrays.values()):
             raise DataError(
