@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gengap.errors import DataError, ModelError, StoreError, UnknownNameError
+from gengap.intake import answers_of, runs_of
 
 Array = NDArray[Any]
 EpochRule = Literal["best", "last"]
@@ -267,34 +268,27 @@ class Result:
         """Make a result from held-out predictions that another tool made.
 
         Args:
-            y_true: Answers in plain form, shape `(n,)`.
-            predictions: For each variant, the baseline first, predictions of shape `(seeds, n)` or
-                `(seeds, n, labels)`; one run may come as `(n,)`. Double precision is kept where all have it.
+            y_true: Answers in plain form, shape `(n,)`, or `(n, targets)` for a regression of several numbers.
+            predictions: For each variant, the baseline first, predictions of shape `(seeds, n)`, `(seeds, n, labels)`
+                or `(seeds, n, targets)`; a single run may lack the axis of the seeds. Double precision is kept where
+                all have it.
             task: What is predicted: `"binary"`, `"multiclass"` or `"regression"`.
             score: The common score: `"log_loss"`, `"brier_score"` or `"squared_error"`.
             groups: Labels of groups of cases that are not independent, shape `(n,)`.
             split: Which split the cases are.
 
         Raises:
+            UnknownNameError: There is no such task.
             DataError: Shapes do not fit.
         """
-        y_true = np.asarray(y_true)
-        arrays = {name: np.asarray(values) for name, values in predictions.items()}
-        # one precision for all: it decides where the log loss clips
-        precision = np.float64 if all(one.dtype == np.float64 for one in arrays.values()) else np.float32
-        arrays = {name: values.astype(precision) for name, values in arrays.items()}
-        arrays = {name: values[None] if values.ndim == 1 else values for name, values in arrays.items()}
-        if not arrays or any(values.shape[1] != len(y_true) for values in arrays.values()):
-            raise DataError(
-                f"`predictions` must hold arrays of shape (seeds, {len(y_true)}[, labels]), as `y_true` has it."
-            )
-        if len({values.shape for values in arrays.values()}) > 1:
-            raise DataError("Every variant needs predictions of the same shape: equal seeds, cases and labels.")
+        answers = answers_of(y_true, task)
+        arrays = runs_of(predictions, answers, task)
         stacked = np.stack(list(arrays.values()))
         dims = ("variant", "seed", "sample", "label")[: stacked.ndim]
         coords = {"variant": list(arrays), "seed": np.arange(stacked.shape[1])}
+        answer_dims = ("sample", "label")[: answers.ndim]
         held_out = xr.Dataset(
-            {"prediction_last": (dims, stacked), "prediction_best": (dims, stacked), "y_true": ("sample", y_true)},
+            {"prediction_last": (dims, stacked), "prediction_best": (dims, stacked), "y_true": (answer_dims, answers)},
             coords=coords | ({} if groups is None else {"group": ("sample", np.asarray(groups))}),
         )
         empty_history = xr.Dataset(coords=coords | {"epoch": np.arange(1, 1)})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gengap.datasets.split import Task
 from gengap.errors import DataError, UnknownNameError
 from gengap.verification import case_brier_scores, case_log_losses, case_squared_errors
 from gengap.verification.naming import no_such_score
@@ -30,7 +31,7 @@ _OF_ONE_RUN: Mapping[CaseScore, Callable[..., Floats]] = {
 
 
 def case_scores(
-    y_true: NDArray[Any], y_pred: NDArray[Any], *, score: CaseScore, epsilon: float | None = None
+    y_true: NDArray[Any], y_pred: NDArray[Any], *, score: CaseScore, task: Task, epsilon: float | None = None
 ) -> Floats:
     """Score of every case of one run or of many; smaller is better, 0 is perfect.
 
@@ -41,6 +42,7 @@ def case_scores(
         y_true: Labels 0/1 or integer codes, shape `(n,)`; for regression real numbers, `(n,)` or `(n, targets)`.
         y_pred: Predictions, shape `(..., n)`; for several labels or targets `(..., n, labels)`.
         score: Which score.
+        task: What is predicted. It alone says what the last axis is: there may be as many labels, or targets, as cases.
         epsilon: Where the log loss clips, see `case_log_losses`.
 
     Returns:
@@ -48,21 +50,31 @@ def case_scores(
 
     Raises:
         UnknownNameError: `score` is none of `CASE_SCORES`.
+        DataError: Answers and predictions do not fit each other under this task.
 
     Example:
-        >>> case_scores(np.array([0, 1]), np.array([[0.2, 0.5]]), score="brier_score")
+        >>> case_scores(np.array([0, 1]), np.array([[0.2, 0.5]]), score="brier_score", task="binary")
         array([[0.04, 0.25]])
     """
     if score not in CASE_SCORES:
         raise no_such_score(score, CASE_SCORES)
     y_true, prediction = np.asarray(y_true), np.asarray(y_pred)
-    several = prediction.shape[-1:] != y_true.shape[-1:] or (y_true.ndim > 1)
-    runs = prediction.shape[: -2 if several or y_true.ndim > 1 else -1]
+    several = task == "multiclass"
+    _check_axes(y_true.shape, prediction.shape, several=several)
+    runs = prediction.shape[: prediction.ndim - y_true.ndim - several]
     options = {"epsilon": epsilon} if score == "log_loss" else {}
     found = np.empty((*runs, len(y_true)))
     for run in np.ndindex(runs):
         found[run] = _OF_ONE_RUN[score](y_true, prediction[run], **options)
     return found
+
+
+def _check_axes(answers: tuple[int, ...], predictions: tuple[int, ...], *, several: bool) -> None:
+    """Check that predictions hold one entry (with several labels, one row) for each answer."""
+    own = predictions[:-1] if several else predictions
+    if len(own) < len(answers) or own[len(own) - len(answers) :] != answers or (several and len(answers) > 1):
+        wanted = "(..., n, labels) for answers of shape (n,)" if several else f"(..., {', '.join(map(str, answers))})"
+        raise DataError(f"Predictions must have shape {wanted}; received {predictions} for answers of shape {answers}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +84,7 @@ class HeldOut:
     Attributes:
         data: The split's dataset, as `Result.validation` or `Result.test` holds it.
         part: Which split it is.
+        task: What is predicted, as the result says it.
         y_true: Answers, shape `(n,)` or `(n, targets)`.
         weight: Weights of the cases with mean 1, shape `(n,)`, or None where all are equal.
         group: Code of each case's group, `0 .. groups - 1`, shape `(n,)`; None where cases are independent.
@@ -79,6 +92,7 @@ class HeldOut:
 
     data: "xr.Dataset"
     part: Part
+    task: Task
     y_true: NDArray[Any]
     weight: Floats | None
     group: NDArray[np.int64] | None
@@ -90,6 +104,10 @@ class HeldOut:
         """Return a variant's predictions at the best or last epoch, shape `(seeds, n)` or `(seeds, n, labels)`."""
         array = self.data[f"prediction_{rule}"].sel(variant=variant)
         return array.transpose("seed", "sample", ...).to_numpy()
+
+    def scores(self, prediction: NDArray[Any], *, score: CaseScore, epsilon: float | None = None) -> Floats:
+        """Return the score of every case, shape `(..., n)`, of predictions of shape `(..., n[, labels])`."""
+        return case_scores(self.y_true, prediction, score=score, task=self.task, epsilon=epsilon)
 
 
 def held_out(result: "Result", part: Part) -> HeldOut | None:
@@ -105,7 +123,7 @@ def held_out(result: "Result", part: Part) -> HeldOut | None:
     weight = data["sample_weight"].to_numpy().astype(np.float64) if "sample_weight" in data.coords else None
     if weight is not None:
         weight = None if np.ptp(weight) == 0 else weight / weight.mean()
-    return HeldOut(data=data, part=part, y_true=y_true, weight=weight, group=_group_codes(data))
+    return HeldOut(data=data, part=part, task=task_of(result), y_true=y_true, weight=weight, group=_group_codes(data))
 
 
 def _observed(data: "xr.Dataset") -> "xr.Dataset":
@@ -141,6 +159,11 @@ def _group_codes(data: "xr.Dataset") -> NDArray[np.int64] | None:
         return None
     codes = np.unique(labels, return_inverse=True)[1].astype(np.int64).ravel()
     return None if codes.max() + 1 == len(codes) else codes
+
+
+def task_of(result: "Result") -> Task:
+    """Return what the result's models predict, as its manifest says it."""
+    return cast("Task", str(result.manifest.get("task") or "binary"))
 
 
 def primary_score(result: "Result") -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.analysis.cases import CaseScore, EpochRule, Floats, HeldOut, case_scores
+from gengap.analysis.cases import CaseScore, EpochRule, Floats, HeldOut
 from gengap.analysis.climatology import SKILL_OF, climatology_scores
 from gengap.errors import DataError
 from gengap.verification import SCORES
@@ -67,7 +67,7 @@ def case_values(result: "Result", held: HeldOut, variant: str, *, rule: EpochRul
         DeLong, E. R., DeLong, D. M. and Clarke-Pearson, D. L. (1988). Comparing the areas under two or more
         correlated receiver operating characteristic curves. Biometrics 44, 837-845. doi:10.2307/2531595
     """
-    task = str(result.manifest.get("task") or "binary")
+    task = held.task
     if score not in SCORES_OF[task]:
         raise no_such_score(score, SCORES_OF[task], of=f"a {task} task")
     prediction = held.predictions(variant, rule)
@@ -75,7 +75,7 @@ def case_values(result: "Result", held: HeldOut, variant: str, *, rule: EpochRul
         return _over_runs(prediction, lambda one: linear_roc_auc(label_cases(held.y_true, one, held.weight)), held)
     if score == SKILL_SCORE[task]:
         return _skill_values(result, held, prediction)
-    values = case_scores(held.y_true, prediction, score=cast("CaseScore", score))
+    values = held.scores(prediction, score=cast("CaseScore", score))
     return to_units(values, weight=held.weight, group=held.group)
 
 
@@ -137,11 +137,9 @@ def _over_runs(prediction: NDArray[Any], linearize: Callable[[NDArray[Any]], Lin
 
 
 def _skill_values(result: "Result", held: HeldOut, prediction: NDArray[Any]) -> Floats:
-    score = SKILL_OF[str(result.manifest.get("task") or "binary")]
+    score = SKILL_OF[held.task]
     reference = climatology_scores(result, held, score=score)
     weight = np.ones(len(held)) if held.weight is None else held.weight
     if not np.average(reference, weights=weight) > 0:
         raise DataError("Climatology is perfect on these cases (one class, or a constant): there is no skill score.")
-    return _over_runs(
-        prediction, lambda one: linear_skill(case_scores(held.y_true, one, score=score), reference, weight), held
-    )
+    return _over_runs(prediction, lambda one: linear_skill(held.scores(one, score=score), reference, weight), held)

@@ -9,24 +9,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gengap.errors import DataError
 from gengap.verification.inputs import Floats
+from gengap.verification.plain import plain
 
 
 def _column(values: ArrayLike) -> NDArray[Any]:
-    array = np.asarray(values)
+    array = np.asarray(plain(values))
     return array[..., 0] if array.ndim > 1 and array.shape[-1] == 1 else array
+
+
+def _real(values: ArrayLike) -> Floats:
+    return np.asarray(plain(values), dtype=np.float64)
 
 
 def epsilon_of(y_prob: ArrayLike) -> float:
     """Return the machine epsilon of the forecasts' own dtype (of float64 for whole numbers and lists)."""
-    dtype = np.asarray(y_prob).dtype
+    dtype = np.asarray(plain(y_prob)).dtype
     return float(np.finfo(dtype if dtype.kind == "f" else np.float64).eps)
 
 
 def _codes(observed: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    numbers = np.asarray(observed, dtype=np.float64)
-    missing = np.isnan(numbers)
-    return np.where(missing, 0, numbers).astype(np.int64), missing
+    codes = _real(observed)
+    missing = np.isnan(codes)
+    return np.where(missing, 0, codes).astype(np.int64), missing
 
 
 def case_brier_scores(y_true: ArrayLike, y_prob: ArrayLike) -> Floats:
@@ -47,7 +53,7 @@ def case_brier_scores(y_true: ArrayLike, y_prob: ArrayLike) -> Floats:
     """
     p = _column(y_prob).astype(np.float64)
     if p.ndim == 1:
-        return np.asarray(np.square(p - np.asarray(y_true, dtype=np.float64).reshape(-1)))
+        return np.asarray(np.square(p - _real(y_true).reshape(-1)))
     codes, missing = _codes(y_true)
     scores = np.square(p).sum(axis=1) + 1 - 2 * p[np.arange(len(p)), codes]
     return np.where(missing, np.nan, scores)
@@ -76,7 +82,7 @@ def case_log_losses(y_true: ArrayLike, y_prob: ArrayLike, *, epsilon: float | No
     tiny = epsilon_of(y_prob) if epsilon is None else epsilon
     p = np.clip(_column(y_prob).astype(np.float64), tiny, 1 - tiny)
     if p.ndim == 1:
-        o = np.asarray(y_true, dtype=np.float64).reshape(-1)
+        o = _real(y_true).reshape(-1)
         return np.where(np.isnan(o), np.nan, -np.log(np.where(o == 1, p, 1 - p)))
     codes, missing = _codes(y_true)
     return np.where(missing, np.nan, -np.log(p[np.arange(len(p)), codes]))
@@ -99,7 +105,7 @@ def case_ranked_probability_scores(y_true: ArrayLike, y_prob: ArrayLike) -> Floa
         >>> case_ranked_probability_scores([0, 0], [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
         array([1., 2.])
     """
-    p = np.asarray(y_prob, dtype=np.float64)
+    p = _real(y_prob)
     codes, missing = _codes(y_true)
     happened = np.arange(p.shape[1] - 1) >= codes[:, None]
     scores = np.square(np.cumsum(p, axis=1)[:, :-1] - happened).sum(axis=1)
@@ -177,11 +183,14 @@ def case_interval_scores(y_true: ArrayLike, y_interval: ArrayLike, *, coverage: 
     """
     if not 0 < coverage < 1:
         raise ValueError(f"`coverage` must lie between 0 and 1, got {coverage}")
-    low, high = np.moveaxis(np.asarray(y_interval, dtype=np.float64), -1, 0)
-    y = np.asarray(y_true, dtype=np.float64)
+    low, high = np.moveaxis(_real(y_interval), -1, 0)
+    y = _real(y_true)
     miss = np.maximum(low - y, 0) + np.maximum(y - high, 0)
     return np.asarray(high - low + 2 / (1 - coverage) * miss)
 
 
 def _difference(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
-    return np.asarray(_column(y_true).astype(np.float64) - _column(y_pred).astype(np.float64))
+    observed, forecast = _column(y_true).astype(np.float64), _column(y_pred).astype(np.float64)
+    if observed.shape != forecast.shape and observed.ndim and forecast.ndim:
+        raise DataError(f"`y_true` and `y_pred` must have the same shape, got {observed.shape} and {forecast.shape}")
+    return np.asarray(observed - forecast)
