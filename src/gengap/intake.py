@@ -34,7 +34,9 @@ def answers_of(y_true: Any, task: str) -> Array:
 
 
 def runs_of(predictions: Mapping[str, Any], answers: Array, task: str) -> dict[str, Array]:
-    """Return predictions of every variant as float32, shape `(seeds, n)` or `(seeds, n, labels or targets)`.
+    """Return predictions of every variant, shape `(seeds, n)` or `(seeds, n, labels or targets)`.
+
+    They are float32, unless all of them have double precision.
 
     Args:
         predictions: By variant; a single run may lack the axis of the seeds, and a single number a case may stand in
@@ -56,7 +58,9 @@ def runs_of(predictions: Mapping[str, Any], answers: Array, task: str) -> dict[s
         )
     if len({values.shape for values in arrays.values()}) > 1:
         raise DataError("Every variant needs predictions of the same shape: equal seeds, cases and labels.")
-    return {name: values.astype(np.float32) for name, values in arrays.items()}
+    # one precision for all: it decides where the log loss clips
+    precision = np.float64 if all(values.dtype == np.float64 for values in arrays.values()) else np.float32
+    return {name: values.astype(precision) for name, values in arrays.items()}
 
 
 def _with_seeds(values: Array, answer_axes: int, task: str) -> Array:

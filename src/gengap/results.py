@@ -270,7 +270,8 @@ class Result:
         Args:
             y_true: Answers in plain form, shape `(n,)`, or `(n, targets)` for a regression of several numbers.
             predictions: For each variant, the baseline first, predictions of shape `(seeds, n)`, `(seeds, n, labels)`
-                or `(seeds, n, targets)`; a single run may lack the axis of the seeds.
+                or `(seeds, n, targets)`; a single run may lack the axis of the seeds. Double precision is kept where
+                all have it.
             task: What is predicted: `"binary"`, `"multiclass"` or `"regression"`.
             score: The common score: `"log_loss"`, `"brier_score"` or `"squared_error"`.
             groups: Labels of groups of cases that are not independent, shape `(n,)`.

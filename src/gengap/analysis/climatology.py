@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.analysis.cases import CaseScore, Floats, HeldOut
+from gengap.verification.losses import epsilon_of
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -37,7 +38,8 @@ def climatology_scores(result: "Result", held: HeldOut, *, score: CaseScore) -> 
     """Score of every case under the forecast that always says the training climatology, shape `(n,)`."""
     constant: NDArray[Any] = training_climatology(result, held)
     prediction = np.broadcast_to(constant, (len(held), *np.shape(constant)))
-    return held.scores(prediction, score=score)
+    # an event that training never saw must cost climatology no more than it costs a forecast that rules it out
+    return held.scores(prediction, score=score, epsilon=epsilon_of(held.data["prediction_last"].values))
 
 
 def training_majority(result: "Result", held: HeldOut) -> int | None:
