@@ -1,7 +1,6 @@
 """A store removes, replaces and renames only what it wrote; every other file, folder and link stays as it was."""
 
 import json
-import os
 import sqlite3
 
 import numpy as np
@@ -33,7 +32,7 @@ NAMES = [
 def tree(folder):
     """Every entry below a folder: where a link leads, or what a file holds."""
     return {
-        path.relative_to(folder): os.readlink(path) if path.is_symlink() else path.is_dir() or path.read_bytes()
+        path.relative_to(folder): path.readlink() if path.is_symlink() else path.is_dir() or path.read_bytes()
         for path in folder.rglob("*")
     }
 
