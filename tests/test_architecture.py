@@ -10,7 +10,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "gengap"
 
 ORDER = (
-    "errors", "_version", "datasets", "verification", "results", "analysis", "remedies", "engine", "storage",
+    "errors", "_version", "naming", "datasets", "verification", "results", "analysis", "remedies", "engine", "storage",
     "runners", "study", "sampling", "experiments", "plots", "reporting", "cli",
 )  # fmt: skip
 SAME_HEIGHT = {"datasets": "verification", "verification": "datasets"}

@@ -16,6 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gengap.errors import DataError, ModelError, StoreError, UnknownNameError
+from gengap.naming import check_names
 
 Array = NDArray[Any]
 EpochRule = Literal["best", "last"]
@@ -188,7 +189,7 @@ class Result:
         path, keys = folder / "result.nc", [key for key in self.weights if key[0] in self.variants]
         files = {key: _weight_file(folder, self.variants, key) for key in keys}  # `select` leaves others where they lie
         known = is_result(path)
-        if strangers := [one for one in (path, *files.values()) if one.exists() and not known or one.is_symlink()]:
+        if strangers := [one for one in (path, *files.values()) if (one.exists() and not known) or one.is_symlink()]:
             raise StoreError(
                 f"{strangers[0]} was not written by gengap and would be written over: choose another folder"
             )
@@ -243,7 +244,10 @@ class Result:
         Raises:
             DataError: A curve is missing, or lists are empty, or a model belongs to no variant.
         """
-        curves = {name: [dict(getattr(one, "history", one)) for one in runs] for name, runs in histories.items()}
+        written = dict(zip(histories, check_names(histories, "variants"), strict=True))
+        curves = {
+            written[name]: [dict(getattr(one, "history", one)) for one in runs] for name, runs in histories.items()
+        }
         if not curves or not all(curves.values()):
             raise DataError("`histories` needs at least one variant, and one history for each of its seeds.")
         if missing := [name for name, runs in curves.items() for run in runs if score not in run]:
@@ -267,11 +271,12 @@ class Result:
         if f"val_{score}" in history:
             history["val_score"] = sign * history[f"val_{score}"]
         manifest = _foreign_manifest(list(curves), num_seeds, task, score, "histories")
-        if unknown := sorted(set(models or {}) - set(curves)):
+        models = {written.get(name, str(name)): model for name, model in (models or {}).items()}
+        if unknown := sorted(set(models) - set(curves)):
             raise DataError(f"`models` names {', '.join(unknown)}, of which there are no histories.")
-        manifest["variants"] |= {name: _described(model) for name, model in (models or {}).items()}
+        manifest["variants"] |= {name: _described(model) for name, model in models.items()}
         told = _runs_of(history)
-        if models is not None and set(models) == set(curves):
+        if set(models) == set(curves):
             counts = [manifest["variants"][name]["parameters"] for name in curves]
             told["parameters"] = xr.full_like(told["epochs"], 0) + xr.DataArray(counts, dims="variant")
         return cls(history, told, xr.Dataset(), xr.Dataset(), manifest)
@@ -301,8 +306,9 @@ class Result:
         Raises:
             DataError: Shapes do not fit.
         """
-        y_true = np.asarray(y_true)
-        arrays = {name: np.asarray(values, dtype=np.float32) for name, values in predictions.items()}
+        y_true, names = np.asarray(y_true), check_names(predictions, "variants")
+        given = zip(names, predictions.values(), strict=True)
+        arrays = {name: np.asarray(values, dtype=np.float32) for name, values in given}
         arrays = {name: values[None] if values.ndim == 1 else values for name, values in arrays.items()}
         if not arrays or any(values.shape[1] != len(y_true) for values in arrays.values()):
             raise DataError(
