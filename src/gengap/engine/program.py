@@ -14,7 +14,7 @@ from gengap.engine.doors import Door, Fold, Loop, Pass, Place, Projected, Stacke
 from gengap.engine.initial_weights import identified_layers
 from gengap.engine.layers import fused_door
 from gengap.engine.layers.blocks import find_blocks
-from gengap.engine.noise_states import seed_generators
+from gengap.engine.noise_keys import NoiseKeys, say_noisy
 from gengap.engine.probe import sane, separates, unlike
 from gengap.engine.stack import Stack
 from gengap.engine.walk import Graph, read_graph
@@ -53,6 +53,11 @@ class Program:
     def mixes_samples(self) -> bool:
         """Whether a step looks at several samples at once even in inference, as far as the probe could tell."""
         return any(isinstance(door, Loop) and not door.place.weights for door in self._doors)
+
+    @property
+    def draws_in_inference(self) -> bool:
+        """Whether a step's noise stays on in inference, so that it matters which cases are predicted together."""
+        return any(isinstance(door, Loop) and door.draws_in_inference for door in self._doors)
 
     @property
     def is_recordable(self) -> bool:
@@ -98,16 +103,22 @@ class Program:
 
     def _choose(self, place: Place, args: Any, kwargs: Any) -> Door:
         chosen = self._chosen.get(place.step.index)
+        draws, loop = False, Loop(place)
+        if place.noises[0].is_foreign(place.operation) and not any(isinstance(one, Projected) for one in args):
+            loop.draws_in_inference = loop.draws(args, kwargs, training=False)
+            draws = loop.draws_in_inference or loop.draws(args, kwargs, training=True)
+        if loop.draws_in_inference:
+            say_noisy(place.operation)
         if chosen == "loop":
-            return Loop(place)
-        fused = fused_door(place, args, kwargs)
+            return loop
+        fused = None if draws else fused_door(place, args, kwargs)
         if fused is not None:
             return fused
-        if chosen == "fold" or may_fold(place, args, kwargs):
+        if not draws and (chosen == "fold" or may_fold(place, args, kwargs)):
             return Fold(place)
         if len(place.operations) > 1:
-            _say_slow(place)
-        return Loop(place)
+            _say_slow(place, draws=draws)
+        return loop
 
 
 def may_fold(place: Place, args: Any, kwargs: Any) -> bool:
@@ -147,7 +158,7 @@ def _places(graph: Graph, models: Sequence[Any], seeds: Sequence[int], stack: St
     graphs = {id(model): read_graph(model) for model in models}
     position = {id(weight): place for place, weight in enumerate(graph.model.weights)}
     identities = {id(layer): identity for identity, layer in identified_layers(graph.model)}
-    generators = {id(one.state): name for model in set(models) for name, one in seed_generators(model)}
+    noises = {id(model): NoiseKeys(model) for model in models}
     occurrences: Counter[int] = Counter()
     places = []
     for step in graph.steps:
@@ -156,16 +167,18 @@ def _places(graph: Graph, models: Sequence[Any], seeds: Sequence[int], stack: St
         identity = f"{identities.get(id(operation), type(operation).__name__)}/{occurrences[id(operation)]}"
         occurrences[id(operation)] += 1
         operations = [graphs[id(model)].steps[step.index].operation for model in models]
-        places.append(Place(step, operations, weights, seeds, identity, generators, stack))
+        places.append(Place(step, operations, weights, seeds, identity, [noises[id(model)] for model in models], stack))
     return places
 
 
-def _say_slow(place: Place) -> None:
+def _say_slow(place: Place, *, draws: bool) -> None:
     layer = type(place.operation).__name__
     if layer in _said:
         return
     _said.add(layer)
-    if place.weights:
+    if draws:
+        reason = "it draws random numbers, which differ from seed to seed"
+    elif place.weights:
         reason = "the engine has no stacked kernel for it"
     elif _keeps_state(place.operation):
         reason = "it keeps noise or losses of its own"
