@@ -3,7 +3,6 @@
 import html
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -14,7 +13,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from gengap.errors import DataError, ModelError, StoreError, UnknownNameError
+from gengap.errors import DataError, StoreError, UnknownNameError
+from gengap.rebuilding import Remembered, rebuild
+from gengap.rebuilding import check as check_model
 
 Array = NDArray[Any]
 EpochRule = Literal["best", "last"]
@@ -38,6 +39,8 @@ class Result:
         test: The same for the test split.
         manifest: JSON-able account of how the result came about, see `docs/architecture.md`.
         weights: Weights by `(variant, seed, "best" | "last")`; empty where they were not kept.
+        cases: Inputs of a few cases by held-out split, on which rebuilt models are checked.
+        objects: The user's classes and functions by variant and name, in the process that trained.
     """
 
     history: xr.Dataset
@@ -46,6 +49,8 @@ class Result:
     test: xr.Dataset
     manifest: Mapping[str, Any]
     weights: Mapping[WeightKey, Sequence[Array]] = field(default_factory=dict)
+    cases: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
+    objects: Mapping[str, Mapping[str, Any]] = field(default_factory=Remembered)
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -91,42 +96,53 @@ class Result:
         }
         return replace(self, **parts)
 
-    def model(self, variant: str, *, seed: int | None = None, epoch: EpochRule = "best", **custom: Any) -> Any:
+    def model(
+        self,
+        variant: str,
+        *,
+        seed: int | None = None,
+        epoch: EpochRule = "best",
+        custom_objects: Mapping[str, Any] | None = None,
+        check: bool = True,
+        **custom: Any,
+    ) -> Any:
         """Rebuild a trained model.
 
         Args:
             variant: Name of the variant.
             seed: Seed of the run; None takes the run of median validation score (of the lower median, if even).
             epoch: Weights of the epoch of best validation score, or of the last.
-            **custom: Custom objects by name, as `keras.saving.custom_object_scope` takes them.
+            custom_objects: The user's own classes and functions by name, as Keras takes them; a result remembers them
+                in the process that trained.
+            check: Whether the model must predict for a few held-out cases what was stored for them.
+            **custom: The same as `custom_objects`, one by one.
 
         Returns:
             An ordinary compiled `keras.Model`.
 
         Raises:
             UnknownNameError: No such variant or seed, or its weights were not kept.
-            ModelError: The model's classes cannot be rebuilt from their configuration.
+            ModelError: The model's classes cannot be rebuilt from their configuration, or what is rebuilt predicts
+                something else than the trained network.
         """
-        import keras
-
         self._check_variant(variant)
         seed = self.median_seed(variant, epoch=epoch) if seed is None else seed
         if (variant, seed, epoch) not in self.weights:
             raise UnknownNameError(
                 f"There are no weights of variant {variant!r} with seed {seed}; seeds are {list(self.seeds)}."
             )
-        try:
-            with keras.saving.custom_object_scope(custom):
-                # Keras 3.15 takes a functional model's configuration apart while it reads it
-                config = deepcopy(self.manifest["variants"][variant]["model"])
-                model = keras.saving.deserialize_keras_object(config)
-        except (TypeError, ValueError) as reason:
-            raise ModelError(
-                f"The model of variant {variant!r} cannot be rebuilt: pass its custom classes by name, as in "
-                f"`result.model({variant!r}, MyLayer=MyLayer)` ({reason})."
-            ) from reason
-        model.set_weights(list(self.weights[variant, seed, epoch]))
+        known = {**self.objects.get(variant, {}), **(custom_objects or {}), **custom}
+        config = self.manifest["variants"][variant]["model"]
+        model = rebuild(config, self.weights[variant, seed, epoch], known, variant=variant)
+        if check:
+            self._check_model(model, variant, seed, epoch)
         return model
+
+    def _check_model(self, model: Any, variant: str, seed: int, epoch: EpochRule) -> None:
+        for split, cases in self.cases.items():
+            stored = self.splits[split][f"prediction_{epoch}"].sel(variant=variant, seed=seed).to_numpy()
+            precise = self.manifest.get("settings", {}).get("precision") != "bfloat16"
+            check_model(model, cases, stored, precise=precise, what=f"The model of variant {variant!r}")
 
     def median_seed(self, variant: str, *, epoch: EpochRule = "best") -> int:
         """Return the seed whose run has the median validation score (training score without validation)."""
@@ -181,10 +197,16 @@ class Result:
                 continue  # `select` leaves them where they lie
             arrays = self.weights[variant, seed, epoch]
             np.savez(_weight_file(folder, self.variants, (variant, seed, epoch)), *arrays)
+        for split, cases in self.cases.items():
+            np.savez(folder / f"cases-{split}.npz", **cases)
 
     @classmethod
-    def load(cls, folder: str | Path) -> "Result":
+    def load(cls, folder: str | Path, *, custom_objects: Mapping[str, Any] | None = None) -> "Result":
         """Read what `save` wrote; weights are read when they are asked for.
+
+        Args:
+            folder: The folder.
+            custom_objects: The user's own classes and functions by name, for models that are rebuilt.
 
         Raises:
             StoreError: The folder holds no result.
@@ -193,7 +215,11 @@ class Result:
         rules: tuple[EpochRule, ...] = ("best", "last")
         keys: list[WeightKey] = list(product(bare.variants, bare.seeds, rules))
         files = {key: _weight_file(Path(folder), bare.variants, key) for key in keys}
-        return replace(bare, weights=_WeightFiles({key: file for key, file in files.items() if file.exists()}))
+        weights = _WeightFiles({key: file for key, file in files.items() if file.exists()})
+        splits = {name: Path(folder) / f"cases-{name}.npz" for name in bare.splits}
+        cases = {name: _read_arrays(file) for name, file in splits.items() if file.exists()}
+        objects = Remembered(dict.fromkeys(bare.variants, custom_objects or {}))
+        return replace(bare, weights=weights, cases=cases, objects=objects)
 
     @classmethod
     def from_histories(
@@ -365,6 +391,11 @@ class _WeightFiles(Mapping[WeightKey, Sequence[Array]]):
 
     def __len__(self) -> int:
         return len(self._files)
+
+
+def _read_arrays(file: Path) -> dict[str, Array]:
+    with np.load(file, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
 
 
 def _for_file(part: xr.Dataset) -> xr.Dataset:

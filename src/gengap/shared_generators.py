@@ -15,7 +15,6 @@ from typing import Any, Self
 import keras
 import numpy as np
 from keras.src.backend.common import global_state  # Keras 3.15 has no public way to its global generator
-
 from numpy.random.mtrand import get_bit_generator, set_bit_generator  # the public names have no types
 
 from gengap.randomness import key

@@ -21,7 +21,9 @@ from gengap.remedies.clone import clone_compiled
 _TOLERANCE = 1e-4
 
 
-def why_not_together(model: Any, inputs: Callable[[Any], Sequence[Any]], train: Callable[[Any], object]) -> str | None:
+def why_not_together(
+    model: Any, inputs: Callable[[Any], Sequence[Any]], train: Callable[[Any], object], *, keep: bool = False
+) -> str | None:
     """Return why the runs of a model have to train one after another; None where they need not.
 
     Code that is not Keras' own is called, on a clone of the model: its layers twice at one moment, in training and in
@@ -31,12 +33,16 @@ def why_not_together(model: Any, inputs: Callable[[Any], Sequence[Any]], train: 
         model: A compiled, built model.
         inputs: Makes the flat inputs of a batch for a model.
         train: Takes one step of training with a model.
+        keep: Whether training starts from the weights that the model has.
 
     Raises:
-        ModelError: A layer draws random numbers that no seed reaches.
+        ModelError: A layer draws random numbers that no seed reaches, or the clone of a model whose weights are kept
+            computes something else than the model.
     """
     parts = model._flatten_layers(include_self=not type(model).__module__.startswith("keras."))  # noqa: SLF001
     own_layers = any(map(is_foreign, parts))
+    if own_layers and keep:
+        _check_clone(model, inputs)
     reason = _Layers(clone_compiled(model)).examine(inputs) if own_layers else None
     if reason is None and _compiled_with_own_code(model):
         reason = _draws_outside_layers(clone_compiled(model), train)
@@ -58,7 +64,27 @@ def examine_run(run: Run, data: TrainingData, settings: TrainingSettings) -> str
         run.model,
         lambda model: Feed(model, x).span(0, len(cases)),
         lambda model: model.train_on_batch(x, y, sample_weight=weight),
+        keep=settings.initial_weights == "keep",
     )
+
+
+def _check_clone(model: Any, inputs: Callable[[Any], Sequence[Any]]) -> None:
+    """Check that a clone computes what the model does, unless its output is another at each call."""
+
+    def outputs(one: Any) -> Any:
+        def call(step: Step, *args: Any, **kwargs: Any) -> Any:
+            return step.operation(*args, **kwargs, **({"training": False} if step.takes_training else {}))
+
+        with keras.StatelessScope():
+            return read_graph(one).run(inputs(one), call)
+
+    before = outputs(model)
+    if _equal(before, outputs(model)) and not _equal(before, outputs(clone_compiled(model))):
+        raise ModelError(
+            f"The model {model.name!r} cannot be cloned with the weights that it has: its clone computes something "
+            "else. Its classes hold something that is neither a weight nor in `get_config`, such as numbers drawn in a "
+            'constructor: make it a weight (`add_weight(..., trainable=False)`), or take `initial_weights="fresh"`.'
+        )
 
 
 class _Layers:

@@ -140,9 +140,10 @@ def say_noisy(operation: Any) -> None:
     if kind in _said:
         return
     _said.add(kind)
+    name = getattr(operation, "name", kind)
     warnings.warn(
-        f"Layer {getattr(operation, 'name', kind)!r} ({kind}) draws random numbers in inference too, so every score "
-        "and forecast of its model holds one draw, the same after every epoch. If that is not meant, let its noise depend "
+        f"Layer {name!r} ({kind}) draws random numbers in inference too, so every score and forecast of its model "
+        "holds one draw, the same after every epoch. If that is not meant, let its noise depend "
         "on the argument `training` of `call`.",
         GengapWarning,
         stacklevel=2,
