@@ -10,6 +10,7 @@ from keras import layers, ops
 from keras.src.applications.convnext import StochasticDepth
 
 from gengap.engine.fused import members_of, plan_fused, train_fused
+from gengap.engine.parity import certify
 from gengap.engine.planner import Chunk, Plan
 from gengap.engine.reference import train_reference
 from gengap.engine.runs import Run
@@ -145,6 +146,25 @@ def test_equal_variants_differ_by_nothing_and_a_layer_before_shifts_no_noise(eng
     assert difference(records["a"], records["c"]) < 1e-6
 
 
+class OwnStep(keras.Model):
+    """Has to take Keras' own loop."""
+
+    def train_step(self, data):
+        return super().train_step(data)
+
+
+def test_a_mask_depends_neither_on_the_door_nor_on_the_engine_of_a_variant(train):
+    x = keras.Input((4,))
+    h = layers.Dropout(0.5)(layers.Dense(6, activation="relu")(x))
+    stepwise = OwnStep(x, layers.Dense(1)(h))
+    stepwise.compile(keras.optimizers.SGD(0.01), "mse")
+    runs = {"fused": net(layers.Dropout(0.5)), "looped": net(Hides()), "by keras": stepwise}
+    engines = {"by keras": train_reference}
+    records = {name: train(engines.get(name, train_fused), Run(name, 0, model)) for name, model in runs.items()}
+    for name in ("looped", "by keras"):
+        assert difference(records["fused"]["fused", 0], records[name][name, 0]) < 1e-5
+
+
 @pytest.mark.parametrize("engine", [train_fused, train_reference])
 def test_the_users_generators_are_left_alone(engine, train):
     model = net(*(Noisy(source) for source in ("keras.random", "torch", "numpy", "python")))
@@ -163,6 +183,12 @@ def test_noise_that_stays_on_in_inference_is_said_and_equal_in_both_engines(name
         fused = train(train_fused, Run("a", 0, net(Noisy(name, always=True))), Run("b", 1, net(Noisy(name, True))))
     by_keras = train(train_reference, Run("a", 0, net(Noisy(name, always=True))))
     assert difference(fused["a", 0], by_keras["a", 0]) < 1e-5
+
+
+@pytest.mark.parametrize("name", ["keras.random", "numpy", "dropout", "noise", "hidden dropout"])
+def test_the_certificate_holds_with_noise(name, train):
+    runs = [Run("a", seed, NETS[name]()) for seed in (0, 1)]
+    assert all(one.holds for one in certify(runs, train.data, train.settings))
 
 
 @pytest.mark.parametrize("source", ["keras.random", "numpy", "a seed generator", "own python"])

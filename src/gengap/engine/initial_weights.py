@@ -121,7 +121,10 @@ class _Twin:
         for name, value in list(vars(twin).items()):
             if _is_random(value):
                 setattr(twin, name, _keyed(value, key(*self._parts, name)))
-        twin.build_from_config(layer.get_build_config())
+        with warnings.catch_warnings():
+            # of layers inside, which have twins of their own
+            warnings.filterwarnings("ignore", message=r"`build\(\)` was called on layer")
+            twin.build_from_config(layer.get_build_config())
         return twin
 
     @contextmanager

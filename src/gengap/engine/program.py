@@ -2,7 +2,7 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -83,23 +83,6 @@ class Program:
 
         outputs = self.graph.run([one if isinstance(one, Projected) else Stacked(one) for one in inputs], call)
         return tree.map_structure(lambda leaf: leaf.value, outputs)
-
-    def keras_but_noise(self, now: Pass, noise: Container[str]) -> Callable[..., Any]:
-        """Return a call for `walk` that computes one run by Keras' own layers, but draws noise as this program does.
-
-        Args:
-            now: Mode and moment of the pass.
-            noise: Names of the classes that are noise.
-        """
-
-        def call(step: Any, *args: Any, **kwargs: Any) -> Any:
-            if type(step.operation).__name__ in noise:
-                door = fused_door(self._places[step.index], (Stacked(args[0].unsqueeze(0)),), {})
-                if door is not None:
-                    return door(now, Stacked(args[0].unsqueeze(0))).value.squeeze(0)
-            return step.operation(*args, **kwargs, **({"training": now.training} if step.takes_training else {}))
-
-        return call
 
     def _choose(self, place: Place, args: Any, kwargs: Any) -> Door:
         chosen = self._chosen.get(place.step.index)
