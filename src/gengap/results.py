@@ -4,7 +4,6 @@ import html
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -15,9 +14,11 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from gengap.errors import DataError, ModelError, StoreError, UnknownNameError
+from gengap.errors import DataError, StoreError, UnknownNameError
 from gengap.intake import answers_of, runs_of
 from gengap.naming import check_names
+from gengap.rebuilding import Remembered, rebuild
+from gengap.rebuilding import check as check_model
 
 Array = NDArray[Any]
 EpochRule = Literal["best", "last"]
@@ -42,6 +43,8 @@ class Result:
         test: The same for the test split.
         manifest: JSON-able account of how the result came about, see `docs/architecture.md`.
         weights: Weights by `(variant, seed, "best" | "last")`; empty where they were not kept.
+        cases: Inputs of a few cases by held-out split, on which rebuilt models are checked.
+        objects: The user's classes and functions by variant and name, in the process that trained.
     """
 
     history: xr.Dataset
@@ -50,6 +53,8 @@ class Result:
     test: xr.Dataset
     manifest: Mapping[str, Any]
     weights: Mapping[WeightKey, Sequence[Array]] = field(default_factory=dict)
+    cases: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
+    objects: Mapping[str, Mapping[str, Any]] = field(default_factory=Remembered)
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -95,42 +100,53 @@ class Result:
         }
         return replace(self, **parts)
 
-    def model(self, variant: str, *, seed: int | None = None, epoch: EpochRule = "best", **custom: Any) -> Any:
+    def model(
+        self,
+        variant: str,
+        *,
+        seed: int | None = None,
+        epoch: EpochRule = "best",
+        custom_objects: Mapping[str, Any] | None = None,
+        check: bool = True,
+        **custom: Any,
+    ) -> Any:
         """Rebuild a trained model.
 
         Args:
             variant: Name of the variant.
             seed: Seed of the run; None takes the run of median validation score (of the lower median, if even).
             epoch: Weights of the epoch of best validation score, or of the last.
-            **custom: Custom objects by name, as `keras.saving.custom_object_scope` takes them.
+            custom_objects: The user's own classes and functions by name, as Keras takes them; a result remembers them
+                in the process that trained.
+            check: Whether the model must predict for a few held-out cases what was stored for them.
+            **custom: The same as `custom_objects`, one by one.
 
         Returns:
             An ordinary compiled `keras.Model`.
 
         Raises:
             UnknownNameError: No such variant or seed, or its weights were not kept.
-            ModelError: The model's classes cannot be rebuilt from their configuration.
+            ModelError: The model's classes cannot be rebuilt from their configuration, or what is rebuilt predicts
+                something else than the trained network.
         """
-        import keras
-
         self._check_variant(variant)
         seed = self.median_seed(variant, epoch=epoch) if seed is None else seed
         if (variant, seed, epoch) not in self.weights:
             raise UnknownNameError(
                 f"There are no weights of variant {variant!r} with seed {seed}; seeds are {list(self.seeds)}."
             )
-        try:
-            with keras.saving.custom_object_scope(custom):
-                # Keras 3.15 takes a functional model's configuration apart while it reads it
-                config = deepcopy(self.manifest["variants"][variant]["model"])
-                model = keras.saving.deserialize_keras_object(config)
-        except (TypeError, ValueError) as reason:
-            raise ModelError(
-                f"The model of variant {variant!r} cannot be rebuilt: pass its custom classes by name, as in "
-                f"`result.model({variant!r}, MyLayer=MyLayer)` ({reason})."
-            ) from reason
-        model.set_weights(list(self.weights[variant, seed, epoch]))
+        known = {**self.objects.get(variant, {}), **(custom_objects or {}), **custom}
+        config = self.manifest["variants"][variant]["model"]
+        model = rebuild(config, self.weights[variant, seed, epoch], known, variant=variant)
+        if check:
+            self._check_model(model, variant, seed, epoch)
         return model
+
+    def _check_model(self, model: Any, variant: str, seed: int, epoch: EpochRule) -> None:
+        for split, cases in self.cases.items():
+            stored = self.splits[split][f"prediction_{epoch}"].sel(variant=variant, seed=seed).to_numpy()
+            precise = self.manifest.get("settings", {}).get("precision") != "bfloat16"
+            check_model(model, cases, stored, precise=precise, what=f"The model of variant {variant!r}")
 
     def median_seed(self, variant: str, *, epoch: EpochRule = "best") -> int:
         """Return the seed whose run has the median validation score (training score without validation)."""
@@ -189,24 +205,31 @@ class Result:
         folder = Path(folder)
         path, keys = folder / "result.nc", [key for key in self.weights if key[0] in self.variants]
         files = {key: _weight_file(folder, self.variants, key) for key in keys}  # `select` leaves others where they lie
-        known = is_result(path)
-        if strangers := [one for one in (path, *files.values()) if (one.exists() and not known) or one.is_symlink()]:
+        cases = {split: folder / f"cases-{split}.npz" for split in self.cases}
+        known, written = is_result(path), (path, *files.values(), *cases.values())
+        if strangers := [one for one in written if (one.exists() and not known) or one.is_symlink()]:
             raise StoreError(
                 f"{strangers[0]} was not written by gengap and would be written over: choose another folder"
             )
         (folder / "weights").mkdir(parents=True, exist_ok=True)
         part = folder / f"result.nc.{uuid.uuid4().hex}.part"  # a crash leaves the old file or the new one
         try:
-            self._write(part, saved=[file.name for file in files.values()])
+            self._write(part, saved=[file.name for file in (*files.values(), *cases.values())])
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
         for key, file in files.items():
             np.savez(file, *self.weights[key])
+        for split, file in cases.items():
+            np.savez(file, **self.cases[split])
 
     @classmethod
-    def load(cls, folder: str | Path) -> "Result":
+    def load(cls, folder: str | Path, *, custom_objects: Mapping[str, Any] | None = None) -> "Result":
         """Read what `save` wrote; weights are read when they are asked for.
+
+        Args:
+            folder: The folder.
+            custom_objects: The user's own classes and functions by name, for models that are rebuilt.
 
         Raises:
             StoreError: The folder holds no result.
@@ -217,8 +240,17 @@ class Result:
         files = {key: _weight_file(Path(folder), bare.variants, key) for key in keys}
         named = _attribute(Path(folder) / "result.nc", _SAVED)  # others may lie there from a result saved before
         saved = None if named is None else set(json.loads(named))
-        own = {key: file for key, file in files.items() if file.exists() and (saved is None or file.name in saved)}
-        return replace(bare, weights=_WeightFiles(own))
+
+        def is_own(file: Path) -> bool:
+            return file.exists() and (saved is None or file.name in saved)
+
+        splits = {name: Path(folder) / f"cases-{name}.npz" for name in bare.splits}
+        return replace(
+            bare,
+            weights=_WeightFiles({key: file for key, file in files.items() if is_own(file)}),
+            cases={name: _read_arrays(file) for name, file in splits.items() if is_own(file)},
+            objects=Remembered(dict.fromkeys(bare.variants, custom_objects or {})),
+        )
 
     @classmethod
     def from_histories(
@@ -413,6 +445,11 @@ class _WeightFiles(Mapping[WeightKey, Sequence[Array]]):
 
     def __len__(self) -> int:
         return len(self._files)
+
+
+def _read_arrays(file: Path) -> dict[str, Array]:
+    with np.load(file, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
 
 
 def _for_file(part: xr.Dataset) -> xr.Dataset:

@@ -2,20 +2,24 @@
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
-import numpy as np
 import torch
 from keras import tree
 
+from gengap.engine.moment import INFERENCE, Moment
 from gengap.engine.randomness import key
 from gengap.engine.stack import Stack
 from gengap.engine.walk import Step, attach_mask, mask_of
+
+if TYPE_CHECKING:
+    from gengap.engine.noise_keys import NoiseKeys
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +63,10 @@ class Pass:
     Attributes:
         training: Whether noise is on and batch statistics are used.
         epoch: Epoch, from 1.
-        step: Step within the epoch, from 1.
+        step: Step within the epoch, or place of the batch in a prediction, from 1.
         extra_losses: What layers add to the objective of each run (activity penalties, `add_loss`), each `(K,)`.
         noise: Draws the noise in place of the layers: for a step that is recorded, or played back.
+        calls: How often each noise was met in the pass of each run whose layers are called alone.
     """
 
     training: bool
@@ -69,10 +74,16 @@ class Pass:
     step: int = 1
     extra_losses: list[torch.Tensor] = field(default_factory=list)
     noise: Callable[[NoiseDraw, "Pass"], torch.Tensor] | None = None
+    calls: dict[int, Counter[str]] = field(default_factory=dict)
 
     def drawn(self, draw: NoiseDraw) -> torch.Tensor:
         """Return the noise that a layer draws."""
         return draw(self) if self.noise is None else self.noise(draw, self)
+
+    def moment(self, run: int, seed: int) -> Moment:
+        """Return this pass as one of the runs lives it."""
+        epoch = self.epoch if self.training else INFERENCE
+        return Moment(seed, epoch, self.step, self.calls.setdefault(run, Counter()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +96,7 @@ class Place:
         weights: Places of the operation's weights in the stack, in the order of `operation.weights`.
         seeds: Seed of each run.
         identity: What the layer is called in keys: class, ordinal within the class, occurrence in the graph.
-        generators: What each seed generator of the runs' models is called in keys, by the `id` of its state.
+        noises: The noise of each run's model.
         stack: The weights of all runs.
     """
 
@@ -94,7 +105,7 @@ class Place:
     weights: Sequence[int]
     seeds: Sequence[int]
     identity: str
-    generators: Mapping[int, str]
+    noises: Sequence["NoiseKeys"]
     stack: Stack
 
     @property
@@ -154,24 +165,41 @@ class Loop(Door):
     """One call per run, of the run's own layer object, with its slice of the weights: slower, never wrong."""
 
     name = "loop"
+    draws_in_inference = False
 
     def __call__(self, now: Pass, *args: Any, **kwargs: Any) -> Any:
         """Call the operation of every run and stack the results."""
         values = [self.place.stack.values[place].unbind(0) for place in self.place.weights]
         results, losses, leaves = [], [], stacked_leaves((args, kwargs))
         for k, operation in enumerate(self.place.operations):
-            own_args, own_kwargs = map_stacked(itemgetter(k), (args, kwargs))
-            if self.place.step.takes_training:
-                own_kwargs["training"] = now.training
-            scope = keras.StatelessScope(
-                [*self._weights_of(operation, values, k), *self._noise_of(operation, k, now)], collect_losses=True
-            )
-            with scope, _quiet(leaves):
-                results.append(operation(*own_args, **own_kwargs))
+            result, scope, _ = self._alone(k, now, values, (args, kwargs))
+            results.append(result)
             losses.append(sum(scope.losses, torch.zeros((), device=leaves[0].value.device)))
             self._store_changes(operation, scope, k)
         now.extra_losses.append(torch.stack(losses))
         return tree.map_structure(lambda *parts: stacked(torch.stack(parts), parts, torch.stack), *results)
+
+    def draws(self, args: Any, kwargs: Any, *, training: bool) -> bool:
+        """Tell whether the operation draws random numbers, by calling it for the first run; nothing is kept."""
+        values = [self.place.stack.values[place].unbind(0) for place in self.place.weights]
+        with torch.no_grad():
+            return self._alone(0, Pass(training=training), values, (args, kwargs), watch=True)[2]
+
+    def _alone(
+        self, k: int, now: Pass, values: Sequence[Sequence[torch.Tensor]], arguments: Any, *, watch: bool = False
+    ) -> tuple[Any, keras.StatelessScope, bool]:
+        """Call the operation of one run; return its result, where its changes went, whether it drew (if asked)."""
+        operation, noise = self.place.operations[k], self.place.noises[k]
+        args, kwargs = map_stacked(itemgetter(k), arguments)
+        if self.place.step.takes_training:
+            kwargs["training"] = now.training
+        moment = now.moment(k, self.place.seeds[k])
+        states = noise.states(operation, moment)
+        scope = keras.StatelessScope([*self._weights_of(operation, values, k), *states], collect_losses=True)
+        with noise.keyed(operation, moment), scope, _quiet(stacked_leaves(arguments)):
+            result = operation(*args, **kwargs)
+            drew = watch and noise.has_drawn(operation, moment, states, scope)
+        return result, scope, drew
 
     def _weights_of(
         self, operation: Any, values: Sequence[Sequence[torch.Tensor]], k: int
@@ -181,15 +209,6 @@ class Loop(Door):
         for weight, place, value in zip(operation.weights, self.place.weights, values, strict=True):
             # what a layer assigns to while it is called must not be a view of what autograd has seen
             yield weight, value[k] if self.place.stack.trainable[place] else value[k].detach().clone()
-
-    def _noise_of(self, operation: Any, k: int, now: Pass) -> Iterable[tuple[Any, torch.Tensor]]:
-        """Key every seed generator as `NoiseKeys` does in the plain loop, so that both draw the same."""
-        for variable in getattr(operation, "variables", ()):
-            name = self.place.generators.get(id(variable))
-            if name is not None:
-                word = key(self.place.seeds[k], "noise", name, now.epoch, now.step)
-                state = np.array([word & 0x7FFFFFFF, word >> 32], dtype=np.uint32)
-                yield variable, keras.ops.convert_to_tensor(state, dtype=variable.dtype)
 
     def _store_changes(self, operation: Any, scope: keras.StatelessScope, k: int) -> None:
         if not self.place.weights:

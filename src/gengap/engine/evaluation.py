@@ -125,7 +125,8 @@ class Evaluation:
             return _predict_sparse(program, feed, sparse_layer, cases)
         num_runs = program.stack.num_runs
         total = feed.num_cases if cases is None else cases.shape[1]
-        size = _SAMPLES_AT_ONCE if program.mixes_samples else max(self._batch_size, _SAMPLES_AT_ONCE // num_runs)
+        together = program.mixes_samples or program.draws_in_inference
+        size = _SAMPLES_AT_ONCE if together else max(self._batch_size, _SAMPLES_AT_ONCE // num_runs)
         parts = []
         for start in range(0, total, size):
             stop = min(start + size, total)
@@ -133,7 +134,7 @@ class Evaluation:
                 inputs = [value.expand(num_runs, *value.shape) for value in feed.span(start, stop)]
             else:
                 inputs = feed.rows(cases[:, start:stop])
-            parts.append(program(inputs, Pass(training=False)))
+            parts.append(program(inputs, Pass(training=False, step=1 + start // size)))
         return tree.map_structure(lambda *values: torch.cat(values, dim=1), *parts)
 
     def _read(self, outputs: Any, program: Program) -> list[Array]:

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import torch
 
+from gengap.engine.examination import examine_run
 from gengap.engine.initial_weights import draw_initial_weights
 from gengap.engine.memory import keep_freed_memory
 from gengap.engine.noise_states import obey_their_state
@@ -97,7 +98,9 @@ def plan_fused(runs: Sequence[Run], data: TrainingData, settings: TrainingSettin
             return timed([trainer.rehearse] * 7, clock=time.process_time if alone else time.perf_counter)
 
     with keep_freed_memory(), _on(where):
-        return make_plan(runs, settings, device=device, measure=measure)
+        return make_plan(
+            runs, settings, device=device, measure=measure, examine=lambda n: examine_run(runs[n], data, settings)
+        )
 
 
 def members_of(runs: Sequence[Run], data: TrainingData, settings: TrainingSettings) -> list[Member]:

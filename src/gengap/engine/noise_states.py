@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+from keras.src.backend.common.stateless_scope import in_stateless_scope  # Keras 3.15: not public
 
 from gengap.engine.initial_weights import identified_layers
 
@@ -24,3 +25,8 @@ def obey_their_state(model: Any) -> None:
     for _, generator in seed_generators(model):
         if generator._initial_seed is None:  # noqa: SLF001  what `keras.random.dropout` looks at
             generator._initial_seed = 0  # noqa: SLF001
+
+
+def asks_for_shapes() -> bool:
+    """Tell whether Keras calls an operation for its shapes only, as it does once before a model's first step."""
+    return bool(in_stateless_scope())

@@ -10,17 +10,14 @@ import torch
 from keras import tree
 
 from gengap.engine.batches import batches_of, count_cases, epoch_order, take
-from gengap.engine.doors import Pass
 from gengap.engine.feed import Feed
 from gengap.engine.fused import members_of
-from gengap.engine.layers.noise import FUSED_NOISE
+from gengap.engine.noise_hooks import HookedNoise
 from gengap.engine.outputs import targets
-from gengap.engine.program import Program
 from gengap.engine.reference import case_weights
 from gengap.engine.runs import Run, TrainingData, TrainingSettings
-from gengap.engine.stack import Stack
 from gengap.engine.trainer import Member, Trainer
-from gengap.engine.walk import walk
+from gengap.engine.walk import Step, walk
 from gengap.remedies.clone import clone_compiled
 
 
@@ -81,13 +78,13 @@ def _train_alone(member: Member, data: TrainingData, settings: TrainingSettings,
     """Train one run by Keras' own layers, loss and optimizer; only the noise layers' draws are the fused engine's."""
     model = clone_compiled(member.model)
     model.set_weights(list(member.weights))
-    noise = Program([model], [member.run.seed], Stack(model, [member.weights]))
+    noise = HookedNoise(model, member.run.seed)
     order = epoch_order(member.run.seed, 1, count_cases(data.train.x), share=member.run.share, shuffle=settings.shuffle)
     y, weight = targets(data.train.y, member.kind), case_weights(data, settings)
     for step, cases in zip(range(1, steps + 1), batches_of(order, settings.batch_size), strict=False):
-        now = Pass(training=True, epoch=1, step=step)
         batch = Feed(model, take(data.train.x, cases))
-        y_pred = walk(model, batch.span(0, len(cases)), noise.keras_but_noise(now, FUSED_NOISE))
+        with noise.at(1, step):
+            y_pred = walk(model, batch.span(0, len(cases)), _call_in_training)
         y_true = tree.map_structure(keras.ops.convert_to_tensor, take(y, cases))
         own_weight = None if weight is None else keras.ops.convert_to_tensor(weight[cases])
         loss = model.compute_loss(y=y_true, y_pred=y_pred, sample_weight=own_weight, training=True)
@@ -96,3 +93,7 @@ def _train_alone(member: Member, data: TrainingData, settings: TrainingSettings,
         with torch.no_grad():
             model.optimizer.apply(list(gradients), trained)
     return list(model.get_weights())
+
+
+def _call_in_training(step: Step, *args: Any, **kwargs: Any) -> Any:
+    return step.operation(*args, **kwargs, **({"training": True} if step.takes_training else {}))

@@ -108,8 +108,18 @@ class Plan:
 Measure = Callable[[Sequence[int], int], float]
 """Takes positions of runs and a number of threads (0 for all), and returns the seconds of one step of them together."""
 
+Examine = Callable[[int], str | None]
+"""Takes the position of a run, and returns why the runs of its model have to take Keras' own loop, or None."""
 
-def make_plan(runs: Sequence[Run], settings: TrainingSettings, *, device: Device = "auto", measure: Measure) -> Plan:
+
+def make_plan(
+    runs: Sequence[Run],
+    settings: TrainingSettings,
+    *,
+    device: Device = "auto",
+    measure: Measure,
+    examine: Examine = lambda _: None,
+) -> Plan:
     """Plan the training of runs.
 
     Args:
@@ -117,12 +127,13 @@ def make_plan(runs: Sequence[Run], settings: TrainingSettings, *, device: Device
         settings: What they have in common.
         device: Where to train; `"auto"` takes CUDA where there is one.
         measure: Times a step of some runs together, on the real data.
+        examine: Looks at a model of each cohort whose like the fused engine can train.
     """
     where = choose_device(device)
     chunks: list[Chunk] = []
     for group in cohorts(runs):
         model = runs[group[0]].model
-        reason = why_not_fused(model)
+        reason = why_not_fused(model) or examine(group[0])
         if reason is not None:
             chunks.append(_chunk(len(chunks), runs, group, "keras", f"Keras' own loop: {reason}"))
             continue

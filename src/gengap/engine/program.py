@@ -2,7 +2,7 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,10 +14,10 @@ from gengap.engine.doors import Door, Fold, Loop, Pass, Place, Projected, Stacke
 from gengap.engine.initial_weights import identified_layers
 from gengap.engine.layers import fused_door
 from gengap.engine.layers.blocks import find_blocks
-from gengap.engine.noise_states import seed_generators
+from gengap.engine.noise_keys import NoiseKeys, say_noisy
 from gengap.engine.probe import sane, separates, unlike
 from gengap.engine.stack import Stack
-from gengap.engine.walk import Graph, mask_of, read_graph
+from gengap.engine.walk import Graph, read_graph
 from gengap.errors import ModelError, SlowPathWarning
 
 _said: set[str] = set()
@@ -55,6 +55,11 @@ class Program:
         return any(isinstance(door, Loop) and not door.place.weights for door in self._doors)
 
     @property
+    def draws_in_inference(self) -> bool:
+        """Whether a step's noise stays on in inference, so that it matters which cases are predicted together."""
+        return any(isinstance(door, Loop) and door.draws_in_inference for door in self._doors)
+
+    @property
     def is_recordable(self) -> bool:
         """Whether every door is chosen, and none calls layers of the runs one by one: their code may do anything."""
         return all(door is not None and not isinstance(door, Loop) for door in self._doors)
@@ -84,37 +89,24 @@ class Program:
             )
         return tree.map_structure(lambda leaf: leaf.value, outputs)
 
-    def keras_but_noise(self, now: Pass, noise: Container[str]) -> Callable[..., Any]:
-        """Return a call for `walk` that computes one run by Keras' own layers, but draws noise as this program does.
-
-        Args:
-            now: Mode and moment of the pass.
-            noise: Names of the classes that are noise.
-        """
-
-        def call(step: Any, *args: Any, **kwargs: Any) -> Any:
-            if type(step.operation).__name__ in noise:
-                mask = mask_of(args[0])
-                x = Stacked(args[0].unsqueeze(0), None if mask is None else mask.unsqueeze(0))
-                door = fused_door(self._places[step.index], (x,), {})
-                if door is not None:
-                    return door(now, x).map(lambda value: value.squeeze(0))
-            return step.operation(*args, **kwargs, **({"training": now.training} if step.takes_training else {}))
-
-        return call
-
     def _choose(self, place: Place, args: Any, kwargs: Any) -> Door:
         chosen = self._chosen.get(place.step.index)
+        draws, loop = False, Loop(place)
+        if place.noises[0].is_foreign(place.operation) and not any(isinstance(one, Projected) for one in args):
+            loop.draws_in_inference = loop.draws(args, kwargs, training=False)
+            draws = loop.draws_in_inference or loop.draws(args, kwargs, training=True)
+        if loop.draws_in_inference:
+            say_noisy(place.operation)
         if chosen == "loop":
-            return Loop(place)
-        fused = fused_door(place, args, kwargs)
+            return loop
+        fused = None if draws else fused_door(place, args, kwargs)
         if fused is not None:
             return fused
-        if chosen == "fold" or may_fold(place, args, kwargs):
+        if not draws and (chosen == "fold" or may_fold(place, args, kwargs)):
             return Fold(place)
         if len(place.operations) > 1:
-            _say_slow(place)
-        return Loop(place)
+            _say_slow(place, draws=draws)
+        return loop
 
 
 def may_fold(place: Place, args: Any, kwargs: Any) -> bool:
@@ -155,7 +147,7 @@ def _places(graph: Graph, models: Sequence[Any], seeds: Sequence[int], stack: St
     graphs = {id(model): read_graph(model) for model in models}
     position = {id(weight): place for place, weight in enumerate(graph.model.weights)}
     identities = {id(layer): identity for identity, layer in identified_layers(graph.model)}
-    generators = {id(one.state): name for model in set(models) for name, one in seed_generators(model)}
+    noises = {id(model): NoiseKeys(model) for model in models}
     occurrences: Counter[int] = Counter()
     places = []
     for step in graph.steps:
@@ -164,16 +156,18 @@ def _places(graph: Graph, models: Sequence[Any], seeds: Sequence[int], stack: St
         identity = f"{identities.get(id(operation), type(operation).__name__)}/{occurrences[id(operation)]}"
         occurrences[id(operation)] += 1
         operations = [graphs[id(model)].steps[step.index].operation for model in models]
-        places.append(Place(step, operations, weights, seeds, identity, generators, stack))
+        places.append(Place(step, operations, weights, seeds, identity, [noises[id(model)] for model in models], stack))
     return places
 
 
-def _say_slow(place: Place) -> None:
+def _say_slow(place: Place, *, draws: bool) -> None:
     layer = type(place.operation).__name__
     if layer in _said:
         return
     _said.add(layer)
-    if place.weights:
+    if draws:
+        reason = "it draws random numbers, which differ from seed to seed"
+    elif place.weights:
         reason = "the engine has no stacked kernel for it"
     elif _keeps_state(place.operation):
         reason = "it keeps noise or losses of its own"

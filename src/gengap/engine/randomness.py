@@ -1,31 +1,5 @@
-"""Randomness as a pure function: what is drawn depends on what it is for, never on what was drawn before."""
+"""Keys and generators, under the name that engines import them by."""
 
-from hashlib import blake2b
+from gengap.randomness import Part, generator, key
 
-import numpy as np
-
-Part = str | int
-
-
-def key(seed: int, *parts: Part) -> int:
-    """Return the 63-bit key of one purpose: (seed, what, layer, epoch, step ...).
-
-    Equal arguments give equal keys in every process and on every machine; different ones give unrelated keys, so
-    neighbouring seeds share nothing (Keras' torch backend adds its two seed words, and consecutive raw seeds would
-    then repeat each other's masks one step later).
-
-    Args:
-        seed: Seed of the run.
-        *parts: Strings and integers that name the purpose.
-
-    Example:
-        >>> key(0, "order", 1) == key(0, "order", 1), key(0, "order", 1) == key(1, "order", 0)
-        (True, False)
-    """
-    digest = blake2b(repr((int(seed), *parts)).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1
-
-
-def generator(seed: int, *parts: Part) -> np.random.Generator:
-    """Return the NumPy generator of one purpose; Philox, since it takes the key as it is."""
-    return np.random.Generator(np.random.Philox(key=key(seed, *parts)))
+__all__ = ["Part", "generator", "key"]

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.engine.batches import batches_of, count_cases, epoch_order, subset, take
+from gengap.engine.examination import examine_run
 from gengap.engine.initial_weights import draw_initial_weights
 from gengap.engine.log import RunLog
-from gengap.engine.noise_keys import NoiseKeys
+from gengap.engine.moment import INFERENCE
+from gengap.engine.noise_hooks import HookedNoise
 from gengap.engine.outputs import OutputKind, describe_output, targets, to_predictions
 from gengap.engine.runs import Listener, Run, RunRecord, TrainingData, TrainingSettings
 from gengap.remedies.clone import clone_compiled
@@ -28,6 +30,8 @@ def train_reference(runs: Sequence[Run], data: TrainingData, settings: TrainingS
         settings: What the runs have in common.
         listener: Is told of every finished epoch and run.
     """
+    for run in {id(run.model): run for run in runs}.values():
+        examine_run(run, data, settings)  # what it says of training together is nothing to this loop
     for run in runs:
         listener.on_record(train_alone(run, data, settings, listener))
 
@@ -42,18 +46,19 @@ def train_alone(run: Run, data: TrainingData, settings: TrainingSettings, listen
     chosen = subset(run.seed, num_cases, share=run.share) if run.share < 1 else None
     parameters = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
     log = RunLog(run, kind, data, settings, training_cases=chosen, parameters=parameters)
-    noise = NoiseKeys(model, run.seed)
+    noise = HookedNoise(model, run.seed)
     x_own = data.train.x if chosen is None else take(data.train.x, np.flatnonzero(chosen))
     for epoch in range(1, settings.epochs + 1):
         logs = _train_epoch(model, kind, run, data, settings, noise, epoch)
         with _averaged(model):
             logs["penalty"] = weight_penalty(model)
-            raw = {name: predict(model, split.x) for name, split in data.held_out().items()}
+            raw = {name: predict(model, split.x, noise) for name, split in data.held_out().items()}
             if "validation" in raw and np.isfinite(logs["loss"]):
-                logs |= _evaluate(model, kind, data, raw["validation"])
+                with noise.at(INFERENCE, 0):
+                    logs |= _evaluate(model, kind, data, raw["validation"])
             goes_on = log.end_epoch(
                 logs,
-                to_predictions(predict(model, x_own), kind),
+                to_predictions(predict(model, x_own, noise), kind),
                 {name: to_predictions(values, kind) for name, values in raw.items()},
                 model.get_weights,
             )
@@ -64,11 +69,14 @@ def train_alone(run: Run, data: TrainingData, settings: TrainingSettings, listen
         return log.record(model.get_weights())
 
 
-def predict(model: keras.Model, x: Any) -> Any:
+def predict(model: keras.Model, x: Any, noise: HookedNoise) -> Any:
     """Return the raw output of a model for all cases, in inference mode, as NumPy arrays."""
     num_cases = count_cases(x)
     slices = [slice(start, start + _CASES_PER_PREDICTION) for start in range(0, num_cases, _CASES_PER_PREDICTION)]
-    parts = [model.predict_on_batch(take(x, one)) for one in slices]
+    parts = []
+    for place, one in enumerate(slices, start=1):
+        with noise.at(INFERENCE, place):
+            parts.append(model.predict_on_batch(take(x, one)))
     return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
 
 
@@ -108,7 +116,7 @@ def _train_epoch(  # noqa: PLR0917  private, and every argument is what its name
     run: Run,
     data: TrainingData,
     settings: TrainingSettings,
-    noise: NoiseKeys,
+    noise: HookedNoise,
     epoch: int,
 ) -> dict[str, float]:
     """Run one epoch; `loss` and metrics are running means with noise on, the penalty is taken out of the loss."""
@@ -117,13 +125,12 @@ def _train_epoch(  # noqa: PLR0917  private, and every argument is what its name
     penalized = any(one.regularizer is not None for one in model.trainable_weights)
     penalty, metrics = 0.0, _RunningMetrics(model)
     for step, batch in enumerate(batches_of(order, settings.batch_size), start=1):
-        noise.set(epoch, step)
         if penalized:
             penalty += weight_penalty(model) * len(batch) / len(order)
+        own_weight = None if weight is None else weight[batch]
         try:
-            model.train_on_batch(
-                take(data.train.x, batch), take(y, batch), sample_weight=None if weight is None else weight[batch]
-            )
+            with noise.at(epoch, step):
+                model.train_on_batch(take(data.train.x, batch), take(y, batch), sample_weight=own_weight)
         except RuntimeError:
             if all(np.isfinite(one).all() for one in model.get_weights()):
                 raise

@@ -5,6 +5,7 @@ from typing import Any
 
 import xarray as xr
 
+from gengap.rebuilding import Remembered
 from gengap.results import Result
 
 _PARTS = ("history", "runs", "validation", "test")
@@ -31,7 +32,8 @@ def joined(results: Sequence[Result]) -> Result:
         "settings": first.manifest["settings"] | {"epochs": int(parts["history"].sizes["epoch"])},
     }
     weights = {key: value for one in results for key, value in one.weights.items()}
-    return Result(**parts, manifest=manifest, weights=weights)
+    objects = Remembered((name, known) for one in results for name, known in one.objects.items())
+    return Result(**parts, manifest=manifest, weights=weights, cases=first.cases, objects=objects)
 
 
 def _side_by_side(parts: Sequence[xr.Dataset]) -> xr.Dataset:

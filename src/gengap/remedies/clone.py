@@ -8,6 +8,7 @@ import keras
 
 from gengap.errors import ModelError, RemedyError
 from gengap.remedies.graph import Model, Operation, Rebuild, Rebuilt, copy_operation, is_graph
+from gengap.shared_generators import constructors_keyed
 
 OPAQUE = (
     "The subclassed model {name!r} cannot be cloned, and every run trains a clone: write get_config() and "
@@ -22,6 +23,8 @@ def clone_compiled(model: Model) -> Model:
     original's configuration and a fresh state; variables that the original's optimizer excludes from weight decay
     (which Keras keeps by `id()` and forgets in `get_config`) are excluded in the clone as well. Loss functions are
     stateless and passed on as they are, lambdas included; metrics are built anew.
+
+    What constructors draw (columns that a layer chooses at random) is drawn anew, the same in every clone.
 
     Subclassed models are cloned through `from_config(get_config())` where their class supports it.
 
@@ -43,7 +46,8 @@ def clone_compiled(model: Model) -> Model:
         >>> clone.optimizer is model.optimizer, float(clone.optimizer.learning_rate)
         (False, 0.001)
     """
-    rebuilt = Rebuild(copy_operation)(model) if is_graph(model) else Rebuilt(_from_config(model), ())
+    with constructors_keyed():
+        rebuilt = Rebuild(copy_operation)(model) if is_graph(model) else Rebuilt(rebuild_subclassed(model), ())
     pairs = rebuilt.pairs or [(model, rebuilt.model)]
     carry_weights(pairs)
     compile_like(rebuilt.model, model, pairs)
@@ -168,8 +172,12 @@ def _flatten(layer: Operation) -> Sequence[Any]:
     return [layer] if is_graph(layer) else list(layer._flatten_layers())  # noqa: SLF001
 
 
-def _from_config(model: Model) -> Model:
-    """Clone a subclassed model through its configuration, or its constructor where that takes no arguments."""
+def rebuild_subclassed(model: Model) -> Model:
+    """Build a subclassed model anew, from its configuration, or its constructor where that takes no arguments.
+
+    Raises:
+        ModelError: Its class cannot be rebuilt.
+    """
     try:
         copy = type(model)() if _takes_nothing(type(model)) else _through_own_config(model)
         if model.built and not copy.built:

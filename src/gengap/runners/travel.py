@@ -56,7 +56,7 @@ def pack(model: keras.Model) -> PackedModel:
         )
     undecayed = {id(variable) for variable in excluded_from_decay(model)}
     places = [place for place, variable in enumerate(model.trainable_variables) if id(variable) in undecayed]
-    return PackedModel(config, model.get_weights(), places, dict(_custom_objects(model)))
+    return PackedModel(config, model.get_weights(), places, dict(custom_objects(model)))
 
 
 def unpack(packed: PackedModel) -> keras.Model:
@@ -73,14 +73,14 @@ def unpack(packed: PackedModel) -> keras.Model:
     return model
 
 
-def _custom_objects(model: keras.Model) -> Iterator[tuple[str, Any]]:
+def custom_objects(model: keras.Model) -> Iterator[tuple[str, Any]]:
     """Yield the classes and functions that are not Keras' own, under the names that a configuration gives them."""
     layers = list(model._flatten_layers())  # noqa: SLF001
     parts = [*layers, model.optimizer, *model.metrics, *keras.tree.flatten(model.loss)]
     values = [value for part in parts for value in (part, *_attributes(part))]
     for value in values:
         found = value if inspect.isfunction(value) or inspect.isclass(value) else type(value)
-        if callable(value) and not (found.__module__ or "").startswith(("keras.", "builtins")):
+        if not (found.__module__ or "").startswith(("keras.", "builtins")):
             yield keras.saving.get_registered_name(found), found
 
 

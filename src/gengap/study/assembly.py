@@ -9,6 +9,7 @@ import xarray as xr
 from gengap.datasets.split import Split
 from gengap.engine.outputs import OutputKind, scored_answers
 from gengap.engine.runs import Array, RunRecord, TrainingData
+from gengap.rebuilding import Remembered
 from gengap.results import EpochRule, Result
 
 SPARSE_BELOW = 1e-3
@@ -23,6 +24,8 @@ def assemble(
     variants: Sequence[str],
     seeds: Sequence[int],
     manifest: Mapping[str, Any],
+    cases: Mapping[str, Mapping[str, Array]] | None = None,
+    objects: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Result:
     """Put records into named arrays.
 
@@ -33,6 +36,8 @@ def assemble(
         variants: Names of the variants, the baseline first.
         seeds: Seeds of the study.
         manifest: The study's account.
+        cases: Inputs of a few held-out cases, see `Result.cases`.
+        objects: The user's classes and functions by variant and name, see `Result.objects`.
 
     Returns:
         The result, with weights of the best and of the last epoch of every run in memory.
@@ -53,6 +58,8 @@ def assemble(
             for record in by_run.values()
             for rule in rules
         },
+        cases=cases or {},
+        objects=Remembered(objects or {}),
     )
 
 

@@ -14,9 +14,11 @@ from gengap.engine.outputs import OutputKind
 from gengap.engine.runs import Collector, Listener, Run, TrainingData, TrainingSettings
 from gengap.engine.scoring import choose_score
 from gengap.errors import UnknownNameError
+from gengap.rebuilding import first_cases
 from gengap.remedies.base import Remedy, Variant
 from gengap.results import Result
 from gengap.runners.base import Runner
+from gengap.runners.travel import custom_objects
 from gengap.study.assembly import assemble
 from gengap.study.engines import Engine, choose_engine, choose_runner, engine_functions
 from gengap.study.inputs import as_splits, check_class_weight, check_data
@@ -258,6 +260,8 @@ class Study:
             variants=[variant.name for variant in self.variants],
             seeds=self.seeds,
             manifest={**manifest, "plan": None if plan is None else plan.to_json()},
+            cases={name: first_cases(split.x) for name, split in training.data.held_out().items()},
+            objects=self._objects(),
         )
 
     def _train_in_store(self, training: Training, manifest: Mapping[str, Any], *, progress: bool) -> Result:
@@ -268,7 +272,11 @@ class Study:
             with self._shown(Silence(), missing, training, show=progress) as listener:
                 train_missing(training, store, listener)
             record_look(store, self.seeds)
-            return stored_result(store, variants=names, seeds=self.seeds)
+            return stored_result(store, variants=names, seeds=self.seeds, objects=self._objects())
+
+    def _objects(self) -> dict[str, dict[str, Any]]:
+        """Return the user's own classes and functions, of which a result in this process can make models again."""
+        return {variant.name: dict(custom_objects(variant.model)) for variant in self.variants}
 
     def _shown(
         self, inner: Listener, runs: Sequence[Run], training: Training, *, show: bool

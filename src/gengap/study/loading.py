@@ -1,6 +1,6 @@
 """A study's folder -> Result."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from gengap.datasets.split import Split
 from gengap.engine.outputs import OutputKind
 from gengap.engine.runs import Array, TrainingData
 from gengap.errors import StoreError
+from gengap.rebuilding import first_cases
 from gengap.results import Result
 from gengap.storage import Store
 from gengap.study.assembly import assemble
@@ -17,12 +18,15 @@ from gengap.study.assembly import assemble
 ANSWERS = "answers"
 """Name under which a store keeps the answers of the held-out cases."""
 
+_INPUTS = "first inputs"
 
-def load(folder: str | Path) -> Result:
+
+def load(folder: str | Path, *, custom_objects: Mapping[str, Any] | None = None) -> Result:
     """Return the result of a study that lies in a folder, finished or still running.
 
     Args:
         folder: What `Study.run(storage=)` was given, or a folder that `Result.save` wrote.
+        custom_objects: The user's own classes and functions by name, for models that are rebuilt.
 
     Returns:
         The result; runs that have not finished are empty, with the status "not trained". Weights stay on disk until
@@ -32,18 +36,25 @@ def load(folder: str | Path) -> Result:
         StoreError: The folder holds neither.
     """
     if not Store.exists(folder) and (Path(folder) / "result.nc").exists():
-        return Result.load(folder)
+        return Result.load(folder, custom_objects=custom_objects)
     with Store.open(folder) as store:
-        return stored_result(store)
+        return stored_result(store, objects=dict.fromkeys(store.manifest["variants"], custom_objects or {}))
 
 
-def stored_result(store: Store, *, variants: Sequence[str] | None = None, seeds: Sequence[int] | None = None) -> Result:
+def stored_result(
+    store: Store,
+    *,
+    variants: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+    objects: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Result:
     """Assemble the result of what a store holds.
 
     Args:
         store: The study's folder.
         variants: Which variants; None takes all that the study has.
         seeds: Which seeds; None takes all.
+        objects: The user's classes and functions by variant and name.
     """
     manifest = store.manifest
     variants = list(manifest["variants"]) if variants is None else list(variants)
@@ -57,6 +68,8 @@ def stored_result(store: Store, *, variants: Sequence[str] | None = None, seeds:
         variants=variants,
         seeds=seeds,
         manifest=told,
+        cases=_cases(store),
+        objects=objects,
     )
 
 
@@ -70,6 +83,7 @@ def pack_answers(data: TrainingData) -> tuple[dict[str, Array], dict[str, Any]]:
     values: dict[str, Any] = {"splits": list(data.held_out())}
     for name, split in data.held_out().items():
         arrays[f"{name}/y"] = np.asarray(split.y)
+        arrays |= {f"{name}/{_INPUTS}/{part}": rows for part, rows in first_cases(split.x).items()}
         if split.sample_weight is not None:
             arrays[f"{name}/sample_weight"] = np.asarray(split.sample_weight)
         if split.groups is not None:
@@ -77,6 +91,16 @@ def pack_answers(data: TrainingData) -> tuple[dict[str, Array], dict[str, Any]]:
         if split.times is not None:
             arrays[f"{name}/times"] = np.asarray(split.times, "datetime64[ns]").view(np.int64)
     return arrays, values
+
+
+def _cases(store: Store) -> dict[str, dict[str, Array]]:
+    """Return the inputs of a few cases; stores of earlier versions have none."""
+    arrays, values = store.study(ANSWERS) or ({}, {"splits": []})
+    starts = {name: f"{name}/{_INPUTS}/" for name in values["splits"]}
+    return {
+        name: {key.removeprefix(start): part for key, part in arrays.items() if key.startswith(start)}
+        for name, start in starts.items()
+    }
 
 
 def _data(store: Store) -> TrainingData:

@@ -2,7 +2,8 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import ClassVar, final
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
 
 import torch
 
@@ -92,6 +93,34 @@ class FusedGaussianNoise(FusedNoise):
     def disturb(self, x: torch.Tensor, now: Pass) -> torch.Tensor:
         """Add."""
         return x + self.broadcast(self.strengths, x) * self.draw(draw_normal, x.shape[1:], now).to(x.dtype)
+
+
+def disturbed(layer: Any, x: torch.Tensor, word: int) -> torch.Tensor:
+    """Return the activations of one run with the noise that a noise layer of Keras' makes under one key.
+
+    Args:
+        layer: One of the classes of `FUSED_NOISE`.
+        x: Activations, `(B, ...)`.
+        word: The key.
+    """
+    door = FUSED_NOISE[type(layer).__name__](_Alone(layer, x.device, word))  # type: ignore[arg-type]
+    return door.compute(x.unsqueeze(0), Pass(training=True)).squeeze(0)
+
+
+@dataclass(frozen=True, eq=False)
+class _Alone:
+    """What a noise layer asks of its `Place`, for one run whose key is known."""
+
+    operation: Any
+    device: torch.device
+    word: int
+    seeds: Sequence[int] = (0,)
+
+    def strengths(self, read: Callable[[Any], float]) -> torch.Tensor:
+        return torch.tensor([float(read(self.operation))], device=self.device)
+
+    def keys(self, *_: object) -> list[int]:
+        return [self.word]
 
 
 def _noise_shape(layer: object, of_run: Sequence[int]) -> tuple[int, ...]:

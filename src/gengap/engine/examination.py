@@ -1,0 +1,191 @@
+"""What a model does that no key reaches, found out before it trains: its own layers are called twice on one batch."""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import tree
+
+from gengap.engine.batches import count_cases, epoch_order, take
+from gengap.engine.moment import INFERENCE, Moment
+from gengap.engine.noise_hooks import HookedNoise
+from gengap.engine.noise_keys import NoiseKeys, is_foreign, say_noisy
+from gengap.engine.outputs import describe_output, targets
+from gengap.engine.runs import Run, TrainingData, TrainingSettings
+from gengap.engine.walk import Step, read_graph
+from gengap.errors import ModelError
+from gengap.remedies.clone import clone_compiled
+
+_TOLERANCE = 1e-4
+
+
+def why_not_together(
+    model: Any, inputs: Callable[[Any], Sequence[Any]], train: Callable[[Any], object], *, keep: bool = False
+) -> str | None:
+    """Return why the runs of a model have to train one after another; None where they need not.
+
+    Code that is not Keras' own is called, on a clone of the model: its layers twice at one moment, in training and in
+    inference; and where loss, metrics, optimizer or penalties are the user's, one step of training is taken.
+
+    Args:
+        model: A compiled, built model.
+        inputs: Makes the flat inputs of a batch for a model.
+        train: Takes one step of training with a model.
+        keep: Whether training starts from the weights that the model has.
+
+    Raises:
+        ModelError: A layer draws random numbers that no seed reaches, or the clone of a model whose weights are kept
+            computes something else than the model.
+    """
+    parts = model._flatten_layers(include_self=not type(model).__module__.startswith("keras."))  # noqa: SLF001
+    own_layers = any(map(is_foreign, parts))
+    if own_layers and keep:
+        _check_clone(model, inputs)
+    reason = _Layers(clone_compiled(model)).examine(inputs) if own_layers else None
+    if reason is None and _compiled_with_own_code(model):
+        reason = _draws_outside_layers(clone_compiled(model), train)
+    return reason
+
+
+def examine_run(run: Run, data: TrainingData, settings: TrainingSettings) -> str | None:
+    """Examine the model of a run on its first batch, where Keras runs on torch: see `why_not_together`."""
+    if keras.backend.backend() != "torch" or not run.model.built:
+        return None
+    from gengap.engine.feed import Feed  # torch is imported only where it is used
+
+    kind = describe_output(run.model, settings.output, task=settings.task)
+    order = epoch_order(run.seed, 1, count_cases(data.train.x), share=run.share, shuffle=settings.shuffle)
+    cases = order[: settings.batch_size]
+    x, y = take(data.train.x, cases), take(targets(data.train.y, kind), cases)
+    weight = None if data.train.sample_weight is None else np.asarray(data.train.sample_weight)[cases]
+    return why_not_together(
+        run.model,
+        lambda model: Feed(model, x).span(0, len(cases)),
+        lambda model: model.train_on_batch(x, y, sample_weight=weight),
+        keep=settings.initial_weights == "keep",
+    )
+
+
+def _check_clone(model: Any, inputs: Callable[[Any], Sequence[Any]]) -> None:
+    """Check that a clone computes what the model does, unless its output is another at each call."""
+
+    def outputs(one: Any) -> Any:
+        def call(step: Step, *args: Any, **kwargs: Any) -> Any:
+            return step.operation(*args, **kwargs, **({"training": False} if step.takes_training else {}))
+
+        with keras.StatelessScope():
+            return read_graph(one).run(inputs(one), call)
+
+    before = outputs(model)
+    if _equal(before, outputs(model)) and not _equal(before, outputs(clone_compiled(model))):
+        raise ModelError(
+            f"The model {model.name!r} cannot be cloned with the weights that it has: its clone computes something "
+            "else. Its classes hold something that is neither a weight nor in `get_config`, such as numbers drawn in a "
+            'constructor: make it a weight (`add_weight(..., trainable=False)`), or take `initial_weights="fresh"`.'
+        )
+
+
+class _Layers:
+    """A walk through a model's graph that calls every layer of a user's several times."""
+
+    def __init__(self, model: Any) -> None:
+        self._model, self._keys = model, NoiseKeys(model)
+        self._reason: str | None = None
+
+    def examine(self, inputs: Callable[[Any], Sequence[Any]]) -> str | None:
+        read_graph(self._model).run(inputs(self._model), self._call)
+        return self._reason
+
+    def _call(self, step: Step, *args: Any, **kwargs: Any) -> Any:
+        def at(epoch: int, number: int) -> Any:
+            mode = {"training": epoch != INFERENCE} if step.takes_training else {}
+            moment = Moment(0, epoch, number)
+            scope = keras.StatelessScope(self._keys.states(step.operation, moment))
+            with self._keys.keyed(step.operation, moment), scope:
+                return step.operation(*args, **kwargs, **mode)
+
+        if not self._keys.is_foreign(step.operation):
+            return at(1, 1)
+        before = _attributes(step.operation)
+        first, after = at(1, 1), _attributes(step.operation)
+        second, later = at(1, 1), _attributes(step.operation)
+        repeats = _equal(first, second)
+        changed = _changed(after, later) or ([] if repeats else _changed(before, after))
+        if changed:
+            self._reason = self._reason or (
+                f"calling layer {step.operation.name!r} changes its attribute `{changed[0]}`, "
+                "which runs that train together would share"
+            )
+        elif not repeats:
+            raise ModelError(_unreachable(step.operation))
+        elif not _equal(at(INFERENCE, 1), at(INFERENCE, 2)):
+            say_noisy(step.operation)
+        return first
+
+
+def _unreachable(operation: Any) -> str:
+    return (
+        f"Layer {operation.name!r} ({type(operation).__name__}) draws random numbers that no seed reaches: called "
+        "twice on the same batch with the same seeds, it gives two results. Draw with `keras.random` (or from NumPy's, "
+        "torch's or Python's shared generators), not from `np.random.default_rng()` made anew in `call` or from the "
+        "operating system."
+    )
+
+
+def _compiled_with_own_code(model: Any) -> bool:
+    """Tell whether something of a user's takes part in a step outside the layers."""
+    given = model._compile_config.config  # noqa: SLF001  see `compile_arguments`
+    parts = tree.flatten([given.get(name) for name in ("loss", "metrics", "weighted_metrics")])
+    parts += [model.optimizer, *(w.regularizer for w in model.weights), *(w.constraint for w in model.weights)]
+    functions = [getattr(part, "fn", None) or getattr(part, "_fn", None) for part in parts]
+    modules = [getattr(part, "__module__", None) for part in (*parts, *functions)]
+    return any(name is not None and name.split(".")[0] not in {"keras", "gengap", "builtins"} for name in modules)
+
+
+def _draws_outside_layers(model: Any, train: Callable[[Any], object]) -> str | None:
+    with HookedNoise(model, 0).at(1, 1) as shared:
+        train(model)
+        drawn = shared.drawn()
+    if not drawn:
+        return None
+    return f"its loss, metrics, optimizer or penalties draw random numbers ({', '.join(drawn)})"
+
+
+def _attributes(operation: Any) -> dict[tuple[int, str], Any]:
+    """Return the plain values that the layers of an operation hold besides their variables, in comparable form."""
+    layers = list(operation._flatten_layers()) if isinstance(operation, keras.Layer) else [operation]  # noqa: SLF001
+    ignored = set(vars(keras.layers.Layer())) | {"call"}
+    return {
+        (place, name): _comparable(value)
+        for place, layer in enumerate(layers)
+        if not type(layer).__module__.startswith("keras.")
+        for name, value in vars(layer).items()
+        if name not in ignored
+    }
+
+
+def _comparable(value: Any, depth: int = 3) -> Any:
+    """Return a plain value, or a collection of such, in a form that `==` compares; of anything else its kind."""
+    if isinstance(value, keras.Variable):
+        return None
+    if isinstance(value, np.ndarray) or keras.ops.is_tensor(value):
+        symbolic = str(getattr(value, "device", "")) == "meta"
+        return tuple(value.shape) if symbolic else keras.ops.convert_to_numpy(value).tobytes()
+    if depth and isinstance(value, Mapping):
+        return {repr(name): _comparable(one, depth - 1) for name, one in value.items()}
+    if depth and isinstance(value, list | tuple | set | deque):
+        return [_comparable(one, depth - 1) for one in value]
+    plain = isinstance(value, bool | int | float | complex | str | bytes | np.generic | type(None))
+    return repr(value) if plain else type(value).__name__
+
+
+def _changed(one: Mapping[tuple[int, str], Any], other: Mapping[tuple[int, str], Any]) -> list[str]:
+    return sorted(name for place, name in other if other[place, name] != one.get((place, name), object()))
+
+
+def _equal(one: Any, other: Any) -> bool:
+    pairs = zip(tree.flatten(one), tree.flatten(other), strict=True)
+    arrays = [(keras.ops.convert_to_numpy(a), keras.ops.convert_to_numpy(b)) for a, b in pairs]
+    return all(np.allclose(a, b, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True) for a, b in arrays)

@@ -1,0 +1,157 @@
+"""Trained models put together again, and checked on a few cases whose forecasts were stored."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from gengap.errors import ModelError
+
+Array = NDArray[Any]
+NUM_CASES = 4
+_LARGEST = 1 << 23  # bytes of inputs that are kept for the check, at most
+
+
+class Remembered(dict[str, Any]):
+    """The user's classes and functions by name, for as long as the process lives: they are not written or pickled."""
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return type(self), ()
+
+
+def first_cases(x: Any) -> dict[str, Array]:
+    """Return the first few cases of some inputs as named arrays; nothing where they are large or no plain arrays."""
+    if x is None:
+        return {}
+    if isinstance(x, Mapping):
+        named = {f"mapping/{name}": part for name, part in x.items()}
+    elif isinstance(x, list | tuple):
+        named = {f"list/{place}": part for place, part in enumerate(x)}
+    else:
+        named = {"array": x}
+    rows = {name: _first_rows(part) for name, part in named.items()}
+    fit = all(part.dtype.kind in "biuf" for part in rows.values()) and sum(p.nbytes for p in rows.values()) < _LARGEST
+    return rows if fit else {}
+
+
+def rebuild(config: Any, weights: Sequence[Array], custom: Mapping[str, Any], *, variant: str) -> Any:
+    """Build a model from its configuration and give it weights.
+
+    What constructors of layers draw is drawn as it was in the clone that was trained.
+
+    Args:
+        config: What Keras serialized.
+        weights: The weights.
+        custom: The user's classes and functions by name.
+        variant: Name of its variant.
+
+    Raises:
+        ModelError: It cannot be built from its configuration.
+    """
+    import keras
+
+    from gengap.shared_generators import constructors_keyed
+
+    if config is None:
+        raise ModelError(
+            f"The model of variant {variant!r} cannot be rebuilt, because it has no configuration that is plain JSON: "
+            "give its classes `get_config`, and write lambdas as functions with a name."
+        )
+    try:
+        with keras.saving.custom_object_scope(dict(custom)), constructors_keyed():
+            # Keras 3.15 takes a functional model's configuration apart while it reads it
+            model = keras.saving.deserialize_keras_object(deepcopy(config))
+    except (TypeError, ValueError) as reason:
+        raise ModelError(
+            f"The model of variant {variant!r} cannot be rebuilt: pass its custom classes by name, as in "
+            f"`result.model({variant!r}, custom_objects={{'MyLayer': MyLayer}})` ({reason})."
+        ) from reason
+    model.set_weights(list(weights))
+    return model
+
+
+def check(model: Any, cases: Mapping[str, Array], stored: Array, *, precise: bool, what: str) -> None:
+    """Check that a rebuilt model predicts for a few cases what was stored when it was trained.
+
+    A model whose forecasts are draws, or depend on which cases are predicted together, cannot be checked like this.
+
+    Args:
+        model: The model.
+        cases: What `first_cases` returned.
+        stored: Stored predictions of the whole split.
+        precise: Whether activations were computed in float32.
+        what: What to call the model.
+
+    Raises:
+        ModelError: It predicts something else.
+    """
+    wanted = np.asarray(stored, np.float64)[:NUM_CASES]
+    if not cases or not len(wanted) or not np.isfinite(wanted).all():
+        return
+    spread, size = float(np.nanstd(stored, axis=0).max()), float(np.abs(wanted).max())
+    tolerance = 1e-2 * spread + 1e-5 * size if precise else 0.2 * spread + 1e-2 * size
+    found = _predictions(model, cases)
+    if any(np.abs(one - wanted).max() <= tolerance for one in _readings(found, wanted)):
+        return
+    if not _equal(found, _predictions(model, cases)) or not _equal(found, _one_by_one(model, cases)):
+        return
+    nearest = min(_readings(found, wanted), key=lambda one: float(np.abs(one - wanted).max()), default=None)
+    if nearest is None:
+        return
+    at = np.unravel_index(int(np.abs(nearest - wanted).argmax()), wanted.shape)
+    raise ModelError(
+        f"{what}, rebuilt from its configuration, is not the network that was trained: for a stored case it predicts "
+        f"{nearest[at]:.4g} where {wanted[at]:.4g} was stored. It computes with something that is neither a weight nor "
+        f"in `get_config` of its classes{_own_classes(model)}, such as numbers drawn in a constructor, or the code has "
+        "changed since. Keep what is drawn as a weight (`add_weight(..., trainable=False)`) or in `get_config`; "
+        "`check=False` returns the model as it is."
+    )
+
+
+def _first_rows(part: Any) -> Array:
+    rows = part.iloc[:NUM_CASES].to_numpy() if hasattr(part, "iloc") else part[:NUM_CASES]
+    rows = rows.toarray() if hasattr(rows, "toarray") else rows
+    return np.array(rows.detach().cpu() if hasattr(rows, "detach") else rows)
+
+
+def _packed(cases: Mapping[str, Array]) -> Any:
+    if "array" in cases:
+        return cases["array"]
+    if all(name.startswith("mapping/") for name in cases):
+        return {name.removeprefix("mapping/"): part for name, part in cases.items()}
+    return [cases[f"list/{place}"] for place in range(len(cases))]
+
+
+def _predictions(model: Any, cases: Mapping[str, Array]) -> list[Array]:
+    import keras
+
+    raw = keras.tree.flatten(model.predict_on_batch(_packed(cases)))
+    return [np.asarray(keras.ops.convert_to_numpy(one), np.float64) for one in raw]
+
+
+def _one_by_one(model: Any, cases: Mapping[str, Array]) -> list[Array]:
+    count = len(next(iter(cases.values())))
+    alone = [_predictions(model, {name: part[k : k + 1] for name, part in cases.items()}) for k in range(count)]
+    return [np.concatenate(parts) for parts in zip(*alone, strict=True)]
+
+
+def _equal(ones: Sequence[Array], others: Sequence[Array]) -> bool:
+    return all(np.allclose(one, other, rtol=1e-4, atol=1e-5) for one, other in zip(ones, others, strict=True))
+
+
+def _readings(outputs: Sequence[Array], wanted: Array) -> Iterator[Array]:
+    """Yield every way to read raw outputs as predictions of the shape that was stored: logits or not, one column."""
+    for raw in outputs:
+        for values in (raw, special.expit(raw), special.softmax(raw, axis=-1)):
+            for one in (values, values[..., -1]):
+                if one.shape == wanted.shape:
+                    yield one
+
+
+def _own_classes(model: Any) -> str:
+    kinds = {type(layer) for layer in (model, *model._flatten_layers())}  # noqa: SLF001
+    names = sorted(kind.__name__ for kind in kinds if not kind.__module__.startswith("keras."))
+    return f" ({', '.join(names)})" if names else ""
