@@ -6,6 +6,8 @@ from typing import Any
 
 from keras import tree
 
+from gengap.engine.heads import flat_answers
+
 
 @dataclass(frozen=True, eq=False)
 class CompiledLoss:
@@ -49,13 +51,8 @@ def align_answers(model: Any, y_true: Any, y_pred: Any) -> list[Any]:
         y_true: Answers: one array, or a list or mapping of them.
         y_pred: The model's output, for its structure.
     """
-    if not tree.is_nested(y_pred):
-        return [y_true] if not tree.is_nested(y_true) else tree.flatten(y_true)[:1]
-    if isinstance(y_true, Mapping):
-        names = list(y_pred) if isinstance(y_pred, Mapping) else list(model.output_names)
-        ordered = {name: y_true.get(name) for name in names}
-        return [ordered[name] for name in (sorted(names) if isinstance(y_pred, Mapping) else names)]
-    return list(tree.flatten(y_true))
+    flat = flat_answers(model, y_true)
+    return flat if tree.is_nested(y_pred) else flat[:1]
 
 
 def compiled_losses(model: Any, y_true: Sequence[Any], y_pred: Any) -> list[CompiledLoss]:
@@ -97,10 +94,11 @@ def compiled_metrics(model: Any, y_true: Sequence[Any], y_pred: Any) -> list[Com
     nested = tree.is_nested(y_pred)
     if not own.built:
         own.build(tree.pack_sequence_as(y_pred, list(y_true)) if nested else y_true[0], y_pred)
+    places = _places_of_metrics(own, y_pred)
     listed = [
         (metric, output, weighted)
         for group, weighted in ((own._flat_metrics, False), (own._flat_weighted_metrics, True))  # noqa: SLF001
-        for output, one in enumerate(group)
+        for output, one in zip(places, group, strict=False)
         if one
         for metric in one.metrics
     ]
@@ -110,6 +108,15 @@ def compiled_metrics(model: Any, y_true: Sequence[Any], y_pred: Any) -> list[Com
         CompiledMetric(metric, name, output, weighted)
         for name, (metric, output, weighted) in zip(names, listed, strict=True)
     ]
+
+
+def _places_of_metrics(own: Any, y_pred: Any) -> Sequence[int]:
+    """Return which flat output each of the metrics' groups is of: for a mapping they have an order of their own."""
+    paths = [path for path, _ in tree.flatten_with_path(y_pred)] if tree.is_nested(y_pred) else [()]
+    names = own._resolved_output_names  # noqa: SLF001
+    if not isinstance(y_pred, Mapping) or names is None:
+        return range(len(paths))
+    return [paths.index((name,)) for name in names]
 
 
 def has_metrics(model: Any) -> bool:

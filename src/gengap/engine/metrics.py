@@ -57,7 +57,10 @@ def _all_runs(
     one: CompiledMetric, mean: SampleWise | None, y_true: Any, y_pred: Any, weight: torch.Tensor | None
 ) -> NDArray[np.float64]:
     if mean is not None:
-        values = mean(y_true, y_pred)
+        sane = y_pred.isfinite().flatten(1).all(dim=1)  # a run that has diverged; torch's losses raise for NaN
+        safe = torch.where(sane.view(-1, *[1] * (y_pred.ndim - 1)), y_pred, torch.full_like(y_pred, 0.5))
+        values = mean(y_true, safe)
+        values = torch.where(sane.view(-1, *[1] * (values.ndim - 1)), values.float(), torch.nan)
         if mean.folds:
             per_case = values.float().flatten(2).mean(dim=2) if values.ndim > 2 else values.float()
             if weight is None:
