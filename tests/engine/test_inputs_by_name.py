@@ -1,5 +1,6 @@
-"""Which array goes into which input: as Keras binds mappings and lists, in both engines, in forecasts of one case too."""
+"""Which array goes into which input: as Keras binds mappings and lists, in both engines and in forecasts."""
 
+import warnings
 from collections import OrderedDict
 
 import keras
@@ -10,6 +11,7 @@ from keras import layers
 import gengap as gg
 from gengap.engine.heads import flat_inputs
 from gengap.errors import DataError
+from gengap.remedies.clone import clone_compiled
 
 RNG = np.random.default_rng(1)
 A, B = RNG.normal(size=(40, 3)).astype(np.float32), RNG.normal(size=(40, 3)).astype(np.float32) + 2
@@ -23,7 +25,9 @@ def made(keys=None, names=("a", "b"), *, dropout=0.0, kind=dict):
     first, second = (keras.Input((3,)) if name is None else keras.Input((3,), name=name) for name in names)
     hidden = layers.Concatenate()([layers.Dense(4, "tanh")(first), second])
     inputs = [first, second] if keys is None else kind(zip(keys, (first, second), strict=True))
-    model = keras.Model(inputs, layers.Dense(1)(layers.Dropout(dropout)(hidden)))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="When providing `inputs` as a dict, all keys")
+        model = keras.Model(inputs, layers.Dense(1)(layers.Dropout(dropout)(hidden)))
     model.compile(keras.optimizers.SGD(0.01), "mse")
     return model
 
@@ -53,9 +57,7 @@ def test_a_study_trains_as_keras_does(engine, case):
     study = gg.Study(model, seeds=1, engine=engine, initial_weights="keep")
     held = (take(x, held_out), Y[held_out])
     result = study.run(take(x, train), Y[train], validation_data=held, progress=False, **given)
-    twin = keras.models.clone_model(model)
-    twin.set_weights(model.get_weights())
-    twin.compile(keras.optimizers.SGD(0.01), "mse")
+    twin = clone_compiled(model)
     history = twin.fit(take(x, train), Y[train], validation_data=held, verbose=0, **given).history
     np.testing.assert_allclose(result.history.val_loss.values[0, 0], history["val_loss"], rtol=2e-5)
     np.testing.assert_allclose(result.history.loss.values[0, 0], history["loss"], rtol=2e-5)

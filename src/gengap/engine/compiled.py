@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import keras
+import numpy as np
 from keras import tree
 
 from gengap.engine.heads import flat_answers
@@ -102,12 +104,31 @@ def compiled_metrics(model: Any, y_true: Sequence[Any], y_pred: Any) -> list[Com
         if one
         for metric in one.metrics
     ]
-    own.reset_state()
+    answers, outputs = (tree.map_structure(_finite, one) for one in (list(y_true), y_pred))
+    own.update_state(tree.pack_sequence_as(y_pred, answers) if nested else answers[0], outputs)
     names = list(own.result())
+    own.reset_state()  # only now: some metrics make their variables when they first see data
     return [
         CompiledMetric(metric, name, output, weighted)
         for name, (metric, output, weighted) in zip(names, listed, strict=True)
     ]
+
+
+def named_values(name: str, result: Any) -> dict[str, float]:
+    """Return what a metric gives as numbers by name: one for each label where it is an array, or by its own keys."""
+    if isinstance(result, Mapping):
+        return {f"{name}_{key}": float(value) for key, value in result.items()}
+    values = np.asarray(keras.ops.convert_to_numpy(result), dtype=np.float64)
+    if values.ndim == 0:
+        return {name: float(values)}
+    return {f"{name}_{place}": float(value) for place, value in enumerate(values.ravel())}
+
+
+def _finite(values: Any) -> Any:
+    """Return values that a metric can be shown, whatever the run that they come from has come to."""
+    if values is None or not keras.backend.is_float_dtype(keras.backend.standardize_dtype(values.dtype)):
+        return values
+    return keras.ops.where(keras.ops.isfinite(values), values, 0.5)
 
 
 def _places_of_metrics(own: Any, y_pred: Any) -> Sequence[int]:

@@ -1,5 +1,6 @@
 """The graph of a Keras model, read and rebuilt: the one place that touches Keras' private nodes (3.15)."""
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -150,6 +151,12 @@ class _Work:
             for layer in self.asked.follow.get(id(node), ()):
                 outputs = [layer(outputs[0]), *outputs[1:]]
             tensors.update(zip(map(id, node.outputs), outputs, strict=True))
+        with warnings.catch_warnings():  # said to the user when the original was made
+            warnings.filterwarnings("ignore", message="When providing `inputs` as a dict, all keys")
+            return self._made(model, inputs, tensors)
+
+    @staticmethod
+    def _made(model: Model, inputs: Any, tensors: Mapping[int, Any]) -> Model:
         return type(model)(
             inputs, keras.tree.pack_sequence_as(model.output, [tensors[id(t)] for t in model.outputs]), name=model.name
         )
