@@ -10,6 +10,7 @@ import numpy as np
 
 from gengap.engine.randomness import key
 from gengap.errors import GengapWarning
+from gengap.remedies.graph import made_anew
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -58,7 +59,7 @@ def draw_initial_weights(model: keras.Model, seed: int) -> list[Array]:
 def _built_twin(layer: Any, identity: str, seed: int) -> Any | None:
     """Build the layer once more, each of its random initializers with a key of its own; None where it cannot be."""
     try:
-        twin = type(layer).from_config(layer.get_config())
+        twin = made_anew(layer)
         for name, value in list(vars(twin).items()):
             if _is_random(value):
                 setattr(twin, name, _keyed(value, key(seed, "weights", identity, name)))

@@ -12,6 +12,7 @@ from gengap.engine.outputs import OutputKind, describe_output
 from gengap.errors import ModelError
 from gengap.remedies.base import Remedy, Variant, check_remedy
 from gengap.remedies.catalogue import remedy
+from gengap.remedies.clone import compile_config
 
 BASELINE = "baseline"
 _MOST_SEEDS = 1_000_000
@@ -118,4 +119,6 @@ def _checked(model: Any, name: str) -> keras.Model:
         raise ModelError(f"The model{name} must be a keras.Model; received {type(model).__name__}.")
     if not model.compiled:
         raise ModelError(f"The model{name} is not compiled: call `model.compile(optimizer, loss)` first.")
+    if type(model).compile is keras.Model.compile:
+        compile_config(model)  # whole again, before anything reads it
     return model
