@@ -27,7 +27,6 @@ def net(units, activation, loss):
         (4, "softmax", losses.MeanSquaredError(), "multiclass", False, True),
         (1, None, "mse", "regression", False, False),
         (2, None, losses.Huber(), "regression", False, False),
-        (1, None, lambda y, p: keras.ops.mean(keras.ops.abs(y - p)), "regression", False, False),
     ],
 )
 def test_the_kind_is_read_from_loss_and_activation(units, activation, loss, task, from_logits, one_hot):

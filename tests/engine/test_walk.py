@@ -8,7 +8,8 @@ import pytest
 from keras import layers
 from keras.src.models.functional import Functional
 
-from gengap.engine.walk import flat_inputs, input_specs, read_graph, walk
+from gengap.engine.heads import flat_inputs
+from gengap.engine.walk import input_specs, read_graph, walk
 
 
 def plain(training=False):

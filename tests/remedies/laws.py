@@ -16,9 +16,9 @@ import torch
 import gengap.remedies as gr
 from gengap.engine.doors import Pass
 from gengap.engine.fitness import why_not_fused
+from gengap.engine.heads import flat_inputs
 from gengap.engine.program import Program
 from gengap.engine.stack import Stack
-from gengap.engine.walk import flat_inputs
 from gengap.errors import RemedyError, SlowPathWarning
 
 layers = keras.layers

@@ -17,7 +17,7 @@ class Split:
 
     Attributes:
         x: Inputs; an array or SciPy CSR matrix whose first axis is the case, or a mapping from input names to such.
-        y: Answers, shape `(n,)` or `(n, labels)`.
+        y: Answers, shape `(n,)` or `(n, labels)`, or a mapping from output names to such.
         sample_weight: Weights of the cases, shape `(n,)`, or None for equal weights.
         groups: Labels of groups of cases that are not independent (days, patients), shape `(n,)`, or None.
         times: Times of the cases as `datetime64`, shape `(n,)`, or None.
@@ -31,7 +31,7 @@ class Split:
 
     def __len__(self) -> int:
         """Return the number of cases."""
-        return len(self.y)
+        return len(next(iter(self.y.values()))) if isinstance(self.y, Mapping) else len(self.y)
 
 
 @dataclass(frozen=True, eq=False)

@@ -55,8 +55,10 @@ def take(x: Any, indices: NDArray[np.int64] | slice) -> Any:
 
     Sparse rows come back dense, since Keras' layers want them so; the fused engine keeps them sparse by itself.
     """
+    if x is None:  # an output without answers
+        return None
     if isinstance(x, dict):
-        return {name: take(part, indices) for name, part in x.items()}
+        return type(x)((name, take(part, indices)) for name, part in x.items())
     if isinstance(x, list | tuple):
         return type(x)(take(part, indices) for part in x)
     if sparse.issparse(x):

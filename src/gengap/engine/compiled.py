@@ -4,7 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import keras
+import numpy as np
 from keras import tree
+
+from gengap.engine.heads import flat_answers
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +53,8 @@ def align_answers(model: Any, y_true: Any, y_pred: Any) -> list[Any]:
         y_true: Answers: one array, or a list or mapping of them.
         y_pred: The model's output, for its structure.
     """
-    if not tree.is_nested(y_pred):
-        return [y_true] if not tree.is_nested(y_true) else tree.flatten(y_true)[:1]
-    if isinstance(y_true, Mapping):
-        names = list(y_pred) if isinstance(y_pred, Mapping) else list(model.output_names)
-        ordered = {name: y_true.get(name) for name in names}
-        return [ordered[name] for name in (sorted(names) if isinstance(y_pred, Mapping) else names)]
-    return list(tree.flatten(y_true))
+    flat = flat_answers(model, y_true)
+    return flat if tree.is_nested(y_pred) else flat[:1]
 
 
 def compiled_losses(model: Any, y_true: Sequence[Any], y_pred: Any) -> list[CompiledLoss]:
@@ -97,19 +96,48 @@ def compiled_metrics(model: Any, y_true: Sequence[Any], y_pred: Any) -> list[Com
     nested = tree.is_nested(y_pred)
     if not own.built:
         own.build(tree.pack_sequence_as(y_pred, list(y_true)) if nested else y_true[0], y_pred)
+    places = _places_of_metrics(own, y_pred)
     listed = [
         (metric, output, weighted)
         for group, weighted in ((own._flat_metrics, False), (own._flat_weighted_metrics, True))  # noqa: SLF001
-        for output, one in enumerate(group)
+        for output, one in zip(places, group, strict=False)
         if one
         for metric in one.metrics
     ]
-    own.reset_state()
+    answers, outputs = (tree.map_structure(_finite, one) for one in (list(y_true), y_pred))
+    own.update_state(tree.pack_sequence_as(y_pred, answers) if nested else answers[0], outputs)
     names = list(own.result())
+    own.reset_state()  # only now: some metrics make their variables when they first see data
     return [
         CompiledMetric(metric, name, output, weighted)
         for name, (metric, output, weighted) in zip(names, listed, strict=True)
     ]
+
+
+def named_values(name: str, result: Any) -> dict[str, float]:
+    """Return what a metric gives as numbers by name: one for each label where it is an array, or by its own keys."""
+    if isinstance(result, Mapping):
+        return {f"{name}_{key}": float(value) for key, value in result.items()}
+    values = np.asarray(keras.ops.convert_to_numpy(result), dtype=np.float64)
+    if values.ndim == 0:
+        return {name: float(values)}
+    return {f"{name}_{place}": float(value) for place, value in enumerate(values.ravel())}
+
+
+def _finite(values: Any) -> Any:
+    """Return values that a metric can be shown, whatever the run that they come from has come to."""
+    if values is None or not keras.backend.is_float_dtype(keras.backend.standardize_dtype(values.dtype)):
+        return values
+    return keras.ops.where(keras.ops.isfinite(values), values, 0.5)
+
+
+def _places_of_metrics(own: Any, y_pred: Any) -> Sequence[int]:
+    """Return which flat output each of the metrics' groups is of: for a mapping they have an order of their own."""
+    paths = [path for path, _ in tree.flatten_with_path(y_pred)] if tree.is_nested(y_pred) else [()]
+    names = own._resolved_output_names  # noqa: SLF001
+    if not isinstance(y_pred, Mapping) or names is None:
+        return range(len(paths))
+    return [paths.index((name,)) for name in names]
 
 
 def has_metrics(model: Any) -> bool:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from gengap.engine.batches import take
-from gengap.engine.walk import flat_inputs, input_specs
+from gengap.engine.heads import flat_inputs
+from gengap.engine.walk import input_specs
 from gengap.errors import DataError
 
 Indices = NDArray[np.int64]

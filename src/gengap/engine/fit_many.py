@@ -9,7 +9,7 @@ import numpy as np
 from gengap.datasets.split import Split, Task
 from gengap.engine.batches import count_cases
 from gengap.engine.fused import train_fused
-from gengap.engine.outputs import describe_output
+from gengap.engine.outputs import describe_output, plain_answers, wants_codes
 from gengap.engine.planner import Device, Plan
 from gengap.engine.runs import Array, Collector, Run, TrainingData, TrainingSettings
 from gengap.engine.scoring import choose_score
@@ -53,6 +53,7 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
     task: Task | None = None,
     score: str | None = None,
     output: str | None = None,
+    from_logits: bool | None = None,
     precision: Literal["float32", "bfloat16"] = "float32",
     training_score: bool = True,
     compile: bool = False,  # noqa: A002  torch's own word
@@ -78,6 +79,8 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
         task: What the models predict; None reads it from loss and last activation.
         score: The held-out score that says which epoch is best; None takes the task's own.
         output: Name of the output that is scored, for models with several.
+        from_logits: Whether outputs under a loss of your own still need a sigmoid or softmax; None reads it from the
+            last activation.
         precision: Number format of activations.
         training_score: Whether histories hold `train_score`, for which the cases are predicted once more every epoch.
         compile: Whether steps are compiled, which takes some seconds for every architecture and size of batch, and pays
@@ -113,9 +116,12 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
     for model in models:
         if not model.built:
             raise ModelError(f"The model {model.name!r} is not built: give it an Input, or call it once on a batch.")
-    kind = describe_output(models[0], output, task=task)
-    validation = None if validation_data is None else Split(*validation_data[:2], *validation_data[2:3])
-    data = TrainingData(Split(x, y, sample_weight), validation)
+    kind = describe_output(models[0], output, task=task, from_logits=from_logits)
+    train, validation = Split(x, plain_answers(y, models[0], kind), sample_weight), None
+    if validation_data is not None:
+        xv, yv, *weight = validation_data
+        validation = Split(xv, plain_answers(yv, models[0], kind), *weight)
+    data = TrainingData(train, validation)
     settings = TrainingSettings(
         epochs=epochs,
         batch_size=batch_size,
@@ -123,7 +129,9 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
         score=choose_score(kind.task, score),
         shuffle=shuffle,
         class_weight=class_weight,
-        output=output,
+        output=kind.name,
+        from_logits=from_logits,
+        wants_codes=wants_codes(y, models, kind),
         initial_weights=initial_weights,
         keep_every_epoch=False,
         precision=precision,

@@ -14,7 +14,7 @@ from gengap.engine.examination import examine_run
 from gengap.engine.initial_weights import draw_initial_weights
 from gengap.engine.memory import keep_freed_memory
 from gengap.engine.noise_states import obey_their_state
-from gengap.engine.outputs import describe_output
+from gengap.engine.outputs import kind_of
 from gengap.engine.planner import Device, Plan, choose_device, make_plan, timed
 from gengap.engine.precision import in_precision
 from gengap.engine.reference import train_reference
@@ -124,7 +124,7 @@ class _Members:
         model = self._clones[id(run.model)]
         fresh = self._draw and self._settings.initial_weights == "fresh"
         weights = draw_initial_weights(run.model, run.seed) if fresh else run.model.get_weights()
-        return Member(run, model, describe_output(model, self._settings.output, task=self._settings.task), weights)
+        return Member(run, model, kind_of(model, self._settings), weights)
 
 
 def _on(device: str) -> AbstractContextManager[None]:

@@ -12,7 +12,7 @@ import numpy as np
 from gengap.engine.randomness import key
 from gengap.errors import GengapWarning
 from gengap.remedies.clone import rebuild_subclassed
-from gengap.remedies.graph import is_graph
+from gengap.remedies.graph import is_graph, made_anew
 from gengap.shared_generators import SharedGenerators
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -117,7 +117,7 @@ class _Twin:
     def _build(self, layer: Any) -> Any:
         if isinstance(layer, keras.Model) and not is_graph(layer):
             return rebuild_subclassed(layer)
-        twin = type(layer).from_config(layer.get_config())
+        twin = made_anew(layer)
         for name, value in list(vars(twin).items()):
             if _is_random(value):
                 setattr(twin, name, _keyed(value, key(*self._parts, name)))

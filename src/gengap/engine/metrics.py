@@ -10,7 +10,7 @@ import torch
 from keras import tree
 from numpy.typing import NDArray
 
-from gengap.engine.compiled import CompiledMetric, compiled_metrics, has_metrics
+from gengap.engine.compiled import CompiledMetric, compiled_metrics, has_metrics, named_values
 from gengap.engine.probe import SampleWise
 
 
@@ -46,36 +46,40 @@ class Metrics:
             listed = compiled_metrics(self._model, [None if one is None else one[0] for one in y_true], first)
             self._metrics = [(one, _mean_of(one.metric)) for one in listed]
         outputs = tree.flatten(y_pred)
-        results = {}
+        results: dict[str, NDArray[np.float64]] = {}
         for one, mean in self._metrics:
             weight = sample_weight if one.weighted else None
-            results[one.name] = _all_runs(one, mean, y_true[one.output], outputs[one.output], weight)
+            results |= _all_runs(one, mean, y_true[one.output], outputs[one.output], weight)
         return results
 
 
 def _all_runs(
     one: CompiledMetric, mean: SampleWise | None, y_true: Any, y_pred: Any, weight: torch.Tensor | None
-) -> NDArray[np.float64]:
+) -> dict[str, NDArray[np.float64]]:
     if mean is not None:
-        values = mean(y_true, y_pred)
+        sane = y_pred.isfinite().flatten(1).all(dim=1)  # a run that has diverged; torch's losses raise for NaN
+        safe = torch.where(sane.view(-1, *[1] * (y_pred.ndim - 1)), y_pred, torch.full_like(y_pred, 0.5))
+        values = mean(y_true, safe)
+        values = torch.where(sane.view(-1, *[1] * (values.ndim - 1)), values.float(), torch.nan)
         if mean.folds:
             per_case = values.float().flatten(2).mean(dim=2) if values.ndim > 2 else values.float()
             if weight is None:
-                return _numbers(per_case.mean(dim=1))
-            return _numbers((per_case * weight).sum(dim=1) / weight.sum(dim=1))
-    results = []
+                return {one.name: _numbers(per_case.mean(dim=1))}
+            return {one.name: _numbers((per_case * weight).sum(dim=1) / weight.sum(dim=1))}
+    results: list[dict[str, float]] = []
     for k in range(y_pred.shape[0]):
         if not bool(y_pred[k].isfinite().all()):
-            results.append(np.nan)  # a run that has diverged; Keras' metrics may raise for it
+            results.append({})  # a run that has diverged; Keras' metrics may raise for it
             continue
         one.metric.reset_state()
         if one.weighted:
             one.metric.update_state(y_true[k], y_pred[k], None if weight is None else weight[k])
         else:
             one.metric.update_state(y_true[k], y_pred[k])
-        results.append(float(one.metric.result()))
+        results.append(named_values(one.name, one.metric.result()))
     one.metric.reset_state()
-    return np.array(results)
+    names = next((list(one) for one in results if one), [one.name])
+    return {name: np.array([of_run.get(name, np.nan) for of_run in results]) for name in names}
 
 
 def _mean_of(metric: Any) -> SampleWise | None:

@@ -1,22 +1,25 @@
 """What a model's output means, read from its loss and its last activation."""
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 import numpy as np
+from keras import tree
 from numpy.typing import NDArray
 from scipy import special
 
 from gengap.datasets.split import Task
+from gengap.engine.agreement import PROBABILITIES, check_agreement, check_task, declared_link, read_task
+from gengap.engine.heads import answers_by_name, in_columns, output_names, output_structure
+from gengap.engine.loss_kinds import read_loss
+from gengap.engine.runs import TrainingSettings
 from gengap.errors import ModelError, UnknownNameError
 
-_BINARY = {"binary_crossentropy", "binary_focal_crossentropy"}
-_ONE_HOT = {"categorical_crossentropy", "categorical_focal_crossentropy"}
-_CODES = {"sparse_categorical_crossentropy"}
-_PROBABILITIES: dict[str, Task] = {"sigmoid": "binary", "hard_sigmoid": "binary", "softmax": "multiclass"}
+_RESHAPING = (keras.layers.Reshape, keras.layers.Flatten, keras.layers.Identity)
+_ACTIVATIONS = {name.replace("_", ""): name for name in dir(keras.activations)}
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class OutputKind:
         width: Size of its last axis.
         name: Name of the output, or None where there is only one.
         position: Its place among the model's outputs.
+        shape: Its shape without the batch, where that is more than `(width,)`: steps of a series, points of a map.
     """
 
     task: Task
@@ -38,18 +42,30 @@ class OutputKind:
     width: int
     name: str | None = None
     position: int = 0
+    shape: tuple[int, ...] = ()
 
 
-def describe_output(model: keras.Model, output: str | None = None, *, task: Task | None = None) -> OutputKind:
+def describe_output(
+    model: keras.Model,
+    output: str | None = None,
+    *,
+    task: Task | None = None,
+    from_logits: bool | None = None,
+    wants_codes: bool = False,
+) -> OutputKind:
     """Read the kind of a model's scored output from its loss and last activation.
 
     Args:
         model: A compiled, built model.
         output: Name of the scored output of a model with several; None takes the first.
         task: What the model predicts, where the user declares it; None reads it.
+        from_logits: Whether the output still needs a sigmoid or softmax, under a loss of the user's own; None reads it
+            from the last activation.
+        wants_codes: Whether a loss of the user's own wants labels as integers.
 
     Raises:
-        ModelError: The model is not compiled, or its loss and last activation contradict each other.
+        ModelError: The model is not compiled; its loss, its last activation and what is declared contradict each
+            other; or they do not say what it predicts.
         UnknownNameError: The model has no such output.
     """
     if not model.compiled or model.loss is None:
@@ -57,51 +73,88 @@ def describe_output(model: keras.Model, output: str | None = None, *, task: Task
             "The model is not compiled: call `model.compile(optimizer, loss)` before bringing it to gengap."
         )
     index, name = _position(model, output)
-    loss = _loss_of(model.loss, index, name)
-    loss_name, from_logits = _loss_name(loss), bool(getattr(loss, "from_logits", False))
-    activation = _last_activation(model, index)
-    width = int(_as_list(_output_shape(model))[index][-1])
-    cross_entropy = loss_name in _BINARY | _ONE_HOT | _CODES
-    if cross_entropy and activation == "linear" and not from_logits:
-        raise ModelError(
-            f"The model ends without an activation, but its loss {loss_name!r} expects probabilities: give the last "
-            "layer a sigmoid or softmax, or use the loss with from_logits=True."
-        )
+    given = loss_of(model, index, name)
+    if given is None:
+        raise ModelError(f"The scored output {name!r} has no loss of its own: name another with `output`.")
+    shape = tuple(tree.flatten(output_structure(model))[index].shape[1:])
+    width, activation = int(shape[-1] or 0) if shape else 1, _last_activation(model, index)
+    loss = read_loss(given, width)
+    check_agreement(loss, activation, width)
+    logits = declared_link(loss, activation, task, from_logits) if loss.family == "own" else loss.from_logits
     if task is None:
-        task = _read_task(loss_name, activation)
-    if task == "binary" and width != 1:
+        task = read_task(loss, activation, width)
+    task = check_task(task, loss, activation, width, from_logits=logits)
+    one_hot = loss.family == "one-hot" or (
+        task == "multiclass" and (loss.family in {"binary", "numbers"} or (loss.family == "own" and not wants_codes))
+    )
+    kind = OutputKind(task, logits, one_hot, width, name, index)
+    return kind if len(shape) == 1 else _of_more_axes(kind, shape)
+
+
+def _of_more_axes(kind: OutputKind, shape: Sequence[int | None]) -> OutputKind:
+    """Read an output of a series or a map: numbers stand side by side as the targets of a case."""
+    if kind.task != "regression" and set(shape) != {1}:
         raise ModelError(
-            f"The model has {width} sigmoid outputs under {loss_name!r}: gengap scores one probability or one softmax. "
-            "Declare one output per label, or study the labels one at a time."
+            f"The scored output has shape {tuple(shape)} for each case, and gengap scores one probability, or one for "
+            "each label, of every case: end the model in one answer for each case, as by a pooling or Flatten."
         )
-    return OutputKind(task, from_logits, loss_name not in _CODES and task == "multiclass", width, name, index)
-
-
-def _read_task(loss_name: str, activation: str | None) -> Task:
-    if loss_name in _BINARY:
-        return "binary"
-    if loss_name in _ONE_HOT | _CODES:
-        return "multiclass"
-    return _PROBABILITIES.get(activation or "", "regression")
+    if None in shape:
+        raise ModelError(
+            f"The scored output has shape {tuple(shape)} for each case, whose size is open: give the model's Input a "
+            "full shape."
+        )
+    sizes = tuple(int(size or 0) for size in shape)
+    return replace(kind, width=math.prod(sizes), shape=sizes)
 
 
 def targets(y: Any, kind: OutputKind) -> Any:
     """Give answers the form that a run's loss wants.
 
     Args:
-        y: Answers in plain form, see `TrainingData`; a mapping by output name passes unchanged.
+        y: Answers in plain form, see `TrainingData`; of a mapping those of the scored output.
         kind: How the run's output is to be read.
 
     Returns:
         float32 of shape `(n, width)` (a column, or one-hot); integer codes of shape `(n,)` where the loss wants them.
     """
-    if isinstance(y, Mapping | list | tuple):
-        return y
+    if isinstance(y, Mapping):
+        return y if kind.name not in y else {**y, kind.name: targets(y[kind.name], kind)}
     values = np.asarray(y)
     if kind.task == "multiclass":
         codes = values.astype(np.int64)
         return np.eye(kind.width, dtype=np.float32)[codes] if kind.one_hot else codes
-    return values.astype(np.float32).reshape(len(values), -1)
+    return values.astype(np.float32).reshape(len(values), *(kind.shape or (-1,)))
+
+
+def plain_answers(y: Any, model: keras.Model, kind: OutputKind) -> Any:
+    """Return answers in the plain form of `TrainingData`, where they are as losses want them.
+
+    Args:
+        y: One array, or for models with several outputs a mapping by name or a list in their order.
+        model: One of the models.
+        kind: How its scored output is read.
+    """
+    scored = np.asarray(_of_scored(y, model, kind))
+    if kind.task == "multiclass" and scored.ndim == 2:
+        scored = scored[:, 0] if scored.shape[1] == 1 else scored.argmax(axis=1)
+    if kind.name is None:
+        return scored
+    given = answers_by_name(output_names(model), y, "the data")
+    return {**in_columns(model, {name: np.asarray(one) for name, one in given.items()}), kind.name: scored}
+
+
+def _of_scored(y: Any, model: keras.Model, kind: OutputKind) -> Any:
+    if kind.name is not None:
+        return answers_by_name(output_names(model), y, "the data")[kind.name]
+    return next(iter(y.values())) if isinstance(y, Mapping) and len(y) == 1 else y
+
+
+def wants_codes(y: Any, models: Sequence[keras.Model], kind: OutputKind) -> bool:
+    """Tell whether a model's own loss of several labels is to get them as integers, since the user gave integers."""
+    losses = [loss_of(model, *_position(model, kind.name)) for model in models]
+    if kind.task != "multiclass" or all(read_loss(loss, kind.width).family != "own" for loss in losses):
+        return False
+    return np.shape(_of_scored(y, models[0], kind))[1:] in {(), (1,)}
 
 
 def to_predictions(raw: Any, kind: OutputKind) -> NDArray[np.float32]:
@@ -114,22 +167,29 @@ def to_predictions(raw: Any, kind: OutputKind) -> NDArray[np.float32]:
     Returns:
         float32, shape `(n,)` for a binary task and for regression of one target, else `(n, width)`.
     """
-    if isinstance(raw, Mapping):
-        raw = raw[kind.name] if kind.name is not None else next(iter(raw.values()))
-    elif isinstance(raw, list | tuple):
-        raw = raw[kind.position]
-    values = np.asarray(raw, dtype=np.float32)
+    values = np.asarray(tree.flatten(raw)[kind.position] if tree.is_nested(raw) else raw, dtype=np.float32)
     if kind.from_logits:
-        values = special.softmax(values, axis=-1) if kind.task == "multiclass" else special.expit(values)
+        of_labels = kind.task == "multiclass" or kind.one_hot
+        values = special.softmax(values, axis=-1) if of_labels else special.expit(values)
+    values = values.reshape(len(values), -1) if kind.shape else values
     flat = kind.task != "multiclass" and values.ndim == 2 and values.shape[-1] == 1
     return values[:, 0] if flat else values
 
 
+def kind_of(model: keras.Model, settings: TrainingSettings) -> OutputKind:
+    """Return how a model's scored output is read in a training."""
+    return describe_output(
+        model,
+        settings.output,
+        task=settings.task,
+        from_logits=settings.from_logits,
+        wants_codes=settings.wants_codes,
+    )
+
+
 def scored_answers(y: Any, kind: OutputKind) -> Any:
     """Return the answers of the scored output, in plain form."""
-    if isinstance(y, Mapping):
-        return y[kind.name]
-    return y[kind.position] if isinstance(y, list | tuple) else y
+    return y[kind.name] if isinstance(y, Mapping) else y
 
 
 def output_position(model: keras.Model, output: str) -> int:
@@ -143,12 +203,7 @@ def output_position(model: keras.Model, output: str) -> int:
 
 def read_activation(model: keras.Model, output: str | None = None) -> Task | None:
     """Return what the last activation of an output says that it predicts: nothing where it is none of probabilities."""
-    return _PROBABILITIES.get(_last_activation(model, _position(model, output)[0]) or "")
-
-
-def output_names(model: keras.Model) -> list[str]:
-    """Return the names of the outputs of a model; one empty name for a model whose outputs have none."""
-    return list(getattr(model, "output_names", None) or [""])
+    return PROBABILITIES.get(_last_activation(model, _position(model, output)[0]) or "")
 
 
 def _position(model: keras.Model, output: str | None) -> tuple[int, str | None]:
@@ -157,52 +212,35 @@ def _position(model: keras.Model, output: str | None) -> tuple[int, str | None]:
         return 0, names[0] if len(names) > 1 else None
     if output not in names:
         raise UnknownNameError(f"The model has no output {output!r}; its outputs are {', '.join(names)}.")
-    return names.index(output), output
+    return names.index(output), output if len(names) > 1 else None
 
 
-def _loss_of(loss: Any, index: int, name: str | None) -> Any:
+def loss_of(model: keras.Model, index: int, name: str | None) -> Any:
+    """Return the loss that a compiled model gives an output, by its place and name; None where it has none."""
+    loss = model.loss
     if isinstance(loss, Mapping):
-        if name is None:
-            return next(iter(loss.values()))
-        if name not in loss:
-            raise ModelError(f"The scored output {name!r} has no loss of its own; losses are given for {list(loss)}.")
-        return loss[name]
+        return next(iter(loss.values())) if name is None else loss.get(name)
     return loss[index] if isinstance(loss, list | tuple) else loss
-
-
-def _loss_name(loss: Any) -> str:
-    if isinstance(loss, str):
-        loss = keras.losses.get(loss)
-    name = getattr(loss, "__name__", None) or type(loss).__name__
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 def _last_activation(model: keras.Model, index: int) -> str | None:
     """Return the name of the activation that makes the output, or None where it cannot be read."""
     try:
-        operation = model.outputs[index]._keras_history.operation  # noqa: SLF001  no public way to the last operation
+        tensor = model.outputs[index]
     except AttributeError:
         return None
+    while True:
+        operation, call, place = tensor._keras_history  # noqa: SLF001  no public way to the last operation
+        if isinstance(operation, keras.Model) and getattr(operation, "outputs", None):
+            tensor = operation.outputs[place]
+        elif isinstance(operation, _RESHAPING):
+            tensor = operation._inbound_nodes[call].input_tensors[0]  # noqa: SLF001  `input` fails for shared layers
+        else:
+            return _activation_of(operation)
+
+
+def _activation_of(operation: Any) -> str | None:
     activation = getattr(operation, "activation", None)
     if activation is not None:
         return str(getattr(activation, "__name__", None))
-    return {"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(type(operation).__name__)
-
-
-def _output_shape(model: keras.Model) -> Any:
-    """Return the shape of the output; a subclassed model shows none and computes it from what it was built on."""
-    try:
-        return model.output_shape
-    except AttributeError:
-        pass
-    built_on = (model.get_build_config() or {}).get("input_shape")
-    if built_on is None:
-        raise ModelError("The model has not been built: call it once on some of its data before bringing it to gengap.")
-    outputs = model.compute_output_spec(keras.KerasTensor(built_on))
-    return keras.tree.map_structure(lambda output: tuple(output.shape), outputs)
-
-
-def _as_list(shape: Any) -> list[Any]:
-    if isinstance(shape, Mapping):
-        return list(shape.values())
-    return list(shape) if isinstance(shape, list) or isinstance(shape[0], tuple | list) else [shape]
+    return _ACTIVATIONS.get(type(operation).__name__.lower())  # a layer such as ReLU, or a function of `keras.ops`

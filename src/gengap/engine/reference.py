@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -9,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.engine.batches import batches_of, count_cases, epoch_order, subset, take
+from gengap.engine.compiled import named_values
 from gengap.engine.examination import examine_run
+from gengap.engine.heads import as_returned, as_taken
 from gengap.engine.initial_weights import draw_initial_weights
 from gengap.engine.log import RunLog
 from gengap.engine.moment import INFERENCE
 from gengap.engine.noise_hooks import HookedNoise
-from gengap.engine.outputs import OutputKind, describe_output, targets, to_predictions
+from gengap.engine.outputs import OutputKind, kind_of, targets, to_predictions
 from gengap.engine.runs import Listener, Run, RunRecord, TrainingData, TrainingSettings
+from gengap.errors import DataError
 from gengap.remedies.clone import clone_compiled
 
 _CASES_PER_PREDICTION = 4096
@@ -38,10 +42,12 @@ def train_reference(runs: Sequence[Run], data: TrainingData, settings: TrainingS
 
 def train_alone(run: Run, data: TrainingData, settings: TrainingSettings, listener: Listener) -> RunRecord:
     """Train one run on a clone of its model and return its record."""
+    data = bound(data, run.model)
     model = clone_compiled(run.model)
     fresh = settings.initial_weights == "fresh"
     model.set_weights(draw_initial_weights(run.model, run.seed) if fresh else run.model.get_weights())
-    kind = describe_output(model, settings.output, task=settings.task)
+    _as_in_fit(model)
+    kind = kind_of(model, settings)
     num_cases = count_cases(data.train.x)
     chosen = subset(run.seed, num_cases, share=run.share) if run.share < 1 else None
     parameters = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
@@ -53,7 +59,7 @@ def train_alone(run: Run, data: TrainingData, settings: TrainingSettings, listen
         with _averaged(model):
             logs["penalty"] = weight_penalty(model)
             raw = {name: predict(model, split.x, noise) for name, split in data.held_out().items()}
-            if "validation" in raw and np.isfinite(logs["loss"]):
+            if "validation" in raw and np.isfinite(logs["loss"]) and _finite(raw["validation"]):
                 with noise.at(INFERENCE, 0):
                     logs |= _evaluate(model, kind, data, raw["validation"])
             goes_on = log.end_epoch(
@@ -80,11 +86,22 @@ def predict(model: keras.Model, x: Any, noise: HookedNoise) -> Any:
     return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
 
 
+def bound(data: TrainingData, model: keras.Model) -> TrainingData:
+    """Return data whose inputs have the structure that a model was made with."""
+    splits = (data.train, data.validation, data.test)
+    return TrainingData(*(None if one is None else replace(one, x=as_taken(model, one.x)) for one in splits))  # type: ignore[arg-type]
+
+
 def case_weights(data: TrainingData, settings: TrainingSettings) -> NDArray[np.float32] | None:
     """Return what each training case counts in the objective: its own weight times that of its label."""
     weight = None if data.train.sample_weight is None else np.asarray(data.train.sample_weight, dtype=np.float32)
     if settings.class_weight is None:
         return weight
+    if isinstance(data.train.y, Mapping):
+        raise DataError(
+            "`class_weight` weighs the labels of one output, and these models have several, all of which a case's "
+            "weight counts in: give `sample_weight`, one number for each case, made from the labels."
+        )
     of_label = np.array([settings.class_weight.get(int(label), 1.0) for label in data.train.y], dtype=np.float32)
     return of_label if weight is None else weight * of_label
 
@@ -121,42 +138,51 @@ def _train_epoch(  # noqa: PLR0917  private, and every argument is what its name
 ) -> dict[str, float]:
     """Run one epoch; `loss` and metrics are running means with noise on, the penalty is taken out of the loss."""
     order = epoch_order(run.seed, epoch, count_cases(data.train.x), share=run.share, shuffle=settings.shuffle)
-    y, weight = targets(data.train.y, kind), case_weights(data, settings)
+    y, weight = as_returned(model, targets(data.train.y, kind)), case_weights(data, settings)
     penalized = any(one.regularizer is not None for one in model.trainable_weights)
-    penalty, metrics = 0.0, _RunningMetrics(model)
-    for step, batch in enumerate(batches_of(order, settings.batch_size), start=1):
-        if penalized:
-            penalty += weight_penalty(model) * len(batch) / len(order)
-        own_weight = None if weight is None else weight[batch]
-        try:
-            with noise.at(epoch, step):
-                model.train_on_batch(take(data.train.x, batch), take(y, batch), sample_weight=own_weight)
-        except RuntimeError:
-            if all(np.isfinite(one).all() for one in model.get_weights()):
-                raise
-            return {"loss": np.nan}  # torch's cross-entropy refuses the NaN that the weights have become
-        metrics.add()
-    logs = metrics.result()
+    penalty = 0.0
+    with _running(model):
+        for step, batch in enumerate(batches_of(order, settings.batch_size), start=1):
+            if penalized:
+                penalty += weight_penalty(model) * len(batch) / len(order)
+            given = take(data.train.x, batch), take(y, batch), None if weight is None else weight[batch]
+            try:
+                with noise.at(epoch, step):
+                    model.train_on_batch(*(keras.tree.map_structure(_tensor, one) for one in given))
+            except RuntimeError:
+                if all(np.isfinite(one).all() for one in model.get_weights()):
+                    raise
+                return {"loss": np.nan}  # torch's cross-entropy refuses the NaN that the weights have become
+        logs = _flat_logs(model.get_metrics_result())
     return {**logs, "loss": logs["loss"] - penalty}
 
 
-class _RunningMetrics:
-    """Metrics of a whole epoch: `train_on_batch` resets them at every step, so their states are added up here."""
+@contextmanager
+def _running(model: keras.Model) -> Iterator[None]:
+    """Let metrics run on through an epoch, as in `fit`: `train_on_batch` resets them at every step."""
+    model.reset_metrics()
+    model.reset_metrics = lambda: None
+    try:
+        yield
+    finally:
+        del model.reset_metrics
 
-    def __init__(self, model: keras.Model) -> None:
-        self._model = model
-        self._totals: list[NDArray[np.float64]] = []
 
-    def add(self) -> None:
-        """Add the step that was just taken."""
-        states = [keras.ops.convert_to_numpy(one).astype(np.float64) for one in self._model.metrics_variables]
-        pairs = zip(self._totals, states, strict=True) if self._totals else ()
-        self._totals = [total + state for total, state in pairs] or states
+def _flat_logs(logs: Mapping[str, Any]) -> dict[str, float]:
+    return {name: value for metric, result in logs.items() for name, value in named_values(metric, result).items()}
 
-    def result(self) -> dict[str, float]:
-        for variable, total in zip(self._model.metrics_variables, self._totals, strict=True):
-            variable.assign(total.astype(variable.dtype))
-        return {name: float(value) for name, value in self._model.get_metrics_result().items()}
+
+def _as_in_fit(model: keras.Model) -> None:
+    """Hand a `train_step` of the user's own what `fit` would: `(x, y)` where cases have no weights."""
+    if type(model).train_step is keras.Model.train_step:
+        return
+    own = model.train_step
+
+    def train_step(*state_and_data: Any) -> Any:
+        *state, data = state_and_data
+        return own(*state, keras.utils.pack_x_y_sample_weight(*data))
+
+    model.train_step = train_step
 
 
 def _evaluate(model: keras.Model, kind: OutputKind, data: TrainingData, raw: Any) -> dict[str, float]:
@@ -164,15 +190,33 @@ def _evaluate(model: keras.Model, kind: OutputKind, data: TrainingData, raw: Any
     split = data.validation
     if split is None:
         return {}
-    y = keras.tree.map_structure(keras.ops.convert_to_tensor, targets(split.y, kind))
-    y_pred = keras.tree.map_structure(keras.ops.convert_to_tensor, raw)
+    y = keras.tree.map_structure(_tensor, as_returned(model, targets(split.y, kind)))
+    y_pred = keras.tree.map_structure(_tensor, raw)
     weight = None if split.sample_weight is None else keras.ops.convert_to_tensor(split.sample_weight)
-    total = model.compute_loss(y=y, y_pred=y_pred, sample_weight=weight, training=False)
-    objective = _number(total) - sum(map(_number, model.losses))
     model.reset_metrics()
+    total = model.compute_loss(y=y, y_pred=y_pred, sample_weight=weight, training=False)  # each head keeps its loss
+    objective = _number(total) - sum(map(_number, model.losses))
     metrics: Mapping[str, Any] = model.compute_metrics(None, y, y_pred, sample_weight=weight)
-    logs = {f"val_{name}": float(value) for name, value in metrics.items() if name != "loss"}
-    return {"val_loss": objective, **logs}
+    idle = {"loss", *(one.name for one in model.metrics if one.variables and not any(map(_moved, one.variables)))}
+    logs = _flat_logs({name: value for name, value in metrics.items() if name not in idle})
+    return {"val_loss": objective, **{f"val_{name}": value for name, value in logs.items()}}
+
+
+def _moved(variable: Any) -> bool:
+    """Tell whether a metric's variable holds anything: those that only a `train_step` writes would be logged as 0."""
+    return bool(np.any(keras.ops.convert_to_numpy(variable)))
+
+
+def _finite(raw: Any) -> bool:
+    return all(np.isfinite(one).all() for one in keras.tree.flatten(raw))
+
+
+def _tensor(values: Any) -> Any:
+    """Return an array as `fit` hands it to a step: a tensor, real numbers in Keras' own format."""
+    if values is None:
+        return None
+    real = np.asarray(values).dtype.kind == "f" if isinstance(values, np.ndarray) else False
+    return keras.ops.convert_to_tensor(values, dtype=keras.config.floatx() if real else None)
 
 
 def _number(scalar: Any) -> float:

@@ -37,8 +37,8 @@ class TrainingData:
     """The splits of a study, validated by `gengap.study`.
 
     Answers are in their plain form: 0/1 or integer codes of shape `(n,)`, real numbers of shape `(n,)` or
-    `(n, targets)`; a mapping by output name for models with several outputs. `outputs.targets` gives each run's loss
-    the form that it wants (variants may differ in it: logits, one-hot, codes).
+    `(n, targets)`; a mapping by output name for models with several outputs, of which the scored one is in plain form.
+    `outputs.targets` gives each run's loss the form that it wants (variants may differ in it: logits, one-hot, codes).
     """
 
     train: Split
@@ -63,6 +63,9 @@ class TrainingSettings:
         shuffle: Whether each epoch sees the cases in a new order.
         class_weight: Weight of each label in the objective, or None.
         output: Name of the output that is scored, for models with several; None for the only one.
+        from_logits: Whether scored outputs still need a sigmoid or softmax, under losses of the user's own whose last
+            activation does not say; None where it says.
+        wants_codes: Whether losses of the user's own take labels as integers, as the user gave them.
         initial_weights: `"fresh"` draws each run's weights from its seed, `"keep"` starts from the model's own.
         keep_every_epoch: Whether held-out predictions of every epoch are kept (in half precision).
         precision: Number format of the fused engine's activations.
@@ -78,6 +81,8 @@ class TrainingSettings:
     shuffle: bool = True
     class_weight: Mapping[int, float] | None = None
     output: str | None = None
+    from_logits: bool | None = None
+    wants_codes: bool = False
     initial_weights: Literal["fresh", "keep"] = "fresh"
     keep_every_epoch: bool = True
     precision: Literal["float32", "bfloat16"] = "float32"

@@ -356,4 +356,4 @@ def _pick(values: torch.Tensor, cases: NDArray[np.int64]) -> torch.Tensor:
 
 
 def _tensors(y: Any, device: str) -> Any:
-    return tree.map_structure(lambda values: to_tensor(values).to(device), y)
+    return tree.map_structure(lambda values: None if values is None else to_tensor(values).to(device), y)

@@ -9,6 +9,8 @@ import keras
 from keras import tree
 from keras.src.models.functional import Functional  # not public: `keras.Model(inputs, outputs)` makes one
 
+from gengap.engine.heads import output_structure, symbolic_inputs
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -128,16 +130,6 @@ def walk(model: keras.Model, inputs: Sequence[Any], call: Callable[..., Any]) ->
     return read_graph(model).run(inputs, call)
 
 
-def flat_inputs(model: keras.Model, x: Any) -> list[Any]:
-    """Return a user's `x` as the flat list that `Graph.run` wants: arrays of a mapping go by input name."""
-    functional = _functional(model)
-    if isinstance(x, dict) and functional is not None:
-        names = [tensor.name for tensor in functional.inputs]
-        if set(names) <= set(x):
-            return [x[name] for name in names]
-    return list(tree.flatten(x)) if isinstance(x, dict | list | tuple) else [x]
-
-
 def input_specs(model: keras.Model) -> list[tuple[tuple[int | None, ...], str]] | None:
     """Return shape (without the batch) and dtype of each flat input; None for a subclassed model."""
     functional = _functional(model)
@@ -182,17 +174,13 @@ def _functional(model: Any) -> Any | None:
 
 def _single_step(model: Any) -> Graph:
     functional = _functional(model)
-    structure = functional._inputs_struct if functional is not None else None  # noqa: SLF001
+    structure = symbolic_inputs(model) if functional is None else functional._inputs_struct  # noqa: SLF001
     slots = _Counter()
-    if structure is not None:
-        inputs = tuple(slots.take() for _ in tree.flatten(structure))
-        argument = tree.pack_sequence_as(structure, list(inputs))
-    else:
-        inputs = (slots.take(),)
-        argument = inputs[0]
-    count = len(tree.flatten(getattr(functional, "_outputs_struct", None))) if functional is not None else 1
-    outputs = tuple(slots.take() for _ in range(count))
-    packed = tree.pack_sequence_as(functional._outputs_struct, list(outputs)) if functional else outputs[0]  # noqa: SLF001
+    inputs = tuple(slots.take() for _ in tree.flatten(structure))
+    argument = tree.pack_sequence_as(structure, list(inputs)) if tree.is_nested(structure) else inputs[0]
+    given = output_structure(model) if functional is None else functional._outputs_struct  # noqa: SLF001
+    outputs = tuple(slots.take() for _ in tree.flatten(given))
+    packed = tree.pack_sequence_as(given, list(outputs)) if tree.is_nested(given) else outputs[0]
     return Graph(model, inputs, (Step(0, model, (argument,), {}, outputs),), packed, slots.used)
 
 
@@ -229,5 +217,5 @@ def _fill(structure: Any, values: Sequence[Any]) -> Any:
     if isinstance(structure, tuple | list):
         return type(structure)(_fill(part, values) for part in structure)
     if isinstance(structure, dict):
-        return {name: _fill(part, values) for name, part in structure.items()}
+        return type(structure)((name, _fill(part, values)) for name, part in structure.items())
     return structure

@@ -8,10 +8,11 @@ import keras
 
 from gengap.errors import ModelError, RemedyError
 from gengap.remedies.graph import Model, Operation, Rebuild, Rebuilt, copy_operation, is_graph
+from gengap.remedies.object_copy import copy_object
 from gengap.shared_generators import constructors_keyed
 
 OPAQUE = (
-    "The subclassed model {name!r} cannot be cloned, and every run trains a clone: write get_config() and "
+    "The subclassed model {name!r} cannot be cloned, and every run trains a clone: {reason}. Write get_config() and "
     "from_config() for its class, or build the model with keras.Sequential or keras.Model(inputs, outputs)."
 )
 
@@ -26,7 +27,8 @@ def clone_compiled(model: Model) -> Model:
 
     What constructors draw (columns that a layer chooses at random) is drawn anew, the same in every clone.
 
-    Subclassed models are cloned through `from_config(get_config())` where their class supports it.
+    Subclassed models are cloned through `from_config(get_config())` where their class supports it, else object by
+    object; so are layers that their configuration cannot make anew.
 
     Args:
         model: A `keras.Model`. One that is not compiled gives a clone that is not compiled.
@@ -109,7 +111,7 @@ def compile_like(
 def compile_arguments(model: Model) -> dict[str, Any]:
     """Return what a compiled model's `compile` was given, with an optimizer and metrics of its own."""
     # The public get_compile_config() turns a loss written as a function into bytes that Keras refuses to read back.
-    given = dict(model._compile_config.config)  # noqa: SLF001
+    given = dict(compile_config(model))
     if given["optimizer"] is not None:
         given["optimizer"] = copy_optimizer(given["optimizer"])
     given["metrics"] = keras.tree.map_structure(_copy_metric, given["metrics"])
@@ -117,9 +119,20 @@ def compile_arguments(model: Model) -> dict[str, Any]:
     return given
 
 
+def compile_config(model: Model) -> dict[str, Any]:
+    """Return what Keras keeps of `compile`'s arguments, with the optimizer, which saving as `.h5` takes out of it."""
+    config: dict[str, Any] = model._compile_config.config  # noqa: SLF001
+    config.setdefault("optimizer", model.optimizer)
+    return config
+
+
 def copy_optimizer(optimizer: Any) -> Any:
-    """Return an optimizer of equal configuration and fresh state."""
-    return type(optimizer).from_config(optimizer.get_config())
+    """Return an optimizer of equal configuration and fresh state; a learning rate that is a function is passed on."""
+    config = optimizer.get_config()
+    rate = getattr(optimizer, "_learning_rate", None)
+    if inspect.isfunction(rate):
+        config["learning_rate"] = rate
+    return type(optimizer).from_config(config)
 
 
 def _copy_metric(metric: Any) -> Any:
@@ -173,7 +186,7 @@ def _flatten(layer: Operation) -> Sequence[Any]:
 
 
 def rebuild_subclassed(model: Model) -> Model:
-    """Build a subclassed model anew, from its configuration, or its constructor where that takes no arguments.
+    """Build a subclassed model anew: from its configuration, its constructor if that takes no arguments, or by parts.
 
     Raises:
         ModelError: Its class cannot be rebuilt.
@@ -182,11 +195,14 @@ def rebuild_subclassed(model: Model) -> Model:
         copy = type(model)() if _takes_nothing(type(model)) else _through_own_config(model)
         if model.built and not copy.built:
             copy.build_from_config(model.get_build_config())
-    except (NotImplementedError, TypeError, ValueError, AttributeError) as error:
-        raise ModelError(OPAQUE.format(name=model.name)) from error
-    if [tuple(w.shape) for w in copy.weights] != [tuple(w.shape) for w in model.weights]:
-        raise ModelError(OPAQUE.format(name=model.name))
-    return copy
+        if [tuple(w.shape) for w in copy.weights] == [tuple(w.shape) for w in model.weights]:
+            return copy
+    except (NotImplementedError, TypeError, ValueError, AttributeError):
+        pass
+    try:
+        return copy_object(model)
+    except ModelError as error:
+        raise ModelError(OPAQUE.format(name=model.name, reason=error)) from error
 
 
 def _takes_nothing(cls: type) -> bool:

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from gengap.errors import ModelError
-from gengap.remedies.clone import excluded_from_decay
+from gengap.remedies.clone import compile_config, excluded_from_decay
 from gengap.remedies.graph import Model, Operation, function_of, is_graph, nodes_of
 from gengap.remedies.notation import snake
 
@@ -237,7 +237,7 @@ def _name_of(model: Model) -> str:
 
 def _compile(model: Model) -> Iterator[str]:
     """Yield the lines that compile a model as it was."""
-    given = dict(model._compile_config.config)  # noqa: SLF001
+    given = compile_config(model)
     plain = {"run_eagerly": False, "jit_compile": False, "steps_per_execution": 1}
     yield "model.compile("
     for name, value in given.items():

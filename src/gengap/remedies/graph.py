@@ -1,5 +1,7 @@
 """The graph of a Keras model, read and rebuilt: the one place that touches Keras' private nodes (3.15)."""
 
+import inspect
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,10 +10,16 @@ import keras
 from keras.src.models.functional import Functional, functional_like_constructor
 
 from gengap.errors import ModelError
+from gengap.remedies.object_copy import copy_object
 
 Model = Any
 Operation = Any
 Node = Any
+
+_UNREADABLE = (TypeError, ValueError, NotImplementedError, AttributeError, KeyError, NameError)
+"""What reading a configuration back may end in."""
+
+_OF_EVERY_LAYER = ("name", "trainable", "dtype")
 
 SUBCLASSED = (
     "A remedy needs the graph of layers, which the subclassed model {name!r} does not show. Write the variants by hand "
@@ -151,6 +159,12 @@ class _Work:
             for layer in self.asked.follow.get(id(node), ()):
                 outputs = [layer(outputs[0]), *outputs[1:]]
             tensors.update(zip(map(id, node.outputs), outputs, strict=True))
+        with warnings.catch_warnings():  # said to the user when the original was made
+            warnings.filterwarnings("ignore", message="When providing `inputs` as a dict, all keys")
+            return self._made(model, inputs, tensors)
+
+    @staticmethod
+    def _made(model: Model, inputs: Any, tensors: Mapping[int, Any]) -> Model:
         return type(model)(
             inputs, keras.tree.pack_sequence_as(model.output, [tensors[id(t)] for t in model.outputs]), name=model.name
         )
@@ -170,11 +184,76 @@ def _input_like(tensor: Any, shape: Any = None) -> Any:
 
 
 def copy_operation(operation: Operation, config: dict[str, Any] | None = None) -> Operation:
-    """Return a layer or operation with weights of its own, of equal or of the given configuration."""
-    copy = type(operation).from_config(_unbuilt(operation.get_config() if config is None else config))
+    """Return a layer or operation with weights of its own, of equal or of the given configuration.
+
+    A layer that is to stay equal, and whose configuration cannot make it anew, is copied object by object.
+
+    Raises:
+        ModelError: Neither is possible; the sentence says what its class lacks.
+    """
+    try:
+        copy = made_anew(operation, config)
+    except _UNREADABLE as error:
+        copy = _by_parts(operation, config, error)
     if not isinstance(copy, keras.Layer):
         copy.name = operation.name  # an operation's configuration may leave the name out
     return copy
+
+
+def made_anew(operation: Operation, config: dict[str, Any] | None = None) -> Operation:
+    """Return a layer or operation made from a configuration, its own where none is given.
+
+    Functions that Keras would write as machine code are handed over as they are. Where a constructor takes no
+    `**kwargs`, what every layer has (its name, whether it is trained, its format) is set afterwards.
+    """
+    given = _unbuilt(operation.get_config() if config is None else config)
+    functions = {name: getattr(operation, name, None) for name, value in given.items() if _is_lambda(value)}
+    given |= {name: function for name, function in functions.items() if callable(function)}
+    cls = type(operation)
+    parameters = inspect.signature(cls.__init__).parameters
+    takes_all = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+    if not isinstance(operation, keras.Layer) or takes_all:
+        return cls(**given) if functions and isinstance(operation, keras.layers.Lambda) else cls.from_config(given)
+    common = {name: given.pop(name) for name in _OF_EVERY_LAYER if name in given and name not in parameters}
+    copy = cls.from_config(given)
+    if "name" in common:
+        copy.name = common["name"]
+    if "dtype" in common and copy.dtype_policy != operation.dtype_policy:
+        copy.dtype_policy = operation.dtype_policy
+    copy.trainable = operation.trainable
+    return copy
+
+
+def _is_lambda(value: Any) -> bool:
+    """Tell whether a configuration holds a function as machine code, which Keras writes and refuses to read."""
+    if not isinstance(value, dict):
+        return False
+    return value.get("class_name") == "__lambda__" or (set(value) == {"value"} and isinstance(value["value"], tuple))
+
+
+def _by_parts(operation: Operation, config: dict[str, Any] | None, reason: Exception) -> Operation:
+    name = f"{type(operation).__name__} {getattr(operation, 'name', '')!r}"
+    lacks = (
+        f"the class {type(operation).__name__} cannot be made from its configuration ({_first_line(reason)}): let its "
+        "__init__ take **kwargs and hand them to super().__init__(**kwargs), and let its get_config() return its other "
+        "arguments"
+    )
+    if config is not None and config != operation.get_config():
+        raise ModelError(f"Layer {name} cannot be changed: {lacks}.") from reason
+    if not isinstance(operation, keras.Layer):
+        raise ModelError(f"Operation {name} cannot be made anew: {_first_line(reason)}.") from reason
+    try:
+        return copy_object(operation)
+    except ModelError as error:
+        raise ModelError(
+            f"Layer {name} cannot be copied, and every run trains a copy: {error}; and {lacks}."
+        ) from reason
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = next((line for line in lines if line.startswith("Exception encountered:")), lines[0] if lines else "")
+    return (said.removeprefix("Exception encountered:").strip() or type(error).__name__)[:200].rstrip(".")
 
 
 def _unbuilt(value: Any) -> Any:

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from gengap.engine.walk import flat_inputs, input_specs
+from gengap.engine.heads import flat_inputs
+from gengap.engine.walk import input_specs
 from gengap.errors import DataError
 
 

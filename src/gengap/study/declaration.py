@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -10,7 +11,7 @@ import keras
 import numpy as np
 
 from gengap.datasets.split import Dataset, Task
-from gengap.engine.outputs import OutputKind
+from gengap.engine.outputs import OutputKind, wants_codes
 from gengap.engine.runs import Collector, Listener, Run, TrainingData, TrainingSettings
 from gengap.engine.scoring import choose_score
 from gengap.errors import UnknownNameError
@@ -47,6 +48,8 @@ class Study:
         primary_epoch: Whether the primary comparison is at each run's best epoch (chosen on validation) or its last.
         task: What the models predict; None reads it from loss and last activation.
         output: Name of the scored output of models with several; None takes the first.
+        from_logits: Whether outputs under a loss of your own still need a sigmoid or softmax; None reads it from the
+            last activation.
         engine: `"fused"` trains all runs as one program, `"keras"` one after another in Keras' own loop; `"auto"`
             takes the first where Keras runs on torch.
         initial_weights: `"fresh"` draws each run's weights from its seed, `"keep"` starts from the model's own.
@@ -83,6 +86,7 @@ class Study:
         primary_epoch: Literal["best", "last"] = "best",
         task: Task | None = None,
         output: str | None = None,
+        from_logits: bool | None = None,
         engine: Engine = "auto",
         initial_weights: Literal["fresh", "keep"] = "fresh",
         precision: Literal["float32", "bfloat16"] = "float32",
@@ -94,7 +98,8 @@ class Study:
         self.seeds = check_seeds(seeds)
         if task is not None:
             _one_of(task, "task", ("binary", "multiclass", "regression"))
-        self.kind: OutputKind = common_output(self.variants, output, task)
+        self._from_logits = None if from_logits is None else _flag(from_logits, "from_logits")
+        self.kind: OutputKind = common_output(self.variants, output, task, from_logits=self._from_logits)
         self.score = choose_score(self.kind.task, score)
         self.primary_epoch = _one_of(primary_epoch, "epoch rule", ("best", "last"))
         self.engine = choose_engine(engine)
@@ -233,8 +238,10 @@ class Study:
             test_data=test_data,
             sample_weight=sample_weight,
         )
-        data = check_data(given, self.variants[0].model, self.kind)
+        models = [variant.model for variant in self.variants]
+        data = check_data(given, models, self.kind)
         settings = self._settings(data, epochs, batch_size, class_weight=class_weight, shuffle=shuffle)
+        settings = replace(settings, wants_codes=wants_codes(given.train.y, models, self.kind))
         manifest = make_manifest(
             self.variants,
             data,
@@ -295,7 +302,7 @@ class Study:
         epochs, batch_size = _positive(epochs, "epochs"), _positive(batch_size, "batch_size")
         shuffle = _flag(shuffle, "shuffle")
         check_class_weight(class_weight, self.kind)
-        held_out = sum(len(split.y) for split in data.held_out().values())
+        held_out = sum(map(len, data.held_out().values()))
         size = 2 * held_out * self.kind.width * epochs * len(self.seeds) * len(self.variants)
         return TrainingSettings(
             epochs=epochs,
@@ -305,6 +312,7 @@ class Study:
             shuffle=shuffle,
             class_weight=class_weight,
             output=self.kind.name,
+            from_logits=self._from_logits,
             initial_weights=self._initial_weights,
             precision=self._precision,
             keep_every_epoch=size <= _KEPT_EPOCHS_BYTES,

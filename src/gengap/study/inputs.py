@@ -1,6 +1,6 @@
 """What a user brings as data, checked and brought into one form before any training starts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,9 @@ from scipy import sparse
 
 from gengap.datasets.split import Dataset, Split
 from gengap.engine.batches import count_cases, take
-from gengap.engine.outputs import OutputKind, output_names, scored_answers
+from gengap.engine.heads import answers_by_name, flat_inputs, in_columns, input_names, output_names
+from gengap.engine.loss_kinds import read_loss
+from gengap.engine.outputs import OutputKind, loss_of
 from gengap.engine.runs import TrainingData
 from gengap.errors import DataError
 from gengap.study.arrays import check_magnitude, plain_array
@@ -54,14 +56,21 @@ def as_splits(
     return TrainingData(train, validation, test)
 
 
-def check_data(data: TrainingData, model: keras.Model, kind: OutputKind) -> TrainingData:
+def check_data(data: TrainingData, models: Sequence[keras.Model], kind: OutputKind) -> TrainingData:
     """Check every split and return it with answers in plain form.
+
+    Args:
+        data: The splits as they were given.
+        models: The model of every variant, the baseline first.
+        kind: How the scored output is read.
 
     Raises:
         DataError: The first thing found that would spoil the study, in one sentence.
     """
     named = {"training": data.train, "validation": data.validation, "test": data.test}
-    checked = {name: None if split is None else _check_split(split, name, model, kind) for name, split in named.items()}
+    checked = {
+        name: None if split is None else _check_split(split, name, models, kind) for name, split in named.items()
+    }
     for name in ("validation", "test"):
         _check_not_the_same(data.train, named[name], name)
     train = checked["training"]
@@ -81,6 +90,11 @@ def check_class_weight(class_weight: Any, kind: OutputKind) -> None:
         raise DataError(
             "`class_weight` must be a mapping from labels to weights, such as {0: 1.0, 1: 3.0}; received "
             f"{type(class_weight).__name__}."
+        )
+    if kind.name is not None:
+        raise DataError(
+            "`class_weight` weighs the labels of one output, and the model has several, all of which a case's weight "
+            "counts in: give `sample_weight`, one number for each case, made from the labels."
         )
     labels = range({"binary": 2, "multiclass": kind.width, "regression": 0}[kind.task])
     if unknown := [label for label in class_weight if label not in labels]:
@@ -165,7 +179,7 @@ def _cut_off_last(train: Split, share: float) -> tuple[Split, Split]:
     return part(slice(first)), part(slice(first, None))
 
 
-def _check_split(split: Split, name: str, model: keras.Model, kind: OutputKind) -> Split:
+def _check_split(split: Split, name: str, models: Sequence[keras.Model], kind: OutputKind) -> Split:
     num_cases = count_cases(split.x)
     if num_cases == 0:
         raise DataError(f"The {name} split is empty.")
@@ -175,8 +189,9 @@ def _check_split(split: Split, name: str, model: keras.Model, kind: OutputKind) 
                 f"The inputs of the {name} split have different lengths: {num_cases} and {count_cases(part)}."
             )
         _check_finite(part, f"input{label} of the {name} split")
-    _check_shapes(split.x, name, model)
-    y = _check_answers(split.y, name, num_cases, model, kind)
+    for model in models:
+        _check_shapes(split.x, name, model)
+    y = _check_answers(split.y, name, num_cases, models[0], kind)
     for what in ("sample_weight", "groups", "times"):
         values = getattr(split, what)
         if values is not None and np.shape(values) != (num_cases,):
@@ -239,55 +254,77 @@ def _check_finite(values: Any, what: str) -> None:
 
 
 def _check_shapes(x: Any, name: str, model: keras.Model) -> None:
-    try:
-        expected = model.input_shape
-    except AttributeError:  # a subclassed model knows its input only after its first call
+    names = input_names(model)
+    if not names:  # a subclassed model knows its input only after its first call
         return
-    if isinstance(x, Mapping) and (unknown := sorted(set(x) - set(_input_names(model)))):
+    if isinstance(x, Mapping) and (unknown := sorted(set(x) - set(names))) and not any("/" in one for one in names):
         raise DataError(
             f"The {name} split has inputs named {', '.join(map(str, unknown))}; the model's inputs are named "
-            f"{', '.join(_input_names(model))}."
+            f"{', '.join(names)}."
         )
-    if isinstance(x, list | tuple) and len(x) != len(_input_names(model)):
+    parts = flat_inputs(model, x)
+    if len(parts) != len(names):
         raise DataError(
-            f"The model has {len(_input_names(model))} input(s), but the {name} split is a {type(x).__name__} of "
-            f"{len(x)} arrays: give one array with a row for each case."
+            f"The model has {len(names)} input(s), but the {name} split is a {type(x).__name__} of "
+            f"{len(parts)} arrays: give one array with a row for each case."
         )
-    if isinstance(x, Mapping | list | tuple) or isinstance(expected, Mapping | list):
-        return  # Keras matches several inputs by name or place, and says so itself
-    actual = tuple(x.shape)
-    if len(actual) != len(expected) or any(e not in {None, a} for a, e in zip(actual[1:], expected[1:], strict=True)):
-        raise DataError(
-            f"The model takes inputs of shape {tuple(expected)}, but the {name} split has shape {actual}: reshape the "
-            "data or change the model's Input."
-        )
+    for label, part, tensor in zip(names, parts, keras.tree.flatten(model.input), strict=True):
+        expected, actual = tuple(tensor.shape), tuple(part.shape)
+        if not _fits(actual, expected, lenient=len(names) > 1):
+            which = f"for {label!r} " if len(names) > 1 else ""
+            raise DataError(
+                f"The model takes inputs {which}of shape {expected}, but the {name} split has shape {actual}: reshape "
+                "the data or change the model's Input."
+            )
 
 
-def _input_names(model: keras.Model) -> list[str]:
-    return [tensor.name for tensor in keras.tree.flatten(model.inputs)]
+def _fits(actual: tuple[int, ...], expected: tuple[int | None, ...], *, lenient: bool) -> bool:
+    """Tell whether inputs have the shape of an Input; Keras adds or takes away a last axis of 1."""
+    if lenient and len(actual) == len(expected) - 1 and expected[-1] == 1:
+        actual = (*actual, 1)
+    elif lenient and len(actual) == len(expected) + 1 and actual[-1] == 1:
+        actual = actual[:-1]
+    sizes = zip(actual[1:], expected[1:], strict=False)
+    return len(actual) == len(expected) and all(e in {None, a} for a, e in sizes)
 
 
 def _check_answers(y: Any, name: str, num_cases: int, model: keras.Model, kind: OutputKind) -> Any:
-    """Check the scored answers and bring them into plain form; answers of other outputs pass as they are."""
-    several = len(output_names(model)) > 1
-    if several and not isinstance(y, Mapping | list | tuple):
-        names = ", ".join(output_names(model))
+    """Check the answers and bring those of the scored output into plain form; others keep theirs, as arrays."""
+    names = output_names(model)
+    if len(names) == 1:
+        alone = next(iter(y.values())) if isinstance(y, Mapping) and list(y) in (names, [kind.name]) else y
+        return _plain(_as_answers(alone, name, num_cases), name, kind)
+    given = {head: one for head, one in answers_by_name(names, y, f"the {name} split").items() if one is not None}
+    losses = {head: loss_of(model, place, head) for place, head in enumerate(names)}
+    if missing := [head for head in names if losses[head] is not None and head not in given]:
+        raise DataError(f"The {name} split has no answers for {', '.join(missing)}, which the model has a loss for.")
+    arrays = {head: _as_answers(one, name, num_cases) for head, one in given.items()}
+    for head, array in arrays.items():
+        if head != kind.name and losses[head] is not None:
+            _check_other(array, f"answers of the {name} split for {head!r}", losses[head])
+    plain = {**in_columns(model, arrays), str(kind.name): _plain(arrays[str(kind.name)], name, kind)}
+    return {head: plain[head] for head in names if head in plain}
+
+
+def _check_other(y: NDArray[Any], what: str, loss: Any) -> None:
+    """Check answers that train but are not scored; a loss of the user's own may know what to do with missing ones."""
+    if y.dtype.kind not in "biuf":
+        raise DataError(f"Answers must be numbers; the {what} are {y.dtype}: encode labels as integers.")
+    if read_loss(loss, 0).family != "own" and not np.isfinite(y).all():
         raise DataError(
-            f"The model has the outputs {names}: `y` of the {name} split must be a mapping with these names."
+            f"The {what} hold NaN or infinite values, which its loss makes NaN: leave these cases out, or give this "
+            "output a loss of your own that passes over them."
         )
-    scored = _as_answers(scored_answers(y, kind) if several else y, name)
-    if scored.shape[:1] != (num_cases,):
-        raise DataError(f"The {name} split has {num_cases} cases but answers of shape {scored.shape}.")
-    plain = _plain(scored, name, kind)
-    if not several:
-        return plain
-    if isinstance(y, Mapping):
-        return {**y, str(kind.name): plain}
-    return [plain if place == kind.position else part for place, part in enumerate(y)]
 
 
-def _as_answers(y: Any, name: str) -> NDArray[Any]:
-    what = f"answers of the {name} split"
+def _as_answers(y: Any, name: str, num_cases: int) -> NDArray[Any]:
+    array = _answer_array(y, f"answers of the {name} split")
+    if array.shape[:1] != (num_cases,):
+        raise DataError(f"The {name} split has {num_cases} cases but answers of shape {array.shape}.")
+    return array
+
+
+def _answer_array(y: Any, what: str) -> NDArray[Any]:
     if hasattr(y, "iloc") and y.ndim == 1 and str(getattr(y, "dtype", "")) == "category":
         y = np.asarray(y)
     if hasattr(y, "shape") and not isinstance(y, np.ndarray) and not sparse.issparse(y):

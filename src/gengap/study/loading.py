@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gengap.datasets.split import Split
-from gengap.engine.outputs import OutputKind
+from gengap.engine.outputs import OutputKind, scored_answers
 from gengap.engine.runs import Array, TrainingData
 from gengap.errors import StoreError
 from gengap.rebuilding import first_cases
@@ -73,7 +73,7 @@ def stored_result(
     )
 
 
-def pack_answers(data: TrainingData) -> tuple[dict[str, Array], dict[str, Any]]:
+def pack_answers(data: TrainingData, kind: OutputKind) -> tuple[dict[str, Array], dict[str, Any]]:
     """Take apart what a result says about held-out cases: answers, weights, groups, times.
 
     Returns:
@@ -82,7 +82,7 @@ def pack_answers(data: TrainingData) -> tuple[dict[str, Array], dict[str, Any]]:
     arrays: dict[str, Array] = {}
     values: dict[str, Any] = {"splits": list(data.held_out())}
     for name, split in data.held_out().items():
-        arrays[f"{name}/y"] = np.asarray(split.y)
+        arrays[f"{name}/y"] = np.asarray(scored_answers(split.y, kind))
         arrays |= {f"{name}/{_INPUTS}/{part}": rows for part, rows in first_cases(split.x).items()}
         if split.sample_weight is not None:
             arrays[f"{name}/sample_weight"] = np.asarray(split.sample_weight)

@@ -6,7 +6,7 @@ import platform
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -123,10 +123,11 @@ def describe_variant(variant: Variant) -> dict[str, Any]:
 def describe_data(data: TrainingData, kind: OutputKind) -> dict[str, Any]:
     """Describe data: sizes, fingerprint, climatology of the training split."""
     named = {"train": data.train, **data.held_out()}
+    scored = {name: replace(split, y=scored_answers(split.y, kind)) for name, split in named.items()}
     return {
         **{f"n_{name}": count_cases(split.x) for name, split in named.items()},
         "fingerprint": fingerprint(named),
-        "audit": audit_data(data.train, data.validation, data.test),
+        "audit": audit_data(scored["train"], scored.get("validation"), scored.get("test")),
         **_climatology(np.asarray(scored_answers(data.train.y, kind)), kind.task, kind.width),
     }
 

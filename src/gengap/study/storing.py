@@ -120,7 +120,7 @@ def open_store(folder: str | Path, manifest: Mapping[str, Any], kind: OutputKind
     store = begin_or_continue(folder, {**manifest, "output": asdict(kind), "plan": None})
     try:
         if not _has_answers(store):
-            store.put_study(ANSWERS, *pack_answers(training.data))
+            store.put_study(ANSWERS, *pack_answers(training.data, kind))
     except BaseException:
         store.close()
         raise
@@ -149,7 +149,7 @@ def _key(run: Run) -> Key:
 def _expected_size(training: Training, kind: OutputKind) -> int:
     """Estimate the bytes of all runs: weights twice, predictions at two epochs and, in half precision, at each."""
     settings = training.settings
-    answers = kind.width * sum(len(split.y) for split in training.data.held_out().values())
+    answers = kind.width * sum(map(len, training.data.held_out().values()))
     per_answer = 8 + (2 * settings.epochs if settings.keep_every_epoch else 0)
     return sum(8 * int(run.model.count_params()) + per_answer * answers for run in training.runs)
 

@@ -7,11 +7,13 @@ from typing import Any
 import keras
 
 from gengap.analysis.tables import Column, Table
+from gengap.engine.heads import output_names
 from gengap.engine.outputs import OutputKind, describe_output
 from gengap.errors import ModelError
 from gengap.naming import check_names
 from gengap.remedies.base import Remedy, Variant, check_remedy
 from gengap.remedies.catalogue import remedy
+from gengap.remedies.clone import compile_config
 
 BASELINE = "baseline"
 _MOST_SEEDS = 1_000_000
@@ -46,13 +48,29 @@ def make_variants(models: Any, remedies: Sequence[Remedy | str]) -> tuple[Varian
     return tuple(variants)
 
 
-def common_output(variants: Sequence[Variant], output: str | None, task: Any) -> OutputKind:
+def common_output(
+    variants: Sequence[Variant], output: str | None, task: Any, *, from_logits: bool | None = None
+) -> OutputKind:
     """Return how the scored output of the baseline is read, after checking that all variants predict the same.
+
+    Args:
+        variants: The variants, the baseline first.
+        output: Name of the scored output; None takes the baseline's first.
+        task: What the models predict; None reads it.
+        from_logits: Whether outputs under losses of the user's own are logits; None reads it.
 
     Raises:
         ModelError: Variants predict different things.
     """
-    kinds = [describe_output(variant.model, output, task=task) for variant in variants]
+    names = [output_names(variant.model) for variant in variants]
+    for variant, own in zip(variants, names, strict=True):
+        if max(len(own), len(names[0])) > 1 and set(own) != set(names[0]):
+            raise ModelError(
+                f"Variant {variant.name!r} has the outputs {', '.join(own)}, the baseline {', '.join(names[0])}: give "
+                "their output layers the same names, by which answers are matched."
+            )
+    scored = names[0][0] if output is None and len(names[0]) > 1 else output
+    kinds = [describe_output(variant.model, scored, task=task, from_logits=from_logits) for variant in variants]
     for variant, kind in zip(variants, kinds, strict=True):
         if (kind.task, kind.width) != (kinds[0].task, kinds[0].width):
             raise ModelError(
@@ -106,4 +124,6 @@ def _checked(model: Any, name: str) -> keras.Model:
         raise ModelError(f"The model{name} must be a keras.Model; received {type(model).__name__}.")
     if not model.compiled:
         raise ModelError(f"The model{name} is not compiled: call `model.compile(optimizer, loss)` first.")
+    if type(model).compile is keras.Model.compile:
+        compile_config(model)  # whole again, before anything reads it
     return model
