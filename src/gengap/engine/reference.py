@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from gengap.engine.batches import batches_of, count_cases, epoch_order, subset, take
 from gengap.engine.initial_weights import draw_initial_weights
+from gengap.engine.fitness import leaves_more_than_an_output
 from gengap.engine.log import RunLog
 from gengap.engine.noise_keys import NoiseKeys
 from gengap.engine.outputs import OutputKind, describe_output, targets, to_predictions
 from gengap.engine.runs import Listener, Run, RunRecord, TrainingData, TrainingSettings
+from gengap.engine.separability import may_mix_samples
 from gengap.remedies.clone import clone_compiled
 
 _CASES_PER_PREDICTION = 4096
@@ -43,17 +45,18 @@ def train_alone(run: Run, data: TrainingData, settings: TrainingSettings, listen
     parameters = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
     log = RunLog(run, kind, data, settings, training_cases=chosen, parameters=parameters)
     noise = NoiseKeys(model, run.seed)
+    at_once = settings.batch_size if may_mix_samples(model) else max(settings.batch_size, _CASES_PER_PREDICTION)
     x_own = data.train.x if chosen is None else take(data.train.x, np.flatnonzero(chosen))
     for epoch in range(1, settings.epochs + 1):
         logs = _train_epoch(model, kind, run, data, settings, noise, epoch)
         with _averaged(model):
-            logs["penalty"] = weight_penalty(model)
-            raw = {name: predict(model, split.x) for name, split in data.held_out().items()}
+            logs["penalty"] = logs.get("penalty", 0.0) + weight_penalty(model)
+            raw = {name: predict(model, split.x, at_once) for name, split in data.held_out().items()}
             if "validation" in raw and np.isfinite(logs["loss"]):
-                logs |= _evaluate(model, kind, data, raw["validation"])
+                logs |= _evaluate(model, kind, data, raw["validation"], settings.batch_size)
             goes_on = log.end_epoch(
                 logs,
-                to_predictions(predict(model, x_own), kind),
+                to_predictions(predict(model, x_own, at_once), kind),
                 {name: to_predictions(values, kind) for name, values in raw.items()},
                 model.get_weights,
             )
@@ -64,10 +67,10 @@ def train_alone(run: Run, data: TrainingData, settings: TrainingSettings, listen
         return log.record(model.get_weights())
 
 
-def predict(model: keras.Model, x: Any) -> Any:
-    """Return the raw output of a model for all cases, in inference mode, as NumPy arrays."""
+def predict(model: keras.Model, x: Any, at_once: int = _CASES_PER_PREDICTION) -> Any:
+    """Return the raw output of a model for all cases, in inference mode and batches of `at_once`, as NumPy arrays."""
     num_cases = count_cases(x)
-    slices = [slice(start, start + _CASES_PER_PREDICTION) for start in range(0, num_cases, _CASES_PER_PREDICTION)]
+    slices = [slice(start, start + at_once) for start in range(0, num_cases, at_once)]
     parts = [model.predict_on_batch(take(x, one)) for one in slices]
     return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
 
@@ -111,61 +114,72 @@ def _train_epoch(  # noqa: PLR0917  private, and every argument is what its name
     noise: NoiseKeys,
     epoch: int,
 ) -> dict[str, float]:
-    """Run one epoch; `loss` and metrics are running means with noise on, the penalty is taken out of the loss."""
+    """Run one epoch; `loss` and metrics are running means with noise on, penalties are taken out of the loss.
+
+    `penalty` is the running mean of what layers added to the objective, where any did.
+    """
     order = epoch_order(run.seed, epoch, count_cases(data.train.x), share=run.share, shuffle=settings.shuffle)
     y, weight = targets(data.train.y, kind), case_weights(data, settings)
     penalized = any(one.regularizer is not None for one in model.trainable_weights)
-    penalty, metrics = 0.0, _RunningMetrics(model)
-    for step, batch in enumerate(batches_of(order, settings.batch_size), start=1):
-        noise.set(epoch, step)
-        if penalized:
-            penalty += weight_penalty(model) * len(batch) / len(order)
-        try:
-            model.train_on_batch(
-                take(data.train.x, batch), take(y, batch), sample_weight=None if weight is None else weight[batch]
-            )
-        except RuntimeError:
-            if all(np.isfinite(one).all() for one in model.get_weights()):
-                raise
-            return {"loss": np.nan}  # torch's cross-entropy refuses the NaN that the weights have become
-        metrics.add()
-    logs = metrics.result()
-    return {**logs, "loss": logs["loss"] - penalty}
+    penalty, added = 0.0, 0.0
+    with _metrics_going_on(model):
+        for step, batch in enumerate(batches_of(order, settings.batch_size), start=1):
+            noise.set(epoch, step)
+            if penalized:
+                penalty += weight_penalty(model) * len(batch) / len(order)
+            try:
+                model.train_on_batch(
+                    take(data.train.x, batch), take(y, batch), sample_weight=None if weight is None else weight[batch]
+                )
+            except RuntimeError:
+                if all(np.isfinite(one).all() for one in model.get_weights()):
+                    raise
+                return {"loss": np.nan}  # torch's cross-entropy refuses the NaN that the weights have become
+            added += added_losses(model) * len(batch) / len(order)
+        logs = {name: float(value) for name, value in model.get_metrics_result().items()}
+    return {**logs, "loss": logs["loss"] - penalty - added, "penalty": added}
 
 
-class _RunningMetrics:
-    """Metrics of a whole epoch: `train_on_batch` resets them at every step, so their states are added up here."""
-
-    def __init__(self, model: keras.Model) -> None:
-        self._model = model
-        self._totals: list[NDArray[np.float64]] = []
-
-    def add(self) -> None:
-        """Add the step that was just taken."""
-        states = [keras.ops.convert_to_numpy(one).astype(np.float64) for one in self._model.metrics_variables]
-        pairs = zip(self._totals, states, strict=True) if self._totals else ()
-        self._totals = [total + state for total, state in pairs] or states
-
-    def result(self) -> dict[str, float]:
-        for variable, total in zip(self._model.metrics_variables, self._totals, strict=True):
-            variable.assign(total.astype(variable.dtype))
-        return {name: float(value) for name, value in self._model.get_metrics_result().items()}
+@contextmanager
+def _metrics_going_on(model: keras.Model) -> Iterator[None]:
+    """Let metrics run through an epoch as in `fit`: `train_on_batch` resets them at every step."""
+    model.reset_metrics()
+    model.reset_metrics = lambda: None
+    try:
+        yield
+    finally:
+        del model.reset_metrics
 
 
-def _evaluate(model: keras.Model, kind: OutputKind, data: TrainingData, raw: Any) -> dict[str, float]:
-    """Return the objective without penalties and the metrics on the validation split, from its raw output."""
+def _evaluate(model: keras.Model, kind: OutputKind, data: TrainingData, raw: Any, batch_size: int) -> dict[str, float]:
+    """Return the objective without penalties and the metrics on the validation split, batch by batch as Keras does."""
     split = data.validation
     if split is None:
         return {}
-    y = keras.tree.map_structure(keras.ops.convert_to_tensor, targets(split.y, kind))
-    y_pred = keras.tree.map_structure(keras.ops.convert_to_tensor, raw)
-    weight = None if split.sample_weight is None else keras.ops.convert_to_tensor(split.sample_weight)
-    total = model.compute_loss(y=y, y_pred=y_pred, sample_weight=weight, training=False)
-    objective = _number(total) - sum(map(_number, model.losses))
+    y, total, objective = targets(split.y, kind), count_cases(split.x), 0.0
+    again = leaves_more_than_an_output(model)
+    metrics: Mapping[str, Any] = {}
     model.reset_metrics()
-    metrics: Mapping[str, Any] = model.compute_metrics(None, y, y_pred, sample_weight=weight)
+    for start in range(0, total, batch_size):
+        batch = slice(start, min(start + batch_size, total))
+        own_y = keras.tree.map_structure(keras.ops.convert_to_tensor, take(y, batch))
+        y_pred = keras.tree.map_structure(keras.ops.convert_to_tensor, take(raw, batch))
+        if again:
+            y_pred = model(take(split.x, batch), training=False)
+        weight = None if split.sample_weight is None else keras.ops.convert_to_tensor(split.sample_weight[batch])
+        loss = model.compute_loss(y=own_y, y_pred=y_pred, sample_weight=weight, training=False)
+        data_loss = _number(loss) - sum(_number(keras.ops.sum(one)) for one in model.losses)
+        objective += data_loss * (batch.stop - batch.start) / total
+        metrics = model.compute_metrics(None, own_y, y_pred, sample_weight=weight)
     logs = {f"val_{name}": float(value) for name, value in metrics.items() if name != "loss"}
     return {"val_loss": objective, **logs}
+
+
+def added_losses(model: keras.Model) -> float:
+    """Return what layers added to the objective in the last call: penalties on activities, `add_loss`."""
+    penalized = sum(weight.regularizer is not None for weight in model.trainable_weights)
+    losses = model.losses  # those of weights come last
+    return sum(_number(keras.ops.sum(one)) for one in losses[: len(losses) - penalized])
 
 
 def _number(scalar: Any) -> float:
