@@ -66,8 +66,8 @@ def test_masked_models_train_as_keras_trains_them(name, rate, settings, collect)
         if rate == 0.0:
             np.testing.assert_allclose(record.predictions["test"].last, before, atol=1e-6)
         np.testing.assert_allclose(record.predictions["test"].last, by_keras[key].predictions["test"].last, atol=1e-5)
-        for name in ("loss", "val_loss", "train_score"):
-            np.testing.assert_allclose(record.history[name], by_keras[key].history[name], atol=1e-5)
+        for curve in ("loss", "val_loss", "train_score"):
+            np.testing.assert_allclose(record.history[curve], by_keras[key].history[curve], atol=1e-5)
 
 
 def test_an_output_that_carries_a_mask_takes_keras_loop():
@@ -81,5 +81,5 @@ def test_a_mask_that_only_shows_when_the_model_runs_is_refused(settings, collect
     rng = np.random.default_rng(0)
     data = TrainingData(*(Split(rng.normal(size=(n, 6)).astype("float32"), np.ones(n)) for n in (20, 8)))
     assert why_not_fused(compiled(model, 0.1)) is None
-    with pytest.raises(ModelError, match="carries a mask.*engine='keras'"):
+    with pytest.raises(ModelError, match=r"carries a mask.*engine='keras'"):
         collect(train_fused, [Run("cast", 0, model)], data, settings())

@@ -3,7 +3,7 @@
 import warnings
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -152,13 +152,25 @@ class Fold(Door):
         args, kwargs = map_stacked(lambda value: value.flatten(0, 1), (args, kwargs))
         if self.place.step.takes_training:
             kwargs["training"] = now.training
-        with _quiet(leaves):
+        with quiet(leaves):
             result = self.place.operation(*args, **kwargs)
 
         def apart(value: torch.Tensor) -> torch.Tensor:
             return value.reshape(num_runs, -1, *value.shape[1:])
 
         return tree.map_structure(lambda value: stacked(apart(value), [value], lambda masks: apart(masks[0])), result)
+
+
+class Map(Door):
+    """The operation of one run under torch's `vmap`: all runs at once, and each sees its own batch alone."""
+
+    name = "map"
+
+    def __call__(self, now: Pass, *args: Any, **kwargs: Any) -> Any:
+        """Call the operation once, on what looks like the batch of one run."""
+        mode = {"training": now.training} if self.place.step.takes_training else {}
+        values = [leaf.value for leaf in stacked_leaves((args, kwargs))]
+        return tree.map_structure(Stacked, torch.vmap(of_one_run(self.place.operation, args, kwargs, mode))(*values))
 
 
 class Loop(Door):
@@ -174,7 +186,7 @@ class Loop(Door):
         for k, operation in enumerate(self.place.operations):
             result, scope, _ = self._alone(k, now, values, (args, kwargs))
             results.append(result)
-            losses.append(sum(scope.losses, torch.zeros((), device=leaves[0].value.device)))
+            losses.append(sum(map(keras.ops.sum, scope.losses), torch.zeros((), device=leaves[0].value.device)))
             self._store_changes(operation, scope, k)
         now.extra_losses.append(torch.stack(losses))
         return tree.map_structure(lambda *parts: stacked(torch.stack(parts), parts, torch.stack), *results)
@@ -196,7 +208,7 @@ class Loop(Door):
         moment = now.moment(k, self.place.seeds[k])
         states = noise.states(operation, moment)
         scope = keras.StatelessScope([*self._weights_of(operation, values, k), *states], collect_losses=True)
-        with noise.keyed(operation, moment), scope, _quiet(stacked_leaves(arguments)):
+        with noise.keyed(operation, moment), scope, quiet(stacked_leaves(arguments)):
             result = operation(*args, **kwargs)
             drew = watch and noise.has_drawn(operation, moment, states, scope)
         return result, scope, drew
@@ -218,6 +230,17 @@ class Loop(Door):
                 self.place.stack.values[place][k] = scope.get_current_value(weight).detach()
 
 
+def of_one_run(operation: Any, args: Any, kwargs: Any, mode: Mapping[str, bool]) -> Callable[..., Any]:
+    """Return an operation as a function of the tensors of one run that its arguments hold, masks behind their values."""
+
+    def compute(*values: torch.Tensor) -> Any:
+        remaining = iter(values)
+        own_args, own_kwargs = map_stacked(lambda _: next(remaining), (args, kwargs))
+        return operation(*own_args, **own_kwargs, **mode)
+
+    return compute
+
+
 def stacked_leaves(structure: Any) -> list[Stacked]:
     """Return the stacked values of some arguments, in order."""
     return [leaf for leaf in tree.flatten(structure) if isinstance(leaf, Stacked)]
@@ -234,7 +257,7 @@ def stacked(value: torch.Tensor, parts: Sequence[Any], join: Callable[[list[torc
     return Stacked(value) if masks[0] is None else Stacked(value, join(masks))
 
 
-def _quiet(leaves: Sequence[Stacked]) -> AbstractContextManager[Any]:
+def quiet(leaves: Sequence[Stacked]) -> AbstractContextManager[Any]:
     """Keep Keras from saying at every step what it said when the model was built: that a layer destroys a mask."""
     if all(leaf.mask is None for leaf in leaves):
         return nullcontext()

@@ -16,7 +16,7 @@ from gengap.engine.kernels.first_layer import FirstLayer
 from gengap.engine.losses import Objective
 from gengap.engine.metrics import Metrics
 from gengap.engine.outputs import OutputKind, targets, to_predictions
-from gengap.engine.program import Program
+from gengap.engine.program import Program, say_batches
 from gengap.engine.runs import Array, TrainingData, TrainingSettings
 
 _SAMPLES_AT_ONCE = 4096
@@ -108,7 +108,7 @@ class Evaluation:
         y_true = tree.map_structure(lambda value: value.expand(num_runs, *value.shape), y)
         weights = None if weight is None else weight.expand(num_runs, -1)
         flat = objective.answers(y_true, outputs)
-        parts = objective.parts(flat, outputs, weights)
+        parts = objective.in_batches(flat, outputs, weights, self._batch_size)
         logs = {"val_loss": objective.total(parts).double().cpu().numpy()}
         if len(parts) > 1:
             logs |= {f"val_{name}_loss": value.double().cpu().numpy() for name, value in parts.items()}
@@ -122,11 +122,14 @@ class Evaluation:
         cases: NDArray[np.int64] | None = None,
     ) -> Any:
         if isinstance(feed, SparseRows):
-            return _predict_sparse(program, feed, sparse_layer, cases)
+            return _predict_sparse(program, feed, sparse_layer, cases, self._batch_size)
         num_runs = program.stack.num_runs
         total = feed.num_cases if cases is None else cases.shape[1]
-        together = program.mixes_samples or program.draws_in_inference
-        size = _SAMPLES_AT_ONCE if together else max(self._batch_size, _SAMPLES_AT_ONCE // num_runs)
+        at_once = 1 if program.draws_in_inference else num_runs  # then it matters which cases are predicted together
+        size = max(self._batch_size, _SAMPLES_AT_ONCE // at_once)
+        if program.mixes_samples and min(size, total) > self._batch_size:
+            size = self._batch_size
+            say_batches(program, size)
         parts = []
         for start in range(0, total, size):
             stop = min(start + size, total)
@@ -158,18 +161,19 @@ class SparseRows:
         self._device = device
         self._pieces: Sequence[Any] = ()
 
-    def pieces(self, layer: FirstLayer[Any]) -> Sequence[Any]:
-        """Return all rows in pieces that the layer takes."""
+    def pieces(self, layer: FirstLayer[Any], size: int) -> Sequence[Any]:
+        """Return all rows in pieces of so many that the layer takes."""
         if not self._pieces:
             source, order = layer.source(self._x, device=self._device), np.arange(self._x.shape[0])
-            self._pieces = source.batches(order, batch_size=_SAMPLES_AT_ONCE)
+            self._pieces = source.batches(order, batch_size=size)
         return self._pieces
 
 
 def _predict_sparse(
-    program: Program, rows: SparseRows, layer: FirstLayer[Any] | None, cases: NDArray[np.int64] | None
+    program: Program, rows: SparseRows, layer: FirstLayer[Any] | None, cases: NDArray[np.int64] | None, batch_size: int
 ) -> Any:
-    products = () if layer is None else layer.predict(rows.pieces(layer))
+    size = batch_size if program.mixes_samples else _SAMPLES_AT_ONCE
+    products = () if layer is None else layer.predict(rows.pieces(layer, size))
     parts = [program([Projected(product)], Pass(training=False)) for product in products]
     outputs = tree.map_structure(lambda *values: torch.cat(values, dim=1), *parts)
     if cases is None:

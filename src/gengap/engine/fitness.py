@@ -24,10 +24,21 @@ def why_not_fused(model: Any) -> str | None:
         f"its class has a `{''.join(own[:1])}` of its own": bool(own),
         "it was compiled without a loss": not computes_plain_loss(model),
         "its output carries a mask": has_masked_output(model),
+        "it keeps metrics besides those that it was compiled with": has_own_metrics(model),
         "it has no trainable weights, or some of several formats": len({w.dtype for w in model.trainable_weights}) != 1,
         "it holds a torch module": any(isinstance(layer, keras.layers.TorchModuleWrapper) for layer in layers),
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def leaves_more_than_an_output(model: Any) -> bool:
+    """Tell whether a call leaves something that losses and metrics heed besides its values: masks, metrics of layers."""
+    return has_masked_output(model) or has_own_metrics(model)
+
+
+def has_own_metrics(model: Any) -> bool:
+    """Tell whether a model or one of its layers keeps metrics that its code updates."""
+    return any(bool(layer._metrics) for layer in model._flatten_layers())  # noqa: SLF001  `metrics` holds compiled ones
 
 
 def _overrides(model: Any, method: str) -> bool:

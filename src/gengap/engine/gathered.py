@@ -25,7 +25,14 @@ class Gathered:
         self._outputs: list[list[torch.Tensor]] = []
         self._structure: Any = None
 
-    def add(self, cases: int, objective: torch.Tensor, parts: Mapping[str, torch.Tensor], outputs: Any) -> None:
+    def add(
+        self,
+        cases: int,
+        objective: torch.Tensor,
+        parts: Mapping[str, torch.Tensor],
+        outputs: Any,
+        added: torch.Tensor | None = None,
+    ) -> None:
         """Take in one step.
 
         Args:
@@ -33,11 +40,14 @@ class Gathered:
             objective: Objective of each run, `(K,)`.
             parts: The losses that it consists of, by name.
             outputs: Outputs of all runs in the model's structure.
+            added: What layers added to the objective of each run, `(K,)`; it goes into `penalty`.
         """
         self._cases += cases
         losses = {"loss": objective}
         if len(parts) > 1:
             losses |= {f"{name}_loss": value for name, value in parts.items()}
+        if added is not None:
+            losses["penalty"] = added
         for name, value in losses.items():
             weighted = value.detach().double() * cases
             self._sums[name] = self._sums[name] + weighted if name in self._sums else weighted

@@ -8,7 +8,8 @@ import torch
 from keras import tree
 
 from gengap.engine.compiled import CompiledLoss, align_answers, compiled_losses
-from gengap.engine.probe import SampleWise
+from gengap.engine.probe import PerRun
+from gengap.engine.separability import is_separate
 
 
 class Objective:
@@ -46,6 +47,30 @@ class Objective:
             for loss in self._losses
         }
 
+    def in_batches(
+        self, y_true: Sequence[Any], y_pred: Any, sample_weight: torch.Tensor | None, batch_size: int
+    ) -> dict[str, torch.Tensor]:
+        """Return what `parts` returns as Keras' `evaluate` has it: the mean over batches, weighted by their cases.
+
+        Losses that are means over samples come to the same all at once.
+        """
+        outputs = tree.flatten(y_pred)
+        total = outputs[0].shape[1]
+        size = total if self._adds_up(outputs, sample_weight) else batch_size
+        parts = []
+        for start in range(0, total, size):
+            batch = slice(start, min(start + size, total))
+            own = tree.map_structure(lambda value, batch=batch: value[:, batch], y_pred)
+            answers = [None if value is None else value[:, batch] for value in y_true]
+            weight = None if sample_weight is None else sample_weight[:, batch]
+            share = (batch.stop - batch.start) / total
+            parts.append({name: share * value for name, value in self.parts(answers, own, weight).items()})
+        return {name: sum((one[name] for one in parts[1:]), parts[0][name]) for name in parts[0]}
+
+    def _adds_up(self, outputs: Sequence[torch.Tensor], sample_weight: torch.Tensor | None) -> bool:
+        losses = self._losses or ()
+        return bool(losses) and all(one.adds_up(outputs[one.compiled.output], sample_weight) for one in losses)
+
     def total(self, parts: dict[str, torch.Tensor]) -> torch.Tensor:
         """Return the weighted sum of what `parts` returned, `(K,)`."""
         weights = {loss.compiled.name: loss.compiled.weight for loss in self._losses or ()}
@@ -61,7 +86,8 @@ class _Reduced:
         self._loss = compiled.loss
         fast = fast_values(compiled.loss)
         self._guarded = fast is None
-        self._values = SampleWise(fast or compiled.loss.call)
+        self._values = PerRun(fast or compiled.loss.call, separate=fast is not None or _is_separate(compiled.loss))
+        self._whole = PerRun(compiled.loss, separate=False)
 
     def __call__(self, y_true: torch.Tensor, y_pred: torch.Tensor, sample_weight: torch.Tensor | None) -> torch.Tensor:
         y_true, y_pred = y_true.float(), y_pred.float()
@@ -74,14 +100,19 @@ class _Reduced:
         losses = self._all_runs(y_true, safe, sample_weight)
         return torch.where(sane, losses, torch.full_like(losses, torch.nan))
 
+    def adds_up(self, y_pred: torch.Tensor, sample_weight: torch.Tensor | None) -> bool:
+        """Tell whether the loss of many samples is the mean of the losses of their batches."""
+        reduction = self._loss.reduction
+        mean = reduction in {"sum_over_batch_size", "mean"}
+        mean |= reduction == "mean_with_sample_weight" and sample_weight is None
+        return bool(self._values.separate and y_pred.ndim > 2 and mean)
+
     def _all_runs(self, y_true: torch.Tensor, y_pred: torch.Tensor, sample_weight: torch.Tensor | None) -> torch.Tensor:
-        if self._values.folds is not False:
+        if self._values.separate and y_pred.ndim > 2:  # of one axis, Keras' losses take means over the samples
             values = self._values(y_true, y_pred)
-            if self._values.folds and (sample_weight is None or values.ndim == 2):
+            if sample_weight is None or values.ndim == 2:
                 return self._reduce(values, sample_weight)
-        runs = range(len(y_pred))
-        weights = [None for _ in runs] if sample_weight is None else list(sample_weight)
-        return torch.stack([self._loss(y_true[k], y_pred[k], weights[k]) for k in runs])
+        return self._whole(*(one for one in (y_true, y_pred, sample_weight) if one is not None))
 
     def _reduce(self, values: torch.Tensor, sample_weight: torch.Tensor | None) -> torch.Tensor:
         weighted = values if sample_weight is None else values * sample_weight
@@ -93,6 +124,12 @@ class _Reduced:
             divisor = sample_weight.sum(dim=1)
             return torch.where(divisor == 0, torch.zeros_like(total), total / divisor)
         return total / values[0].numel()
+
+
+def _is_separate(loss: Any) -> bool:
+    """Tell whether a loss gives every sample's own value by a function of Keras."""
+    own = type(loss).__module__.startswith("keras.")
+    return own and is_separate(getattr(loss, "fn", None), dict(getattr(loss, "_fn_kwargs", {})))
 
 
 def fast_values(loss: Any) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None:

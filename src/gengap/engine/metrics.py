@@ -11,7 +11,8 @@ from keras import tree
 from numpy.typing import NDArray
 
 from gengap.engine.compiled import CompiledMetric, compiled_metrics, has_metrics, named_values
-from gengap.engine.probe import SampleWise
+from gengap.engine.probe import PerRun
+from gengap.engine.separability import is_separate
 
 
 class Metrics:
@@ -19,11 +20,13 @@ class Metrics:
 
     Args:
         model: A compiled model of the runs, which share their metrics; its metric objects are used.
+        batch_size: Cases of a batch. Metrics that are not Keras' own may look at a batch as a whole: they see the
+            batches of the training.
     """
 
-    def __init__(self, model: Any) -> None:
-        self._model = model
-        self._metrics: list[tuple[CompiledMetric, SampleWise | None]] | None = None
+    def __init__(self, model: Any, batch_size: int) -> None:
+        self._model, self._batch_size = model, batch_size
+        self._metrics: list[tuple[CompiledMetric, PerRun | None]] | None = None
 
     @property
     def wanted(self) -> bool:
@@ -49,47 +52,62 @@ class Metrics:
         results: dict[str, NDArray[np.float64]] = {}
         for one, mean in self._metrics:
             weight = sample_weight if one.weighted else None
-            results |= _all_runs(one, mean, y_true[one.output], outputs[one.output], weight)
+            results |= self._all_runs(one, mean, y_true[one.output], outputs[one.output], weight)
         return results
 
-
-def _all_runs(
-    one: CompiledMetric, mean: SampleWise | None, y_true: Any, y_pred: Any, weight: torch.Tensor | None
-) -> dict[str, NDArray[np.float64]]:
-    if mean is not None:
-        sane = y_pred.isfinite().flatten(1).all(dim=1)  # a run that has diverged; torch's losses raise for NaN
-        safe = torch.where(sane.view(-1, *[1] * (y_pred.ndim - 1)), y_pred, torch.full_like(y_pred, 0.5))
-        values = mean(y_true, safe)
-        values = torch.where(sane.view(-1, *[1] * (values.ndim - 1)), values.float(), torch.nan)
-        if mean.folds:
+    def _all_runs(
+        self, one: CompiledMetric, mean: PerRun | None, y_true: Any, y_pred: Any, weight: torch.Tensor | None
+    ) -> dict[str, NDArray[np.float64]]:
+        if mean is not None and y_pred.ndim > 2:
+            values = mean(y_true, y_pred)
             per_case = values.float().flatten(2).mean(dim=2) if values.ndim > 2 else values.float()
             if weight is None:
                 return {one.name: _numbers(per_case.mean(dim=1))}
             return {one.name: _numbers((per_case * weight).sum(dim=1) / weight.sum(dim=1))}
+        size = y_pred.shape[1] if adds_up(one.metric) else self._batch_size
+        return _run_by_run(one, y_true, y_pred, weight, size)
+
+
+def adds_up(metric: Any) -> bool:
+    """Tell whether a metric of Keras' own comes to the same whatever batches it is given the cases in."""
+    function = getattr(metric, "_fn", None)  # of MeanMetricWrapper: a mean over cases of what a function says of each
+    own = type(metric).__module__.startswith("keras.")
+    return own and (function is None or is_separate(function, getattr(metric, "_fn_kwargs", {})))
+
+
+def _run_by_run(
+    one: CompiledMetric, y_true: Any, y_pred: Any, weight: torch.Tensor | None, size: int
+) -> dict[str, NDArray[np.float64]]:
     results: list[dict[str, float]] = []
     for k in range(y_pred.shape[0]):
         if not bool(y_pred[k].isfinite().all()):
             results.append({})  # a run that has diverged; Keras' metrics may raise for it
             continue
         one.metric.reset_state()
-        if one.weighted:
-            one.metric.update_state(y_true[k], y_pred[k], None if weight is None else weight[k])
-        else:
-            one.metric.update_state(y_true[k], y_pred[k])
+        for start in range(0, y_pred.shape[1], size):
+            batch = slice(start, start + size)
+            if one.weighted:
+                one.metric.update_state(
+                    y_true[k, batch], y_pred[k, batch], None if weight is None else weight[k, batch]
+                )
+            else:
+                one.metric.update_state(y_true[k, batch], y_pred[k, batch])
         results.append(named_values(one.name, one.metric.result()))
     one.metric.reset_state()
     names = next((list(one) for one in results if one), [one.name])
     return {name: np.array([of_run.get(name, np.nan) for of_run in results]) for name in names}
 
 
-def _mean_of(metric: Any) -> SampleWise | None:
-    """Return the function whose mean a metric is; None for metrics that are more than a mean."""
+def _mean_of(metric: Any) -> PerRun | None:
+    """Return the function of Keras' whose mean over samples a metric is; None for all others."""
     wrapper = keras.metrics.MeanMetricWrapper
     if not isinstance(metric, wrapper) or type(metric).update_state is not wrapper.update_state:
         return None
     if type(metric).result is not wrapper.result:
         return None
-    return SampleWise(partial(metric._fn, **metric._fn_kwargs))  # noqa: SLF001  the wrapper has no public name for it
+    if not is_separate(metric._fn, metric._fn_kwargs):  # noqa: SLF001  the wrapper has no public name for it
+        return None
+    return PerRun(partial(metric._fn, **metric._fn_kwargs), separate=True)  # noqa: SLF001
 
 
 def _numbers(values: torch.Tensor) -> NDArray[np.float64]:

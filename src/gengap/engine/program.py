@@ -3,19 +3,31 @@
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import keras
 import torch
 from keras import tree
 
-from gengap.engine.doors import Door, Fold, Loop, Pass, Place, Projected, Stacked, map_stacked, stacked_leaves
+from gengap.engine.doors import (
+    Door,
+    Fold,
+    Loop,
+    Map,
+    Pass,
+    Place,
+    Projected,
+    Stacked,
+    of_one_run,
+    quiet,
+    stacked_leaves,
+)
 from gengap.engine.initial_weights import identified_layers
 from gengap.engine.layers import fused_door
 from gengap.engine.layers.blocks import find_blocks
 from gengap.engine.noise_keys import NoiseKeys, say_noisy
-from gengap.engine.probe import sane, separates, unlike
+from gengap.engine.probe import maps, sane, separates, unlike
+from gengap.engine.separability import is_keras_made
 from gengap.engine.stack import Stack
 from gengap.engine.walk import Graph, read_graph
 from gengap.errors import ModelError, SlowPathWarning
@@ -50,9 +62,14 @@ class Program:
         return {index: door.name for index, door in enumerate(self._doors) if door is not None}
 
     @property
+    def choices(self) -> Sequence[Door]:
+        """The doors that are chosen already, in the order of the steps."""
+        return [door for door in self._doors if door is not None]
+
+    @property
     def mixes_samples(self) -> bool:
-        """Whether a step looks at several samples at once even in inference, as far as the probe could tell."""
-        return any(isinstance(door, Loop) and not door.place.weights for door in self._doors)
+        """Whether a step looks at several samples at once even in inference, or is not known not to."""
+        return any(may_mix(door) for door in self.choices)
 
     @property
     def draws_in_inference(self) -> bool:
@@ -77,9 +94,18 @@ class Program:
 
         def call(step: Any, *args: Any, **kwargs: Any) -> Any:
             door = self._doors[step.index]
-            if door is None:
-                door = self._doors[step.index] = self._choose(self._places[step.index], args, kwargs)
-            return door(now, *args, **kwargs)
+            if door is not None:
+                return door(now, *args, **kwargs)
+            place = self._places[step.index]
+            door = self._doors[step.index] = self._choose(place, args, kwargs)
+            result = door(now, *args, **kwargs)
+            if len(getattr(place.operation, "weights", ())) != len(place.weights):
+                raise ModelError(
+                    f"Layer {place.operation.name!r} makes weights when it is first called, after the model was built "
+                    "(as PReLU does where it is given as an activation): make them in `build`, or give what makes them "
+                    "as a layer of its own."
+                )
+            return result
 
         outputs = self.graph.run([one if isinstance(one, Projected) else Stacked(one) for one in inputs], call)
         if any(leaf.mask is not None for leaf in tree.flatten(outputs)):
@@ -102,33 +128,84 @@ class Program:
         fused = None if draws else fused_door(place, args, kwargs)
         if fused is not None:
             return fused
-        if not draws and (chosen == "fold" or may_fold(place, args, kwargs)):
+        if not draws and may_fold(place, args, kwargs, chosen=chosen):
             return Fold(place)
+        if not draws and (chosen == "map" or may_map(place, args, kwargs)):
+            return Map(place)
         if len(place.operations) > 1:
             _say_slow(place, draws=draws)
         return loop
 
 
-def may_fold(place: Place, args: Any, kwargs: Any) -> bool:
+def may_fold(place: Place, args: Any, kwargs: Any, *, chosen: str | None = None) -> bool:
     """Tell whether an operation treats samples independently, by calling it with noise on and off.
 
-    What keeps weights, noise or losses of its own is never folded: the probe could not see it.
+    Only code of Keras' own is asked: whether it mixes samples depends on its axes, not on the numbers of a batch. What
+    keeps weights, noise or losses is never folded: the probe could not see it.
     """
     operation = place.operation
-    if place.weights or _keeps_state(operation):
+    if place.weights or _keeps_state(operation) or not is_keras_made(operation) or chosen not in {None, "fold"}:
         return False
-    slots = stacked_leaves((args, kwargs))
-    tensors = [tensor for leaf in slots for tensor in (leaf.value, leaf.mask) if tensor is not None]
+    if chosen == "fold":
+        return True
+    leaves = stacked_leaves((args, kwargs))
+    tensors = [tensor for leaf in leaves for tensor in (leaf.value, leaf.mask) if tensor is not None]
     one = tuple(sane(tensor[0]) for tensor in tensors)
     other = tuple(map(unlike, one))
+    with quiet(leaves):
+        return all(separates(of_one_run(operation, args, kwargs, mode), one, other) for mode in _modes(place))
 
-    def compute(mode: Mapping[str, bool], *values: torch.Tensor) -> Any:
-        remaining = iter(values)
-        own_args, own_kwargs = map_stacked(lambda _: next(remaining), (args, kwargs))
-        return operation(*own_args, **own_kwargs, **mode)
 
-    modes = [{"training": mode} for mode in (True, False)] if place.step.takes_training else [{}]
-    return all(separates(partial(compute, mode), one, other) for mode in modes)
+def may_map(place: Place, args: Any, kwargs: Any) -> bool:
+    """Tell whether an operation can be computed under `vmap`, and leaves nothing behind but its result."""
+    leaves = stacked_leaves((args, kwargs))
+    masked = any(leaf.mask is not None for leaf in leaves)  # would stay behind on a tensor of vmap's
+    if place.weights or masked or _keeps_state(place.operation):
+        return False
+    values = [leaf.value for leaf in leaves]
+    for mode in _modes(place):
+        scope = keras.StatelessScope(collect_losses=True)
+        with scope:
+            works = maps(of_one_run(place.operation, args, kwargs, mode), values)
+        if not works or scope.losses or scope.state_mapping:
+            return False
+    return True
+
+
+def may_mix(door: Door) -> bool:
+    """Tell whether what a door computes may look at several samples at once in inference."""
+    place = door.place
+    if isinstance(door, Fold):
+        return False
+    if not isinstance(door, Loop | Map):
+        return not is_keras_made(place.operation)  # the activation may be somebody else's
+    layer = isinstance(place.operation, keras.layers.Layer) and not _holds_operations(place.operation)
+    known = layer and (bool(place.weights) or _keeps_state(place.operation))  # looped for its weights, noise or losses
+    return not (known and is_keras_made(place.operation))
+
+
+def _holds_operations(layer: Any) -> bool:
+    """Tell whether a nested model holds operations besides layers, which nobody has asked whether they mix samples."""
+    inside = getattr(layer, "operations", ())
+    return any(not isinstance(one, keras.layers.Layer) and type(one).__name__ != "NotEqual" for one in inside)
+
+
+def say_batches(program: Program, batch_size: int) -> None:
+    """Say once of a class of layers that predictions are made in the batches of the training, and why."""
+    for place in (door.place for door in program.choices if may_mix(door)):
+        layer = type(place.operation).__name__
+        if f"batches of {layer}" not in _said:
+            _said.add(f"batches of {layer}")
+            warnings.warn(
+                f"Predictions are made in batches of {batch_size}, as Keras' `evaluate` makes them, since layer "
+                f"{getattr(place.operation, 'name', layer)!r} ({layer}) may look at several samples at once.",
+                SlowPathWarning,
+                stacklevel=2,
+            )
+
+
+def _modes(place: Place) -> list[dict[str, bool]]:
+    return [{"training": mode} for mode in (True, False)] if place.step.takes_training else [{}]
 
 
 def _keeps_state(operation: Any) -> bool:
@@ -172,7 +249,7 @@ def _say_slow(place: Place, *, draws: bool) -> None:
     elif _keeps_state(place.operation):
         reason = "it keeps noise or losses of its own"
     else:
-        reason = "it mixes the samples of a batch"
+        reason = "it mixes the samples of a batch, or is not known not to"
     name = getattr(place.operation, "name", layer)
     warnings.warn(
         f"Layer {name!r} ({layer}) is computed once per run instead of for all runs together, since {reason}: "

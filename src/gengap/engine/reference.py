@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gengap.engine.batches import batches_of, count_cases, epoch_order, subset, take
 from gengap.engine.compiled import named_values
 from gengap.engine.examination import examine_run
+from gengap.engine.fitness import leaves_more_than_an_output
 from gengap.engine.heads import as_returned, as_taken
 from gengap.engine.initial_weights import draw_initial_weights
 from gengap.engine.log import RunLog
@@ -19,6 +20,7 @@ from gengap.engine.moment import INFERENCE
 from gengap.engine.noise_hooks import HookedNoise
 from gengap.engine.outputs import OutputKind, kind_of, targets, to_predictions
 from gengap.engine.runs import Listener, Run, RunRecord, TrainingData, TrainingSettings
+from gengap.engine.separability import may_mix_samples
 from gengap.errors import DataError
 from gengap.remedies.clone import clone_compiled
 
@@ -53,18 +55,19 @@ def train_alone(run: Run, data: TrainingData, settings: TrainingSettings, listen
     parameters = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
     log = RunLog(run, kind, data, settings, training_cases=chosen, parameters=parameters)
     noise = HookedNoise(model, run.seed)
+    at_once = settings.batch_size if may_mix_samples(model) else max(settings.batch_size, _CASES_PER_PREDICTION)
     x_own = data.train.x if chosen is None else take(data.train.x, np.flatnonzero(chosen))
     for epoch in range(1, settings.epochs + 1):
         logs = _train_epoch(model, kind, run, data, settings, noise, epoch)
         with _averaged(model):
-            logs["penalty"] = weight_penalty(model)
-            raw = {name: predict(model, split.x, noise) for name, split in data.held_out().items()}
+            logs["penalty"] = logs.get("penalty", 0.0) + weight_penalty(model)
+            raw = {name: predict(model, split.x, noise, at_once) for name, split in data.held_out().items()}
             if "validation" in raw and np.isfinite(logs["loss"]) and _finite(raw["validation"]):
                 with noise.at(INFERENCE, 0):
-                    logs |= _evaluate(model, kind, data, raw["validation"])
+                    logs |= _evaluate(model, kind, data, raw["validation"], settings.batch_size)
             goes_on = log.end_epoch(
                 logs,
-                to_predictions(predict(model, x_own, noise), kind),
+                to_predictions(predict(model, x_own, noise, at_once), kind),
                 {name: to_predictions(values, kind) for name, values in raw.items()},
                 model.get_weights,
             )
@@ -75,10 +78,10 @@ def train_alone(run: Run, data: TrainingData, settings: TrainingSettings, listen
         return log.record(model.get_weights())
 
 
-def predict(model: keras.Model, x: Any, noise: HookedNoise) -> Any:
-    """Return the raw output of a model for all cases, in inference mode, as NumPy arrays."""
+def predict(model: keras.Model, x: Any, noise: HookedNoise, at_once: int = _CASES_PER_PREDICTION) -> Any:
+    """Return the raw output of a model for all cases, in inference mode and batches of `at_once`, as NumPy arrays."""
     num_cases = count_cases(x)
-    slices = [slice(start, start + _CASES_PER_PREDICTION) for start in range(0, num_cases, _CASES_PER_PREDICTION)]
+    slices = [slice(start, start + at_once) for start in range(0, num_cases, at_once)]
     parts = []
     for place, one in enumerate(slices, start=1):
         with noise.at(INFERENCE, place):
@@ -136,11 +139,14 @@ def _train_epoch(  # noqa: PLR0917  private, and every argument is what its name
     noise: HookedNoise,
     epoch: int,
 ) -> dict[str, float]:
-    """Run one epoch; `loss` and metrics are running means with noise on, the penalty is taken out of the loss."""
+    """Run one epoch; `loss` and metrics are running means with noise on, penalties are taken out of the loss.
+
+    `penalty` is the running mean of what layers added to the objective, where any did.
+    """
     order = epoch_order(run.seed, epoch, count_cases(data.train.x), share=run.share, shuffle=settings.shuffle)
     y, weight = as_returned(model, targets(data.train.y, kind)), case_weights(data, settings)
     penalized = any(one.regularizer is not None for one in model.trainable_weights)
-    penalty = 0.0
+    penalty, added = 0.0, 0.0
     with _running(model):
         for step, batch in enumerate(batches_of(order, settings.batch_size), start=1):
             if penalized:
@@ -153,8 +159,9 @@ def _train_epoch(  # noqa: PLR0917  private, and every argument is what its name
                 if all(np.isfinite(one).all() for one in model.get_weights()):
                     raise
                 return {"loss": np.nan}  # torch's cross-entropy refuses the NaN that the weights have become
+            added += added_losses(model) * len(batch) / len(order)
         logs = _flat_logs(model.get_metrics_result())
-    return {**logs, "loss": logs["loss"] - penalty}
+    return {**logs, "loss": logs["loss"] - penalty - added, "penalty": added}
 
 
 @contextmanager
@@ -185,18 +192,25 @@ def _as_in_fit(model: keras.Model) -> None:
     model.train_step = train_step
 
 
-def _evaluate(model: keras.Model, kind: OutputKind, data: TrainingData, raw: Any) -> dict[str, float]:
-    """Return the objective without penalties and the metrics on the validation split, from its raw output."""
+def _evaluate(model: keras.Model, kind: OutputKind, data: TrainingData, raw: Any, batch_size: int) -> dict[str, float]:
+    """Return the objective without penalties and the metrics on the validation split, batch by batch as Keras does."""
     split = data.validation
     if split is None:
         return {}
-    y = keras.tree.map_structure(_tensor, as_returned(model, targets(split.y, kind)))
-    y_pred = keras.tree.map_structure(_tensor, raw)
-    weight = None if split.sample_weight is None else keras.ops.convert_to_tensor(split.sample_weight)
+    y, total, objective = as_returned(model, targets(split.y, kind)), count_cases(split.x), 0.0
+    again = leaves_more_than_an_output(model)
+    metrics: Mapping[str, Any] = {}
     model.reset_metrics()
-    total = model.compute_loss(y=y, y_pred=y_pred, sample_weight=weight, training=False)  # each head keeps its loss
-    objective = _number(total) - sum(map(_number, model.losses))
-    metrics: Mapping[str, Any] = model.compute_metrics(None, y, y_pred, sample_weight=weight)
+    for start in range(0, total, batch_size):
+        batch = slice(start, min(start + batch_size, total))
+        own_y, y_pred = (keras.tree.map_structure(_tensor, take(one, batch)) for one in (y, raw))
+        if again:
+            y_pred = model(take(split.x, batch), training=False)
+        weight = None if split.sample_weight is None else keras.ops.convert_to_tensor(split.sample_weight[batch])
+        loss = model.compute_loss(y=own_y, y_pred=y_pred, sample_weight=weight, training=False)  # heads keep theirs
+        data_loss = _number(loss) - sum(_number(keras.ops.sum(one)) for one in model.losses)
+        objective += data_loss * (batch.stop - batch.start) / total
+        metrics = model.compute_metrics(None, own_y, y_pred, sample_weight=weight)
     idle = {"loss", *(one.name for one in model.metrics if one.variables and not any(map(_moved, one.variables)))}
     logs = _flat_logs({name: value for name, value in metrics.items() if name not in idle})
     return {"val_loss": objective, **{f"val_{name}": value for name, value in logs.items()}}
@@ -217,6 +231,13 @@ def _tensor(values: Any) -> Any:
         return None
     real = np.asarray(values).dtype.kind == "f" if isinstance(values, np.ndarray) else False
     return keras.ops.convert_to_tensor(values, dtype=keras.config.floatx() if real else None)
+
+
+def added_losses(model: keras.Model) -> float:
+    """Return what layers added to the objective in the last call: penalties on activities, `add_loss`."""
+    penalized = sum(weight.regularizer is not None for weight in model.trainable_weights)
+    losses = model.losses  # those of weights come last
+    return sum(_number(keras.ops.sum(one)) for one in losses[: len(losses) - penalized])
 
 
 def _number(scalar: Any) -> float:

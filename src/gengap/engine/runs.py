@@ -113,7 +113,8 @@ class RunRecord:
         variant: Name of the variant.
         seed: Seed of the run.
         history: Per epoch, shape `(epochs,)`, float64: `loss` (objective without penalties, running mean with noise
-            on), `penalty` (at the end of the epoch), `train_score` and `val_score` (the common score, in inference
+            on), `penalty` (all that is added to the objective: penalties on weights at the end of the epoch, penalties
+            on activities and `add_loss` as running means like `loss`), `train_score` and `val_score` (the common score, in inference
             mode, at the end of the epoch), `val_loss` (objective without penalties on the validation split), and the
             model's metrics under Keras' names (`accuracy`, `val_accuracy`). Without validation data no `val_*`.
         predictions: By split name, `"validation"` and `"test"` where those exist.

@@ -33,16 +33,18 @@ class Differentiated:
     """What a step gives.
 
     Attributes:
-        objective: Objective of each run, without penalties that are L1 or L2, `(K,)`.
+        objective: Objective of each run without any penalty, `(K,)`.
         parts: The losses that it consists of, by Keras' names, `(K,)` each.
         outputs: Outputs of all runs, `(K, B, ...)`, in the structure of the model's output.
         gradients: With respect to the stack's leaves, then to what a first layer made of sparse inputs.
+        added: What layers add to the objective: penalties on activities and `add_loss`, `(K,)`; None where none does.
     """
 
     objective: torch.Tensor
     parts: Mapping[str, torch.Tensor]
     outputs: Any
     gradients: list[torch.Tensor]
+    added: torch.Tensor | None = None
 
 
 class Step:
@@ -69,10 +71,11 @@ class Step:
         """
         outputs = self.program(batch.inputs, now)
         parts = self._objective.parts(self._objective.answers(batch.y_true, outputs), outputs, batch.weight)
-        objective = sum(now.extra_losses, self._objective.total(parts))
+        objective = self._objective.total(parts)
+        added = torch.stack(now.extra_losses).sum(dim=0) if now.extra_losses else None
         unusual = self._penalties.differentiable()
-        total = objective if unusual is None else objective + unusual
+        total = sum((one for one in (added, unusual) if one is not None), objective)
         leaves = [*self.stack.leaves(), *(one.product for one in batch.inputs if isinstance(one, Projected))]
         found = torch.autograd.grad((total if scales is None else total * scales).sum(), leaves, allow_unused=True)
         gradients = [torch.zeros_like(leaf) if one is None else one for leaf, one in zip(leaves, found, strict=True)]
-        return Differentiated(objective, parts, outputs, gradients)
+        return Differentiated(objective, parts, outputs, gradients, added)

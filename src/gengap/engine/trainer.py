@@ -83,7 +83,7 @@ class Trainer:
         self._members = list(members)
         self._settings, self._device = settings, device
         first = self._members[0]
-        self._objective, self._metrics = Objective(first.model), Metrics(first.model)
+        self._objective, self._metrics = Objective(first.model), Metrics(first.model, settings.batch_size)
         self._num_cases = count_cases(data.train.x)
         models = [member.model for member in self._members]
         place = sparse_kernel_place(models, data.train.x)
@@ -165,7 +165,7 @@ class Trainer:
         found = self._take(batch, now, scales)
         self._update(found.gradients, scales)
         self._constraints.apply()
-        self._gathered.add(cases.shape[1], found.objective, found.parts, found.outputs)
+        self._gathered.add(cases.shape[1], found.objective, found.parts, found.outputs, found.added)
         self.step += 1
         self._share_out(time.perf_counter() - started)
 
@@ -192,7 +192,7 @@ class Trainer:
         if self._sparse is not None:
             self._sparse.write_back()
             penalty = penalty + self._sparse.layer.penalties()
-        logs["penalty"] = penalty.cpu().numpy()
+        logs["penalty"] = logs.get("penalty", 0.0) + penalty.cpu().numpy()  # what layers added while training
         sparse_layer = None if self._sparse is None else self._sparse.layer
         evaluated = self._evaluation(
             self._program, self._objective, self._metrics, own_cases=self._own_cases(), sparse_layer=sparse_layer

@@ -7,7 +7,8 @@ import keras
 import torch
 
 from gengap.engine.doors import Door, Pass, Place, Stacked
-from gengap.engine.probe import SampleWise
+from gengap.engine.probe import PerRun
+from gengap.engine.separability import is_keras_function, is_keras_made
 
 
 class Fused(Door):
@@ -56,11 +57,13 @@ class Fused(Door):
 
 
 class Activation:
-    """A layer's activation on all runs, folded where it treats samples independently."""
+    """A layer's activation on all runs, as one batch where it is Keras' own."""
 
     def __init__(self, layer: Any) -> None:
         function = layer.activation
-        self._function = None if function in {None, keras.activations.linear} else SampleWise(function)
+        own = is_keras_function(function) or isinstance(function, keras.layers.Layer)
+        linear = function in {None, keras.activations.linear}
+        self._function = None if linear else PerRun(function, separate=own)
 
     def __call__(self, z: torch.Tensor) -> torch.Tensor:
         """Return the activation of `(K, B, ...)`."""
@@ -76,7 +79,15 @@ def plain(place: Place) -> bool:
         and all(operation.activity_regularizer is None for operation in place.operations)
         and not getattr(layer, "lora_enabled", False)
         and layer.quantization_mode is None
+        and _is_plain_activation(getattr(layer, "activation", None))
     )
+
+
+def _is_plain_activation(activation: Any) -> bool:
+    """Tell whether an activation is a function, or a layer of Keras' without weights or noise of its own."""
+    if not isinstance(activation, keras.layers.Layer):
+        return True
+    return is_keras_made(activation) and not activation.variables and getattr(activation, "axis", -1) == -1
 
 
 def _torch_dtype(name: str) -> torch.dtype:
