@@ -6,6 +6,7 @@ import numpy as np
 
 from gengap.analysis.cases import CaseScore, Floats, held_out
 from gengap.analysis.tables import Column, Spread, Table
+from gengap.analysis.wording import GIVEN
 from gengap.errors import DataError
 
 if TYPE_CHECKING:
@@ -103,7 +104,8 @@ def early_stopping(result: "Result", *, patience: int, min_delta: float = 0.0) -
         else "The ranking is the same with and without stopping.",
         "Ranks are of means over seeds and no verdicts: see compare().",
     )
-    return Table(f"Early stopping afterwards, patience {patience}, min_delta {min_delta:g}", columns, cells, notes)
+    title = f"Early stopping afterwards, patience {patience}, min_delta {min_delta:g}, {GIVEN}"
+    return Table(title, columns, cells, notes)
 
 
 def has_test_curves(result: "Result") -> bool:
