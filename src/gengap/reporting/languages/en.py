@@ -45,7 +45,8 @@ TEXTS: dict[str, str] = {
     "lead.findings": "Numbers in brackets are 95 % intervals or, of a comparison, hold together at {confidence}. All "
     "of it is given this training set: with another, equal variants may look different. The sections below show what "
     "these sentences rest on.",
-    "lead.findings_plain": "Numbers in brackets are 95 % intervals. All of it is given this training set: with another, "
+    "lead.findings_plain": "Numbers in brackets are 95 % intervals. All of it is given this training set: with "
+    "another, "
     "equal variants may look different. The sections below show what these sentences rest on.",
     "tone.good": "good",
     "tone.bad": "bad",
@@ -86,7 +87,8 @@ TEXTS: dict[str, str] = {
     "so far it is worse by {amount} in {score}.",
     "verdict.lost": "{variant} cannot be compared with {baseline}: no pair of runs came to an end.",
     "verdict.nothing": "Nothing helps, given this training set: no variant is better than {baseline} {rule}.",
-    "verdict.none_sure": "No variant is shown to help {rule}, given this training set: with {seeds} and {cases} cases no "
+    "verdict.none_sure": "No variant is shown to help {rule}, given this training set: with {seeds} and {cases} "
+    "cases no "
     "difference from {baseline} in {score} is sure.",
     "verdict.none_sure_curves": "No variant is shown to help {rule}, given this training set: with {seeds} no "
     "difference from {baseline} in {score} is sure.",
@@ -143,8 +145,10 @@ TEXTS: dict[str, str] = {
     "short.beyond": "more than is reasonable",
     # scores
     "title.scores": "Scores of every variant",
-    "lead.scores": "Mean ± standard deviation over {seeds}, given this training set, at the best epoch (chosen on validation) and at the last.",
-    "lead.scores_one": "The scores of the one run of each variant, given this training set, at the best epoch (chosen on validation) and at "
+    "lead.scores": "Mean ± standard deviation over {seeds}, given this training set, at the best epoch (chosen on "
+    "validation) and at the last.",
+    "lead.scores_one": "The scores of the one run of each variant, given this training set, at the best epoch "
+    "(chosen on validation) and at "
     "the last.",
     "lead.skill": "Skill is 1 for a perfect forecast and 0 for always forecasting {reference}.",
     "lead.gap": "The gap is held-out minus training {score}.",
@@ -198,15 +202,18 @@ TEXTS: dict[str, str] = {
     # verification
     "title.verification": "Can the forecasts be trusted?",
     "lead.measures.binary": "Of all seeds, on the {part} cases at the {rule} epoch; intervals are 95 % for new cases "
-    "and new seeds, given this training set. AUC: how well events are told from non-events (0.5 is chance). Brier score: mean squared error "
+    "and new seeds, given this training set. AUC: how well events are told from non-events (0.5 is chance). Brier "
+    "score: mean squared error "
     "of the probability (always forecasting the base rate: {climatology}). Brier skill score: the share of that "
     "which is removed. Miscalibration is what the Brier score would lose by recalibration, discrimination what it "
     "owes to knowledge.",
     "lead.measures.multiclass": "Of all seeds, on the {part} cases at the {rule} epoch; intervals are 95 % for new "
-    "cases and new seeds, given this training set. Brier score: squared error of the probabilities, summed over labels (always forecasting "
+    "cases and new seeds, given this training set. Brier score: squared error of the probabilities, summed over "
+    "labels (always forecasting "
     "the shares of the labels: {climatology}); the skill score is the share of that which is removed.",
     "lead.measures.regression": "Of all seeds, on the {part} cases at the {rule} epoch; intervals are 95 % for new "
-    "cases and new seeds, given this training set. Always forecasting the mean has the squared error {climatology}; skill is the share of "
+    "cases and new seeds, given this training set. Always forecasting the mean has the squared error {climatology}; "
+    "skill is the share of "
     "that which is removed.",
     "measure.roc_auc": "AUC",
     "measure.brier_score": "Brier score",
@@ -299,7 +306,8 @@ TEXTS: dict[str, str] = {
     "threshold of the table ({threshold}).",
     # audit
     "title.audit": "Diagnosis and audit",
-    "lead.audit": "What the learning curves show of each variant, given this training set, and what else could explain a difference; the "
+    "lead.audit": "What the learning curves show of each variant, given this training set, and what else could "
+    "explain a difference; the "
     "weighty first. In Python: `gg.diagnose(result)` and `gg.audit(result)`.",
     "audit.advice": "What to do",
     "audit.meaning": "What it means",

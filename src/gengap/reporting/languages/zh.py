@@ -83,17 +83,23 @@ TEXTS: dict[str, str] = {
     "verdict.nothing": "就这一训练集而言，都没有帮助：{rule}，没有任何变体优于{baseline}。",
     "verdict.none_sure": "就这一训练集而言，{rule}，未能证明任何变体有帮助：以 {seeds}和 {cases} 个样本，"
     "与{baseline}的{score}差异均不确定。",
-    "verdict.none_sure_curves": "就这一训练集而言，{rule}，未能证明任何变体有帮助：以 {seeds}，与{baseline}的{score}差异均不确定。",
-    "verdict.others_open": "就这一训练集而言，以 {seeds}和 {cases} 个样本，无法判断其余 {count} 个变体与{baseline}是否不同。",
+    "verdict.none_sure_curves": "就这一训练集而言，{rule}，未能证明任何变体有帮助：以 {seeds}，"
+    "与{baseline}的{score}差异均不确定。",
+    "verdict.others_open": "就这一训练集而言，以 {seeds}和 {cases} 个样本，无法判断其余 {count} "
+    "个变体与{baseline}是否不同。",
     "verdict.others_open_curves": "就这一训练集而言，以 {seeds}，无法判断其余 {count} 个变体与{baseline}是否不同。",
     "verdict.nearest": "最接近可判断的是 {variant}：{needs}",
-    "other.better_one": "就这一训练集而言，若改为{rule}读取，{variant} 优于{baseline}，{score}改善 {amount}。这只是描述："
+    "other.better_one": "就这一训练集而言，若改为{rule}读取，{variant} 优于{baseline}，{score}改善 {amount}。"
+    "这只是描述："
     "判断是为另一种读法事先声明的。",
-    "other.better": "就这一训练集而言，若改为{rule}读取，有 {count} 个变体优于{baseline}，其中 {variant} 最多：{score}改善 {amount}。"
+    "other.better": "就这一训练集而言，若改为{rule}读取，有 {count} 个变体优于{baseline}，其中 {variant} 最多："
+    "{score}改善 {amount}。"
     "这只是描述：判断是为另一种读法事先声明的。",
-    "other.worse_one": "就这一训练集而言，若改为{rule}读取，{variant} 不如{baseline}，{score}变差 {amount}。这只是描述："
+    "other.worse_one": "就这一训练集而言，若改为{rule}读取，{variant} 不如{baseline}，{score}变差 {amount}。"
+    "这只是描述："
     "判断是为另一种读法事先声明的。",
-    "other.worse": "就这一训练集而言，若改为{rule}读取，有 {count} 个变体不如{baseline}，其中 {variant} 最多：{score}变差 {amount}。"
+    "other.worse": "就这一训练集而言，若改为{rule}读取，有 {count} 个变体不如{baseline}，其中 {variant} 最多："
+    "{score}变差 {amount}。"
     "这只是描述：判断是为另一种读法事先声明的。",
     "list.comma": "、",
     "kind.better": "更好",
@@ -182,12 +188,15 @@ TEXTS: dict[str, str] = {
     "stopping.validation": "这里是用来选择轮次的验证样本，因此最后一轮吃亏。",
     # verification
     "title.verification": "预报可信吗？",
-    "lead.measures.binary": "所有种子在{rule}轮次对{part}样本的成绩；区间为 95 %，适用于新样本和新种子（就这一训练集而言）。AUC："
+    "lead.measures.binary": "所有种子在{rule}轮次对{part}样本的成绩；区间为 95 %，"
+    "适用于新样本和新种子（就这一训练集而言）。AUC："
     "区分事件与非事件的能力（0.5 为随机）。Brier 评分：概率的均方误差（始终预报基础概率为 {climatology}）。技巧："
     "其中被消除的比例。失校准是再校准能使 Brier 评分减少的部分，区分度是其得益于所知的部分。",
-    "lead.measures.multiclass": "所有种子在{rule}轮次对{part}样本的成绩；区间为 95 %，适用于新样本和新种子（就这一训练集而言）。Brier "
+    "lead.measures.multiclass": "所有种子在{rule}轮次对{part}样本的成绩；区间为 95 %，"
+    "适用于新样本和新种子（就这一训练集而言）。Brier "
     "评分：各类别概率的平方误差之和（始终预报各类别的比例为 {climatology}）；技巧为其中被消除的比例。",
-    "lead.measures.regression": "所有种子在{rule}轮次对{part}样本的成绩；区间为 95 %，适用于新样本和新种子（就这一训练集而言）。"
+    "lead.measures.regression": "所有种子在{rule}轮次对{part}样本的成绩；区间为 95 %，"
+    "适用于新样本和新种子（就这一训练集而言）。"
     "始终预报均值的平方误差为 {climatology}；技巧为其中被消除的比例。",
     "measure.roc_auc": "AUC",
     "measure.brier_score": "Brier 评分",
@@ -274,7 +283,8 @@ TEXTS: dict[str, str] = {
     "caption.sparsity": "小于各阈值的权重比例；细线为单次训练，粗线为均值；点线为表中所用阈值（{threshold}）。",
     # audit
     "title.audit": "诊断与审查",
-    "lead.audit": "就这一训练集而言，学习曲线说明了各变体的什么，还有什么别的原因可能造成差异；重要的在前。在 Python 中："
+    "lead.audit": "就这一训练集而言，学习曲线说明了各变体的什么，还有什么别的原因可能造成差异；重要的在前。在 Python "
+    "中："
     "`gg.diagnose(result)` 和 `gg.audit(result)`。",
     "audit.advice": "怎么办",
     "audit.meaning": "这是什么意思",
