@@ -23,7 +23,7 @@ CASE_SCORES: tuple[CaseScore, ...] = ("log_loss", "brier_score", "squared_error"
 CLIP = 1e-7
 """Probabilities are kept this far from 0 and 1 in the log loss, as Keras does (single precision)."""
 CLIP_HALF = 2.0**-12
-"""The same for predictions stored in half precision, whose spacing below 1 is 2**-11."""
+"""The same for predictions that older versions stored in half precision, whose spacing below 1 is 2**-11."""
 
 
 def case_scores(y_true: NDArray[Any], y_pred: NDArray[Any], *, score: CaseScore, task: Task) -> Floats:
