@@ -49,7 +49,7 @@ def early_stopping(result: "Result", *, patience: int, min_delta: float = 0.0) -
     """Table of what early stopping would have done to every variant, beside the last epoch, with both rankings.
 
     Epochs are chosen on validation. Test scores at those epochs come from the predictions that were stored for every
-    epoch (in half precision); without them, or without a test split, validation scores are shown, which chose the
+    epoch; without them, or without a test split, validation scores are shown, which chose the
     epoch themselves.
 
     Args:

@@ -108,6 +108,8 @@ ENGLISH = Wording(
         "GG310.no_validation": "there is no validation split, so whatever was chosen was chosen on test",
         "GG320": "{count} cases also stand in the {other} split",
         "GG321": "{count} cases have a near twin in the {other} split",
+        "GG321.not_looked": "near twins in the {other} split were not looked for: inputs are no numbers, or cases too "
+        "few",
         "GG322": "{count} groups also occur in the {other} split",
         "GG323": "its earliest case is not later than the latest case before it",
         "GG324": "label {label} makes up {share:.1%}, in training {before:.1%} (p {p:.1g})",

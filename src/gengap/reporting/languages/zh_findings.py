@@ -22,6 +22,7 @@ SENTENCES: dict[str, str] = {
     "GG310.no_validation": "没有验证集，因此凡有选择，都是在测试集上作出的",
     "GG320": "{count} 个样本也出现在{other}集中",
     "GG321": "{count} 个样本在{other}集中有近似的孪生样本",
+    "GG321.not_looked": "没有在{other}集中查找近似的孪生样本：输入不是数字，或样本太少",
     "GG322": "{count} 个分组也出现在{other}集中",
     "GG323": "其最早的样本不晚于前一数据集的最晚样本",
     "GG324": "类别 {label} 占 {share:.1%}，而在训练集中占 {before:.1%}（p {p:.1g}）",
