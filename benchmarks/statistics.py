@@ -41,6 +41,7 @@ from gengap.analysis.skewness import (
 )
 from gengap.analysis.verdicts import judge
 from gengap.results import Result
+from rare_events import EVENTS, FORECASTS, RARE, TRAINING_CASES, one_training_set, rare_skill, scarce_events
 from simulated_results import LAWS, Floats, Law, draw, losses, result_from_losses
 from statistics_page import write_page
 
@@ -406,7 +407,7 @@ def shift_alarms(studies: int) -> Row:
 
 Part = Literal[
     "speed", "end_to_end", "power", "equivalence", "fixed_looks", "follow_advice", "onset", "diagnosis", "audit",
-    "families",
+    "families", "scarce_events", "rare_skill", "one_training_set",
 ]  # fmt: skip
 
 
@@ -434,9 +435,18 @@ def measure(part: Part, studies: int) -> Any:
                 pool.submit(diagnosis_intervals, law, n, studies // 20) for law in LAWS for n in SEEDS
             ],
             "audit": lambda: [pool.submit(shift_alarms, studies // 20)],
+            "scarce_events": lambda: [
+                pool.submit(scarce_events, law, events, studies // 40) for law in LAWS for events in EVENTS
+            ],
+            "rare_skill": lambda: [
+                pool.submit(rare_skill, forecasts, rate, cases, studies // 20)
+                for rate, cases in RARE
+                for forecasts in FORECASTS
+            ],
+            "one_training_set": lambda: [pool.submit(one_training_set, n, studies // 20) for n in TRAINING_CASES],
         }[part]()
         results = [job.result() for job in jobs]
-    if part in ("fixed_looks", "follow_advice", "diagnosis"):
+    if part in ("fixed_looks", "follow_advice", "diagnosis", "scarce_events", "rare_skill", "one_training_set"):
         return results
     return [row for rows in results for row in rows] if part == "onset" else results[0]
 

@@ -3,16 +3,22 @@
 The task says what an axis means; its length never does: there may be as many cases as labels, seeds or targets.
 """
 
+import warnings
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gengap.datasets.split import Task
-from gengap.errors import DataError, UnknownNameError
+from gengap.errors import DataError, DataWarning, UnknownNameError
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Array = NDArray[Any]
+_COARSEST = 0.01
+"""Rounding of stored predictions that scores can bear, in standard deviations of the answers."""
 
 
 def answers_of(y_true: Any, task: str) -> Array:
@@ -36,7 +42,8 @@ def answers_of(y_true: Any, task: str) -> Array:
 def runs_of(predictions: Mapping[str, Any], answers: Array, task: str) -> dict[str, Array]:
     """Return predictions of every variant, shape `(seeds, n)` or `(seeds, n, labels or targets)`.
 
-    They are float32, unless all of them have double precision.
+    They have single or double precision, as they came; probabilities double only where those of all variants do, since
+    precision decides where the log loss clips.
 
     Args:
         predictions: By variant; a single run may lack the axis of the seeds, and a single number a case may stand in
@@ -58,9 +65,14 @@ def runs_of(predictions: Mapping[str, Any], answers: Array, task: str) -> dict[s
         )
     if len({values.shape for values in arrays.values()}) > 1:
         raise DataError("Every variant needs predictions of the same shape: equal seeds, cases and labels.")
-    # one precision for all: it decides where the log loss clips
-    precision = np.float64 if all(values.dtype == np.float64 for values in arrays.values()) else np.float32
-    return {name: values.astype(precision) for name, values in arrays.items()}
+    alike = task == "regression" or all(values.dtype == np.float64 for values in arrays.values())
+    return {name: _as_kept(values) if alike else values.astype(np.float32) for name, values in arrays.items()}
+
+
+def _as_kept(values: Array) -> Array:
+    """Numbers may lie close together far from 0, and so keep what they came with; shorter ones become single."""
+    wide = values.dtype.kind in "iuf" and values.dtype.itemsize > 4
+    return values.astype(np.float64 if wide else np.float32)
 
 
 def _with_seeds(values: Array, answer_axes: int, task: str) -> Array:
@@ -73,3 +85,27 @@ def _with_seeds(values: Array, answer_axes: int, task: str) -> Array:
 def _fits(shape: tuple[int, ...], answers: tuple[int, ...], task: str) -> bool:
     own = shape[1:-1] if task == "multiclass" else shape[1:]
     return len(shape) == 1 + len(answers) + (task == "multiclass") and own == answers
+
+
+def fine_enough(part: "xr.Dataset", task: str) -> "xr.Dataset":
+    """Leave out predictions of every epoch that half precision, in which older versions kept them, cannot hold apart.
+
+    Pressures near 101,325 Pa are infinite there, and numbers near 2,000 are off by up to a half.
+    """
+    if task != "regression" or "prediction_epochs" not in part or part["prediction_epochs"].dtype != np.float16:
+        return part
+    last = part["prediction_last"].to_numpy().astype(np.float64)
+    with np.errstate(over="ignore"):
+        coarse = last.astype(np.float16).astype(np.float64)
+    spread = part["y_true"].to_numpy().astype(np.float64).std(axis=0).min()
+    known = np.isfinite(last)
+    if not known.any() or np.abs(coarse - last)[known].max() <= _COARSEST * spread:
+        return part
+    warnings.warn(
+        "Predictions of every epoch were stored in half precision by an older version of gengap, which cannot hold "
+        f"numbers like {np.abs(last[known]).max():.6g} apart: they are left out, and early stopping reads validation "
+        "scores. Train again to have them.",
+        DataWarning,
+        stacklevel=4,
+    )
+    return part.drop_vars(["prediction_epochs", "epoch"], errors="ignore")

@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gengap.errors import DataError, StoreError, UnknownNameError
-from gengap.intake import answers_of, runs_of
+from gengap.intake import answers_of, fine_enough, runs_of
 from gengap.naming import check_names
 from gengap.rebuilding import Remembered, rebuild
 from gengap.rebuilding import check as check_model
@@ -27,6 +27,7 @@ WeightKey = tuple[str, int, EpochRule]
 FORMAT = 1
 _SAVED = "gengap_weights"
 _PARTS = ("history", "runs", "validation", "test")
+_PRECISION = "gengap_precision"
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +192,7 @@ class Result:
         try:
             with xr.open_datatree(path, engine="h5netcdf") as tree:
                 manifest = json.loads(tree.attrs["gengap"])
-                parts = {name: _from_file(tree[name].to_dataset().load()) for name in _PARTS}
+                parts = {name: _from_file(tree[name].to_dataset().load(), str(manifest["task"])) for name in _PARTS}
         except (OSError, KeyError, ValueError) as reason:
             raise StoreError(f"{path} is no result of gengap, or it is damaged: {reason}.") from reason
         return cls(**parts, manifest=manifest, weights={})
@@ -453,13 +454,20 @@ def _read_arrays(file: Path) -> dict[str, Array]:
 
 
 def _for_file(part: xr.Dataset) -> xr.Dataset:
-    """NetCDF knows no half precision: such arrays travel as float32, whose spare bits compress to nothing."""
-    return part.map(lambda array: array.astype(np.float32) if array.dtype == np.float16 else array)
-
-
-def _from_file(part: xr.Dataset) -> xr.Dataset:
+    """NetCDF knows no half precision, in which older versions kept predictions: it travels as float32, and says so."""
     if "prediction_epochs" in part:
-        part["prediction_epochs"] = part["prediction_epochs"].astype(np.float16)
+        every = part["prediction_epochs"]
+        wide = every.astype(np.float32) if every.dtype == np.float16 else every
+        part = part.assign(prediction_epochs=wide.assign_attrs({_PRECISION: str(every.dtype)}))
+    return part
+
+
+def _from_file(part: xr.Dataset, task: str) -> xr.Dataset:
+    if "prediction_epochs" in part:
+        every = part["prediction_epochs"]
+        with np.errstate(over="ignore"):
+            part["prediction_epochs"] = every.astype(every.attrs.pop(_PRECISION, "float16"))
+        part = fine_enough(part, task)
     for name in part.variables:
         if part[name].dtype == object:
             part[name] = part[name].astype(str)

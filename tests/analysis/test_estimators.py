@@ -7,10 +7,10 @@ from gengap.analysis.cases import held_out
 from gengap.analysis.comparison import compare
 from gengap.analysis.components import two_way
 from gengap.analysis.estimators import case_values, to_units
-from gengap.verification.discrimination import linear_roc_auc
-from gengap.verification.inputs import label_cases
 from gengap.errors import DataError, UnknownNameError
 from gengap.results import Result
+from gengap.verification.discrimination import linear_roc_auc
+from gengap.verification.inputs import label_cases
 
 
 @pytest.fixture

@@ -170,8 +170,9 @@ def test_double_precision_is_kept():
     for name, runs in p.items():
         direct_scores = [gv.squared_error(y, one) for one in runs]
         assert verify(result)["squared_error"].sel(variant=name).values == pytest.approx(direct_scores, rel=1e-12)
+    answers, chances = forecasts("binary", np.float64)
     mixed = Result.from_predictions(
-        y, {"baseline": p["baseline"].astype(np.float32), "other": p["other"]}, task="regression", score="squared_error"
+        answers, chances | {"other": chances["other"].astype(np.float32)}, task="binary", score="log_loss"
     )
     assert mixed.test["prediction_last"].dtype == np.float32  # one precision, so one clipping, for all variants
 

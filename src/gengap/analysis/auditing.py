@@ -170,9 +170,11 @@ def _data(result: "Result") -> Iterator[Finding]:
     seen = (result.manifest.get("data") or {}).get("audit") or {}
     for what, (code, severity) in _ACROSS.items():
         for split, number in (seen.get(what) or {}).items():
+            subject, other = ("test", "validation") if split == "test in validation" else (split, "train")
             if number:
-                subject, other = ("test", "validation") if split == "test in validation" else (split, "train")
                 yield found(code, Word(subject), severity, count=int(number), other=Word(other))
+            elif number is None and what == "near_duplicates":
+                yield found("GG321.not_looked", Word(subject), "info", other=Word(other))
     for split, overlaps in (seen.get("time_overlap") or {}).items():
         if overlaps:
             yield found("GG323", Word(split.split()[0]))

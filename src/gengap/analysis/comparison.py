@@ -14,6 +14,7 @@ from gengap.analysis.selection import Winner, winner
 from gengap.analysis.simultaneous import comparison_level, holm
 from gengap.analysis.summary import at_epoch
 from gengap.analysis.tables import Cell, Column, Estimate, Table
+from gengap.analysis.wording import GIVEN
 from gengap.errors import DataError, StatisticsWarning
 from gengap.verification.naming import no_such_score
 
@@ -35,7 +36,7 @@ class Comparison:
         score: The score; `larger_is_better` says which way it points.
         larger_is_better: Orientation of the score.
         rule: The declared epoch rule: its contrasts carry the verdicts.
-        claim: What the verdicts are about.
+        claim: What the verdicts are about, given this training set.
         part: The split that was read.
         confidence: With which probability all intervals of `contrasts` hold together.
         contrasts: At the declared epoch rule, one per variant.
@@ -63,10 +64,11 @@ class Comparison:
     @property
     def table(self) -> Table:
         """The comparison as a table: verdict first, then the numbers that it rests on."""
-        rows = [_cells(found, verdict=str(found.verdict)) for found in self.contrasts]
+        rows = [_cells(found, verdict=found.verdict.short) for found in self.contrasts]
         rows += [_cells(found, verdict=f"({found.verdict.kind})") for found in self.descriptive]
         better = "larger" if self.larger_is_better else "smaller"
-        title = f"{self.score} minus that of {self.baseline} on {self.part}, {better} is better; claim: {self.claim}"
+        of = f"{self.score} minus that of {self.baseline} on {self.part}"
+        title = f"{of}, {better} is better; claim: {self.claim}, {GIVEN}"
         return Table(title, COLUMNS, tuple(rows), self.notes)
 
     def __str__(self) -> str:
@@ -92,7 +94,7 @@ class Comparison:
 COLUMNS = (
     Column("variant", "variant"),
     Column("rule", "at epoch"),
-    Column("verdict", "verdict"),
+    Column("verdict", f"verdict, {GIVEN}"),
     Column("difference", "difference", ".4f"),
     Column("p", "p", ".4f"),
     Column("p_holm", "p (Holm)", ".4f"),
@@ -272,7 +274,7 @@ def _notes(reading: _Reading, rule: EpochRule, level: float, judged: tuple[Contr
     when = "at the first look" if len(looks) == 1 else f"at look {len(looks)} (after {looks[0]} seeds at first)"
     notes = [
         f"All intervals at the {rule} epoch hold together at {1 - level:.1%} {when}; verdicts are read off them.",
-        "Rows in brackets are description. All of it is for this one training set.",
+        f"Rows in brackets are description. All of it is {GIVEN}: with another, equal treatments may look different.",
     ]
     if (score, rule) != (primary_score(result), primary_rule(result)):
         declared = f"{primary_score(result)} at the {primary_rule(result)} epoch"

@@ -16,7 +16,7 @@ from gengap.analysis.over_seeds import NOTHING, as_estimate, differences, late_s
 from gengap.analysis.simultaneous import comparison_level
 from gengap.analysis.summary import at_epoch
 from gengap.analysis.tables import Column, Estimate, Table
-from gengap.analysis.wording import Message, Word
+from gengap.analysis.wording import GIVEN, Message, Word
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,9 +112,8 @@ class Diagnosis:
             (one.variant, None if one.onset is None else str(one.onset), *(getattr(one, name) for name in names))
             for one in self.variants
         ]
-        return Table(
-            "Diagnosis (95 % intervals over seeds)", tuple(columns), tuple(rows), tuple(map(str, self.findings))
-        )
+        title = f"Diagnosis (95 % intervals over seeds, {GIVEN})"
+        return Table(title, tuple(columns), tuple(rows), tuple(map(str, self.findings)))
 
     def __str__(self) -> str:
         return str(self.table)

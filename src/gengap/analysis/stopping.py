@@ -6,6 +6,7 @@ import numpy as np
 
 from gengap.analysis.cases import CaseScore, Floats, held_out
 from gengap.analysis.tables import Column, Spread, Table
+from gengap.analysis.wording import GIVEN
 from gengap.errors import DataError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def early_stopping(result: "Result", *, patience: int, min_delta: float = 0.0) -
     """Table of what early stopping would have done to every variant, beside the last epoch, with both rankings.
 
     Epochs are chosen on validation. Test scores at those epochs come from the predictions that were stored for every
-    epoch (in half precision); without them, or without a test split, validation scores are shown, which chose the
+    epoch; without them, or without a test split, validation scores are shown, which chose the
     epoch themselves.
 
     Args:
@@ -103,7 +104,8 @@ def early_stopping(result: "Result", *, patience: int, min_delta: float = 0.0) -
         else "The ranking is the same with and without stopping.",
         "Ranks are of means over seeds and no verdicts: see compare().",
     )
-    return Table(f"Early stopping afterwards, patience {patience}, min_delta {min_delta:g}", columns, cells, notes)
+    title = f"Early stopping afterwards, patience {patience}, min_delta {min_delta:g}, {GIVEN}"
+    return Table(title, columns, cells, notes)
 
 
 def has_test_curves(result: "Result") -> bool:

@@ -14,6 +14,7 @@ from gengap.analysis.cases import (
 )
 from gengap.analysis.climatology import SKILL_OF, climatology_scores
 from gengap.analysis.tables import Cell, Column, Spread, Table
+from gengap.analysis.wording import GIVEN
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -54,7 +55,8 @@ def summarize(result: "Result") -> Table:
     used = [index for index, _ in enumerate(columns) if any(row[index] is not None for row in rows)]
     seeds = result.runs.sizes["seed"]
     return Table(
-        title=f"{len(result.variants)} variants, {seeds} seed{'s' if seeds != 1 else ''} each (mean ± sd of seeds)",
+        title=f"{len(result.variants)} variants, {seeds} seed{'s' if seeds != 1 else ''} each "
+        f"(mean ± sd of seeds, {GIVEN})",
         columns=tuple(columns[index] for index in used),
         rows=tuple(tuple(row[index] for index in used) for row in rows),
         notes=_notes(result, score),

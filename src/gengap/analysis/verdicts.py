@@ -7,22 +7,28 @@ from typing import Literal
 from gengap.analysis.advice import Advice, advise
 from gengap.analysis.components import MeanEstimate
 from gengap.analysis.intervals import limits
+from gengap.analysis.wording import GIVEN
 
 Kind = Literal["better", "worse", "equivalent", "cannot say"]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A verdict and, where nothing can be said, what would settle it."""
+    """A verdict and, where nothing can be said, what would settle it; for the training set of the study alone."""
 
     kind: Kind
     margin: float | None = None
     advice: Advice | None = None
 
-    def __str__(self) -> str:
+    @property
+    def short(self) -> str:
+        """The verdict for a table whose head says that it is given this training set."""
         if self.kind == "equivalent":
             return f"equivalent within {self.margin:g}"
         return f"cannot say, {self.advice}" if self.kind == "cannot say" and self.advice else self.kind
+
+    def __str__(self) -> str:
+        return f"{self.short} ({GIVEN})"
 
 
 def interval(estimate: MeanEstimate, level: float) -> tuple[float, float]:

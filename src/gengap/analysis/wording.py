@@ -6,6 +6,8 @@ from typing import Union
 
 from gengap.analysis.tables import Estimate
 
+GIVEN = "given this training set"
+"""What every verdict is conditional on; how often another training set would turn one round: `docs/statistics.md`."""
 Value = Union[str, int, float, Estimate, "Word", "Message", tuple["Message", ...]]
 """Names (of variants, labels) are plain strings and stay what they are; everything else is written by a language."""
 
@@ -82,18 +84,20 @@ class _Clauses:
 
 ENGLISH = Wording(
     sentences={
-        "GG101": "overfits from epoch {epoch} [{low}, {high}]",
-        "GG101.open": "may overfit from epoch {epoch} [{low}, after {epochs} or never]",
-        "GG102": "the gap at the last epoch is {gap:.3f}",
-        "GG103": "still gets worse at the end, by {slope:.4f} an epoch",
-        "GG104": "memorizes: its training score is {share:.1%} of climatology's",
-        "GG105": "fluctuates by {own:.3f} from epoch to epoch, {by:.3f} more than {baseline}",
-        "GG106": "beside {baseline}, with {size} parameters: {clauses:; }",
-        "GG110": "no skill over climatology is shown, even at the best epoch: {skill:.3f}",
-        "GG111": "worse than climatology at the {rule} epoch, by {loss:.3f}",
-        "GG113": "underfits: {bigger}, with more parameters, does better on training and held-out cases, by {loss:.4f}",
-        "GG114": "no more often right than the commonest label, as far as these cases tell: {gain:+.3f}",
-        "GG112": "still gets better at the end, by {slope:.4f} an epoch: not converged",
+        "GG101": "overfits from epoch {epoch} [{low}, {high}], given this training set",
+        "GG101.open": "may overfit from epoch {epoch} [{low}, after {epochs} or never], given this training set",
+        "GG102": "the gap at the last epoch is {gap:.3f}, given this training set",
+        "GG103": "still gets worse at the end, by {slope:.4f} an epoch, given this training set",
+        "GG104": "memorizes: its training score is {share:.1%} of climatology's, given this training set",
+        "GG105": "fluctuates by {own:.3f} from epoch to epoch, {by:.3f} more than {baseline}, given this training set",
+        "GG106": "beside {baseline}, with {size} parameters: {clauses:; }, given this training set",
+        "GG110": "no skill over climatology is shown, even at the best epoch: {skill:.3f}, given this training set",
+        "GG111": "worse than climatology at the {rule} epoch, by {loss:.3f}, given this training set",
+        "GG113": "underfits: {bigger}, with more parameters, does better on training and held-out cases, by "
+        "{loss:.4f}, given this training set",
+        "GG114": "no more often right than the commonest label, as far as these cases tell: {gain:+.3f}, "
+        "given this training set",
+        "GG112": "still gets better at the end, by {slope:.4f} an epoch: not converged, given this training set",
         "GG301": "differs from {baseline} in {count} respects ({differences:; })",
         "GG302": "runs without a stopping rule trained for {epochs:, } epochs",
         "GG303": "its optimizer decays all weights by {strength:g}, biases perhaps included",
@@ -104,6 +108,8 @@ ENGLISH = Wording(
         "GG310.no_validation": "there is no validation split, so whatever was chosen was chosen on test",
         "GG320": "{count} cases also stand in the {other} split",
         "GG321": "{count} cases have a near twin in the {other} split",
+        "GG321.not_looked": "near twins in the {other} split were not looked for: inputs are no numbers, or cases too "
+        "few",
         "GG322": "{count} groups also occur in the {other} split",
         "GG323": "its earliest case is not later than the latest case before it",
         "GG324": "label {label} makes up {share:.1%}, in training {before:.1%} (p {p:.1g})",

@@ -92,7 +92,7 @@ class RunLog:
         self._last = held_out_predictions
         if self._settings.keep_every_epoch:
             for name, prediction in held_out_predictions.items():
-                self._epochs[name].append(prediction.astype(np.float16))
+                self._epochs[name].append(np.array(prediction, dtype=np.float32))
         if not np.isfinite([logs["loss"], *scores.values()]).all():
             self._status = f"diverged at epoch {self.epoch}: the loss is no longer finite"
             return False

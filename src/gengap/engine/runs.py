@@ -67,7 +67,7 @@ class TrainingSettings:
             activation does not say; None where it says.
         wants_codes: Whether losses of the user's own take labels as integers, as the user gave them.
         initial_weights: `"fresh"` draws each run's weights from its seed, `"keep"` starts from the model's own.
-        keep_every_epoch: Whether held-out predictions of every epoch are kept (in half precision).
+        keep_every_epoch: Whether held-out predictions of every epoch are kept, which takes memory.
         precision: Number format of the fused engine's activations.
         training_score: Whether the training cases are predicted once more after every epoch, in inference mode, for
             `train_score`. The gap needs it; Keras' own `fit` does not give it.
@@ -97,7 +97,7 @@ class Predictions:
     Attributes:
         last: After the last epoch, float32, shape `(n,)` or `(n, labels)`.
         best: After the epoch of best held-out score, same shape.
-        epochs: After each epoch, float16, shape `(epochs, n)` or `(epochs, n, labels)`; None where not kept.
+        epochs: After each epoch, float32, shape `(epochs, n)` or `(epochs, n, labels)`; None where not kept.
     """
 
     last: Array

@@ -9,6 +9,7 @@ from gengap.analysis.cases import HeldOut, held_out, primary_score
 from gengap.analysis.estimators import case_values
 from gengap.analysis.ladder import Choice, Gain, Rung, gain, smallest_sufficient
 from gengap.analysis.tables import Cell, Column, Spread, Table
+from gengap.analysis.wording import GIVEN
 from gengap.datasets.split import Dataset, Split
 from gengap.errors import DataError, RemedyError
 from gengap.experiments.joining import joined
@@ -73,7 +74,8 @@ class CapacityLadder:
         tried = {step.upper: step for step in self.steps}
         rows = [self._row(rung, tried.get(rung.name)) for rung in sorted(self.rungs, key=lambda one: one.parameters)]
         notes = (self.sentence, *_notes(self.result, self.margin))
-        return Table(f"Capacity ladder on {_words(self.score)}, smaller is better", _COLUMNS, tuple(rows), notes)
+        title = f"Capacity ladder on {_words(self.score)}, smaller is better, {GIVEN}"
+        return Table(title, _COLUMNS, tuple(rows), notes)
 
     def model(self, *, seed: int | None = None) -> "keras.Model":
         """Return the trained model of the chosen size; without a seed, that of median validation score."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gengap.analysis.wording import GIVEN
 from gengap.plots.style import COLOURS, INK, REFERENCE, axes_for, shortened, style
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ class ComparisonDisplay:
             ax.set_xlabel(
                 f"{self.score.replace('_', ' ').capitalize()} minus that of {self.baseline} ({better} is better)"
             )
-            ax.set_title(f"All intervals hold together at {100 * self.confidence:.4g} %", fontsize=9, color=REFERENCE)
+            together = f"All intervals hold together at {100 * self.confidence:.4g} %, {GIVEN}"
+            ax.set_title(together, fontsize=9, color=REFERENCE)
         return ax
 
 

@@ -9,6 +9,7 @@ import xarray as xr
 from gengap.datasets.split import Split
 from gengap.engine.outputs import OutputKind, scored_answers
 from gengap.engine.runs import Array, RunRecord, TrainingData
+from gengap.intake import fine_enough
 from gengap.rebuilding import Remembered
 from gengap.results import EpochRule, Result
 
@@ -136,8 +137,10 @@ def _held_out(name: str, grid: Grid, split: Split | None, kind: OutputKind, coor
         coords=dict(coords),
     )
     if num_epochs:
-        every = stacked("epochs", (num_epochs, *shape), np.float16)
+        kept = [one.epochs for one in known if one.epochs is not None]
+        # runs of an older version are in a store in half precision: then all are read as coarsely
+        every = stacked("epochs", (num_epochs, *shape), min((array.dtype for array in kept), key=lambda d: d.itemsize))
         held_out["prediction_epochs"] = (("variant", "seed", "epoch", *case_dims), every)
-        held_out = held_out.assign_coords(epoch=np.arange(1, num_epochs + 1))
+        held_out = fine_enough(held_out.assign_coords(epoch=np.arange(1, num_epochs + 1)), kind.task)
     extras = {"sample_weight": split.sample_weight, "group": split.groups, "time": split.times}
     return held_out.assign_coords({key: ("sample", np.asarray(v)) for key, v in extras.items() if v is not None})

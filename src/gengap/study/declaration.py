@@ -303,7 +303,7 @@ class Study:
         shuffle = _flag(shuffle, "shuffle")
         check_class_weight(class_weight, self.kind)
         held_out = sum(map(len, data.held_out().values()))
-        size = 2 * held_out * self.kind.width * epochs * len(self.seeds) * len(self.variants)
+        size = 4 * held_out * self.kind.width * epochs * len(self.seeds) * len(self.variants)
         return TrainingSettings(
             epochs=epochs,
             batch_size=batch_size,

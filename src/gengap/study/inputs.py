@@ -19,6 +19,8 @@ from gengap.errors import DataError
 from gengap.study.arrays import check_magnitude, plain_array
 
 _CHUNK = 2**22
+_COARSEST = 0.1
+"""Steps of 32-bit floats that scores can bear, in standard deviations of the answers: a variance of a thousandth."""
 
 
 def as_splits(
@@ -348,8 +350,23 @@ def _plain(y: NDArray[Any], name: str, kind: OutputKind) -> NDArray[Any]:
         plain = y.reshape(len(y), -1).astype(np.float32)
         if plain.shape[1] != kind.width:
             raise DataError(f"The model predicts {kind.width} numbers a case, the {name} split has {plain.shape[1]}.")
+        if name == "training":
+            _check_resolution(y.reshape(len(y), -1))
         return plain[:, 0] if kind.width == 1 else plain
     return _codes(y, name, kind)
+
+
+def _check_resolution(y: NDArray[Any]) -> None:
+    """Check that 32-bit floats, which networks compute with, tell the training answers apart."""
+    largest, spread = np.abs(y).max(axis=0).astype(np.float32), y.std(axis=0, dtype=np.float64)
+    step = np.spacing(largest).astype(np.float64)
+    if (coarse := (spread > 0) & (step > _COARSEST * spread)).any():
+        at = int(np.argmax(coarse))
+        raise DataError(
+            f"Answers of the training split lie near {largest[at]:.6g} with a standard deviation of {spread[at]:.3g}, "
+            f"and 32-bit floats, which networks compute with, have steps of {step[at]:.3g} there: subtract the mean of "
+            "the training answers from all of them (and scale them) before the study."
+        )
 
 
 def _codes(y: NDArray[Any], name: str, kind: OutputKind) -> NDArray[np.int64]:

@@ -128,7 +128,7 @@ def describe_data(data: TrainingData, kind: OutputKind) -> dict[str, Any]:
         **{f"n_{name}": count_cases(split.x) for name, split in named.items()},
         "fingerprint": fingerprint(named),
         "audit": audit_data(scored["train"], scored.get("validation"), scored.get("test")),
-        **_climatology(np.asarray(scored_answers(data.train.y, kind)), kind.task, kind.width),
+        **_climatology(np.asarray(scored_answers(data.train.y, kind)), data.train.sample_weight, kind.task, kind.width),
     }
 
 
@@ -157,13 +157,18 @@ def _digest_array(digest: Any, values: Any) -> None:
         digest.update(np.ascontiguousarray(array[start : start + 4096]).tobytes())
 
 
-def _climatology(y: Any, task: Task, width: int) -> dict[str, Any]:
+def _climatology(y: Any, weight: Any, task: Task, width: int) -> dict[str, Any]:
+    """What a forecast without skill would say: weighted as the scores are that it is held against."""
+    weight = None if weight is None else np.asarray(weight, dtype=np.float64)
     if task == "multiclass":
-        return {"training_climatology": (np.bincount(y, minlength=width) / len(y)).tolist()}
-    return {
-        "training_climatology": np.mean(y, axis=0, dtype=np.float64).tolist(),
-        "training_variance": np.var(y, axis=0, dtype=np.float64).tolist(),
-    }
+        counts = np.bincount(y, weights=weight, minlength=width)
+        return {"training_climatology": (counts / counts.sum()).tolist()}
+    values = np.asarray(y, dtype=np.float64)
+    mean = np.average(values, axis=0, weights=weight)
+    if task == "binary":
+        return {"training_climatology": float(mean)}
+    variance = np.average(np.square(values - mean), axis=0, weights=weight)
+    return {"training_climatology": mean.tolist(), "training_variance": variance.tolist()}
 
 
 def _configuration(model: keras.Model) -> Any:

@@ -147,10 +147,10 @@ def _key(run: Run) -> Key:
 
 
 def _expected_size(training: Training, kind: OutputKind) -> int:
-    """Estimate the bytes of all runs: weights twice, predictions at two epochs and, in half precision, at each."""
+    """Estimate the bytes of all runs: weights twice, predictions at two epochs and, where they are kept, at each."""
     settings = training.settings
     answers = kind.width * sum(map(len, training.data.held_out().values()))
-    per_answer = 8 + (2 * settings.epochs if settings.keep_every_epoch else 0)
+    per_answer = 8 + (4 * settings.epochs if settings.keep_every_epoch else 0)
     return sum(8 * int(run.model.count_params()) + per_answer * answers for run in training.runs)
 
 

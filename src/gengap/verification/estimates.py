@@ -84,7 +84,14 @@ FEW_EVENTS, FEW_GROUPS, FEW_FREEDOM = 5, 10, 8
 simulation shows (`docs/coverage.md`)."""
 
 
-def caution(observed: Floats, groups: NDArray[np.generic] | None, *, binary: bool, freedom: float) -> str:
+FEW_RARE_EVENTS = 40
+"""A skill score hangs on the few events that were forecast with confidence, so it needs more of rare events: so many,
+fewer where they are more common than one case in fifty (`docs/statistics.md`)."""
+
+
+def caution(
+    observed: Floats, groups: NDArray[np.generic] | None, *, binary: bool, freedom: float, skill: bool = False
+) -> str:
     """Say why an interval may cover less than it claims, or nothing.
 
     Args:
@@ -92,12 +99,15 @@ def caution(observed: Floats, groups: NDArray[np.generic] | None, *, binary: boo
         groups: Group of each case, or None where cases are independent.
         binary: Whether the observations are 0 and 1.
         freedom: Degrees of freedom of the variance: few where few cases carry it.
+        skill: Whether the score is a skill score, which needs more of rare events.
     """
     said = []
     if binary:
         events = int(observed.sum())
+        share = max(min(events, len(observed) - events), 1) / len(observed)
+        enough = max(FEW_EVENTS, min(FEW_RARE_EVENTS, FEW_RARE_EVENTS / 50 / share)) if skill else FEW_EVENTS
         for count, singular in ((events, "event"), (len(observed) - events, "non-event")):
-            if count < FEW_EVENTS:
+            if count < enough:
                 said.append(f"{count} {singular}{'s' * (count != 1)}")
     units, name = (len(observed), "case") if groups is None else (len(np.unique(groups)), "group")
     if units < FEW_GROUPS and not (said and groups is None):
@@ -162,8 +172,6 @@ def estimate(
     """
     if not 0 < level < 1:
         raise ValueError(f"`level` must lie between 0 and 1, got {level}")
-    from scipy.stats import t
-
     units = group_sums(linearized.influence, groups)
     error, freedom = standard_error(units)
     value = linearized.value
@@ -172,10 +180,17 @@ def estimate(
     elif math.isnan(error) or error == 0.0 or not _inside(value, scale):
         low, high = value - error, value + error  # NaN stays NaN, zero stays a point
     else:
-        forward, slope, back = _FORWARD[scale]
-        half = float(t.ppf(0.5 + level / 2, freedom)) * error * slope(value)
-        low, high = (_bounded(back, forward(value) + step) for step in (-half, half))
+        low, high = interval_on(scale, value, error, freedom, level)
     return Estimate(value, error, low, high, level, freedom, len(units))
+
+
+def interval_on(scale: Scale, value: float, error: float, freedom: float, level: float) -> tuple[float, float]:
+    """Return Student's interval of a value inside its range, symmetric on a scale."""
+    from scipy.stats import t
+
+    forward, slope, back = _FORWARD[scale]
+    half = float(t.ppf(0.5 + level / 2, freedom)) * error * slope(value)
+    return _bounded(back, forward(value) - half), _bounded(back, forward(value) + half)
 
 
 def difference_of_proportions(first: Estimate, second: Estimate, correlation: float) -> Estimate:

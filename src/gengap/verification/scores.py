@@ -41,6 +41,7 @@ from gengap.verification.probability import (
     probability_cases,
 )
 from gengap.verification.regression import reference_errors
+from gengap.verification.skill_interval import skill_interval
 
 Linearize = Callable[..., Linearized]
 Validate = Callable[[ArrayLike, ArrayLike, ArrayLike | None], Cases]
@@ -266,18 +267,22 @@ def interval_of(
     """Estimate a score of valid cases with its interval; see `score_interval`."""
     if chosen.name == "roc_auc":
         found = area_interval(valid, labels, level)
+    elif chosen.name == "brier_skill_score" and valid.forecast.ndim == 1:
+        found = skill_interval(valid, labels, level, **options)
     elif chosen.name == "peirce_skill_score":
         found = _peirce_interval(valid, labels, level, options)
     else:
         found = estimate(chosen.linearize(valid, **options), groups=labels, level=level, scale=chosen.scale)
-    return _with_caution(found, chosen, valid, labels)
+    return _with_caution(found, chosen, valid, labels, skill=chosen.name == "brier_skill_score")
 
 
-def _with_caution(found: Estimate, chosen: Score, valid: Cases, labels: NDArray[Any] | None) -> Estimate:
+def _with_caution(
+    found: Estimate, chosen: Score, valid: Cases, labels: NDArray[Any] | None, *, skill: bool = False
+) -> Estimate:
     of_events = {binary_cases, label_cases, probability_cases, log_loss_cases}
     binary = chosen.validate in of_events and valid.forecast.ndim == 1
     freedom = found.degrees_of_freedom
-    return replace(found, caution=caution(valid.observed, labels, binary=binary, freedom=freedom))
+    return replace(found, caution=caution(valid.observed, labels, binary=binary, freedom=freedom, skill=skill))
 
 
 def _peirce_interval(valid: Cases, labels: NDArray[Any] | None, level: float, options: Mapping[str, Any]) -> Estimate:

@@ -42,10 +42,12 @@ TEXTS: dict[str, str] = {
     "curve.accuracy": "accuracy",
     # findings
     "title.findings": "What was found",
-    "lead.findings": "Numbers in brackets are 95 % intervals or, of a comparison, hold together at {confidence}. The "
-    "sections below show what these sentences rest on.",
-    "lead.findings_plain": "Numbers in brackets are 95 % intervals. The sections below show what these sentences "
-    "rest on.",
+    "lead.findings": "Numbers in brackets are 95 % intervals or, of a comparison, hold together at {confidence}. All "
+    "of it is given this training set: with another, equal variants may look different. The sections below show what "
+    "these sentences rest on.",
+    "lead.findings_plain": "Numbers in brackets are 95 % intervals. All of it is given this training set: with "
+    "another, "
+    "equal variants may look different. The sections below show what these sentences rest on.",
     "tone.good": "good",
     "tone.bad": "bad",
     "tone.unsure": "open",
@@ -58,8 +60,8 @@ TEXTS: dict[str, str] = {
     "list.clause": "; ",
     "list.sentence": " ",
     "it": "it",
-    "baseline.says": "{claim}.",
-    "leader.says": "Of the variants tried, {variant} did best on validation: {claim}.",
+    "baseline.says": "{claim}, given this training set.",
+    "leader.says": "Of the variants tried, {variant} did best on validation: {claim}, given this training set.",
     "onset.found": "{subject} overfits from epoch {epoch} [{low}, {high}]",
     "onset.open": "{subject} may overfit from epoch {epoch} [{low}, never]",
     "onset.possible": "{subject} shows no overfitting within {epochs} epochs (the seeds would allow it from epoch "
@@ -79,36 +81,37 @@ TEXTS: dict[str, str] = {
     "verdict.worse": "{variant} is worse than {baseline} by {amount} in {score}, for {claim}.",
     "verdict.equivalent": "{variant} and {baseline} are equivalent within {margin}: it is better by {amount} in "
     "{score}, for {claim}.",
-    "verdict.cannot_say": "Whether {variant} is better than {baseline} cannot be said: so far it is better by "
-    "{amount} in {score}.",
-    "verdict.cannot_say_behind": "Whether {variant} is better than {baseline} cannot be said: so far it is worse by "
-    "{amount} in {score}.",
+    "verdict.cannot_say": "Whether {variant} is better than {baseline} cannot be said, given this training set: so far "
+    "it is better by {amount} in {score}.",
+    "verdict.cannot_say_behind": "Whether {variant} is better than {baseline} cannot be said, given this training set: "
+    "so far it is worse by {amount} in {score}.",
     "verdict.lost": "{variant} cannot be compared with {baseline}: no pair of runs came to an end.",
-    "verdict.nothing": "Nothing helps: no variant is better than {baseline} {rule}.",
-    "verdict.none_sure": "No variant is shown to help {rule}: with {seeds} and {cases} cases no difference from "
-    "{baseline} in {score} is sure.",
-    "verdict.none_sure_curves": "No variant is shown to help {rule}: with {seeds} no difference from {baseline} in "
-    "{score} is sure.",
+    "verdict.nothing": "Nothing helps, given this training set: no variant is better than {baseline} {rule}.",
+    "verdict.none_sure": "No variant is shown to help {rule}, given this training set: with {seeds} and {cases} "
+    "cases no "
+    "difference from {baseline} in {score} is sure.",
+    "verdict.none_sure_curves": "No variant is shown to help {rule}, given this training set: with {seeds} no "
+    "difference from {baseline} in {score} is sure.",
     "verdict.others_open": "With {seeds} and {cases} cases it cannot be said whether the other {count} variants "
-    "differ from {baseline}.",
+    "differ from {baseline}, given this training set.",
     "verdict.others_open_curves": "With {seeds} it cannot be said whether the other {count} variants differ from "
-    "{baseline}.",
+    "{baseline}, given this training set.",
     "verdict.nearest": "The nearest to a verdict is {variant}. {needs}",
-    "other.better_one": "Read {rule} instead, {variant} is better than {baseline} by {amount} in {score}. That "
-    "describes; the verdicts were declared for the other reading.",
+    "other.better_one": "Read {rule} instead, {variant} is better than {baseline} by {amount} in {score}, given this "
+    "training set. That describes; the verdicts were declared for the other reading.",
     "other.better": "Read {rule} instead, {count} variants are better than {baseline}, most of all {variant}: by "
-    "{amount} in {score}. That describes; the verdicts were declared for the other reading.",
-    "other.worse_one": "Read {rule} instead, {variant} is worse than {baseline} by {amount} in {score}. That "
-    "describes; the verdicts were declared for the other reading.",
+    "{amount} in {score}, given this training set. That describes; the verdicts were declared for the other reading.",
+    "other.worse_one": "Read {rule} instead, {variant} is worse than {baseline} by {amount} in {score}, given this "
+    "training set. That describes; the verdicts were declared for the other reading.",
     "other.worse": "Read {rule} instead, {count} variants are worse than {baseline}, most of all {variant}: by "
-    "{amount} in {score}. That describes; the verdicts were declared for the other reading.",
+    "{amount} in {score}, given this training set. That describes; the verdicts were declared for the other reading.",
     "list.comma": ", ",
     "kind.better": "better",
     "kind.worse": "worse",
     "kind.equivalent": "equivalent",
     "kind.cannot say": "cannot say",
-    "claim.new": "new cases and new seeds",
-    "claim.these": "these cases and new seeds",
+    "claim.new": "new cases and new seeds, given this training set",
+    "claim.these": "these cases and new seeds, given this training set",
     "needs.seeds": "It would take {seeds} seeds.",
     "needs.cases": "It would take {cases} cases.",
     "needs.both": "It would take {seeds} seeds and {cases} cases.",
@@ -128,7 +131,7 @@ TEXTS: dict[str, str] = {
     "lead.comparison_one": "Each variant minus {baseline} in {score} ({better}) on the {part} cases, paired by seed "
     "and case, for {claim}. All intervals hold together at {confidence}.",
     "comparison.variant": "Variant",
-    "comparison.verdict": "Verdict",
+    "comparison.verdict": "Verdict, given this training set",
     "comparison.best": "At the best epoch",
     "comparison.last": "At the last epoch",
     "comparison.difference": "Difference",
@@ -142,8 +145,10 @@ TEXTS: dict[str, str] = {
     "short.beyond": "more than is reasonable",
     # scores
     "title.scores": "Scores of every variant",
-    "lead.scores": "Mean ± standard deviation over {seeds}, at the best epoch (chosen on validation) and at the last.",
-    "lead.scores_one": "The scores of the one run of each variant, at the best epoch (chosen on validation) and at "
+    "lead.scores": "Mean ± standard deviation over {seeds}, given this training set, at the best epoch (chosen on "
+    "validation) and at the last.",
+    "lead.scores_one": "The scores of the one run of each variant, given this training set, at the best epoch "
+    "(chosen on validation) and at "
     "the last.",
     "lead.skill": "Skill is 1 for a perfect forecast and 0 for always forecasting {reference}.",
     "lead.gap": "The gap is held-out minus training {score}.",
@@ -197,15 +202,18 @@ TEXTS: dict[str, str] = {
     # verification
     "title.verification": "Can the forecasts be trusted?",
     "lead.measures.binary": "Of all seeds, on the {part} cases at the {rule} epoch; intervals are 95 % for new cases "
-    "and new seeds. AUC: how well events are told from non-events (0.5 is chance). Brier score: mean squared error "
+    "and new seeds, given this training set. AUC: how well events are told from non-events (0.5 is chance). Brier "
+    "score: mean squared error "
     "of the probability (always forecasting the base rate: {climatology}). Brier skill score: the share of that "
     "which is removed. Miscalibration is what the Brier score would lose by recalibration, discrimination what it "
     "owes to knowledge.",
     "lead.measures.multiclass": "Of all seeds, on the {part} cases at the {rule} epoch; intervals are 95 % for new "
-    "cases and new seeds. Brier score: squared error of the probabilities, summed over labels (always forecasting "
+    "cases and new seeds, given this training set. Brier score: squared error of the probabilities, summed over "
+    "labels (always forecasting "
     "the shares of the labels: {climatology}); the skill score is the share of that which is removed.",
     "lead.measures.regression": "Of all seeds, on the {part} cases at the {rule} epoch; intervals are 95 % for new "
-    "cases and new seeds. Always forecasting the mean has the squared error {climatology}; skill is the share of "
+    "cases and new seeds, given this training set. Always forecasting the mean has the squared error {climatology}; "
+    "skill is the share of "
     "that which is removed.",
     "measure.roc_auc": "AUC",
     "measure.brier_score": "Brier score",
@@ -298,7 +306,8 @@ TEXTS: dict[str, str] = {
     "threshold of the table ({threshold}).",
     # audit
     "title.audit": "Diagnosis and audit",
-    "lead.audit": "What the learning curves show of each variant, and what else could explain a difference; the "
+    "lead.audit": "What the learning curves show of each variant, given this training set, and what else could "
+    "explain a difference; the "
     "weighty first. In Python: `gg.diagnose(result)` and `gg.audit(result)`.",
     "audit.advice": "What to do",
     "audit.meaning": "What it means",

@@ -42,8 +42,10 @@ TEXTS: dict[str, str] = {
     "curve.accuracy": "准确率",
     # findings
     "title.findings": "结论",
-    "lead.findings": "方括号内为 95 % 区间；变体比较的区间以 {confidence} 的置信度同时成立。依据见后面各节。",
-    "lead.findings_plain": "方括号内为 95 % 区间。依据见后面各节。",
+    "lead.findings": "方括号内为 95 % 区间；变体比较的区间以 {confidence} 的置信度同时成立。"
+    "一切均就这一训练集而言：换一个训练集，实际相当的变体也可能显出差异。依据见后面各节。",
+    "lead.findings_plain": "方括号内为 95 % 区间。一切均就这一训练集而言：换一个训练集，实际相当的变体也可能显出差异。"
+    "依据见后面各节。",
     "tone.good": "好",
     "tone.bad": "差",
     "tone.unsure": "未定",
@@ -56,8 +58,8 @@ TEXTS: dict[str, str] = {
     "list.clause": "；",
     "list.sentence": "",
     "it": "它",
-    "baseline.says": "{claim}。",
-    "leader.says": "所试变体中，{variant} 在验证集上表现最好：{claim}。",
+    "baseline.says": "{claim}（就这一训练集而言）。",
+    "leader.says": "所试变体中，{variant} 在验证集上表现最好：{claim}（就这一训练集而言）。",
     "onset.found": "{subject}从第 {epoch} 轮 [{low}, {high}] 起过拟合",
     "onset.open": "{subject}可能从第 {epoch} 轮 [{low}, 从不] 起过拟合",
     "onset.possible": "{subject}在 {epochs} 轮内未见过拟合（各种子不排除从第 {low} 轮起过拟合）",
@@ -75,31 +77,37 @@ TEXTS: dict[str, str] = {
     "verdict.better": "{variant} 优于{baseline}，{score}改善 {amount}，适用于{claim}。",
     "verdict.worse": "{variant} 不如{baseline}，{score}变差 {amount}，适用于{claim}。",
     "verdict.equivalent": "{variant} 与{baseline}在 {margin} 以内等价：{score}改善 {amount}，适用于{claim}。",
-    "verdict.cannot_say": "无法判断 {variant} 是否优于{baseline}：目前{score}改善 {amount}。",
-    "verdict.cannot_say_behind": "无法判断 {variant} 是否优于{baseline}：目前{score}变差 {amount}。",
+    "verdict.cannot_say": "就这一训练集而言，无法判断 {variant} 是否优于{baseline}：目前{score}改善 {amount}。",
+    "verdict.cannot_say_behind": "就这一训练集而言，无法判断 {variant} 是否优于{baseline}：目前{score}变差 {amount}。",
     "verdict.lost": "{variant} 无法与{baseline}比较：没有一对训练完成。",
-    "verdict.nothing": "都没有帮助：{rule}，没有任何变体优于{baseline}。",
-    "verdict.none_sure": "{rule}，未能证明任何变体有帮助：以 {seeds}和 {cases} 个样本，"
+    "verdict.nothing": "就这一训练集而言，都没有帮助：{rule}，没有任何变体优于{baseline}。",
+    "verdict.none_sure": "就这一训练集而言，{rule}，未能证明任何变体有帮助：以 {seeds}和 {cases} 个样本，"
     "与{baseline}的{score}差异均不确定。",
-    "verdict.none_sure_curves": "{rule}，未能证明任何变体有帮助：以 {seeds}，与{baseline}的{score}差异均不确定。",
-    "verdict.others_open": "以 {seeds}和 {cases} 个样本，无法判断其余 {count} 个变体与{baseline}是否不同。",
-    "verdict.others_open_curves": "以 {seeds}，无法判断其余 {count} 个变体与{baseline}是否不同。",
+    "verdict.none_sure_curves": "就这一训练集而言，{rule}，未能证明任何变体有帮助：以 {seeds}，"
+    "与{baseline}的{score}差异均不确定。",
+    "verdict.others_open": "就这一训练集而言，以 {seeds}和 {cases} 个样本，无法判断其余 {count} "
+    "个变体与{baseline}是否不同。",
+    "verdict.others_open_curves": "就这一训练集而言，以 {seeds}，无法判断其余 {count} 个变体与{baseline}是否不同。",
     "verdict.nearest": "最接近可判断的是 {variant}：{needs}",
-    "other.better_one": "若改为{rule}读取，{variant} 优于{baseline}，{score}改善 {amount}。这只是描述："
+    "other.better_one": "就这一训练集而言，若改为{rule}读取，{variant} 优于{baseline}，{score}改善 {amount}。"
+    "这只是描述："
     "判断是为另一种读法事先声明的。",
-    "other.better": "若改为{rule}读取，有 {count} 个变体优于{baseline}，其中 {variant} 最多：{score}改善 {amount}。"
+    "other.better": "就这一训练集而言，若改为{rule}读取，有 {count} 个变体优于{baseline}，其中 {variant} 最多："
+    "{score}改善 {amount}。"
     "这只是描述：判断是为另一种读法事先声明的。",
-    "other.worse_one": "若改为{rule}读取，{variant} 不如{baseline}，{score}变差 {amount}。这只是描述："
+    "other.worse_one": "就这一训练集而言，若改为{rule}读取，{variant} 不如{baseline}，{score}变差 {amount}。"
+    "这只是描述："
     "判断是为另一种读法事先声明的。",
-    "other.worse": "若改为{rule}读取，有 {count} 个变体不如{baseline}，其中 {variant} 最多：{score}变差 {amount}。"
+    "other.worse": "就这一训练集而言，若改为{rule}读取，有 {count} 个变体不如{baseline}，其中 {variant} 最多："
+    "{score}变差 {amount}。"
     "这只是描述：判断是为另一种读法事先声明的。",
     "list.comma": "、",
     "kind.better": "更好",
     "kind.worse": "更差",
     "kind.equivalent": "等价",
     "kind.cannot say": "无法判断",
-    "claim.new": "新样本和新种子",
-    "claim.these": "现有样本和新种子",
+    "claim.new": "新样本和新种子（就这一训练集而言）",
+    "claim.these": "现有样本和新种子（就这一训练集而言）",
     "needs.seeds": "需要 {seeds} 个种子才能判断。",
     "needs.cases": "需要 {cases} 个样本才能判断。",
     "needs.both": "需要 {seeds} 个种子和 {cases} 个样本才能判断。",
@@ -117,7 +125,7 @@ TEXTS: dict[str, str] = {
     "lead.comparison_one": "各变体减去{baseline}的{score}（{better}），取{part}样本，按种子和样本配对，"
     "适用于{claim}。所有区间以 {confidence} 的置信度同时成立。",
     "comparison.variant": "变体",
-    "comparison.verdict": "判断",
+    "comparison.verdict": "判断（就这一训练集而言）",
     "comparison.best": "最佳轮次",
     "comparison.last": "最后一轮",
     "comparison.difference": "差异",
@@ -131,8 +139,8 @@ TEXTS: dict[str, str] = {
     "short.beyond": "超出合理数量",
     # scores
     "title.scores": "各变体的评分",
-    "lead.scores": "{seeds}的均值 ± 标准差，分别取最佳轮次（在验证集上选择）和最后一轮。",
-    "lead.scores_one": "每个变体唯一一次训练的评分，分别取最佳轮次（在验证集上选择）和最后一轮。",
+    "lead.scores": "{seeds}的均值 ± 标准差（就这一训练集而言），分别取最佳轮次（在验证集上选择）和最后一轮。",
+    "lead.scores_one": "每个变体唯一一次训练的评分（就这一训练集而言），分别取最佳轮次（在验证集上选择）和最后一轮。",
     "lead.skill": "技巧评分为 1 表示完美预报，为 0 表示与始终预报{reference}相当。",
     "lead.gap": "差距为留出样本与训练样本的{score}之差。",
     "column.variant": "变体",
@@ -180,12 +188,15 @@ TEXTS: dict[str, str] = {
     "stopping.validation": "这里是用来选择轮次的验证样本，因此最后一轮吃亏。",
     # verification
     "title.verification": "预报可信吗？",
-    "lead.measures.binary": "所有种子在{rule}轮次对{part}样本的成绩；区间为 95 %，适用于新样本和新种子。AUC："
+    "lead.measures.binary": "所有种子在{rule}轮次对{part}样本的成绩；区间为 95 %，"
+    "适用于新样本和新种子（就这一训练集而言）。AUC："
     "区分事件与非事件的能力（0.5 为随机）。Brier 评分：概率的均方误差（始终预报基础概率为 {climatology}）。技巧："
     "其中被消除的比例。失校准是再校准能使 Brier 评分减少的部分，区分度是其得益于所知的部分。",
-    "lead.measures.multiclass": "所有种子在{rule}轮次对{part}样本的成绩；区间为 95 %，适用于新样本和新种子。Brier "
+    "lead.measures.multiclass": "所有种子在{rule}轮次对{part}样本的成绩；区间为 95 %，"
+    "适用于新样本和新种子（就这一训练集而言）。Brier "
     "评分：各类别概率的平方误差之和（始终预报各类别的比例为 {climatology}）；技巧为其中被消除的比例。",
-    "lead.measures.regression": "所有种子在{rule}轮次对{part}样本的成绩；区间为 95 %，适用于新样本和新种子。"
+    "lead.measures.regression": "所有种子在{rule}轮次对{part}样本的成绩；区间为 95 %，"
+    "适用于新样本和新种子（就这一训练集而言）。"
     "始终预报均值的平方误差为 {climatology}；技巧为其中被消除的比例。",
     "measure.roc_auc": "AUC",
     "measure.brier_score": "Brier 评分",
@@ -272,7 +283,8 @@ TEXTS: dict[str, str] = {
     "caption.sparsity": "小于各阈值的权重比例；细线为单次训练，粗线为均值；点线为表中所用阈值（{threshold}）。",
     # audit
     "title.audit": "诊断与审查",
-    "lead.audit": "学习曲线说明了各变体的什么，还有什么别的原因可能造成差异；重要的在前。在 Python 中："
+    "lead.audit": "就这一训练集而言，学习曲线说明了各变体的什么，还有什么别的原因可能造成差异；重要的在前。在 Python "
+    "中："
     "`gg.diagnose(result)` 和 `gg.audit(result)`。",
     "audit.advice": "怎么办",
     "audit.meaning": "这是什么意思",
