@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -11,33 +10,14 @@ from numpy.typing import NDArray
 from scipy import special
 
 from gengap.datasets.split import Task
+from gengap.engine.output_kind import OutputKind as OutputKind  # noqa: PLC0414  read from here, too
+from gengap.engine.output_kind import scored_answers as scored_answers  # noqa: PLC0414
 from gengap.errors import ModelError, UnknownNameError
 
 _BINARY = {"binary_crossentropy", "binary_focal_crossentropy"}
 _ONE_HOT = {"categorical_crossentropy", "categorical_focal_crossentropy"}
 _CODES = {"sparse_categorical_crossentropy"}
 _PROBABILITIES: dict[str, Task] = {"sigmoid": "binary", "hard_sigmoid": "binary", "softmax": "multiclass"}
-
-
-@dataclass(frozen=True)
-class OutputKind:
-    """How the scored output of a model is to be read.
-
-    Attributes:
-        task: What it predicts.
-        from_logits: Whether it still needs a sigmoid or softmax to be a probability.
-        one_hot: Whether its loss wants one column per label instead of integer codes.
-        width: Size of its last axis.
-        name: Name of the output, or None where there is only one.
-        position: Its place among the model's outputs.
-    """
-
-    task: Task
-    from_logits: bool
-    one_hot: bool
-    width: int
-    name: str | None = None
-    position: int = 0
 
 
 def describe_output(model: keras.Model, output: str | None = None, *, task: Task | None = None) -> OutputKind:
@@ -123,13 +103,6 @@ def to_predictions(raw: Any, kind: OutputKind) -> NDArray[np.float32]:
         values = special.softmax(values, axis=-1) if kind.task == "multiclass" else special.expit(values)
     flat = kind.task != "multiclass" and values.ndim == 2 and values.shape[-1] == 1
     return values[:, 0] if flat else values
-
-
-def scored_answers(y: Any, kind: OutputKind) -> Any:
-    """Return the answers of the scored output, in plain form."""
-    if isinstance(y, Mapping):
-        return y[kind.name]
-    return y[kind.position] if isinstance(y, list | tuple) else y
 
 
 def output_position(model: keras.Model, output: str) -> int:

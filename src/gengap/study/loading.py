@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gengap.datasets.split import Split
-from gengap.engine.outputs import OutputKind
+from gengap.engine.output_kind import OutputKind
 from gengap.engine.runs import Array, TrainingData
 from gengap.errors import StoreError
 from gengap.results import Result
