@@ -18,12 +18,11 @@
 import os
 from pathlib import Path
 
+import gengap as gg
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-
-import gengap as gg
 from gengap.experiments.demos import get_demo, review_models
 from gengap.experiments.retelling import retell_reviews
 

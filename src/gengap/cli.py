@@ -201,16 +201,25 @@ def doctor() -> None:
             typer.echo(f"  {name:<14}{version(name)}")
         except PackageNotFoundError:
             typer.echo(f"  {name:<14}not installed")
-    import keras
+    typer.echo("\n".join(_places()))
 
-    typer.echo(f"Keras backend: {keras.config.backend()}")
-    if keras.config.backend() == "torch":
+
+def _places() -> list[str]:
+    """Say where studies would train, or what can be done where they cannot."""
+    reading = "Stored studies can be read, shown and reported here; training needs {}: pip install {}."
+    try:
+        import keras
+    except ImportError as error:
+        return [f"Keras: cannot be imported ({str(error).splitlines()[0]})", reading.format("Keras", "keras torch")]
+    lines = [f"Keras backend: {keras.config.backend()}"]
+    if keras.config.backend() != "torch":
+        return [*lines, "The fused engine needs the torch backend: set KERAS_BACKEND=torch."]
+    try:
         import torch
-
-        cuda = torch.cuda.is_available()
-        typer.echo(f"Device: {torch.cuda.get_device_name() if cuda else f'CPU, {torch.get_num_threads()} threads'}")
-    else:
-        typer.echo("The fused engine needs the torch backend: set KERAS_BACKEND=torch.")
+    except ImportError:
+        return [*lines, reading.format("torch", "torch")]
+    cuda = torch.cuda.is_available()
+    return [*lines, f"Device: {torch.cuda.get_device_name() if cuda else f'CPU, {torch.get_num_threads()} threads'}"]
 
 
 def _interrupted(stop: KeyboardInterrupt) -> typer.Exit:
@@ -250,11 +259,29 @@ def main() -> None:
         missing = error.filename if isinstance(error, FileNotFoundError) else None
         typer.echo(f"gengap: {error}" if missing is None else f"gengap: there is no file {missing}", err=True)
         raise SystemExit(USAGE_ERROR) from None
+    except ModuleNotFoundError as error:
+        if os.environ.get("GENGAP_TRACEBACK") or error.name not in _BACKENDS:
+            raise
+        typer.echo(f"gengap: {_missing(str(error.name))}", err=True)
+        raise SystemExit(USAGE_ERROR) from None
     except (MemoryError, RuntimeError) as error:
         if os.environ.get("GENGAP_TRACEBACK") or not _is_out_of_memory(error):
             raise
         typer.echo("gengap: there is not enough memory; take a smaller model or batch, or fewer cases", err=True)
         raise SystemExit(USAGE_ERROR) from None
+
+
+_BACKENDS = {"keras", "torch", "tensorflow", "jax"}
+
+
+def _missing(module: str) -> str:
+    """Say what is not installed, and what works without it."""
+    if module in {"tensorflow", "jax"}:
+        return f"Keras is set to the backend {module}, which is not installed: set KERAS_BACKEND=torch, or install it"
+    return (
+        f"this needs {module}, which is not installed: pip install {module}; `gengap show`, `report` and `doctor` work "
+        "without"
+    )
 
 
 def _is_out_of_memory(error: Exception) -> bool:

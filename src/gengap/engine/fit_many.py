@@ -97,8 +97,8 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
         TypeError: `compile` is neither True nor False.
 
     Example:
-        >>> import keras, numpy as np
         >>> from gengap.engine.fit_many import fit_many
+        >>> import keras, numpy as np
         >>> models = [keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]) for _ in range(3)]
         >>> for model in models:
         ...     model.compile("sgd", "mse")

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -15,34 +15,13 @@ from gengap.datasets.split import Task
 from gengap.engine.agreement import PROBABILITIES, check_agreement, check_task, declared_link, read_task
 from gengap.engine.heads import answers_by_name, in_columns, output_names, output_structure
 from gengap.engine.loss_kinds import read_loss
+from gengap.engine.output_kind import OutputKind as OutputKind  # noqa: PLC0414  read from here, too
+from gengap.engine.output_kind import scored_answers as scored_answers  # noqa: PLC0414
 from gengap.engine.runs import TrainingSettings
 from gengap.errors import ModelError, UnknownNameError
 
 _RESHAPING = (keras.layers.Reshape, keras.layers.Flatten, keras.layers.Identity)
 _ACTIVATIONS = {name.replace("_", ""): name for name in dir(keras.activations)}
-
-
-@dataclass(frozen=True)
-class OutputKind:
-    """How the scored output of a model is to be read.
-
-    Attributes:
-        task: What it predicts.
-        from_logits: Whether it still needs a sigmoid or softmax to be a probability.
-        one_hot: Whether its loss wants one column per label instead of integer codes.
-        width: Size of its last axis.
-        name: Name of the output, or None where there is only one.
-        position: Its place among the model's outputs.
-        shape: Its shape without the batch, where that is more than `(width,)`: steps of a series, points of a map.
-    """
-
-    task: Task
-    from_logits: bool
-    one_hot: bool
-    width: int
-    name: str | None = None
-    position: int = 0
-    shape: tuple[int, ...] = ()
 
 
 def describe_output(
@@ -185,11 +164,6 @@ def kind_of(model: keras.Model, settings: TrainingSettings) -> OutputKind:
         from_logits=settings.from_logits,
         wants_codes=settings.wants_codes,
     )
-
-
-def scored_answers(y: Any, kind: OutputKind) -> Any:
-    """Return the answers of the scored output, in plain form."""
-    return y[kind.name] if isinstance(y, Mapping) else y
 
 
 def output_position(model: keras.Model, output: str) -> int:

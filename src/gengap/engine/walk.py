@@ -118,6 +118,7 @@ def walk(model: keras.Model, inputs: Sequence[Any], call: Callable[..., Any]) ->
         What the calls made of it, in the structure of the model's output.
 
     Example:
+        >>> from gengap.engine.walk import walk
         >>> import keras, numpy as np
         >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1), keras.layers.ReLU()])
         >>> names = []

@@ -141,7 +141,8 @@ def value_of_data(
         >>> import gengap as gg, keras
         >>> model = keras.Sequential([keras.Input((10,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(1)])
         >>> model.compile("adam", "mse")
-        >>> found = value_of_data(model, gg.datasets.diabetes(), epochs=1, seeds=2, shares=(0.5, 1.0), progress=False)
+        >>> data = gg.datasets.diabetes()
+        >>> found = gg.value_of_data(model, data, epochs=1, seeds=2, shares=(0.5, 1.0), progress=False)
         >>> print(found.sentence)
         Cannot know: a power law needs 4 shares and 5 seeds, there are 2 and 2. But on all of the data most runs ...
     """

@@ -12,7 +12,7 @@ from gengap.sampling.quality import ClassifierUncertainty
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from gengap.sampling.rate_choice import RateChoice
+    from gengap.sampling.chosen_rate import RateChoice
 
 
 @dataclass(frozen=True, eq=False)

@@ -55,10 +55,10 @@ def suggest(model: Model, data: Dataset | Split | tuple[Any, Any]) -> tuple[Sugg
         ModelError: The model is not compiled or shows no graph.
 
     Example:
-        >>> import keras, numpy as np
+        >>> import gengap as gg, keras, numpy as np
         >>> model = keras.Sequential([keras.Input((100,)), keras.layers.Dense(64, "relu"), keras.layers.Dense(1)])
         >>> model.compile("sgd", "mse")
-        >>> print(suggest(model, (np.zeros((500, 100)), np.zeros(500)))[0])
+        >>> print(gg.suggest(model, (np.zeros((500, 100)), np.zeros(500)))[0])
         dropout(0.5): 13.1 parameters for each of 500 training cases: noise on hidden units keeps them from conspiring
     """
     y = data.train.y if isinstance(data, Dataset) else data.y if isinstance(data, Split) else data[1]

@@ -22,8 +22,9 @@ OMITTED = frozenset({"build_config", "registered_name", "build_input_shape", "ba
 def to_code(model: Model) -> str:
     """Write a Sequential or functional model as Python code that builds and compiles it.
 
-    Arguments that Keras would choose by itself are left out, and so are names that Keras would give. Weights are not
-    written: `model.save` keeps those.
+    The code needs Keras only, and asks for the backend at work here unless the environment names one. Arguments that
+    Keras would choose by itself are left out, and so are names that Keras would give. Weights are not written:
+    `model.save` keeps those.
 
     Args:
         model: A built model.
@@ -35,10 +36,14 @@ def to_code(model: Model) -> str:
         ModelError: The model is subclassed, or something in it exists as an object only (a lambda).
 
     Example:
-        >>> import keras
+        >>> import gengap as gg, keras
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, activation="sigmoid")])
         >>> model.compile("sgd", "binary_crossentropy")
-        >>> print(to_code(model))
+        >>> print(gg.to_code(model))
+        import os
+        <BLANKLINE>
+        os.environ.setdefault("KERAS_BACKEND", "torch")
+        <BLANKLINE>
         import keras
         <BLANKLINE>
         model = keras.Sequential([
@@ -50,7 +55,8 @@ def to_code(model: Model) -> str:
             loss="binary_crossentropy",
         )
     """
-    lines = ["import keras", "", *_Writer().model(model, "model")]
+    backend = f'os.environ.setdefault("KERAS_BACKEND", "{keras.config.backend()}")'  # else Keras looks for TensorFlow
+    lines = ["import os", "", backend, "", "import keras", "", *_Writer().model(model, "model")]
     if model.compiled:
         lines += _compile(model)
     return "\n".join(lines)
@@ -122,7 +128,7 @@ class _Writer:
     def _word(self, name: str) -> str:
         """Return a variable that nothing else has."""
         word = wish = re.sub(r"\W", "_", name)
-        count, used = 0, {*self.named.values(), *self.tensors.values(), "keras", "model"}
+        count, used = 0, {*self.named.values(), *self.tensors.values(), "keras", "model", "os"}
         while word in used:
             count += 1
             word = f"{wish}_{count}"

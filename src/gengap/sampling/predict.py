@@ -79,11 +79,11 @@ def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how i
         ValueError: A rate is outside [0, 1), a scale negative, fewer than two samples, or a method that needs a result.
 
     Example:
-        >>> import keras, numpy as np
+        >>> import gengap as gg, keras, numpy as np
         >>> keras.utils.set_random_seed(0)
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dropout(0.5), keras.layers.Dense(1, "sigmoid")])
         >>> model.compile(loss="binary_crossentropy")
-        >>> forecast = predict_distribution(model, np.ones((3, 4), "float32"), num_samples=200)
+        >>> forecast = gg.predict_distribution(model, np.ones((3, 4), "float32"), num_samples=200)
         >>> forecast.members.sizes
         Frozen({'member': 200, 'sample': 3})
 

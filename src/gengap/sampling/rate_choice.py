@@ -1,10 +1,7 @@
 """The rate of dropout at inference, chosen by a proper score on validation and judged on test."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from gengap.datasets.split import Split, Task
 from gengap.engine.memory import keep_freed_memory
 from gengap.engine.outputs import OutputKind, to_predictions
-from gengap.errors import DataError, StoreError
+from gengap.errors import DataError
 from gengap.sampling.cases import count_cases, flat_cases
+from gengap.sampling.chosen_rate import RateChoice
 from gengap.sampling.distribution import PredictiveDistribution
 from gengap.sampling.members import draw_members
 from gengap.sampling.noise import NoiseStrength, noise_layers
@@ -25,74 +23,8 @@ from gengap.sampling.quality import classifier_uncertainty, plain_answers, regre
 from gengap.sampling.sampler import Precision
 from gengap.verification import Estimate, score_difference, score_interval
 
-_FORMAT = "gengap choice of the rate 1"
-
 RATES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 """The grid of rates unless another is given."""
-
-
-@dataclass(frozen=True, eq=False)
-class RateChoice:
-    """What the sweep of the rate found.
-
-    Attributes:
-        task: What the model predicts.
-        score: Name of the score of choice; smaller is better.
-        swept: `"rate"` or `"scale"`: what the grid holds.
-        table: One row per candidate on validation: its `setting`, `score`, `gain` over the reference with `low` and
-            `high`, and what it did to the uncertainty: `spread`, `discard_improvement`, `monotonicity_fraction` and,
-            for regression, `ssrat`. The first row is the deterministic forecast, the second the trained rates.
-        rates: Chosen strength of every noise layer by name: the `rate` for `predict_distribution`.
-        trained: What the model was trained with.
-        gain: By split (`"validation"`, `"test"`): how much lower the score is than the reference's. The one on
-            validation is flattered by having been chosen; the one on test is not.
-        quality: Summaries of the uncertainty with the trained and with the chosen rates, one column each, on test where
-            there is one.
-        findings: What a reader should know, in sentences.
-    """
-
-    task: Task
-    score: str
-    swept: str
-    table: pd.DataFrame
-    rates: Mapping[str, float]
-    trained: Mapping[str, float]
-    gain: Mapping[str, Estimate]
-    quality: pd.DataFrame
-    findings: tuple[str, ...]
-
-    def to_json(self, path: str | Path) -> None:
-        """Write the choice to a JSON file."""
-        frames = {name: getattr(self, name).to_dict("split") for name in ("table", "quality")}
-        plain = {name: getattr(self, name) for name in ("task", "score", "swept", "findings")}
-        gain = {split: asdict(estimate) for split, estimate in self.gain.items()}
-        rates = {"rates": dict(self.rates), "trained": dict(self.trained)}
-        Path(path).write_text(
-            json.dumps({"format": _FORMAT, **plain, **rates, "gain": gain, **frames}), encoding="utf-8"
-        )
-
-    @classmethod
-    def from_json(cls, path: str | Path) -> "RateChoice":
-        """Read a choice that `to_json` wrote.
-
-        Raises:
-            StoreError: The file is no such choice.
-        """
-        try:
-            stored = json.loads(Path(path).read_text(encoding="utf-8"))
-        except ValueError:
-            stored = None
-        if not isinstance(stored, dict) or stored.pop("format", None) != _FORMAT:
-            raise StoreError(f"{path} is no choice of the rate of gengap.")
-        for name in ("table", "quality"):
-            stored[name] = pd.DataFrame(**stored[name])
-        stored["table"].index.name = "setting"
-        stored["gain"] = {split: Estimate(**estimate) for split, estimate in stored["gain"].items()}
-        return cls(**{**stored, "findings": tuple(stored["findings"])})
-
-    def _repr_html_(self) -> str:
-        said = "".join(f"<li>{sentence}</li>" for sentence in self.findings)
-        return f"<ul>{said}</ul>{self.table.to_html(float_format='{:.4f}'.format)}"
 
 
 def choose_rate(  # noqa: PLR0913  two splits, a grid, and how the sampling is computed
@@ -145,13 +77,13 @@ def choose_rate(  # noqa: PLR0913  two splits, a grid, and how the sampling is c
         ValueError: The grid is empty, or `score` is not proper for the task.
 
     Example:
-        >>> import keras, numpy as np
-        >>> from gengap.datasets import Split
+        >>> import gengap as gg, keras, numpy as np
         >>> keras.utils.set_random_seed(0)
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dropout(0.5), keras.layers.Dense(1, "sigmoid")])
         >>> model.compile(loss="binary_crossentropy")
         >>> x = np.random.default_rng(0).normal(size=(60, 4)).astype("float32")
-        >>> choice = choose_rate(model, Split(x, (x[:, 0] > 0).astype(int)), rates=[0.1, 0.5], num_samples=20)
+        >>> y = (x[:, 0] > 0).astype(int)
+        >>> choice = gg.choose_rate(model, (x, y), rates=[0.1, 0.5], num_samples=20)
         >>> len(choice.table), choice.findings[-1]
         (4, 'The choice was not judged: there is no test split.')
     """

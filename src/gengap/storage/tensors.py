@@ -70,7 +70,7 @@ def _array(content: bytearray, start: int, entry: Mapping[str, Any]) -> Array:
 def _dtype(name: str) -> np.dtype[Any]:
     if name != "bfloat16":
         return np.dtype(name)
-    import ml_dtypes  # NumPy's own dtypes lack it; Keras brings it
+    import ml_dtypes  # NumPy's own dtypes lack it
 
     bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
     return bfloat16
