@@ -12,7 +12,8 @@ GengapError
 GengapWarning (UserWarning)
 ├── StatisticsWarning               the statistical claim is weaker than it looks
 ├── DataWarning                     duplicates, imbalance, a dropped remainder
-└── SlowPathWarning                 a layer or optimizer takes the slow door of the engine
+├── SlowPathWarning                 a layer or optimizer takes the slow door of the engine
+└── NoiseWarning                    noise is left off where it would be part of the answer, or cannot be taken out
 ```
 
 Plain `ValueError` and `TypeError` are raised where nobody would want to catch one of ours in particular.
@@ -65,3 +66,7 @@ class DataWarning(GengapWarning):
 
 class SlowPathWarning(GengapWarning):
     """A layer or an optimizer takes the slow, always right door of the engine; said once."""
+
+
+class NoiseWarning(GengapWarning):
+    """Some noise of a model is left off a predictive distribution, or stays on in its deterministic forecast."""

@@ -75,6 +75,7 @@ def test_a_net_of_small_planes_equals_keras_own_call(compiled, random, monkeypat
         monkeypatch.setattr(graph_sampler, "can_sum_planes", lambda *_: False)
     model, cases = small_planes_net(), random.normal(size=(3, 16, 16, 3)).astype("float32")
     sampler = GraphSampler(model, NoiseSource(0, fixed_mask=False))
+    sampler.load([cases])
     spectral = sum(isinstance(door, SpectralConvolution) for door in sampler._doors.values())
     assert (len(sampler._tiled), spectral) == ((2, 0) if compiled else (0, 2))
     fast = predict_distribution(model, cases, num_samples=20)

@@ -26,11 +26,12 @@ from gengap.sampling.doors import (
     scales_channels,
 )
 from gengap.sampling.footprint import Footprint
+from gengap.sampling.found_noise import ModelNoise, treats_rows_alone
 from gengap.sampling.masks import Block
-from gengap.sampling.noise import NoiseLayer, NoiseStrength, all_layers, foreign_noise, noise_layers
-from gengap.sampling.sampler import Precision, Sampler, dense, no_gradients
+from gengap.sampling.noise import NoiseLayer, NoiseStrength, all_layers
+from gengap.sampling.sampler import Precision, Sampler, dense, no_gradients, noise_of, plain
 from gengap.sampling.spectral import spectral_convolution
-from gengap.sampling.switch import NoiseSource, noise_switched_on
+from gengap.sampling.switch import NoiseSource, NoiseSwitch
 from gengap.sampling.tiled import (
     can_sum_planes,
     convolve_tiles,
@@ -38,7 +39,18 @@ from gengap.sampling.tiled import (
     take_in,
     tiled_convolution,
 )
-from gengap.sampling.values import Coming, Masked, PerCase, PerMember, Value, add_noise, per_member, row_shape
+from gengap.sampling.values import (
+    Coming,
+    Masked,
+    PerCase,
+    PerMember,
+    Value,
+    add_noise,
+    carry_mask,
+    is_masked,
+    per_member,
+    row_shape,
+)
 
 
 class GraphSampler(Sampler):
@@ -47,16 +59,25 @@ class GraphSampler(Sampler):
     Args:
         model: A built model; a subclassed one is a graph of a single step.
         source: Where the noise comes from.
+        noise: What makes noise in it; None finds out when cases are loaded.
         precision: Number format of the activations of convolutions and pooling after the noise; all else is float32.
     """
 
-    def __init__(self, model: Any, source: NoiseSource, *, precision: Precision = "float32") -> None:
+    def __init__(
+        self, model: Any, source: NoiseSource, noise: ModelNoise | None = None, *, precision: Precision = "float32"
+    ) -> None:
         self._graph: Graph = read_graph(model)
-        self._source = source
-        self._device = torch.device(keras.src.backend.torch.core.get_device())
-        self._noise = {id(noise.layer): noise for noise in noise_layers(model)}
-        noisy = {*self._noise, *map(id, foreign_noise(model))}
-        self._foreign = len(noisy) > len(self._noise)
+        self._source, self._precision = source, precision
+        self._device = keras.ops.convert_to_tensor(0.0).device
+        self._is_prepared = noise is not None
+        if noise is not None:
+            self._prepare(noise)
+
+    def _prepare(self, noise: ModelNoise) -> None:
+        """Decide how every step is computed, now that it is known where the noise is."""
+        self._switch = NoiseSwitch(noise, self._source)
+        self._noise = {id(one.layer): one for one in noise.own}
+        noisy = {*self._noise, *(id(one.layer) for one in noise.foreign)}
         self._reads = {step.index: [slot.index for slot in step.input_slots()] for step in self._graph.steps}
         self._last_reader = {index: step.index for step in self._graph.steps for index in self._reads[step.index]}
         self._results = {slot.index for slot in keras.tree.flatten(self._graph.outputs)}
@@ -66,10 +87,11 @@ class GraphSampler(Sampler):
         )
         self._before, self._after = self._split()
         self._tiled = self._tiled_convolutions()
-        self._dtype = torch.bfloat16 if precision == "bfloat16" and self._half_pays() else torch.float32
+        self._dtype = torch.bfloat16 if self._precision == "bfloat16" and self._half_pays() else torch.float32
         self._doors = {step.index: self._door(step) for step in self._after}
         self._overwriting = {step.index: find_door_in_place(step.operation) for step in self._owners()}
         self._bare = self._without_checks()
+        self._alone = {step.index for step in self._after if self._treats_rows_alone(step)}
         self._scaling = {step.index for step in self._after if scales_channels(step.operation)}
         self._summable = {step.index for step in self._after if _has_parts(step.operation)}
         self._footprint = Footprint(self._after, cached=self._device.type == "cpu")
@@ -81,31 +103,35 @@ class GraphSampler(Sampler):
 
     def load(self, inputs: Sequence[Any], first_case: int = 0) -> None:
         """Compute everything up to the first noise of every path through the graph, in inference mode."""
+        if not self._is_prepared:
+            self._prepare(noise_of(self._graph.model, inputs))
+            self._is_prepared = True
         values: dict[int, Value] = {
             slot.index: PerCase(_as_rows(x, self._device)) for slot, x in zip(self._graph.inputs, inputs, strict=True)
         }
         needed = {index for step in self._after for index in self._reads[step.index]} | self._results
-        with no_gradients():
+        self._first_case, self._focus = first_case, (0, 0)
+        self._cases = int(inputs[0].shape[0])
+        with self._switch.off(first_case, self._cases), no_gradients():
             for step in self._before:
                 self._store(step, values, self._infer(step, values))
                 self._forget(step, values, needed)
         self._loaded = {index: value for index, value in values.items() if index in needed}
-        self._first_case, self._focus = first_case, (0, 0)
 
     def infer(self) -> Any:
         """Compute the rest of the graph in inference mode."""
         values = dict(self._loaded)
-        with no_gradients():
+        with self._switch.off(self._first_case, self._cases), no_gradients():
             for step in self._after:
                 self._store(step, values, self._infer(step, values))
                 self._forget(step, values, self._results)
-            return keras.tree.map_structure(lambda slot: _plain(values[slot.index]).cpu().numpy(), self._graph.outputs)
+            return keras.tree.map_structure(lambda slot: plain(_plain(values[slot.index])), self._graph.outputs)
 
     def draw(self, block: Block, strength: NoiseStrength) -> Any:
         """Compute the rest of the graph for the members of `block`, some or all of the loaded cases."""
         self._turn_to(block)
         values, calls = dict(self._kept), Counter[int]()
-        with no_gradients():
+        with self._switch.on(block, strength, calls), no_gradients():
             for step in self._after:
                 given = [values[index] for index in self._reads[step.index]]
                 results = self._compute(step, values, block, strength, calls)
@@ -119,10 +145,18 @@ class GraphSampler(Sampler):
 
     def rows(self, memory_limit: int) -> int:
         """Return how many rows the largest step after the noise allows."""
-        if self._foreign:
-            return _OPAQUE_ROWS  # Keras draws the whole pass at once: its size must not depend on the memory
         fit = self._footprint.rows(memory_limit)
         return min(fit, _OPAQUE_ROWS) if self._opaque else fit
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether every step that noise reaches is known to treat rows alone."""
+        return len(self._alone) == len(self._after)
+
+    @property
+    def tolerance(self) -> float:
+        """As everywhere in full precision; in half, what the last bit of a number may be."""
+        return 2e-2 if self._dtype == torch.bfloat16 else super().tolerance
 
     def _turn_to(self, block: Block) -> None:
         """Make the cases of a block the current ones; what was computed for others is dropped."""
@@ -130,7 +164,7 @@ class GraphSampler(Sampler):
             return
         first = block.first_case - self._first_case
         part = slice(first, first + block.cases)
-        self._kept = {index: PerCase(_plain(value)[part]) for index, value in self._loaded.items()}
+        self._kept = {index: PerCase(_part(_plain(value), part)) for index, value in self._loaded.items()}
         self._focus, self._once, self._parts = (block.first_case, block.cases), {}, {}
 
     def _door(self, step: Step) -> Door | None:
@@ -163,6 +197,9 @@ class GraphSampler(Sampler):
             and step.operation.dtype_policy.name == "float32"
             and not inputs & set(self._reads[step.index])
         }
+
+    def _treats_rows_alone(self, step: Step) -> bool:
+        return id(step.operation) in self._noise or treats_rows_alone(step.operation)
 
     def _owners(self) -> list[Step]:
         """Return the steps that alone read a value which shares its memory with no other: they may overwrite it."""
@@ -201,13 +238,15 @@ class GraphSampler(Sampler):
         noise = self._noise.get(id(step.operation))
         given = [values[index] for index in self._reads[step.index]]
         if noise is not None:
-            return [self._add_noise(noise, given[0], block, strength.of(noise), calls)]
+            return [self._add_noise(noise, _cast(given[0], step.operation), block, strength.of(noise), calls)]
         if step.index in self._noisy:
-            return self._switch(step, values, block, strength, calls)
+            return self._fold(step, values, block)
         if all(isinstance(value, PerCase) for value in given):
             return self._infer_once(step, values)
-        if len(given) == 1 and (result := self._on_planes(step, given[0], block)) is not None:
-            return [result]
+        if len(given) == 1 and step.index in self._alone and not is_masked(given[0]):
+            result = self._on_planes(step, given[0], block)
+            if result is not None:
+                return [result]
         return self._fold(step, values, block)
 
     def _on_planes(self, step: Step, value: Value, block: Block) -> Value | None:
@@ -236,20 +275,12 @@ class GraphSampler(Sampler):
         on_channels = len(shape) > 1 and math.prod(shape) == shape[-1] > 1
         if factor is None or summand is not None or not on_channels or noise.kind not in {"dropout", "spatial"}:
             return add_noise(value, factor, summand, cases=block.cases, members=block.members)
+        if is_masked(value):
+            return add_noise(value, factor, summand, cases=block.cases, members=block.members)
         mask = factor.reshape(*factor.shape[:2], -1)
         if isinstance(value, Masked):
             return Masked(value.base, value.mask * mask)
         return Masked(value, mask)
-
-    def _switch(
-        self, step: Step, values: dict[int, Value], block: Block, strength: NoiseStrength, calls: Counter[int]
-    ) -> list[Value]:
-        """Call a layer with noise inside (attention, wrappers, a subclassed model) on folded rows, its noise on."""
-        inside = [self._noise[id(noise.layer)] for noise in noise_layers(step.operation)]
-        with noise_switched_on(
-            inside, foreign_noise(step.operation), self._source, block=block, strength=strength, calls=calls
-        ):
-            return self._fold(step, values, block)
 
     def _infer_once(self, step: Step, values: dict[int, Value]) -> list[Value]:
         """Compute a step in inference mode once for all members, passes and strengths."""
@@ -259,7 +290,7 @@ class GraphSampler(Sampler):
 
     def _infer(self, step: Step, values: dict[int, Value]) -> list[Value]:
         if id(step.operation) in self._noise:
-            return [values[self._reads[step.index][0]]]
+            return [_cast(values[self._reads[step.index][0]], step.operation)]
         given = {index: _plain(values[index]) for index in self._reads[step.index]}
         if step.index in self._bare and all(map(_is_unmasked, given.values())):
             return [PerCase(step.operation.call(*given.values()))]
@@ -312,7 +343,7 @@ class GraphSampler(Sampler):
             index: per_member(_on_device(values[index], self._device), block.cases, block.members, dtype)
             for index in self._reads[step.index]
         }
-        if door is not None and len(given) == 1:
+        if door is not None and len(given) == 1 and all(map(_is_unmasked, given.values())):
             return [PerMember(door(next(iter(given.values()))))]
         return [PerMember(tensor) for tensor in _call(step, given)]
 
@@ -329,6 +360,24 @@ def _contains(operation: Any, wanted: set[int]) -> bool:
 def _has_parts(operation: Any) -> bool:
     """Tell whether summing parts of channels pays: a window of more than one cell costs more than a product."""
     return is_linear_in_channels(operation) and math.prod(operation.kernel_size) > 1
+
+
+def _part(tensor: Any, part: slice) -> Any:
+    """Return some cases of a value, with their part of its mask."""
+    taken = tensor[part]
+    mask = getattr(tensor, "_keras_mask", None)
+    return taken if mask is None else carry_mask(mask[part], taken)
+
+
+def _cast(value: Value, layer: Any) -> Value:
+    """Return a value in the number format that a noise layer computes in, as Keras casts what it is called with."""
+    dtype = getattr(torch, layer.compute_dtype)
+    if not isinstance(value, PerCase | PerMember) or sp.issparse(value.tensor) or value.tensor.dtype == dtype:
+        return value
+    if not torch.is_floating_point(value.tensor):
+        return value
+    cast = carry_mask(getattr(value.tensor, "_keras_mask", None), value.tensor.to(dtype))
+    return PerCase(cast) if isinstance(value, PerCase) else PerMember(cast)
 
 
 def _plain(value: Value) -> Any:

@@ -49,12 +49,12 @@ class MaskStream:
 
     Args:
         seed: Seed of the whole prediction.
-        layer: Position of the noise layer among the model's noise layers.
+        layer: Position of the noise layer among the model's noise layers, or a name of the draw.
         call: How often the layer was called before in the same forward pass (shared layers).
         shared: Whether all cases see the masks of one network.
     """
 
-    def __init__(self, seed: int, layer: int, call: int = 0, *, shared: bool = False) -> None:
+    def __init__(self, seed: int, layer: int | str, call: int = 0, *, shared: bool = False) -> None:
         self._philox = np.random.Philox(key=key(seed, "predictive distribution", layer, call))
         self._state: Any = dict(self._philox.state)
         self._shared = shared
@@ -71,10 +71,14 @@ class MaskStream:
 
     def normal(self, block: Block, size: int) -> NDArray[np.float32]:
         """Return `size` standard normal numbers for every row, from 32-bit uniform ones by the inverse distribution."""
+        normal: NDArray[np.float32] = special.ndtri(self.between(block, size)).astype(np.float32)
+        return normal
+
+    def between(self, block: Block, size: int) -> NDArray[np.float64]:
+        """Return `size` uniform numbers of 32 bits for every row, above 0 and below 1."""
         halves = self.uniform(block, 2 * size).astype(np.uint32)
         whole = (halves[..., :size] << np.uint32(16)) | halves[..., size:]
-        normal: NDArray[np.float32] = special.ndtri((whole + 0.5) / 2.0**32).astype(np.float32)
-        return normal
+        return np.asarray((whole + 0.5) / 2.0**32, dtype=np.float64)
 
     def _read(self, count: int, case: int, length: int) -> NDArray[np.uint16]:
         self._state["state"]["counter"] = np.array([count, case, 0, 0], dtype=np.uint64)

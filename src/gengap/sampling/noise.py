@@ -138,14 +138,6 @@ def noise_layers(model: Any) -> list[NoiseLayer]:
     return [NoiseLayer(layer, index, kind) for index, (layer, kind) in enumerate(kinds)]
 
 
-def foreign_noise(model: Any) -> list[Any]:
-    """Return the layers that make noise of their own, which we can only switch on: recurrent dropout, custom layers.
-
-    Random augmentation is none of them: a forecast is not augmented.
-    """
-    return [layer for layer in all_layers(model) if _is_foreign(layer)]
-
-
 def all_layers(operation: Any) -> list[Any]:
     """Return a layer or model and all the layers inside; nothing for an operation that is no layer."""
     if not isinstance(operation, keras.layers.Layer):
@@ -172,15 +164,3 @@ def _classes() -> dict[Kind, tuple[Any, ...]]:
         "gaussian_noise": (layers.GaussianNoise,),
         "alpha": (layers.AlphaDropout,),
     }
-
-
-def _is_foreign(layer: Any) -> bool:
-    if _kind(layer) is not None:
-        return False
-    if isinstance(layer, keras.layers.RNN):
-        cells = getattr(layer.cell, "cells", [layer.cell])
-        return any(getattr(cell, "dropout", 0) or getattr(cell, "recurrent_dropout", 0) for cell in cells)
-    if isinstance(layer, tuple(cls for classes in _classes().values() for cls in classes)):
-        return True  # a subclass with a `call` of its own
-    own = not type(layer).__module__.startswith("keras.")
-    return own and any(isinstance(value, keras.random.SeedGenerator) for value in vars(layer).values())

@@ -17,7 +17,8 @@ from gengap.errors import ModelError
 from gengap.results import Result
 from gengap.sampling.cases import count_cases, flat_cases
 from gengap.sampling.distribution import PredictiveDistribution
-from gengap.sampling.members import Array, draw_members, predict_deterministic
+from gengap.sampling.found_noise import ModelNoise
+from gengap.sampling.members import Array, draw_members, look_for_noise, predict_deterministic, say_what_is_off
 from gengap.sampling.noise import NoiseStrength, noise_layers
 from gengap.sampling.progress import RowProgress
 from gengap.sampling.sampler import Precision
@@ -47,9 +48,13 @@ def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how i
 ) -> PredictiveDistribution:
     """Predict the distribution of possible forecasts of every case.
 
-    Noise layers (dropout of every kind, Gaussian noise) are on, everything else is in inference mode. What precedes the
-    noise is computed once per case. A member's masks depend on (seed, layer, case, member) alone: neither the memory
-    limit nor what stands beside a case changes them, and more samples extend fewer. Rates are rounded to 1 / 65,536.
+    Whatever makes noise in training is on (dropout of every kind, Gaussian noise, attention, recurrent dropout,
+    stochastic depth, layers of one's own: they are found by calling the model on two cases), everything else is in
+    inference mode, and nothing of the model is changed. Augmentation stays off, since a forecast is not augmented; what
+    else has to stay off is named in a warning and in `settings["noise_off"]`. What precedes the noise is computed once
+    per case. A member's noise depends on (seed, layer, case, member) alone: neither the memory limit nor what stands
+    beside a case changes it, and more samples extend fewer. Rates are rounded to 1 / 65,536. Layers that mix the cases
+    of a batch see the cases of one member, 32 at a time as in `predict`, never other members.
 
     Args:
         source: A built Keras model, or a `Result` whose networks were kept.
@@ -73,7 +78,8 @@ def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how i
         progress: Whether to show a bar when the work takes longer than a moment.
 
     Raises:
-        ModelError: No layer makes noise, its strength cannot be set, or the kind of output cannot be read.
+        ModelError: No layer makes noise, its strength cannot be set, it cannot be seeded, or the kind of output cannot
+            be read.
         DataError: There is no case, or inputs have shapes that are not the model's or different numbers of cases.
         UnknownNameError: `rate` or `scale` names no noise layer; the result has no such variant.
         ValueError: A rate is outside [0, 1), a scale negative, fewer than two samples, or a method that needs a result.
@@ -101,6 +107,10 @@ def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how i
     each = 1 if method == "ensemble" else -(-num_samples // len(networks))
     total = count_cases(flat_cases(first, x)) * each * len(networks)
     deterministic, members = [], []
+    found: dict[int, ModelNoise] = {}
+    if method != "ensemble":
+        found = {network_seed: look_for_noise(model, x) for network_seed, model in networks.items()}
+        say_what_is_off(next(iter(found.values())))
     with keep_freed_memory(), RowProgress(total, shown=progress) as bar:
         for network_seed, model in networks.items():
             if method == "ensemble":
@@ -111,6 +121,7 @@ def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how i
                 model,
                 x,
                 [strength],
+                noise=found[network_seed],
                 num_samples=each,
                 seed=seed if len(networks) == 1 else key(seed, "network", network_seed),
                 fixed_mask=fixed_mask,
@@ -128,8 +139,16 @@ def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how i
         "fixed_mask": fixed_mask,
         "precision": precision,
         "rates": {} if method == "ensemble" else {n.layer.name: strength.of(n) for n in noise_layers(first)},
+        **noise_settings(next(iter(found.values()), None)),
     }
     return assemble(members, deterministic, list(networks), kind.task, settings)
+
+
+def noise_settings(noise: ModelNoise | None) -> dict[str, Any]:
+    """Return what a distribution tells of its noise beside rates: what else is on, what is off and why."""
+    if noise is None:
+        return {}
+    return {"noise": noise.names, "noise_off": dict(noise.off), "noise_always": noise.always}
 
 
 def check_settings(num_samples: int, precision: Precision, memory_limit: int, task: Task | None) -> None:

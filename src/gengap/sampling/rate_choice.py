@@ -15,7 +15,8 @@ from gengap.errors import DataError
 from gengap.sampling.cases import count_cases, flat_cases
 from gengap.sampling.chosen_rate import RateChoice
 from gengap.sampling.distribution import PredictiveDistribution
-from gengap.sampling.members import draw_members
+from gengap.sampling.found_noise import ModelNoise
+from gengap.sampling.members import draw_members, look_for_noise, say_what_is_off
 from gengap.sampling.noise import NoiseStrength, noise_layers
 from gengap.sampling.predict import MEMORY_LIMIT, assemble, check_settings, output_kind
 from gengap.sampling.progress import RowProgress
@@ -155,6 +156,7 @@ class _Sweep:
             raise ValueError(f"`score` must be proper for {kind.task} forecasts, one of {proper}; received {score!r}.")
         self.score = score or proper[0]
         self.reference = 1 if self._regression else 0
+        self._noise: ModelNoise | None = None
         self._model, self._num_samples, self._seed = model, num_samples, seed
         self._precision, self._memory_limit, self._level, self._progress = precision, memory_limit, level, progress
 
@@ -163,12 +165,16 @@ class _Sweep:
 
     def draw(self, split: Split, strengths: Sequence[NoiseStrength]) -> list[PredictiveDistribution]:
         read = partial(to_predictions, kind=self.kind)
+        if self._noise is None:
+            self._noise = look_for_noise(self._model, split.x)
+            say_what_is_off(self._noise)
         total = count_cases(flat_cases(self._model, split.x)) * self._num_samples * len(strengths)
         with keep_freed_memory(), RowProgress(total, shown=self._progress) as bar:
             deterministic, drawn = draw_members(
                 self._model,
                 split.x,
                 strengths,
+                noise=self._noise,
                 num_samples=self._num_samples,
                 seed=self._seed,
                 fixed_mask=False,

@@ -9,9 +9,12 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from gengap.sampling.cases import pack_inputs
+from gengap.sampling.found_noise import ModelNoise, treats_rows_alone
 from gengap.sampling.masks import Block
-from gengap.sampling.noise import NoiseStrength, foreign_noise, noise_layers
-from gengap.sampling.switch import NoiseSource, noise_switched_on
+from gengap.sampling.noise import NoiseStrength, all_layers
+from gengap.sampling.noise_search import find_noise
+from gengap.sampling.switch import NoiseSource, NoiseSwitch
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -40,6 +43,16 @@ class Sampler(ABC):
     def rows(self, memory_limit: int) -> int:
         """Return how many rows one pass may have within `memory_limit` bytes of activations."""
 
+    @property
+    def tolerance(self) -> float:
+        """By how much, relatively, members computed together may differ from the same ones computed apart."""
+        return 1e-4
+
+    @property
+    @abstractmethod
+    def is_proven(self) -> bool:
+        """Whether all that noise reaches is known to treat every row of a pass by itself."""
+
 
 class WholeModelSampler(Sampler):
     """Calls the model as Keras wrote it, on any backend, with nothing but its noise layers switched on.
@@ -49,44 +62,77 @@ class WholeModelSampler(Sampler):
     Args:
         model: A built model.
         source: Where the noise comes from.
+        noise: What makes noise in it; None finds out when cases are loaded.
+        like: Inputs in the structure that the model takes, where it does not say.
     """
 
-    def __init__(self, model: Any, source: NoiseSource) -> None:
-        self._model, self._source = model, source
-        self._layers, self._foreign = noise_layers(model), foreign_noise(model)
+    def __init__(self, model: Any, source: NoiseSource, noise: ModelNoise | None = None, *, like: Any = None) -> None:
+        self._model, self._source, self._like = model, source, like
+        self._switch = None if noise is None else NoiseSwitch(noise, source)
         self._inputs: Sequence[NDArray[Any]] = ()
         self._first_case = 0
 
     def load(self, inputs: Sequence[Any], first_case: int = 0) -> None:
         """Keep the cases."""
         self._inputs, self._first_case = [dense(values) for values in inputs], first_case
+        if self._switch is None:
+            self._switch = NoiseSwitch(noise_of(self._model, inputs, like=self._like), self._source)
 
     def infer(self) -> Any:
         """Call the model in inference mode."""
-        with no_gradients():
-            raw = self._model(self._packed(self._inputs), training=False)
-            return keras.tree.map_structure(keras.ops.convert_to_numpy, raw)
+        with self._switched().off(self._first_case, len(self._inputs[0])), no_gradients():
+            return call_model(self._model, self._inputs, like=self._like)
 
     def draw(self, block: Block, strength: NoiseStrength) -> Any:
         """Call the model on every case as many times as there are members, folded into one batch."""
         first = block.first_case - self._first_case
         part = slice(first, first + block.cases)
         repeated = [np.repeat(values[part], block.members, axis=0) for values in self._inputs]
-        switched = noise_switched_on(
-            self._layers, self._foreign, self._source, block=block, strength=strength, calls=Counter()
-        )
-        with switched, no_gradients():
-            return keras.tree.map_structure(
-                keras.ops.convert_to_numpy, self._model(self._packed(repeated), training=False)
-            )
+        with self._switched().on(block, strength, Counter()), no_gradients():
+            return call_model(self._model, repeated, like=self._like)
 
     def rows(self, memory_limit: int) -> int:
         """Return a fixed number: what lies inside is not known."""
         del memory_limit
         return 1024
 
-    def _packed(self, inputs: Sequence[Any]) -> Any:
-        return keras.tree.pack_sequence_as(self._model.input, list(inputs)) if len(inputs) > 1 else inputs[0]
+    @property
+    def is_proven(self) -> bool:
+        """Whether every part of the model is known to treat rows alone."""
+        return treats_rows_alone(self._model)
+
+    def _switched(self) -> NoiseSwitch:
+        if self._switch is None:
+            raise RuntimeError("Cases are loaded before they are computed.")
+        return self._switch
+
+
+def noise_of(model: Any, inputs: Sequence[Any], *, like: Any = None) -> ModelNoise:
+    """Return what makes noise in a model, found on the first of some cases."""
+
+    def run(rows: int, training: bool) -> Any:
+        first = [dense(values[: min(rows, values.shape[0])]) for values in inputs]
+        repeated = [np.resize(values, (rows, *values.shape[1:])) for values in first]
+        with no_gradients():
+            return call_model(model, repeated, training=training, like=like)
+
+    if not all(layer.built for layer in all_layers(model)):
+        with keras.StatelessScope():
+            run(1, training=False)  # what a first call makes is to stay
+    return find_noise(model, run)
+
+
+def call_model(model: Any, inputs: Sequence[Any], *, training: bool = False, like: Any = None) -> Any:
+    """Return a model's raw output for flat inputs, as NumPy arrays that NumPy can compute with."""
+    tensors = [keras.ops.convert_to_tensor(values) for values in inputs]
+    return keras.tree.map_structure(plain, model(pack_inputs(model, tensors, like), training=training))
+
+
+def plain(value: Any) -> NDArray[Any]:
+    """Return a tensor as a NumPy array; numbers of 16 bits become float32, since NumPy knows no bfloat16."""
+    dtype = keras.backend.standardize_dtype(value.dtype)
+    wide = keras.ops.cast(value, "float32") if dtype in {"bfloat16", "float16"} else value
+    return np.asarray(keras.ops.convert_to_numpy(wide))
 
 
 def dense(values: Any) -> NDArray[Any]:

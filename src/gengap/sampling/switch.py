@@ -1,16 +1,22 @@
-"""Noise layers switched on, and nothing else: the model runs in inference mode, its noise layers take our masks."""
+"""Noise switched on, and nothing else: the model runs in inference mode, its noise layers take our numbers."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 
 from gengap.engine.randomness import key
-from gengap.sampling.masks import Block, MaskStream
-from gengap.sampling.noise import NoiseLayer, NoiseStrength
+from gengap.errors import ModelError
+from gengap.sampling.calls import Call, Mode, hooked, unchanged
+from gengap.sampling.draws import Draw, draws_answered_by
+from gengap.sampling.found_noise import ForeignNoise, ModelNoise
+from gengap.sampling.masks import Block, MaskStream, dropout_factor
+from gengap.sampling.noise import NoiseLayer, NoiseStrength, all_layers
+from gengap.sampling.own_numbers import generators_put_back, seed_generators
 
 
 class NoiseSource:
@@ -23,8 +29,8 @@ class NoiseSource:
 
     def __init__(self, seed: int, *, fixed_mask: bool) -> None:
         self.seed = seed
-        self._fixed_mask = fixed_mask
-        self._streams: dict[tuple[int, int], MaskStream] = {}
+        self.fixed_mask = fixed_mask
+        self._streams: dict[tuple[int | str, int, bool], MaskStream] = {}
 
     def draw(
         self, noise: NoiseLayer, call: int, block: Block, shape: Sequence[int], strength: float
@@ -38,114 +44,166 @@ class NoiseSource:
             shape: Shape of one row's noise.
             strength: Its rate or standard deviation.
         """
-        if (noise.index, call) not in self._streams:
-            shared = noise.drawn_by_all(fixed_mask=self._fixed_mask)
-            self._streams[noise.index, call] = MaskStream(self.seed, noise.index, call, shared=shared)
-        return noise.draw(self._streams[noise.index, call], block, shape, strength)
+        shared = noise.drawn_by_all(fixed_mask=self.fixed_mask)
+        return noise.draw(self.stream(noise.index, call, shared=shared), block, shape, strength)
+
+    def stream(self, layer: int | str, call: int, *, shared: bool) -> MaskStream:
+        """Return the random numbers of one call of a layer."""
+        where = layer, call, shared
+        if where not in self._streams:
+            self._streams[where] = MaskStream(self.seed, layer, call, shared=shared)
+        return self._streams[where]
 
 
-@contextmanager
-def noise_switched_on(
-    layers: Sequence[NoiseLayer],
-    foreign: Sequence[Any],
-    source: NoiseSource,
-    *,
-    block: Block,
-    strength: NoiseStrength,
-    calls: Counter[int],
-) -> Iterator[None]:
-    """Let every call of these layers, from wherever in a model's code, make noise for the rows of `block`.
+@dataclass(eq=False)
+class _Pass:
+    """The pass that is being computed, and how far it is; no strength where noise is off."""
 
-    Our noise replaces what the layer would draw; a foreign layer runs in training mode with a seed of its own. All is
-    put back afterwards: hooks, and the state of the foreign layers' random numbers.
+    block: Block
+    strength: NoiseStrength | None
+    calls: Counter[int]
+    draws: Counter[int] = field(default_factory=Counter)
+    running: list[ForeignNoise] = field(default_factory=list)
+
+
+class NoiseSwitch:
+    """Switches a model's noise on and off, wherever in its code it is made.
+
+    Our noise replaces what Keras' noise layers would draw; other layers that draw run in training mode, one by one, and
+    what they ask Keras for is ours. Nothing of the model is changed afterwards.
 
     Args:
-        layers: Noise layers to switch on.
-        foreign: Layers that make noise of their own.
+        noise: What makes noise in the model.
         source: Where the noise comes from.
-        block: The cases and members of the pass.
-        strength: How strong the noise is.
-        calls: How often each noise layer was called in this pass; counted on.
     """
-    hooks: dict[Any, Callable[..., Any]] = {n.layer: _own_noise(n, source, block, strength, calls) for n in layers}
-    hooks |= {layer: _in_training_mode(layer.call) for layer in foreign}
-    with _seeded_globally(key(source.seed, "foreign noise", block.first_case, block.first_member), bool(foreign)):
-        states = _seed_foreign(foreign, source.seed, block)
-        try:
-            for layer, hook in hooks.items():
-                layer.__dict__["call"] = (
-                    hook  # past Keras' and torch's own __setattr__, which track what they are given
-                )
+
+    def __init__(self, noise: ModelNoise, source: NoiseSource) -> None:
+        self._noise, self._source = noise, source
+        self._own = {id(one.layer): one for one in noise.own}
+        self._foreign = {id(one.layer): one for one in noise.foreign}
+        self._on = {id(layer) for layer in noise.on}
+        inside = [one for layer in noise.on for one in all_layers(layer)]
+        layers = [*(one.layer for one in noise.own), *(one.layer for one in noise.foreign), *inside]
+        self._hooked = list({id(layer): layer for layer in layers}.values())
+        self._unknown = any(one.unknown for one in noise.foreign)
+        self._pass = _Pass(Block(0, 1, 0, 1), None, Counter())
+
+    @contextmanager
+    def off(self, first_case: int, cases: int) -> Iterator[None]:
+        """Compute cases without noise; layers whose noise has no rest draw it once and for all."""
+        with self._computing(_Pass(Block(first_case, cases, 0, 1), None, Counter())):
             yield
-        finally:
-            for layer in hooks:
-                layer.__dict__.pop("call", None)
-            for generator, state in states.items():
-                generator.state.assign(state)
 
+    @contextmanager
+    def on(self, block: Block, strength: NoiseStrength, calls: Counter[int]) -> Iterator[None]:
+        """Compute the rows of `block` with noise of some strength; `calls` counts the calls of Keras' noise layers."""
+        with self._computing(_Pass(block, strength, calls)):
+            yield
 
-@contextmanager
-def _seeded_globally(seed: int, wanted: bool) -> Iterator[None]:
-    """Seed torch's own generator and put it back: Keras 3.15 draws from it where a layer was given no seed."""
-    if not wanted or keras.backend.backend() != "torch":
-        yield
-        return
-    import torch
+    @contextmanager
+    def _computing(self, one: _Pass) -> Iterator[None]:
+        self._pass = one
+        with (
+            unchanged(self._noise.ones_own),
+            generators_put_back() if self._unknown else nullcontext(),
+            draws_answered_by(self._answer),
+            hooked(self._hooked, self._around),
+        ):
+            yield
 
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        yield
+    def _around(self, layer: Any, original: Call) -> Call:
+        if id(layer) in self._own:
+            return self._own_noise(self._own[id(layer)])
+        mode, foreign = Mode(original), self._foreign.get(id(layer))
 
+        def call(*args: Any, **kwargs: Any) -> Any:
+            now = self._pass
+            if now.strength is not None:
+                wanted = True if id(layer) in self._on else self._noise.modes.get(id(layer), False)
+                args, kwargs = mode.write(args, kwargs, wanted)
+            if foreign is None:
+                return original(*args, **kwargs)
+            now.running.append(foreign)
+            try:
+                if foreign.unknown:
+                    seed_generators(self._seed(foreign, now))
+                return original(*args, **kwargs)
+            finally:
+                now.running.pop()
 
-def _own_noise(
-    noise: NoiseLayer, source: NoiseSource, block: Block, strength: NoiseStrength, calls: Counter[int]
-) -> Callable[..., Any]:
-    def call(inputs: Any, training: bool | None = None) -> Any:
-        del training  # the noise is on, whatever mode the model is in
-        ordinal = calls[noise.index]
-        calls[noise.index] += 1
-        value = strength.of(noise)
-        if value == 0:
-            return inputs
-        times, rest = divmod(int(inputs.shape[0]), block.rows)
-        if rest:
-            raise ValueError(
-                f"Noise layer {noise.layer.name!r} was called on {inputs.shape[0]} rows in a pass of {block.rows}: it "
-                "stands where cases are mixed, and its noise cannot be assigned to cases."
+        return call
+
+    def _own_noise(self, noise: NoiseLayer) -> Call:
+        def call(inputs: Any, training: bool | None = None) -> Any:
+            del training  # the noise is on or off, whatever mode the model is in
+            now = self._pass
+            if now.strength is None:
+                return inputs
+            ordinal = now.calls[noise.index]
+            now.calls[noise.index] += 1
+            value = now.strength.of(noise)
+            if value == 0:
+                return inputs
+            times, rest = divmod(int(inputs.shape[0]), now.block.rows)
+            if rest:
+                raise ValueError(
+                    f"Noise layer {noise.layer.name!r} was called on {inputs.shape[0]} rows in a pass of "
+                    f"{now.block.rows}: it stands where cases are mixed, and its noise cannot be assigned to cases."
+                )
+            # A model may fold another axis (time) into the rows: its noise is drawn as one longer row.
+            shape = noise.mask_shape(inputs.shape[1:])
+            drawn = self._source.draw(noise, ordinal, now.block, (times, *shape), value)
+            factor, summand = (_rows(part, now.block, shape, inputs) for part in drawn)
+            result = inputs if factor is None else inputs * factor
+            return result if summand is None else result + summand
+
+        return call
+
+    def _answer(self, draw: Draw) -> Any:
+        now = self._pass
+        if now.strength is None and draw.kind == "dropout":
+            return draw.arguments["inputs"]
+        if not now.running:
+            raise ModelError(
+                "A layer draws random numbers here that it did not draw when the model was looked at, on its first "
+                "cases: noise that comes and goes with the data cannot be sampled."
             )
-        # A model may fold another axis (time) into the rows: its noise is drawn as one longer row.
-        shape = noise.mask_shape(inputs.shape[1:])
-        drawn = source.draw(noise, ordinal, block, (times, *shape), value)
-        factor, summand = (_rows(part, block, shape, inputs) for part in drawn)
-        result = inputs if factor is None else inputs * factor
-        return result if summand is None else result + summand
+        noise = now.running[-1]
+        ordinal = now.draws[noise.index]
+        now.draws[noise.index] += 1
+        rows = now.block.rows
+        known = noise.by_row[ordinal] if ordinal < len(noise.by_row) else not draw.mixes_rows
+        if not known or draw.shape[0] % rows:
+            return draw.of_seed(self._seed(noise, now, "draw", ordinal, mixed=draw.mixes_rows))
+        return self._by_row(draw, noise, ordinal, now)
 
-    return call
+    def _by_row(self, draw: Draw, noise: ForeignNoise, ordinal: int, now: _Pass) -> Any:
+        """Return what Keras is asked for, every row's numbers read off at its case and member."""
+        name = f"draw {noise.index}" if now.strength is not None else f"rest {noise.index}"
+        stream = self._source.stream(name, ordinal, shared=self._source.fixed_mask and now.strength is not None)
+        size = int(np.prod(draw.shape, dtype=int)) // now.block.rows
+        if draw.kind == "dropout":
+            factor = dropout_factor(stream, now.block, size, draw.arguments["rate"])
+            return draw.of_factor(_spread(factor, now.block).reshape(draw.shape))
+        return draw.of_uniform(_spread(stream.between(now.block, size), now.block).reshape(draw.shape))
+
+    def _seed(self, noise: ForeignNoise, now: _Pass, *parts: str | int, mixed: bool = False) -> int:
+        """Return the seed of what rows share in one pass of one member; of generators that only a seed reaches."""
+        word = "foreign noise" if now.strength is not None else "foreign noise at rest"
+        of_case = (noise.unknown or mixed) and not self._source.fixed_mask
+        case = now.block.first_case if of_case else -1
+        ordinal = now.calls[-1 - noise.index]
+        now.calls[-1 - noise.index] += 1
+        return key(self._source.seed, word, noise.index, ordinal, *parts, case, now.block.first_member)
 
 
 def _rows(drawn: Any | None, block: Block, shape: Sequence[int], inputs: Any) -> Any | None:
     if drawn is None:
         return None
-    flat = np.broadcast_to(drawn, (block.cases, *drawn.shape[1:])).reshape(-1, *shape)
+    flat = _spread(drawn, block).reshape(-1, *shape)
     return keras.ops.convert_to_tensor(np.ascontiguousarray(flat), dtype=keras.backend.standardize_dtype(inputs.dtype))
 
 
-def _in_training_mode(original: Callable[..., Any]) -> Callable[..., Any]:
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return original(*args, **{**kwargs, "training": True})
-
-    return call
-
-
-def _seed_foreign(foreign: Sequence[Any], seed: int, block: Block) -> Mapping[Any, Any]:
-    """Seed the foreign layers' generators for this block and return what their states were."""
-    states: dict[Any, Any] = {}
-    for layer in foreign:
-        for sublayer in layer._flatten_layers():  # noqa: SLF001  a cell inside its RNN holds the generator
-            for generator in [v for v in vars(sublayer).values() if isinstance(v, keras.random.SeedGenerator)]:
-                if generator in states:
-                    continue
-                states[generator] = np.array(keras.ops.convert_to_numpy(generator.state))
-                drawn = key(seed, "foreign noise", len(states), block.first_case, block.first_member)
-                generator.state.assign(np.array([drawn & 0x7FFFFFFF, drawn >> 32], dtype=states[generator].dtype))
-    return states
+def _spread(drawn: Any, block: Block) -> Any:
+    """Return numbers `(cases or 1, members, ...)` written out for every case."""
+    return np.broadcast_to(drawn, (block.cases, *drawn.shape[1:]))

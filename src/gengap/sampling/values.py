@@ -75,14 +75,31 @@ def row_shape(value: Value) -> tuple[int, ...]:
     return tuple(base.tensor.shape[1:])
 
 
+def is_masked(value: Value) -> bool:
+    """Tell whether a value carries a mask of Keras' (padded time steps), which layers after it heed."""
+    base = value.base if isinstance(value, Masked) else value
+    return not isinstance(base, Coming) and getattr(base.tensor, "_keras_mask", None) is not None
+
+
+def carry_mask(mask: Any, tensor: Any) -> Any:
+    """Return a tensor that carries a mask of Keras', as `Layer.__call__` leaves it on what a layer returns."""
+    if mask is not None:
+        tensor._keras_mask = mask  # noqa: SLF001  Keras has no public way
+    return tensor
+
+
 def per_member(value: Value, cases: int, members: int, dtype: torch.dtype | None = None) -> torch.Tensor:
     """Return a value written out for every case and member, in `dtype` where that is given and it is real."""
     if isinstance(value, Masked):
         return _multiply(value, cases, members, dtype)
+    mask = getattr(value.tensor, "_keras_mask", None)
     tensor = value.tensor
     if dtype is not None and torch.is_floating_point(tensor):
         tensor = tensor.to(dtype)
-    return torch.repeat_interleave(tensor, members, dim=0) if isinstance(value, PerCase) and members > 1 else tensor
+    if isinstance(value, PerCase) and members > 1:
+        tensor = torch.repeat_interleave(tensor, members, dim=0)
+        mask = None if mask is None else torch.repeat_interleave(mask, members, dim=0)
+    return carry_mask(mask, tensor) if mask is not None and tensor is not value.tensor else tensor
 
 
 def add_noise(
@@ -94,7 +111,10 @@ def add_noise(
         tensor = tensor * factor.to(tensor.dtype)
     if summand is not None:
         tensor = tensor + summand.to(tensor.dtype)
-    return PerMember(tensor.reshape(cases * members, *tensor.shape[2:]))
+    rows = tensor.reshape(cases * members, *tensor.shape[2:])
+    return PerMember(
+        carry_mask(getattr(per_member(value, cases, members), "_keras_mask", None), rows) if is_masked(value) else rows
+    )
 
 
 def _by_case(value: Value, cases: int, members: int) -> torch.Tensor:
