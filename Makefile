@@ -10,7 +10,7 @@ export MPLBACKEND ?= Agg
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: env demo readme-pictures test test-all lint docs notebooks bench clean \
-	bench-training bench-statistics bench-verification bench-uncertainty bench-faults bench-storage
+	bench-gpu gpu-wheels bench-training bench-statistics bench-verification bench-uncertainty bench-faults bench-storage
 
 env: $(VENV)/.ready
 
@@ -60,6 +60,19 @@ bench-verification bench-statistics bench-uncertainty bench-storage bench-faults
 
 bench-training: env
 	$(BIN)/python -m benchmarks.training
+
+# On a machine with a GPU: six minutes, results in benchmarks/results/gpu.json. Without one: tiny sizes, nothing written.
+bench-gpu: env
+	$(BIN)/python -m benchmarks.gpu
+
+# What a machine lacks that has torch and the scientific packages but no package index: copy the tree there and run
+#   python3 -m pip install --no-index --no-deps --target .gpu/site .gpu/wheels/*.whl
+#   PYTHONPATH=.gpu/site python3 -m benchmarks.gpu
+GPU_PYTHON ?= 3.12
+gpu-wheels: env
+	$(BIN)/python -m pip download --quiet --no-deps --only-binary=:all: --python-version $(GPU_PYTHON) \
+		--implementation cp --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 --dest .gpu/wheels \
+		$$(grep -E '^(keras|optree|namex|h5netcdf|lazy[-_]loader|typer|rich|xarray)==' constraints.txt)
 
 clean:
 	rm -rf $(VENV) .venv-* demo site

@@ -8,6 +8,7 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +16,24 @@ from benchmarks.gpu.workloads import WORKLOADS
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "gpu.json"
+CONTESTANTS = ("gengap", "keras-torch", "keras-jax", "gengap-compiled")
 CUDA_TESTS = ("tests/engine/test_on_cuda.py", "tests/sampling/test_on_cuda.py")
 TESTS, RACE = 110, 75  # seconds that the tests, or one contestant, may take
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=330, help="after which nothing new is begun")
     parser.add_argument("--tiny", action="store_true", help="sizes for a machine without a card")
     parser.add_argument("--no-tests", action="store_true", help="race only")
     parser.add_argument("--workloads", nargs="*", choices=WORKLOADS, default=list(WORKLOADS))
+    parser.add_argument("--contestants", nargs="*", choices=CONTESTANTS, default=CONTESTANTS)
     parser.add_argument("--output", type=Path, default=None, help="where results go")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     visit = Visit(arguments)
     if not arguments.no_tests:
         visit.test()
-    for who in ("gengap", "keras-torch", "keras-jax", "gengap-compiled"):
+    for who in arguments.contestants:
         for workload in arguments.workloads:
             visit.race(who, workload)
     print("\n".join(table(visit.results)))
