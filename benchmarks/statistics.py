@@ -362,7 +362,7 @@ def speed() -> list[Row]:
     rows = []
     for label, one, score in (
         ("log loss", result, "log_loss"), ("log loss, 10,000 groups", grouped, "log_loss"),
-        ("Brier skill", result, "bss"), ("AUC", result, "auc"),
+        ("Brier skill", result, "brier_skill_score"), ("AUC", result, "roc_auc"),
     ):  # fmt: skip
         start = time.perf_counter()
         compare(one, score=score)

@@ -21,8 +21,6 @@ app = typer.Typer(
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
-_DISTRIBUTION = "distribution.nc"
-_RATE_CHOICE = "rate_choice.json"
 
 _SHOWN_IN_DOCTOR = (
     "keras",
@@ -54,15 +52,16 @@ def demo(
     """Run a ready-made study and write its result, figures, table and report."""
     from gengap.experiments.demos import get_demo
     from gengap.experiments.telling_cases import study_cases
+    from gengap.reporting.output import check_output
 
-    chosen = get_demo(name)
+    chosen, folder = get_demo(name), output or Path("demo") / name
+    check_output(folder, lang=lang)
     dataset = chosen.load(data, full=full)
     typer.echo(f"{chosen.title}\n{dataset.description}")
     try:
         result = chosen.run(dataset, seeds=seeds, engine=engine, storage=storage)
     except KeyboardInterrupt as stop:
         raise _interrupted(stop) from None
-    folder = output or Path("demo") / name
     asked = study_cases(result, dataset)
     _write(result, folder, asked, lang=lang)
     if asked is not None:
@@ -107,7 +106,9 @@ def run(  # noqa: PLR0913  each is an option of the command
 ) -> None:
     """Run a study: of a saved model on a data file, or of a study file (which is Python code, and is executed)."""
     from gengap.experiments.launch import study_from_files, study_from_script
+    from gengap.reporting.output import check_output
 
+    check_output(output, lang=lang)
     if (study_file is None) == (model is None):
         raise typer.BadParameter("give a study file, or --model and --data")
     if study_file is not None:
@@ -179,15 +180,13 @@ def report(
     lang: Annotated[str, typer.Option(help="Language of the report: en or zh.")] = "en",
 ) -> None:
     """Write the report of a result that was saved before."""
-    from gengap.reporting import report as write_report
-    from gengap.sampling import PredictiveDistribution, RateChoice
+    from gengap.reporting.output import check_report, report_of_folder
     from gengap.study.loading import load
 
-    target, asked, chosen = output or folder / "report.html", folder / _DISTRIBUTION, folder / _RATE_CHOICE
-    result = load(folder)
-    distribution = PredictiveDistribution.from_netcdf(asked) if asked.exists() else None
-    choice = RateChoice.from_json(chosen) if chosen.exists() else None
-    write_report(result, target, lang=lang, distribution=distribution, rate_choice=choice)
+    target = output or folder / "report.html"
+    if folder.is_dir():
+        check_report(target, lang=lang)
+    report_of_folder(load(folder), folder, target, lang=lang)
     typer.echo(f"Report: {target}")
 
 
@@ -223,24 +222,12 @@ def _interrupted(stop: KeyboardInterrupt) -> typer.Exit:
 def _write(result: "Result", folder: Path, asked: "CaseStudy | None" = None, *, lang: str = "en") -> None:
     """Write everything that a study leaves for people, and show the table and the findings."""
     from gengap.analysis import summarize
-    from gengap.plots.learning_curves import LearningCurvesDisplay
     from gengap.reporting import findings
-    from gengap.reporting import report as write_report
+    from gengap.reporting.output import write_output
 
-    folder.mkdir(parents=True, exist_ok=True)
-    result.save(folder)
-    if asked is not None:
-        asked.distribution.to_netcdf(folder / _DISTRIBUTION)
-        asked.choice.to_json(folder / _RATE_CHOICE)
-    table = summarize(result)
-    (folder / "table.csv").write_text(table.to_dataframe().to_csv(index=False))
-    curves = LearningCurvesDisplay.from_result(result)
-    for name, figure in {"learning_curves": curves.figure(), "learning_curve_pairs": curves.plot_pairs()}.items():
-        for suffix in ("svg", "png"):
-            figure.savefig(folder / f"{name}.{suffix}", bbox_inches="tight")
     distribution, choice = (None, None) if asked is None else (asked.distribution, asked.choice)
-    write_report(result, folder / "report.html", lang=lang, distribution=distribution, rate_choice=choice)
-    typer.echo(str(table))
+    write_output(result, folder, lang=lang, distribution=distribution, rate_choice=choice)
+    typer.echo(str(summarize(result)))
     for sentence in findings(result, lang=lang):
         typer.echo(f"- {sentence}")
 

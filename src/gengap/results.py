@@ -2,7 +2,8 @@
 
 import html
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -15,12 +16,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gengap.errors import DataError, ModelError, StoreError, UnknownNameError
+from gengap.intake import answers_of, runs_of
+from gengap.naming import check_names
 
 Array = NDArray[Any]
 EpochRule = Literal["best", "last"]
 WeightKey = tuple[str, int, EpochRule]
 
 FORMAT = 1
+_SAVED = "gengap_weights"
 _PARTS = ("history", "runs", "validation", "test")
 
 
@@ -147,8 +151,13 @@ class Result:
 
     def to_netcdf(self, path: str | Path) -> None:
         """Write datasets and manifest, not the weights, as one netCDF-4 file with a group for each dataset."""
+        self._write(Path(path))
+
+    def _write(self, path: Path, *, saved: Sequence[str] = ()) -> None:
+        """Write `to_netcdf`'s file, which also names the files of weights that were saved with it."""
         tree = xr.DataTree.from_dict({name: _for_file(part) for name, part in self._parts().items()})
         tree.attrs["gengap"] = json.dumps(self.manifest)
+        tree.attrs[_SAVED] = json.dumps(list(saved))
         packed = {"zlib": True, "complevel": 1, "shuffle": True}
         encoding = {
             f"/{name}": {variable: packed for variable in part.data_vars if part[variable].dtype.kind == "f"}
@@ -172,15 +181,28 @@ class Result:
         return cls(**parts, manifest=manifest, weights={})
 
     def save(self, folder: str | Path) -> None:
-        """Write the result and its weights into a folder: `result.nc` and `weights/*.npz`."""
+        """Write the result and its weights into a folder: `result.nc` and `weights/*.npz`.
+
+        Raises:
+            StoreError: The folder holds a file of one of these names that gengap did not write.
+        """
         folder = Path(folder)
+        path, keys = folder / "result.nc", [key for key in self.weights if key[0] in self.variants]
+        files = {key: _weight_file(folder, self.variants, key) for key in keys}  # `select` leaves others where they lie
+        known = is_result(path)
+        if strangers := [one for one in (path, *files.values()) if (one.exists() and not known) or one.is_symlink()]:
+            raise StoreError(
+                f"{strangers[0]} was not written by gengap and would be written over: choose another folder"
+            )
         (folder / "weights").mkdir(parents=True, exist_ok=True)
-        self.to_netcdf(folder / "result.nc")
-        for variant, seed, epoch in self.weights:
-            if variant not in self.variants:
-                continue  # `select` leaves them where they lie
-            arrays = self.weights[variant, seed, epoch]
-            np.savez(_weight_file(folder, self.variants, (variant, seed, epoch)), *arrays)
+        part = folder / f"result.nc.{uuid.uuid4().hex}.part"  # a crash leaves the old file or the new one
+        try:
+            self._write(part, saved=[file.name for file in files.values()])
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+        for key, file in files.items():
+            np.savez(file, *self.weights[key])
 
     @classmethod
     def load(cls, folder: str | Path) -> "Result":
@@ -193,7 +215,10 @@ class Result:
         rules: tuple[EpochRule, ...] = ("best", "last")
         keys: list[WeightKey] = list(product(bare.variants, bare.seeds, rules))
         files = {key: _weight_file(Path(folder), bare.variants, key) for key in keys}
-        return replace(bare, weights=_WeightFiles({key: file for key, file in files.items() if file.exists()}))
+        named = _attribute(Path(folder) / "result.nc", _SAVED)  # others may lie there from a result saved before
+        saved = None if named is None else set(json.loads(named))
+        own = {key: file for key, file in files.items() if file.exists() and (saved is None or file.name in saved)}
+        return replace(bare, weights=_WeightFiles(own))
 
     @classmethod
     def from_histories(
@@ -220,7 +245,10 @@ class Result:
         Raises:
             DataError: A curve is missing, or lists are empty, or a model belongs to no variant.
         """
-        curves = {name: [dict(getattr(one, "history", one)) for one in runs] for name, runs in histories.items()}
+        written = dict(zip(histories, check_names(histories, "variants"), strict=True))
+        curves = {
+            written[name]: [dict(getattr(one, "history", one)) for one in runs] for name, runs in histories.items()
+        }
         if not curves or not all(curves.values()):
             raise DataError("`histories` needs at least one variant, and one history for each of its seeds.")
         if missing := [name for name, runs in curves.items() for run in runs if score not in run]:
@@ -244,11 +272,12 @@ class Result:
         if f"val_{score}" in history:
             history["val_score"] = sign * history[f"val_{score}"]
         manifest = _foreign_manifest(list(curves), num_seeds, task, score, "histories")
-        if unknown := sorted(set(models or {}) - set(curves)):
+        models = {written.get(name, str(name)): model for name, model in (models or {}).items()}
+        if unknown := sorted(set(models) - set(curves)):
             raise DataError(f"`models` names {', '.join(unknown)}, of which there are no histories.")
-        manifest["variants"] |= {name: _described(model) for name, model in (models or {}).items()}
+        manifest["variants"] |= {name: _described(model) for name, model in models.items()}
         told = _runs_of(history)
-        if models is not None and set(models) == set(curves):
+        if set(models) == set(curves):
             counts = [manifest["variants"][name]["parameters"] for name in curves]
             told["parameters"] = xr.full_like(told["epochs"], 0) + xr.DataArray(counts, dims="variant")
         return cls(history, told, xr.Dataset(), xr.Dataset(), manifest)
@@ -267,31 +296,28 @@ class Result:
         """Make a result from held-out predictions that another tool made.
 
         Args:
-            y_true: Answers in plain form, shape `(n,)`.
-            predictions: For each variant, the baseline first, predictions of shape `(seeds, n)` or
-                `(seeds, n, labels)`; one run may come as `(n,)`.
+            y_true: Answers in plain form, shape `(n,)`, or `(n, targets)` for a regression of several numbers.
+            predictions: For each variant, the baseline first, predictions of shape `(seeds, n)`, `(seeds, n, labels)`
+                or `(seeds, n, targets)`; a single run may lack the axis of the seeds. Double precision is kept where
+                all have it.
             task: What is predicted: `"binary"`, `"multiclass"` or `"regression"`.
             score: The common score: `"log_loss"`, `"brier_score"` or `"squared_error"`.
             groups: Labels of groups of cases that are not independent, shape `(n,)`.
             split: Which split the cases are.
 
         Raises:
+            UnknownNameError: There is no such task.
             DataError: Shapes do not fit.
         """
-        y_true = np.asarray(y_true)
-        arrays = {name: np.asarray(values, dtype=np.float32) for name, values in predictions.items()}
-        arrays = {name: values[None] if values.ndim == 1 else values for name, values in arrays.items()}
-        if not arrays or any(values.shape[1] != len(y_true) for values in arrays.values()):
-            raise DataError(
-                f"`predictions` must hold arrays of shape (seeds, {len(y_true)}[, labels]), as `y_true` has it."
-            )
-        if len({values.shape for values in arrays.values()}) > 1:
-            raise DataError("Every variant needs predictions of the same shape: equal seeds, cases and labels.")
+        named = dict(zip(check_names(predictions, "variants"), predictions.values(), strict=True))
+        answers = answers_of(y_true, task)
+        arrays = runs_of(named, answers, task)
         stacked = np.stack(list(arrays.values()))
         dims = ("variant", "seed", "sample", "label")[: stacked.ndim]
         coords = {"variant": list(arrays), "seed": np.arange(stacked.shape[1])}
+        answer_dims = ("sample", "label")[: answers.ndim]
         held_out = xr.Dataset(
-            {"prediction_last": (dims, stacked), "prediction_best": (dims, stacked), "y_true": ("sample", y_true)},
+            {"prediction_last": (dims, stacked), "prediction_best": (dims, stacked), "y_true": (answer_dims, answers)},
             coords=coords | ({} if groups is None else {"group": ("sample", np.asarray(groups))}),
         )
         empty_history = xr.Dataset(coords=coords | {"epoch": np.arange(1, 1)})
@@ -343,6 +369,28 @@ def _told(values: xr.DataArray, decimals: int) -> list[str]:
         else f"{row.mean():.{decimals}f}"
         for row in rows
     ]
+
+
+def _refuse_strangers(path: Path, files: Iterable[Path]) -> None:
+    known = is_result(path)
+    for one in (path, *files):
+        if one.is_symlink() or (one.exists() and not known):
+            raise StoreError(f"{one} was not written by gengap and would be written over: choose another folder")
+
+
+def is_result(path: Path) -> bool:
+    """Say whether a file is a result that gengap wrote."""
+    return _attribute(path, "gengap") is not None
+
+
+def _attribute(path: Path, name: str) -> str | None:
+    import h5netcdf  # it takes a moment, and most who hold a result never ask
+
+    try:
+        with h5netcdf.File(path, "r") as file:
+            return str(file.attrs[name]) if name in file.attrs else None
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def _weight_file(folder: Path, variants: Sequence[str], key: WeightKey) -> Path:

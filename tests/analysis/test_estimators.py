@@ -6,7 +6,9 @@ from gengap import verification as gv
 from gengap.analysis.cases import held_out
 from gengap.analysis.comparison import compare
 from gengap.analysis.components import two_way
-from gengap.analysis.estimators import case_values, placements, to_units
+from gengap.analysis.estimators import case_values, to_units
+from gengap.verification.discrimination import linear_roc_auc
+from gengap.verification.inputs import label_cases
 from gengap.errors import DataError, UnknownNameError
 from gengap.results import Result
 
@@ -27,9 +29,15 @@ def values_of(result, score):
     return case_values(result, held_out(result, "test"), "baseline", rule="last", score=score)
 
 
+def placed(y, p):
+    """Case values of the AUC of every run: their mean is the AUC, their variance over n is DeLong's."""
+    linear = [linear_roc_auc(label_cases(y, one)) for one in p]
+    return np.stack([one.value + one.influence for one in linear])
+
+
 def test_an_auc_worked_by_hand():
     """Positives .8 and .35 against negatives .1 and .4: three of four pairs are in order."""
-    found = placements(np.array([0, 0, 1, 1]), np.array([[0.1, 0.4, 0.35, 0.8]]))
+    found = placed(np.array([0, 0, 1, 1]), np.array([[0.1, 0.4, 0.35, 0.8]]))
     assert found.mean() == pytest.approx(0.75)
     # placements of positives 1, 1/2 and of negatives 1, 1/2: variance 1/8 each, over two cases each
     assert found.var(ddof=1) / 4 == pytest.approx((1 / 8) / 2 + (1 / 8) / 2)
@@ -37,7 +45,7 @@ def test_an_auc_worked_by_hand():
 
 def test_delongs_covariance_from_all_pairs(forecasts):
     y, p = forecasts
-    first, second = placements(y, p[:2])
+    first, second = placed(y, p[:2])
     kernel = [(q[y == 1][:, None] > q[y == 0]) + 0.5 * (q[y == 1][:, None] == q[y == 0]) for q in p[:2]]
     of_positives, of_negatives = (np.stack([k.mean(axis=axis) for k in kernel]) for axis in (1, 0))
     delong = np.cov(of_positives) / (y == 1).sum() + np.cov(of_negatives) / (y == 0).sum()
@@ -50,15 +58,15 @@ def test_delongs_covariance_from_all_pairs(forecasts):
 def test_means_of_case_values_are_the_scores(forecasts):
     y, p = forecasts
     result = result_of(y, p)
-    for score, oracle in (("log_loss", log_loss), ("brier_score", brier_score_loss), ("auc", roc_auc_score)):
+    for score, oracle in (("log_loss", log_loss), ("brier_score", brier_score_loss), ("roc_auc", roc_auc_score)):
         np.testing.assert_allclose(values_of(result, score).mean(-1), [oracle(y, q) for q in p], rtol=1e-6)
     skill = [1 - brier_score_loss(y, q) / np.mean((y - y.mean()) ** 2) for q in p]
-    np.testing.assert_allclose(values_of(result, "bss").mean(-1), skill, rtol=1e-6)
+    np.testing.assert_allclose(values_of(result, "brier_skill_score").mean(-1), skill, rtol=1e-6)
 
 
 def test_ties_count_half():
     y, p = np.array([0, 1, 0, 1, 1]), np.array([[0.5, 0.5, 0.2, 0.5, 0.2]])
-    assert placements(y, p).mean() == pytest.approx(roc_auc_score(y, p[0]))
+    assert placed(y, p).mean() == pytest.approx(roc_auc_score(y, p[0]))
 
 
 def test_the_skill_scores_error_is_a_jackknifes(forecasts):
@@ -67,7 +75,7 @@ def test_the_skill_scores_error_is_a_jackknifes(forecasts):
     known = {"training_climatology": 0.25}
     result = result_of(y, p)
     result.manifest["data"].update(known)
-    error = values_of(result, "bss")[0].std(ddof=1) / np.sqrt(len(y))
+    error = values_of(result, "brier_skill_score")[0].std(ddof=1) / np.sqrt(len(y))
     kept = ~np.eye(len(y), dtype=bool)
     left = [1 - np.mean((p[0][k] - y[k]) ** 2) / np.mean((0.25 - y[k]) ** 2) for k in kept]
     jackknife = np.sqrt((len(y) - 1) ** 2 / len(y) * np.var(left, ddof=1))
@@ -109,7 +117,7 @@ def test_a_weight_of_two_is_the_mean_of_a_case_counted_twice():
 def test_a_run_without_predictions_is_a_row_of_nan(forecasts):
     y, p = forecasts
     p[2] = np.nan
-    for score in ("log_loss", "auc", "bss"):
+    for score in ("log_loss", "roc_auc", "brier_skill_score"):
         found = values_of(result_of(y, p), score)
         assert np.isnan(found[2]).all()
         assert np.isfinite(found[[0, 1, 3]]).all()
@@ -119,7 +127,7 @@ def test_auc_and_skill_can_carry_a_comparison(forecasts):
     y, p = forecasts
     better = np.clip(p + np.where(y == 1, 0.3, -0.3), 0.01, 0.99)
     result = Result.from_predictions(y, {"baseline": p, "remedy": better}, task="binary", score="log_loss")
-    for score in ("auc", "bss"):
+    for score in ("roc_auc", "brier_skill_score"):
         found = compare(result, score=score)
         assert found.larger_is_better
         assert found["remedy"].difference > 0
@@ -134,7 +142,7 @@ def test_the_interval_of_an_auc_difference_covers():
         y = np.arange(80) % 2
         shared = rng.standard_normal((2, 1, 80))
         signal = y + shared + 0.5 * rng.standard_normal((2, 6, 80))
-        first, second = placements(y, signal[0]), placements(y, signal[1])
+        first, second = placed(y, signal[0]), placed(y, signal[1])
         estimate = two_way(first - second)
         inside += abs(estimate.mean) <= 1.99 * estimate.se
     assert 0.92 <= inside / 300 <= 0.985
@@ -142,13 +150,9 @@ def test_the_interval_of_an_auc_difference_covers():
 
 def test_refusals(forecasts):
     y, p = forecasts
-    with pytest.raises(UnknownNameError, match="`score` must be one of"):
+    with pytest.raises(UnknownNameError, match="`score` of a binary task must be one of"):
         values_of(result_of(y, p), "accuracy")
-    with pytest.raises(DataError, match="two cases of either class"):
-        placements(np.array([0, 0, 1]), np.array([[0.1, 0.2, 0.3]]))
-    with pytest.raises(DataError, match="binary task"):
-        placements(np.array([0, 1, 2]), np.array([[0.1, 0.2, 0.3]]))
     one_class = result_of(np.zeros(120), p)
     one_class.manifest["data"]["training_climatology"] = 0.0
     with pytest.raises(DataError, match="no skill score"):
-        values_of(one_class, "bss")
+        values_of(one_class, "brier_skill_score")

@@ -47,5 +47,7 @@ def test_the_score_follows_the_task_and_can_be_named():
     assert choose_score("binary", None) == "log_loss"
     assert choose_score("regression", None) == "squared_error"
     assert choose_score("multiclass", "brier_score") == "brier_score"
-    with pytest.raises(UnknownNameError, match="'auc' is no score for a binary task; choose from log_loss"):
+    with pytest.raises(
+        UnknownNameError, match="`score` of a binary task must be one of log_loss, brier_score, got 'auc'"
+    ):
         choose_score("binary", "auc")

@@ -102,7 +102,6 @@ def test_the_mean_of_an_overconfident_ensemble_beats_one_member(known):
 
 
 def test_conformal_intervals_hold_what_they_promise(calibrated):
-    pytest.importorskip("crepes", reason="the extra `conformal` is not installed")
     y, forecast = calibrated
     for scaled in (True, False):
         interval = conformal_interval(
@@ -114,7 +113,6 @@ def test_conformal_intervals_hold_what_they_promise(calibrated):
 
 
 def test_conformal_sets_hold_what_they_promise(known):
-    pytest.importorskip("crepes", reason="the extra `conformal` is not installed")
     _, y, forecast = known
     sets = conformal_set(y[:2000], forecast.select(slice(2000)), forecast.select(slice(2000, None)), level=0.9)
     inside = sets[np.arange(2000), y[2000:]]

@@ -265,7 +265,7 @@ def test_what_a_crash_left_is_put_in_order(filled, make_record, assert_same):
         store.put(make_record("late", 5))
         store._ledger.drop_runs([("late", 5)])
     (arrays / f"{'ab' * 16}.part").write_bytes(b"half")
-    (filled / "manifest.json.1.part").write_bytes(b"half")
+    (filled / f"manifest.json.{'ab' * 16}.part").write_bytes(b"half")
     files.write_arrays(arrays, {"last/0": np.ones(3)}, {})  # weights whose results were never written
     files.write_arrays(arrays, {}, {"study": "another", "variant": "v", "seed": 1, "weights": ["0" * 64, 1]})
     with Store.open(filled, mode="w") as store:
@@ -332,7 +332,7 @@ def test_folders_that_are_no_store_are_refused(tmp_path, manifest):
     with pytest.raises(StoreError, match="holds no study of gengap"):
         Store.open(tmp_path, mode="w")
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(StoreError, match=r"holds other files \(thesis.tex\); choose an empty folder"):
+    with pytest.raises(StoreError, match=r"holds other files \(ledger.sqlite, thesis.tex\); choose an empty folder"):
         Store.create(tmp_path, manifest)
     with pytest.raises(StoreError, match="is a file"):
         Store.create(tmp_path / "thesis.tex", manifest)
@@ -348,7 +348,7 @@ def test_a_store_is_not_made_twice(filled, manifest):
 
 def test_what_was_killed_inside_its_first_write_is_swept_away(folder, manifest):
     folder.mkdir(parents=True)
-    (folder / "writer.json.0123.part").write_text("{")
+    (folder / f"writer.json.{'ab' * 16}.part").write_text("{")
     with Store.create(folder, manifest):
         assert not list(folder.rglob("*.part"))
 

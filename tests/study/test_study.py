@@ -228,7 +228,7 @@ def test_bad_data_get_one_sentence_before_training(arguments, sentence):
         (net, {"remedies": ["l2(0.1)", gg.L2(0.1)]}, ModelError, "more than once"),
         (net, {"remedies": ["l3(0.1)"]}, UnknownNameError, "no remedy named 'l3'"),
         (net, {"remedies": [layers.Dropout]}, TypeError, "Dropout is a Keras object, not a remedy"),
-        (net, {"score": "auc"}, UnknownNameError, "'auc' is no score"),
+        (net, {"score": "auc"}, UnknownNameError, "`score` of a binary task must be one of log_loss"),
         (net, {"engine": "warp"}, UnknownNameError, "no engine 'warp'"),
         (net, {"precision": "float8"}, UnknownNameError, "no precision 'float8'"),
         (net, {"primary_epoch": "first"}, UnknownNameError, "no epoch rule 'first'; choose from 'best', 'last'"),

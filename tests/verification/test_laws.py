@@ -238,7 +238,9 @@ def test_rising_functions_keep_the_area(seed):
 
 
 def test_unknown_names_and_bad_options_are_refused():
-    with pytest.raises(UnknownNameError, match="'auc' is no score; choose from brier_score"):
+    with pytest.raises(
+        UnknownNameError, match="`score` must be one of brier_score.*, got 'auc'; it is called 'roc_auc' here"
+    ):
         score_interval([0, 1], [0.1, 0.9], score="auc")
     with pytest.raises(ValueError, match="`level` must lie between 0 and 1"):
         score_interval([0, 1], [0.1, 0.9], score="brier_score", level=1.0)

@@ -161,7 +161,7 @@ def test_recalibration_keeps_dims_and_missing_values_and_refuses_what_is_no_prob
     assert np.isnan(found.values[0, 2])
     with pytest.raises(DataError, match=r"probabilities from 0 to 1, got 0\.5 to 1\.5"):
         fitted.apply([0.5, 1.5])
-    with pytest.raises(DataError, match="`y_prob` must hold probabilities"):
+    with pytest.raises(DataError, match="`y_prob` must hold real numbers in an array of one shape; got 'often'"):
         fitted.apply(["often"])
 
 

@@ -1,12 +1,16 @@
 """The score of every single held-out case, read from a result: what all statistics here start from."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gengap.datasets.split import Task
 from gengap.errors import DataError, UnknownNameError
+from gengap.verification import case_brier_scores, case_log_losses, case_squared_errors
+from gengap.verification.naming import no_such_score
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -19,55 +23,58 @@ CaseScore = Literal["log_loss", "brier_score", "squared_error"]
 Floats = NDArray[np.float64]
 
 CASE_SCORES: tuple[CaseScore, ...] = ("log_loss", "brier_score", "squared_error")
-CLIP = 1e-7
-"""Probabilities are kept this far from 0 and 1 in the log loss, as Keras does (single precision)."""
-CLIP_HALF = 2.0**-12
-"""The same for predictions stored in half precision, whose spacing below 1 is 2**-11."""
+_OF_ONE_RUN: Mapping[CaseScore, Callable[..., Floats]] = {
+    "log_loss": case_log_losses,
+    "brier_score": case_brier_scores,
+    "squared_error": case_squared_errors,
+}
 
 
-def case_scores(y_true: NDArray[Any], y_pred: NDArray[Any], *, score: CaseScore) -> Floats:
-    r"""Score of every case; smaller is better, 0 is perfect.
+def case_scores(
+    y_true: NDArray[Any], y_pred: NDArray[Any], *, score: CaseScore, task: Task, epsilon: float | None = None
+) -> Floats:
+    """Score of every case of one run or of many; smaller is better, 0 is perfect.
 
-    Log loss is $-\log p(\text{what happened})$ in nats; the Brier score $(p - o)^2$, summed over labels where there
-    are more than two (Brier's own definition); squared error $(\hat y - y)^2$, averaged over targets.
+    `gengap.verification` defines the scores (`case_log_losses`, `case_brier_scores`, `case_squared_errors`); here they
+    only meet several runs at once.
 
     Args:
         y_true: Labels 0/1 or integer codes, shape `(n,)`; for regression real numbers, `(n,)` or `(n, targets)`.
         y_pred: Predictions, shape `(..., n)`; for several labels or targets `(..., n, labels)`.
         score: Which score.
+        task: What is predicted. It alone says what the last axis is: there may be as many labels, or targets, as cases.
+        epsilon: Where the log loss clips, see `case_log_losses`.
 
     Returns:
         Scores, shape `(..., n)`, float64; NaN where a prediction is NaN.
 
     Raises:
         UnknownNameError: `score` is none of `CASE_SCORES`.
+        DataError: Answers and predictions do not fit each other under this task.
 
     Example:
-        >>> case_scores(np.array([0, 1]), np.array([[0.2, 0.5]]), score="brier_score")
+        >>> case_scores(np.array([0, 1]), np.array([[0.2, 0.5]]), score="brier_score", task="binary")
         array([[0.04, 0.25]])
     """
     if score not in CASE_SCORES:
-        raise UnknownNameError(f"`score` must be one of {', '.join(CASE_SCORES)}, got {score!r}.")
+        raise no_such_score(score, CASE_SCORES)
     y_true, prediction = np.asarray(y_true), np.asarray(y_pred)
-    clip = CLIP_HALF if prediction.dtype == np.float16 else CLIP
-    prediction = prediction.astype(np.float64, copy=False)
-    several = prediction.shape[-1:] != y_true.shape[-1:] or (y_true.ndim > 1)
-    if score == "log_loss":
-        happened = _probability_of_truth(y_true, prediction, several=several)
-        return cast("Floats", -np.log(np.clip(happened, clip, 1 - clip)))
-    if score == "brier_score" and several:
-        # sum_l (p_l - o_l)^2 = sum_l p_l^2 - 2 p_truth + 1 needs no one-hot copy of the truth
-        happened = _probability_of_truth(y_true, prediction, several=True)
-        return cast("Floats", np.sum(prediction**2, axis=-1) - 2 * happened + 1)
-    error = (prediction - y_true) ** 2
-    return cast("Floats", error.mean(axis=-1) if y_true.ndim > 1 else error)
+    several = task == "multiclass"
+    _check_axes(y_true.shape, prediction.shape, several=several)
+    runs = prediction.shape[: prediction.ndim - y_true.ndim - several]
+    options = {"epsilon": epsilon} if score == "log_loss" else {}
+    found = np.empty((*runs, len(y_true)))
+    for run in np.ndindex(runs):
+        found[run] = _OF_ONE_RUN[score](y_true, prediction[run], **options)
+    return found
 
 
-def _probability_of_truth(y_true: NDArray[Any], prob: Floats, *, several: bool) -> Floats:
-    if several:
-        index = y_true.astype(np.int64).reshape((1,) * (prob.ndim - 2) + (-1, 1))
-        return np.take_along_axis(prob, index, axis=-1)[..., 0]
-    return np.where(y_true == 1, prob, 1 - prob)
+def _check_axes(answers: tuple[int, ...], predictions: tuple[int, ...], *, several: bool) -> None:
+    """Check that predictions hold one entry (with several labels, one row) for each answer."""
+    own = predictions[:-1] if several else predictions
+    if len(own) < len(answers) or own[len(own) - len(answers) :] != answers or (several and len(answers) > 1):
+        wanted = "(..., n, labels) for answers of shape (n,)" if several else f"(..., {', '.join(map(str, answers))})"
+        raise DataError(f"Predictions must have shape {wanted}; received {predictions} for answers of shape {answers}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +84,7 @@ class HeldOut:
     Attributes:
         data: The split's dataset, as `Result.validation` or `Result.test` holds it.
         part: Which split it is.
+        task: What is predicted, as the result says it.
         y_true: Answers, shape `(n,)` or `(n, targets)`.
         weight: Weights of the cases with mean 1, shape `(n,)`, or None where all are equal.
         group: Code of each case's group, `0 .. groups - 1`, shape `(n,)`; None where cases are independent.
@@ -84,6 +92,7 @@ class HeldOut:
 
     data: "xr.Dataset"
     part: Part
+    task: Task
     y_true: NDArray[Any]
     weight: Floats | None
     group: NDArray[np.int64] | None
@@ -96,17 +105,33 @@ class HeldOut:
         array = self.data[f"prediction_{rule}"].sel(variant=variant)
         return array.transpose("seed", "sample", ...).to_numpy()
 
+    def scores(self, prediction: NDArray[Any], *, score: CaseScore, epsilon: float | None = None) -> Floats:
+        """Return the score of every case, shape `(..., n)`, of predictions of shape `(..., n[, labels])`."""
+        return case_scores(self.y_true, prediction, score=score, task=self.task, epsilon=epsilon)
+
 
 def held_out(result: "Result", part: Part) -> HeldOut | None:
-    """Return a held-out split of a result, or None where the result holds no predictions for it."""
+    """Return a held-out split of a result, or None where the result holds no predictions for it.
+
+    Cases without an observation or with weight 0 are left out, as every score of `gengap.verification` does.
+    """
     data = result.validation if part == "validation" else result.test
     if "y_true" not in data or "prediction_last" not in data:
         return None
+    data = _observed(data)
     y_true = data["y_true"].transpose("sample", ...).to_numpy()
     weight = data["sample_weight"].to_numpy().astype(np.float64) if "sample_weight" in data.coords else None
     if weight is not None:
         weight = None if np.ptp(weight) == 0 else weight / weight.mean()
-    return HeldOut(data=data, part=part, y_true=y_true, weight=weight, group=_group_codes(data))
+    return HeldOut(data=data, part=part, task=task_of(result), y_true=y_true, weight=weight, group=_group_codes(data))
+
+
+def _observed(data: "xr.Dataset") -> "xr.Dataset":
+    answered = data["y_true"].notnull()
+    kept = answered.all([dim for dim in answered.dims if dim != "sample"]).to_numpy()
+    if "sample_weight" in data.coords:
+        kept &= data["sample_weight"].to_numpy() > 0
+    return data if kept.all() or not kept.any() else data.isel(sample=kept)
 
 
 def reading_part(result: "Result") -> HeldOut:
@@ -134,6 +159,11 @@ def _group_codes(data: "xr.Dataset") -> NDArray[np.int64] | None:
         return None
     codes = np.unique(labels, return_inverse=True)[1].astype(np.int64).ravel()
     return None if codes.max() + 1 == len(codes) else codes
+
+
+def task_of(result: "Result") -> Task:
+    """Return what the result's models predict, as its manifest says it."""
+    return cast("Task", str(result.manifest.get("task") or "binary"))
 
 
 def primary_score(result: "Result") -> str:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.analysis.cases import CaseScore, Floats, HeldOut, case_scores
+from gengap.analysis.cases import CaseScore, Floats, HeldOut
+from gengap.verification.losses import epsilon_of
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -27,7 +28,7 @@ def training_climatology(result: "Result", held: HeldOut | None = None) -> NDArr
         return np.asarray(known, dtype=np.float64).squeeze()
     if held is None:
         return np.asarray(np.nan)
-    if str(result.manifest.get("task")) != "multiclass":
+    if held.task != "multiclass":
         return np.asarray(np.average(held.y_true, axis=0, weights=held.weight))
     labels = held.data.sizes["label"]
     return np.bincount(held.y_true.astype(np.int64), weights=held.weight, minlength=labels) / len(held)
@@ -37,14 +38,15 @@ def climatology_scores(result: "Result", held: HeldOut, *, score: CaseScore) -> 
     """Score of every case under the forecast that always says the training climatology, shape `(n,)`."""
     constant: NDArray[Any] = training_climatology(result, held)
     prediction = np.broadcast_to(constant, (len(held), *np.shape(constant)))
-    return case_scores(held.y_true, prediction, score=score)
+    # an event that training never saw must cost climatology no more than it costs a forecast that rules it out
+    return held.scores(prediction, score=score, epsilon=epsilon_of(held.data["prediction_last"].values))
 
 
 def training_majority(result: "Result", held: HeldOut) -> int | None:
     """Return the commonest label of the training split, else of the held-out one; None without labels."""
-    if str(result.manifest.get("task")) not in ("binary", "multiclass"):
+    if held.task == "regression":
         return None
     shares = training_climatology(result, held)
     if not np.isfinite(shares).all():
         return None
-    return int(shares > 0.5) if shares.ndim == 0 else int(shares.argmax())
+    return int(shares.argmax()) if held.task == "multiclass" else int(shares > 0.5)

@@ -8,13 +8,14 @@ import numpy as np
 
 from gengap.analysis.cases import EpochRule, Floats, HeldOut, baseline_name, held_out, primary_rule, primary_score
 from gengap.analysis.contrasts import Contrast, Pairs, Rules, contrasts, pair
-from gengap.analysis.estimators import LARGER_IS_BETTER, ScoreName, case_values
+from gengap.analysis.estimators import SCORES_OF, ScoreName, carriers, case_values, larger_is_better
 from gengap.analysis.looks import look_level, looks_of
 from gengap.analysis.selection import Winner, winner
 from gengap.analysis.simultaneous import comparison_level, holm
 from gengap.analysis.summary import at_epoch
 from gengap.analysis.tables import Cell, Column, Estimate, Table
 from gengap.errors import DataError, StatisticsWarning
+from gengap.verification.naming import no_such_score
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from gengap.results import Result
 
 Claim = Literal["new cases and seeds", "this test set"]
+_SCARCER = "independent units with the scarcer label"
 
 
 @dataclass(frozen=True, repr=False)
@@ -131,7 +133,9 @@ def compare(
     Args:
         result: A study's result, or one from elsewhere.
         baseline: Name of the variant to compare with; by default the result's own.
-        score: The score; by default the one that the study declared. Another is exploratory, and the notes say so.
+        score: The score; by default the one that the study declared. Another is exploratory, and the notes say so:
+            `"log_loss"`, `"brier_score"`, `"brier_skill_score"` and, of two labels, `"roc_auc"`; of real numbers
+            `"squared_error"` and `"squared_error_skill_score"`.
         epoch: The epoch rule that carries the verdicts; by default the declared one.
         claim: `"this test set"` takes the cases for all there are; narrower, and labelled so.
         margin: Differences of this size or less do not matter. Without it no verdict of equivalence is possible.
@@ -141,8 +145,9 @@ def compare(
         The comparison; printing it shows the table.
 
     Raises:
-        UnknownNameError: no such baseline or score.
-        DataError: `margin` or `alpha` is out of range, or the score cannot be computed on this task.
+        UnknownNameError: no such baseline, or no such score of this task.
+        DataError: `margin` or `alpha` is out of range; AUC is asked of so few events (or non-events) that nothing can
+            be said; or climatology is perfect on these cases, so that there is no skill score.
 
     Warns:
         StatisticsWarning: the result holds no predictions, so the claim can only be about these held-out cases.
@@ -178,12 +183,15 @@ def compare(
         level=comparison_level(look_level(looks, alpha), comparisons=len(others)),
         next_level=comparison_level(look_level((*looks, 2 * looks[-1]), alpha), comparisons=len(others)),
         # curves of other tools are negated where larger is better, so histories always point downwards
-        larger_is_better=held is not None and chosen_score in LARGER_IS_BETTER,
+        larger_is_better=held is not None and larger_is_better(chosen_score),
         margin=margin,
         new_cases=claim == "new cases and seeds",
         cases=len(held) if held else 1,
+        **({"unit": _SCARCER} if chosen_score == "roc_auc" else {}),
     )
     reading = _Reading(result, held, baseline, chosen_score)
+    if held is not None and chosen_score not in SCORES_OF[result.task]:
+        raise no_such_score(chosen_score, SCORES_OF[result.task], of=f"a {result.task} task")
     judged = _family(reading, chosen_rule, rules)
     best = _best(reading, chosen_rule, larger_is_better=rules.larger_is_better)
     level = look_level(looks, alpha)
@@ -238,8 +246,9 @@ class _Reading:
 def _family(reading: _Reading, rule: EpochRule, rules: Rules) -> tuple[Contrast, ...]:
     """All contrasts at one epoch rule."""
     untreated = reading.values(reading.baseline, rule)
+    carrying = None if reading.held is None else carriers(reading.held, reading.score)
     family: list[Pairs] = [
-        pair(variant, rule, reading.values(variant, rule), untreated, new_cases=rules.new_cases)
+        pair(variant, rule, reading.values(variant, rule), untreated, new_cases=rules.new_cases, carriers=carrying)
         for variant in reading.result.variants
         if variant != reading.baseline
     ]

@@ -26,7 +26,7 @@ class MeanEstimate:
         from_units: Variance of the means of units, divided by their number.
         from_both: Interaction, which either of the first two contains once: counted twice, so subtracted once.
         seeds: Number of seeds.
-        units: Number of units.
+        units: Number of units, or of those that carry the variance between units.
         lean: Skewness that the mean may have; none unless it was looked into, see `leaning`.
     """
 
@@ -72,7 +72,7 @@ def leaning(
     return replace(estimate, lean=Lean(left, weight_seeds * seeds.right + weight_units * units.right))
 
 
-def two_way(values: Floats) -> MeanEstimate:
+def two_way(values: Floats, *, carriers: int | None = None) -> MeanEstimate:
     r"""Mean of a table of seeds x units, with a standard error that counts both as random.
 
     With $y_{sg} = \mu + a_s + b_g + e_{sg}$, the mean has the variance
@@ -81,6 +81,8 @@ def two_way(values: Floats) -> MeanEstimate:
 
     Args:
         values: Shape `(..., seeds, units)`; at least two of each, no NaN.
+        carriers: How many of the units carry the variance between units, where it is known that few do; they give the
+            degrees of freedom. None for all.
 
     Returns:
         The estimate, every field of shape `(...)`. Where all values are equal, `se` is 0 and `df` is `seeds - 1`.
@@ -115,7 +117,7 @@ def two_way(values: Floats) -> MeanEstimate:
         from_units=squares_units / (units - 1) / cells,
         from_both=squares_both / ((seeds - 1) * (units - 1)) / cells,
         seeds=seeds,
-        units=units,
+        units=units if carriers is None else carriers,
     )
 
 

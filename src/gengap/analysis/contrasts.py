@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gengap.analysis.advice import Advice
 from gengap.analysis.cases import EpochRule, Floats
@@ -31,6 +32,7 @@ class Rules:
         margin: Differences within it do not matter; None where the user declared none.
         new_cases: Whether the claim is about new cases as well as new seeds.
         cases: Number of held-out cases.
+        unit: What an independent unit is called, where there may be few.
     """
 
     level: float
@@ -39,6 +41,7 @@ class Rules:
     margin: float | None
     new_cases: bool
     cases: int
+    unit: str = "independent units"
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,15 @@ class Pairs:
     dropped: int
 
 
-def pair(variant: str, rule: EpochRule, treated: Floats, untreated: Floats, *, new_cases: bool) -> Pairs:
+def pair(
+    variant: str,
+    rule: EpochRule,
+    treated: Floats,
+    untreated: Floats,
+    *,
+    new_cases: bool,
+    carriers: NDArray[np.bool_] | None = None,
+) -> Pairs:
     """Pair the case values of a variant with those of the baseline, seed by seed and unit by unit.
 
     Args:
@@ -112,6 +123,7 @@ def pair(variant: str, rule: EpochRule, treated: Floats, untreated: Floats, *, n
         treated: The variant's case values, shape `(seeds, units)`; a diverged run is a row of NaN.
         untreated: The baseline's, same shape.
         new_cases: Whether the claim is about new cases as well as new seeds.
+        carriers: Which units carry the sampling error, shape `(units,)`; None for all.
     """
     kept = np.isfinite(treated).all(axis=-1) & np.isfinite(untreated).all(axis=-1)
     difference = treated[kept] - untreated[kept]
@@ -119,7 +131,9 @@ def pair(variant: str, rule: EpochRule, treated: Floats, untreated: Floats, *, n
     own, others = (part[kept].mean(axis=-1) if units else np.empty(0) for part in (treated, untreated))
     estimate, skewness = None, np.zeros(())
     if seeds >= 2 and new_cases and units >= 2:
-        estimate, skewness = two_way(difference), l_skewness(difference.mean(axis=0))
+        carrying = np.ones(units, dtype=bool) if carriers is None else carriers
+        estimate = two_way(difference, carriers=int(carrying.sum()))
+        skewness = l_skewness(difference.mean(axis=0)[carrying])
     elif seeds >= 2 and not new_cases:
         estimate = seeds_only(difference.mean(axis=-1))
     return Pairs(variant, rule, own, others, estimate, skewness, int((~kept).sum()))
@@ -185,7 +199,7 @@ def _contrast(pairs: Pairs, estimate: MeanEstimate, rules: Rules) -> Contrast:
             margin=rules.margin,
             cases=rules.cases,
         ),
-        warnings=_warnings(estimate, rules.level, dropped=pairs.dropped),
+        warnings=_warnings(estimate, rules, dropped=pairs.dropped),
     )
 
 
@@ -239,13 +253,13 @@ def _dropped(count: int) -> tuple[str, ...]:
     return (f"{count} pair{'s' if count > 1 else ''} left out (diverged)",) if count else ()
 
 
-def _warnings(estimate: MeanEstimate, level: float, *, dropped: int) -> tuple[str, ...]:
+def _warnings(estimate: MeanEstimate, rules: Rules, *, dropped: int) -> tuple[str, ...]:
     said = list(_dropped(dropped))
     if estimate.seeds < FEW_SEEDS:
         said.append(f"only {estimate.seeds} seeds")
     if 0 < estimate.units < FEW_UNITS:
-        said.append(f"only {estimate.units} independent units")
-    widened = float(np.maximum(*(widening(side, level) for side in (estimate.lean.left, estimate.lean.right))))
+        said.append(f"only {estimate.units} {rules.unit}")
+    widened = float(np.maximum(*(widening(side, rules.level) for side in (estimate.lean.left, estimate.lean.right))))
     if widened >= NOTED_WIDENING:
         what = "seeds" if float(estimate.from_seeds) >= float(estimate.from_units) else "cases"
         said.append(f"differences of {what} may be skewed: one side of the interval is {widened:.1f} times as long")

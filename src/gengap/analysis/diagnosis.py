@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from gengap.analysis.cases import CaseScore, EpochRule, Floats, HeldOut, case_scores, held_out, primary_score
+from gengap.analysis.cases import CaseScore, EpochRule, Floats, HeldOut, held_out, primary_score, task_of
 from gengap.analysis.climatology import climatology_scores, training_majority
 from gengap.analysis.codes import Finding, found
 from gengap.analysis.contrasts import Pairs, leaned, pair
@@ -233,11 +233,12 @@ def _climatology(result: "Result") -> float:
     p = np.asarray(data.get("training_climatology", np.nan), dtype=np.float64)
     if result.score == "squared_error":
         return float(np.mean(data.get("training_variance", np.nan)))
-    shares = np.append(p, 1 - p) if p.ndim == 0 else p
+    several = task_of(result) == "multiclass"
+    shares = p if several else np.append(p, 1 - p)
     shares = shares[~(shares <= 0)]
     if result.score == "log_loss":
         return float(-(shares * np.log(shares)).sum())
-    doubled = 2 if p.ndim == 0 else 1  # the binary Brier score counts one label, the multiclass one all of them
+    doubled = 1 if several else 2  # the binary Brier score counts one label, the multiclass one all of them
     return float((1 - np.square(shares).sum()) / doubled) if result.score == "brier_score" else float("nan")
 
 
@@ -250,7 +251,7 @@ def _skills(result: "Result", rule: EpochRule) -> dict[str, Estimate]:
     reference = climatology_scores(result, held, score=score)
     family = []
     for variant in result.variants:
-        own = case_scores(held.y_true, held.predictions(variant, rule), score=score)
+        own = held.scores(held.predictions(variant, rule), score=score)
         family.append(_beside(held, variant, rule, own, reference))
     return {name: Estimate(-one.value, -one.high, -one.low) for name, one in _estimates(family).items()}
 
@@ -264,10 +265,10 @@ def _over_majority(result: "Result") -> dict[str, Estimate]:
     family = []
     for variant in result.variants:
         prediction = held.predictions(variant, "best")
-        said = prediction > 0.5 if prediction.ndim == 2 else prediction.argmax(axis=-1)
-        right = np.where(
-            np.isfinite(prediction).all(axis=tuple(range(2, prediction.ndim))), said == held.y_true, np.nan
-        )
+        several = held.task == "multiclass"
+        said = prediction.argmax(axis=-1) if several else prediction > 0.5
+        known = np.isfinite(prediction).all(axis=-1) if several else np.isfinite(prediction)
+        right = np.where(known, said == held.y_true, np.nan)
         family.append(_beside(held, variant, "best", right, (held.y_true == label).astype(np.float64)))
     return _estimates(family)
 

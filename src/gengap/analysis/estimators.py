@@ -1,28 +1,53 @@
 """Every score as a mean over cases: means, AUC and skill share one theory once written as case values."""
 
-from typing import TYPE_CHECKING, Literal, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.analysis.cases import CASE_SCORES, CaseScore, EpochRule, Floats, HeldOut, case_scores
-from gengap.analysis.climatology import climatology_scores
-from gengap.errors import DataError, UnknownNameError
+from gengap.analysis.cases import CaseScore, EpochRule, Floats, HeldOut
+from gengap.analysis.climatology import SKILL_OF, climatology_scores
+from gengap.errors import DataError
+from gengap.verification import SCORES
+from gengap.verification.discrimination import linear_roc_auc
+from gengap.verification.estimates import FEW_EVENTS, Linearized
+from gengap.verification.inputs import label_cases
+from gengap.verification.naming import no_such_score
+from gengap.verification.probability import linear_skill
 
 if TYPE_CHECKING:
     from gengap.results import Result
 
-ScoreName = Literal["log_loss", "brier_score", "squared_error", "auc", "bss"]
-SCORES: tuple[ScoreName, ...] = (*CASE_SCORES, "auc", "bss")
-LARGER_IS_BETTER = frozenset({"auc", "bss"})
+ScoreName = Literal[
+    "log_loss", "brier_score", "squared_error", "roc_auc", "brier_skill_score", "squared_error_skill_score"
+]
+SCORES_OF: dict[str, tuple[ScoreName, ...]] = {
+    "binary": ("log_loss", "brier_score", "roc_auc", "brier_skill_score"),
+    "multiclass": ("log_loss", "brier_score", "brier_skill_score"),
+    "regression": ("squared_error", "squared_error_skill_score"),
+}
+"""Scores of a task on which variants can be compared."""
+SKILL_SCORE: dict[str, ScoreName] = {
+    "binary": "brier_skill_score",
+    "multiclass": "brier_skill_score",
+    "regression": "squared_error_skill_score",
+}
+"""The skill score of a task."""
+
+
+def larger_is_better(score: str) -> bool:
+    """Whether a score rises with what the forecasts are worth."""
+    return score in SCORES and SCORES[score].orientation == "larger"
 
 
 def case_values(result: "Result", held: HeldOut, variant: str, *, rule: EpochRule, score: ScoreName) -> Floats:
     r"""Values of every seed and unit whose mean over units is the seed's score.
 
-    A mean score is its own case value. AUC becomes one through DeLong's placements, the Brier skill score
-    $1 - B/R$ by the delta method, $\theta - (b_i - (1-\theta) r_i)/R$. Where cases are grouped, a unit is a group, and
-    its value is the group's share of the sum, so that large groups count for what they hold.
+    The scores themselves, and each case's influence on them, are those of `gengap.verification`: a mean score is its
+    own case value, AUC becomes one through DeLong's placements, the skill score $1 - B/R$ by the delta method. Where
+    cases are grouped, a unit is a group, and its value is the group's share of the sum, so that large groups count for
+    what they hold.
 
     Args:
         result: The result, for its climatology.
@@ -35,23 +60,57 @@ def case_values(result: "Result", held: HeldOut, variant: str, *, rule: EpochRul
         Shape `(seeds, units)`; a run without predictions is a row of NaN.
 
     Raises:
-        UnknownNameError: the score has no case values.
-        DataError: AUC of anything but a binary task, or of cases of one class.
+        UnknownNameError: the score has no case values, or is none of this task.
+        DataError: Climatology is perfect on these cases (one class, or a constant): there is no skill score.
 
     References:
         DeLong, E. R., DeLong, D. M. and Clarke-Pearson, D. L. (1988). Comparing the areas under two or more
         correlated receiver operating characteristic curves. Biometrics 44, 837-845. doi:10.2307/2531595
     """
-    if score not in SCORES:
-        raise UnknownNameError(f"`score` must be one of {', '.join(SCORES)}, got {score!r}.")
+    task = held.task
+    if score not in SCORES_OF[task]:
+        raise no_such_score(score, SCORES_OF[task], of=f"a {task} task")
     prediction = held.predictions(variant, rule)
-    if score == "auc":
-        values = placements(held.y_true, prediction)
-    elif score == "bss":
-        values = _skill_values(result, held, prediction)
-    else:
-        values = case_scores(held.y_true, prediction, score=score)
-    return to_units(values, weight=None if score == "auc" else held.weight, group=held.group)
+    if score == "roc_auc":
+        return _over_runs(prediction, lambda one: linear_roc_auc(label_cases(held.y_true, one, held.weight)), held)
+    if score == SKILL_SCORE[task]:
+        return _skill_values(result, held, prediction)
+    values = held.scores(prediction, score=cast("CaseScore", score))
+    return to_units(values, weight=held.weight, group=held.group)
+
+
+def carriers(held: HeldOut, score: str) -> NDArray[np.bool_] | None:
+    """Which units carry the sampling error of a score; None where all do.
+
+    How far an AUC may be off is decided by the scarcer label: by its cases, or the groups that hold any. Their number
+    gives the degrees of freedom. With three events among a thousand cases intervals are wider than the scale is long,
+    with two they err too often (`docs/statistics.md`), so below five nothing is said.
+
+    Args:
+        held: The split that is read.
+        score: Which score.
+
+    Returns:
+        Shape `(units,)`.
+
+    Raises:
+        DataError: There are fewer than 5 events, or non-events, or groups that hold any.
+    """
+    if score != "roc_auc":
+        return None
+    shown = []
+    for label in (1, 0):
+        mine = np.asarray(held.y_true == label)
+        shown.append(mine if held.group is None else np.bincount(held.group, weights=mine) > 0)
+    events, others = (int(one.sum()) for one in shown)
+    if min(events, others) < FEW_EVENTS:
+        where = "" if held.group is None else "groups that hold "
+        raise DataError(
+            f"Differences of AUC need {FEW_EVENTS} {where}events and as many {where}non-events at least, received "
+            f"{events} and {others}: compare on `log_loss` or `brier_score`, or hold out more cases. "
+            "`gg.verify` gives the AUC of every run."
+        )
+    return shown[0] if events <= others else shown[1]
 
 
 def to_units(values: Floats, *, weight: Floats | None, group: NDArray[np.int64] | None) -> Floats:
@@ -67,65 +126,20 @@ def to_units(values: Floats, *, weight: Floats | None, group: NDArray[np.int64] 
     return cast("Floats", mean + sums * (units / len(group)))
 
 
-def placements(y_true: NDArray[np.generic], y_prob: NDArray[np.generic]) -> Floats:
-    """DeLong's placements as case values of the AUC: their mean is the AUC, their variance over `n` is DeLong's.
-
-    Args:
-        y_true: Labels 0/1, shape `(n,)`.
-        y_prob: Probabilities or any ranking score, shape `(seeds, n)`.
-
-    Returns:
-        Shape `(seeds, n)`; ties count half.
-
-    Raises:
-        DataError: more than two labels, or cases of one class only.
-
-    Example:
-        >>> float(placements(np.array([0, 0, 1, 1]), np.array([[0.1, 0.4, 0.35, 0.8]])).mean())
-        0.75
-    """
-    positive = np.asarray(y_true) == 1
-    n, n1 = len(positive), int(positive.sum())
-    n0 = n - n1
-    if y_prob.ndim != 2 or not np.isin(y_true, (0, 1)).all():
-        raise DataError("AUC needs a binary task with labels 0 and 1; compare on `log_loss` or `brier_score` instead.")
-    if min(n1, n0) < 2:
-        raise DataError(f"AUC needs two cases of either class, got {n0} of class 0 and {n1} of class 1.")
-    values = np.empty(y_prob.shape, dtype=np.float64)
-    for row, prob in enumerate(y_prob):
-        if np.isnan(prob).any():
-            values[row] = np.nan
-            continue
-        placed = _placed(positive, prob)
-        auc = placed[positive].mean()
-        # each class has its own sample size; the last factor gives DeLong's n1 - 1 and n0 - 1
-        scale = np.where(positive, n / n1 * np.sqrt(n1 / (n1 - 1)), n / n0 * np.sqrt(n0 / (n0 - 1)))
-        values[row] = auc + (placed - auc) * scale * np.sqrt((n - 1) / n)
-    return values
+def _over_runs(prediction: NDArray[Any], linearize: Callable[[NDArray[Any]], Linearized], held: HeldOut) -> Floats:
+    """Values of every run whose mean is the score, from the influence that each case has on it."""
+    values = np.full((len(prediction), len(held)), np.nan)
+    for row, one in enumerate(prediction):
+        if not np.isnan(one).any():
+            linear = linearize(one)
+            values[row] = linear.value + linear.influence  # a single event has a value, but no influences: NaN
+    return to_units(values, weight=None, group=held.group)  # influences are weighted already
 
 
-def _placed(positive: NDArray[np.bool_], prob: NDArray[np.generic]) -> Floats:
-    """Share of the other class that each case is in right order with, ties half; one sort instead of three rankings."""
-    order = np.argsort(prob)
-    ranked, label = prob[order], positive[order]
-    is_new = np.append(True, ranked[1:] != ranked[:-1])
-    first, tie = np.flatnonzero(is_new), np.cumsum(is_new) - 1
-    positives = np.add.reduceat(label, first, dtype=np.int64)
-    negatives = np.diff(np.append(first, len(ranked))) - positives
-    below = (np.cumsum(negatives) - negatives / 2) / negatives.sum()
-    above = 1 - (np.cumsum(positives) - positives / 2) / positives.sum()
-    placed = np.empty(len(ranked))
-    placed[order] = np.where(label, below[tie], above[tie])
-    return placed
-
-
-def _skill_values(result: "Result", held: HeldOut, prediction: NDArray[np.generic]) -> Floats:
-    task = str(result.manifest.get("task") or "binary")
-    score: CaseScore = "squared_error" if task == "regression" else "brier_score"
-    achieved = case_scores(held.y_true, prediction, score=score)
+def _skill_values(result: "Result", held: HeldOut, prediction: NDArray[Any]) -> Floats:
+    score = SKILL_OF[held.task]
     reference = climatology_scores(result, held, score=score)
-    mean_reference = np.average(reference, weights=held.weight)
-    if not mean_reference > 0:
+    weight = np.ones(len(held)) if held.weight is None else held.weight
+    if not np.average(reference, weights=weight) > 0:
         raise DataError("Climatology is perfect on these cases (one class, or a constant): there is no skill score.")
-    remains = np.average(achieved, axis=-1, weights=held.weight)[..., None] / mean_reference
-    return 1 - remains - (achieved - remains * reference) / mean_reference
+    return _over_runs(prediction, lambda one: linear_skill(held.scores(one, score=score), reference, weight), held)

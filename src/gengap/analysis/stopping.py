@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from gengap.analysis.cases import CaseScore, Floats, case_scores, held_out
+from gengap.analysis.cases import CaseScore, Floats, held_out
 from gengap.analysis.tables import Column, Spread, Table
 from gengap.errors import DataError
 
@@ -122,7 +122,7 @@ def curves_on_test(result: "Result", variant: str) -> Floats:
         raise DataError("Test scores of every epoch need stored predictions of every epoch; this result has none.")
     every = held.data["prediction_epochs"].sel(variant=variant).transpose("seed", "epoch", "sample", ...).to_numpy()
     score = cast("CaseScore", result.score)
-    by_epoch = [case_scores(held.y_true, every[:, epoch], score=score) for epoch in range(every.shape[1])]
+    by_epoch = [held.scores(every[:, epoch], score=score) for epoch in range(every.shape[1])]
     return np.stack([np.average(scores, axis=-1, weights=held.weight) for scores in by_epoch], axis=1)
 
 

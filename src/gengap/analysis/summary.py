@@ -10,7 +10,6 @@ from gengap.analysis.cases import (
     Floats,
     HeldOut,
     Part,
-    case_scores,
     held_out,
 )
 from gengap.analysis.climatology import SKILL_OF, climatology_scores
@@ -95,7 +94,7 @@ def _score(result: "Result", variant: str, rule: EpochRule, part: Part) -> Float
     score = str(result.manifest.get("score") or "log_loss")
     held = held_out(result, part)
     if held is not None and score in CASE_SCORES:
-        return _means(held, case_scores(held.y_true, held.predictions(variant, rule), score=score))
+        return _means(held, held.scores(held.predictions(variant, rule), score=score))
     if part == "validation":
         return at_epoch(result, variant, "val_score", rule)
     return np.full(result.runs.sizes["seed"], np.nan)
@@ -109,7 +108,7 @@ def _skill(result: "Result", variant: str, rule: EpochRule, part: Part) -> Float
     reference = float(_means(held, climatology_scores(result, held, score=score)))
     if not reference > 0:
         return np.full(result.runs.sizes["seed"], np.nan)
-    return 1 - _means(held, case_scores(held.y_true, held.predictions(variant, rule), score=score)) / reference
+    return 1 - _means(held, held.scores(held.predictions(variant, rule), score=score)) / reference
 
 
 def _means(held: HeldOut, scores: Floats) -> Floats:

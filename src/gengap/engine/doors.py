@@ -1,7 +1,9 @@
 """The three doors through which an operation sees K runs at once: fold, fuse, loop."""
 
+import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
@@ -13,7 +15,7 @@ from keras import tree
 
 from gengap.engine.randomness import key
 from gengap.engine.stack import Stack
-from gengap.engine.walk import Step
+from gengap.engine.walk import Step, attach_mask, mask_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,9 +23,22 @@ class Stacked:
     """A value of all runs, `(K, B, ...)`.
 
     The class tells activations from constants among a node's arguments, which look like tensors too.
+
+    Attributes:
+        value: The value.
+        mask: The mask that Keras would attach to the value, `(K, B, ...)`; None where there is none. Layers read it
+            there (attention, pooling, recurrent layers), and the graph's nodes show only some of these readings.
     """
 
     value: torch.Tensor
+    mask: torch.Tensor | None = None
+
+    def map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        """Return a tensor for Keras' code made of this value, with the mask made of this mask on it."""
+        result = function(self.value)
+        if self.mask is not None:
+            attach_mask(result, function(self.mask))
+        return result
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,12 +136,18 @@ class Fold(Door):
 
     def __call__(self, now: Pass, *args: Any, **kwargs: Any) -> Any:
         """Call the operation once on `(K*B, ...)`."""
-        num_runs = first_value((args, kwargs)).shape[0]
+        leaves = stacked_leaves((args, kwargs))
+        num_runs = leaves[0].value.shape[0]
         args, kwargs = map_stacked(lambda value: value.flatten(0, 1), (args, kwargs))
         if self.place.step.takes_training:
             kwargs["training"] = now.training
-        result = self.place.operation(*args, **kwargs)
-        return tree.map_structure(lambda value: Stacked(value.reshape(num_runs, -1, *value.shape[1:])), result)
+        with _quiet(leaves):
+            result = self.place.operation(*args, **kwargs)
+
+        def apart(value: torch.Tensor) -> torch.Tensor:
+            return value.reshape(num_runs, -1, *value.shape[1:])
+
+        return tree.map_structure(lambda value: stacked(apart(value), [value], lambda masks: apart(masks[0])), result)
 
 
 class Loop(Door):
@@ -137,7 +158,7 @@ class Loop(Door):
     def __call__(self, now: Pass, *args: Any, **kwargs: Any) -> Any:
         """Call the operation of every run and stack the results."""
         values = [self.place.stack.values[place].unbind(0) for place in self.place.weights]
-        results, losses = [], []
+        results, losses, leaves = [], [], stacked_leaves((args, kwargs))
         for k, operation in enumerate(self.place.operations):
             own_args, own_kwargs = map_stacked(itemgetter(k), (args, kwargs))
             if self.place.step.takes_training:
@@ -145,12 +166,12 @@ class Loop(Door):
             scope = keras.StatelessScope(
                 [*self._weights_of(operation, values, k), *self._noise_of(operation, k, now)], collect_losses=True
             )
-            with scope:
+            with scope, _quiet(leaves):
                 results.append(operation(*own_args, **own_kwargs))
-            losses.append(sum(scope.losses, torch.zeros((), device=first_value((args, kwargs)).device)))
+            losses.append(sum(scope.losses, torch.zeros((), device=leaves[0].value.device)))
             self._store_changes(operation, scope, k)
         now.extra_losses.append(torch.stack(losses))
-        return tree.map_structure(lambda *parts: Stacked(torch.stack(parts)), *results)
+        return tree.map_structure(lambda *parts: stacked(torch.stack(parts), parts, torch.stack), *results)
 
     def _weights_of(
         self, operation: Any, values: Sequence[Sequence[torch.Tensor]], k: int
@@ -178,11 +199,31 @@ class Loop(Door):
                 self.place.stack.values[place][k] = scope.get_current_value(weight).detach()
 
 
-def first_value(structure: Any) -> torch.Tensor:
-    """Return the first stacked value of some arguments."""
-    return next(leaf.value for leaf in tree.flatten(structure) if isinstance(leaf, Stacked))
+def stacked_leaves(structure: Any) -> list[Stacked]:
+    """Return the stacked values of some arguments, in order."""
+    return [leaf for leaf in tree.flatten(structure) if isinstance(leaf, Stacked)]
 
 
-def map_stacked(function: Callable[[torch.Tensor], Any], structure: Any) -> Any:
-    """Replace every stacked value of some arguments; all else stays as it is."""
-    return tree.map_structure(lambda leaf: function(leaf.value) if isinstance(leaf, Stacked) else leaf, structure)
+def map_stacked(function: Callable[[torch.Tensor], torch.Tensor], structure: Any) -> Any:
+    """Replace every stacked value of some arguments, and the mask on it; all else stays as it is."""
+    return tree.map_structure(lambda leaf: leaf.map(function) if isinstance(leaf, Stacked) else leaf, structure)
+
+
+def stacked(value: torch.Tensor, parts: Sequence[Any], join: Callable[[list[torch.Tensor]], torch.Tensor]) -> Stacked:
+    """Return a value of all runs with what `join` makes of the masks on the tensors that it was made of."""
+    masks = [mask_of(part) for part in parts]
+    return Stacked(value) if masks[0] is None else Stacked(value, join(masks))
+
+
+def _quiet(leaves: Sequence[Stacked]) -> AbstractContextManager[Any]:
+    """Keep Keras from saying at every step what it said when the model was built: that a layer destroys a mask."""
+    if all(leaf.mask is None for leaf in leaves):
+        return nullcontext()
+    return _without_mask_warnings()
+
+
+@contextmanager
+def _without_mask_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*was passed an input with a mask attached to it")
+        yield

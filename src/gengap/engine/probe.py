@@ -30,7 +30,7 @@ def unlike(batch: torch.Tensor) -> torch.Tensor:
     """Return another batch of the same shape whose means, maxima and order differ."""
     if batch.is_floating_point():
         return batch.roll(1, dims=0) * 1.5 + 0.25
-    return batch[:1].expand_as(batch)
+    return batch[:1].expand_as(batch).contiguous()
 
 
 def sane(batch: torch.Tensor) -> torch.Tensor:

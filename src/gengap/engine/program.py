@@ -10,15 +10,15 @@ import keras
 import torch
 from keras import tree
 
-from gengap.engine.doors import Door, Fold, Loop, Pass, Place, Projected, Stacked, map_stacked
+from gengap.engine.doors import Door, Fold, Loop, Pass, Place, Projected, Stacked, map_stacked, stacked_leaves
 from gengap.engine.initial_weights import identified_layers
 from gengap.engine.layers import fused_door
 from gengap.engine.layers.blocks import find_blocks
 from gengap.engine.noise_states import seed_generators
 from gengap.engine.probe import sane, separates, unlike
 from gengap.engine.stack import Stack
-from gengap.engine.walk import Graph, read_graph
-from gengap.errors import SlowPathWarning
+from gengap.engine.walk import Graph, mask_of, read_graph
+from gengap.errors import ModelError, SlowPathWarning
 
 _said: set[str] = set()
 
@@ -77,6 +77,11 @@ class Program:
             return door(now, *args, **kwargs)
 
         outputs = self.graph.run([one if isinstance(one, Projected) else Stacked(one) for one in inputs], call)
+        if any(leaf.mask is not None for leaf in tree.flatten(outputs)):
+            raise ModelError(
+                f"The output of the model {self.graph.model.name!r} carries a mask, which Keras' losses and metrics heed "
+                "and the fused engine does not: train with engine='keras', or end the model with a layer that drops it."
+            )
         return tree.map_structure(lambda leaf: leaf.value, outputs)
 
     def keras_but_noise(self, now: Pass, noise: Container[str]) -> Callable[..., Any]:
@@ -89,9 +94,11 @@ class Program:
 
         def call(step: Any, *args: Any, **kwargs: Any) -> Any:
             if type(step.operation).__name__ in noise:
-                door = fused_door(self._places[step.index], (Stacked(args[0].unsqueeze(0)),), {})
+                mask = mask_of(args[0])
+                x = Stacked(args[0].unsqueeze(0), None if mask is None else mask.unsqueeze(0))
+                door = fused_door(self._places[step.index], (x,), {})
                 if door is not None:
-                    return door(now, Stacked(args[0].unsqueeze(0))).value.squeeze(0)
+                    return door(now, x).map(lambda value: value.squeeze(0))
             return step.operation(*args, **kwargs, **({"training": now.training} if step.takes_training else {}))
 
         return call
@@ -118,8 +125,9 @@ def may_fold(place: Place, args: Any, kwargs: Any) -> bool:
     operation = place.operation
     if place.weights or _keeps_state(operation):
         return False
-    slots = [leaf for leaf in tree.flatten((args, kwargs)) if isinstance(leaf, Stacked)]
-    one = tuple(sane(leaf.value[0]) for leaf in slots)
+    slots = stacked_leaves((args, kwargs))
+    tensors = [tensor for leaf in slots for tensor in (leaf.value, leaf.mask) if tensor is not None]
+    one = tuple(sane(tensor[0]) for tensor in tensors)
     other = tuple(map(unlike, one))
 
     def compute(mode: Mapping[str, bool], *values: torch.Tensor) -> Any:

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.datasets.split import Task
-from gengap.errors import UnknownNameError
 from gengap.verification import case_brier_scores, case_log_losses, case_squared_errors
+from gengap.verification.naming import no_such_score
 
 Floats = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ def choose_score(task: Task, score: str | None) -> str:
     if score is None:
         return _OF_TASK[task][0]
     if score not in _OF_TASK[task]:
-        raise UnknownNameError(f"{score!r} is no score for a {task} task; choose from {', '.join(_OF_TASK[task])}.")
+        raise no_such_score(score, _OF_TASK[task], of=f"a {task} task")
     return score
 
 

@@ -45,7 +45,7 @@ class Stack:
             for place in range(len(self.trainable))
         ]
         self.values = stacked
-        inside = [stacked[place].flatten(1) for place in self.trained()]
+        inside = [stacked[place].reshape(len(weights), -1) for place in self.trained()]
         empty = torch.zeros(len(weights), 0, device=device)
         self._take_buffer(torch.cat(inside, dim=1) if inside else empty)
 

@@ -149,7 +149,17 @@ def input_specs(model: keras.Model) -> list[tuple[tuple[int | None, ...], str]] 
 def has_masked_output(model: keras.Model) -> bool:
     """Tell whether an output carries a mask, which Keras' losses and metrics heed."""
     functional = _functional(model)
-    return functional is not None and any(getattr(one, "_keras_mask", None) is not None for one in functional.outputs)
+    return functional is not None and any(mask_of(one) is not None for one in functional.outputs)
+
+
+def mask_of(tensor: Any) -> Any | None:
+    """Return the mask that Keras has attached to a tensor; None where there is none."""
+    return getattr(tensor, "_keras_mask", None)
+
+
+def attach_mask(tensor: Any, mask: Any) -> None:
+    """Attach a mask to a tensor, where Keras' layers, losses and metrics look for it."""
+    tensor._keras_mask = mask  # noqa: SLF001  `keras.src.backend.set_keras_mask` does this on torch
 
 
 class _Counter:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.plots.style import COLOURS, INK, axes_for, style
+from gengap.plots.style import COLOURS, INK, axes_for, literal, style
 from gengap.sampling.distribution import PredictiveDistribution
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ class PredictiveDistributionDisplay:
         values = members.values.astype(np.float64)
         real = distribution.task == "regression"
         edges = np.histogram_bin_edges(values, 30) if real else np.linspace(0, 1, round(1 / _BIN) + 1)
-        name = xlabel or ("Forecast" if real else "Probability" + ("" if label is None else f" of {label}"))
+        name = xlabel or (
+            "Forecast" if real else "Probability" + ("" if label is None else f" of {literal(str(label))}")
+        )
         median = float(np.median(values))
         return cls(values, edges, float(deterministic), float(values.mean()), median, name, title)
 

@@ -130,7 +130,8 @@ def shortened(names: Iterable[str]) -> dict[str, str]:
         names: Names of variants; each short one stays as it is.
 
     Returns:
-        Short names by name; the full ones where nothing shorter tells them apart.
+        Short names by name, to be drawn as they are (see `literal`); the full ones where nothing shorter tells them
+        apart.
 
     Example:
         >>> shortened(["baseline", "spatial_dropout(0.3)+dropout(0.5)+l2(0.01)"])
@@ -143,8 +144,19 @@ def shortened(names: Iterable[str]) -> dict[str, str]:
     for cut in (_without_middle, _without_what_is_common(long)):
         short = {name: cut(name) if name in long else name for name in every}
         if len(set(short.values())) == len(every):
-            return short
-    return {name: name for name in every}
+            return {name: literal(text) for name, text in short.items()}
+    return {name: literal(name) for name in every}
+
+
+def literal(name: str) -> str:
+    r"""Return a name so that Matplotlib draws it as it is: a dollar begins no formula, and legends hide nothing.
+
+    Example:
+        >>> print(literal("$x^{$"), literal("_mine"))
+        \$x^{\$  _mine
+    """
+    drawn = name.replace("$", r"\$")
+    return f" {drawn}" if drawn.startswith("_") else drawn  # Matplotlib leaves labels that begin so out of legends
 
 
 def _without_middle(name: str) -> str:

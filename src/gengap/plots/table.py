@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gengap.plots.style import INK, REFERENCE, axes_for, style
+from gengap.plots.style import INK, REFERENCE, axes_for, literal, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,12 +65,12 @@ class TableDisplay:
             for at, (width, number) in enumerate(zip(widths, self.number, strict=True)):
                 x = left + width - _GAP if number else left
                 for row, cell in enumerate((self.head[at], *(cells[at] for cells in self.data))):
-                    ax.text(x, row + 0.5, cell, ha="right" if number else "left", va="center", fontsize=9,
+                    ax.text(x, row + 0.5, literal(cell), ha="right" if number else "left", va="center", fontsize=9,
                             fontweight="bold" if row == 0 else "normal")  # fmt: skip
                 left += width
             for y, thickness in ((0, 1.2), (1, 0.7), (len(self.data) + 1, 1.2)):
                 ax.plot([0, total - _GAP], [y, y], color=INK, linewidth=thickness, clip_on=False)
             for row, note in enumerate(self.notes):
-                ax.text(0, len(self.data) + 1.6 + row, note, va="center", fontsize=8, color=REFERENCE)
-            ax.set_title(self.title)
+                ax.text(0, len(self.data) + 1.6 + row, literal(note), va="center", fontsize=8, color=REFERENCE)
+            ax.set_title(literal(self.title))
         return ax

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gengap.plots.style import COLOURS, REFERENCE, appearance, style
+from gengap.plots.style import COLOURS, REFERENCE, appearance, literal, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,8 +50,8 @@ class WeightsDisplay:
                 left.plot(norms, np.full(len(norms), index), "o", color=COLOURS[index % len(COLOURS)], alpha=0.6)
                 left.plot([norms.mean()], [index], "|", markersize=16, color=COLOURS[index % len(COLOURS)])
                 curve = np.mean([summary.sparsity for summary in summaries], axis=0)
-                right.plot(summaries[0].thresholds, curve, **appearance(index), label=name)
-            left.set_yticks(range(len(self.data)), list(self.data))
+                right.plot(summaries[0].thresholds, curve, **appearance(index), label=literal(name))
+            left.set_yticks(range(len(self.data)), [literal(name) for name in self.data])
             left.invert_yaxis()
             left.set(xlabel="Euclidean norm of all kernels", xlim=(0, None), title="Size of the weights")
             right.axvline(self.threshold, color=REFERENCE, linestyle="--", linewidth=1)

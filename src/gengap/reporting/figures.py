@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from gengap.plots.style import COLOURS, GRID, INK, REFERENCE, style
+from gengap.plots.style import COLOURS, GRID, INK, REFERENCE, literal, style
 from gengap.reporting.languages import Language
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _rewrite(figure: object, language: Language, names: Sequence[str]) -> None:
         if isinstance(text, Text) and text.get_text():
             said = text.get_text()
             for name in names:
-                said = said.replace(name, shortened(name))
+                said = said.replace(literal(name), literal(shortened(name)))
             text.set_text(language.in_figure(said))
 
 

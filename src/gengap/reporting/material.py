@@ -14,7 +14,7 @@ from gengap.analysis.codes import Finding
 from gengap.analysis.comparison import Comparison, compare
 from gengap.analysis.components import two_way
 from gengap.analysis.diagnosis import Diagnosis, diagnose
-from gengap.analysis.estimators import case_values
+from gengap.analysis.estimators import SKILL_SCORE, case_values
 from gengap.analysis.summary import summarize
 from gengap.analysis.tables import Estimate, Table
 from gengap.analysis.verdicts import interval
@@ -85,7 +85,7 @@ class Material:
         if self.held_out is None:
             return None
         try:
-            values = case_values(self.result, self.held_out, variant, rule=rule, score="bss")
+            values = case_values(self.result, self.held_out, variant, rule=rule, score=SKILL_SCORE[self.result.task])
         except GengapError:
             return None
         return estimate_of(values)
@@ -129,12 +129,18 @@ class Material:
         return float(curve.min().fillna(float("inf")))
 
 
-def estimate_of(values: "Floats") -> Estimate:
-    """Mean of seeds x units with its 95 % interval for new seeds and new cases; runs that diverged are left out."""
+def estimate_of(values: "Floats", *, carriers: int | None = None) -> Estimate:
+    """Mean of seeds x units with its 95 % interval for new seeds and new cases; runs that diverged are left out.
+
+    Args:
+        values: Shape `(seeds, units)`.
+        carriers: How many units carry the sampling error, see `gengap.analysis.components.two_way`; 0 for so few that
+            there is no interval.
+    """
     values = values[np.isfinite(values).all(axis=-1)] if values.size else values
     if not values.size:
         return Estimate(math.nan, math.nan, math.nan)
-    if min(values.shape) < 2:
+    if min(values.shape) < 2 or carriers == 0:
         return Estimate(float(values.mean()), math.nan, math.nan)
-    found = two_way(values)
+    found = two_way(values, carriers=carriers)
     return Estimate(float(found.mean), *interval(found, 0.05))

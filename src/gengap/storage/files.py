@@ -21,7 +21,12 @@ MARGIN = 1 << 20
 """Bytes that stay free beside a file, for the ledger's own pages."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_RANDOM = re.compile(r"((manifest|writer)\.json\.)?[0-9a-f]{32}\.part")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FORBIDDEN = {
+    errno.EACCES, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR, errno.EPERM, errno.EROFS,
+    errno.ESTALE,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ def write_arrays(folder: Path, arrays: Mapping[str, Array], meta: Mapping[str, A
     require_space(folder, size)
     part_path = folder / f"{uuid.uuid4().hex}{PART}"
     digest = blake2b(header, digest_size=32)
-    with saying_full(folder, size), _removed_on_failure(part_path):
+    with saying_unwritable(folder), saying_full(folder, size), _removed_on_failure(part_path):
         with part_path.open("xb") as file:
             file.write(header)
             for part in parts:
@@ -101,7 +106,7 @@ def write_text(path: Path, text: str) -> None:
         StoreError: The disk is full (the old file stands).
     """
     part_path = path.with_name(f"{path.name}.{uuid.uuid4().hex}{PART}")
-    with saying_full(path.parent, len(text)), _removed_on_failure(part_path):
+    with saying_unwritable(path.parent), saying_full(path.parent, len(text)), _removed_on_failure(part_path):
         with part_path.open("x", encoding="utf-8") as file:
             file.write(text)
             file.flush()
@@ -110,13 +115,37 @@ def write_text(path: Path, text: str) -> None:
         sync_folder(path.parent)
 
 
+def whole_or_damaged(folder: Path) -> set[Path]:
+    """Return the files of a folder whose names are digests; links and whatever else lies there are left out."""
+    return {path for path in folder.glob(f"*{SUFFIX}") if _DIGEST.fullmatch(path.stem) and _is_plain(path)}
+
+
+def remove_if_ours(path: Path) -> None:
+    """Remove a file that its name says is of arrays if its content has that digest, so that a store wrote it."""
+    if _is_plain(path) and find_damage(path.parent, Blob(path.stem, path.stat().st_size)) is None:
+        path.unlink(missing_ok=True)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what a writer left that was killed inside a write, known by its random name; the lock must be held."""
+    for path in folder.glob(f"*{PART}"):
+        if is_part(path):
+            path.unlink(missing_ok=True)
+
+
+def is_part(path: Path) -> bool:
+    """Say whether a file has a name that `write_arrays` or `write_text` gives while it writes."""
+    return _RANDOM.fullmatch(path.name) is not None and _is_plain(path)
+
+
 def require_space(folder: Path, size: int) -> None:
     """Check that `size` bytes still fit.
 
     Raises:
         StoreError: They do not; the sentence says how many are needed and free.
     """
-    free = shutil.disk_usage(folder).free
+    with saying_unwritable(folder):
+        free = shutil.disk_usage(folder).free
     if free < size + MARGIN:
         raise StoreError(
             f"the disk is full: {folder} has {readable_size(free)} left and needs {readable_size(size + MARGIN)}. "
@@ -138,6 +167,25 @@ def saying_full(folder: Path, size: int) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def saying_unwritable(folder: Path) -> Iterator[None]:
+    """Turn what the system says of a folder that is gone, read-only or forbidden into a `StoreError`."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, StoreError) or error.errno not in _FORBIDDEN:
+            raise
+        if error.errno == errno.ENOENT and not folder.is_dir():
+            raise StoreError(
+                f"the folder {folder} is gone, so nothing more can be stored: it was moved or removed. Put it back "
+                "and run again to continue"
+            ) from error
+        said = error.strerror or str(error)
+        raise StoreError(
+            f"{folder} cannot be written to ({said}): ask for the right to write there, or choose another folder"
+        ) from error
+
+
 def sync_folder(folder: Path) -> None:
     """Flush a folder's entries, so that a rename survives a power cut (POSIX; elsewhere nothing to do)."""
     if os.name != "posix":
@@ -156,6 +204,10 @@ def _removed_on_failure(path: Path) -> Iterator[None]:
     except BaseException:
         path.unlink(missing_ok=True)
         raise
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
 
 
 def _checked(path: Path, blob: Blob) -> bytearray:

@@ -6,6 +6,8 @@ import socket
 import sqlite3
 import threading
 import time
+import uuid
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, final
@@ -43,6 +45,8 @@ class WriterLock:
             self._refuse_living_stranger()
         except sqlite3.OperationalError as error:
             self._connection.close()
+            if "locked" not in str(error):
+                raise StoreError(f"{folder} cannot be written to ({error}); choose another folder") from error
             raise StoreError(f"{folder} is being written to {_describe(_read(self._holder))}; "
                              "wait for it, stop it, or choose another folder") from error  # fmt: skip
         except BaseException:
@@ -53,7 +57,12 @@ class WriterLock:
             "host": socket.gethostname(),
             "since": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        write_text(self._holder, json.dumps(me))
+        try:
+            self._set_aside_what_is_not_ours()
+            write_text(self._holder, json.dumps(me))
+        except BaseException:
+            self._connection.close()
+            raise
         self._released = threading.Event()
         threading.Thread(target=self._beat, name="gengap-store-heartbeat", daemon=True).start()
 
@@ -62,7 +71,9 @@ class WriterLock:
         if self._released.is_set():
             return
         self._released.set()
-        self._holder.unlink(missing_ok=True)
+        if is_holder(self._holder):
+            with suppress(OSError):  # a folder that became read-only keeps the name of a writer that is gone
+                self._holder.unlink(missing_ok=True)
         self._connection.close()
 
     def _beat(self) -> None:
@@ -71,6 +82,10 @@ class WriterLock:
                 os.utime(self._holder)
             except OSError:  # the folder was taken away under us; the next write will say so
                 return
+
+    def _set_aside_what_is_not_ours(self) -> None:
+        if self._holder.exists() and not is_holder(self._holder):
+            self._holder.rename(self._holder.with_name(f"damaged-{uuid.uuid4().hex[:8]}-{HOLDER}"))
 
     def _refuse_living_stranger(self) -> None:
         holder = _read(self._holder)
@@ -82,6 +97,11 @@ class WriterLock:
                 f"{self._holder.parent} is being written to {_describe(holder)}, alive {max(silent, 0):.0f} s ago; "
                 f"stop it there, or wait {SILENCE:.0f} s if that machine is gone"
             )
+
+
+def is_holder(path: Path) -> bool:
+    """Say whether a file is a writer's name as a lock writes it."""
+    return _read(path).keys() == {"pid", "host", "since"}
 
 
 def _read(path: Path) -> dict[str, Any]:

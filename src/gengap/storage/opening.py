@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import uuid
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,18 +10,15 @@ from typing import Any
 
 from gengap.errors import GengapWarning, StoreError
 from gengap.storage import files, schema
-from gengap.storage.files import Blob
+from gengap.storage.belongings import ARRAYS, LEDGER, MANIFEST, foreign, is_manifest, ledger_files, refuse_links
+from gengap.storage.files import Blob, saying_unwritable
 from gengap.storage.ledger import Files, Ledger, digest, now
-from gengap.storage.lock import HOLDER, LOCK, WriterLock
-
-LEDGER = "ledger.sqlite"
-MANIFEST = "manifest.json"
-ARRAYS = "arrays"
+from gengap.storage.lock import WriterLock
 
 
 def exists(folder: Path) -> bool:
     """Say whether a folder holds a store that was made completely."""
-    if (folder / MANIFEST).is_file():
+    if is_manifest(folder / MANIFEST):
         return True
     if not (folder / LEDGER).is_file():
         return False
@@ -38,17 +36,17 @@ def create(folder: Path, content: str, journal: schema.Journal) -> tuple[Ledger,
     """Make a store whose manifest is `content`; see `Store.create`."""
     if folder.exists() and not folder.is_dir():
         raise StoreError(f"{folder} is a file; a study needs a folder of its own")
-    strangers = sorted(path.name for path in folder.iterdir() if not _is_ours(path.name)) if folder.exists() else []
+    _refuse_second(folder)
+    strangers = foreign(folder)
     if strangers:
         raise StoreError(f"{folder} holds other files ({', '.join(strangers[:3])}); choose an empty folder")
-    (folder / ARRAYS).mkdir(parents=True, exist_ok=True)
-    lock = WriterLock(folder)
+    with saying_unwritable(folder):
+        (folder / ARRAYS).mkdir(parents=True, exist_ok=True)
+        lock = WriterLock(folder)
     try:
         _refuse_second(folder)
-        _remove_parts(folder)
-        connection = schema.connect(folder / LEDGER, writable=True, journal=journal)
-        schema.migrate(connection)
-        ledger = Ledger(connection, writable=True)
+        files.remove_parts(folder)
+        ledger = Ledger(_new_ledger(folder, journal), writable=True)
         ledger.put_manifest(content)
         write_manifest_copy(folder, content)
     except BaseException:
@@ -76,8 +74,10 @@ def open_for_reading(folder: Path) -> Ledger:
 def open_for_writing(folder: Path, journal: schema.Journal) -> tuple[Ledger, WriterLock]:
     """Open a store alone, bring it to today's schema and put it in order; see `Store.open`."""
     _require(folder)
-    (folder / ARRAYS).mkdir(exist_ok=True)
-    lock = WriterLock(folder)
+    refuse_links(folder)
+    with saying_unwritable(folder):
+        (folder / ARRAYS).mkdir(exist_ok=True)
+        lock = WriterLock(folder)
     try:
         ledger = _repaired(folder, journal)
         _tidy(folder, ledger)
@@ -124,8 +124,17 @@ def _require(folder: Path) -> None:
         raise StoreError(f"{folder} holds no study of gengap")
 
 
-def _is_ours(name: str) -> bool:
-    return name in {ARRAYS, MANIFEST, HOLDER} or name.startswith((LEDGER, LOCK)) or name.endswith(files.PART)
+def _new_ledger(folder: Path, journal: schema.Journal) -> sqlite3.Connection:
+    try:
+        connection = schema.connect(folder / LEDGER, writable=True, journal=journal)
+    except sqlite3.DatabaseError as error:
+        raise StoreError(f"the ledger of {folder} cannot be written ({error}); choose another folder") from error
+    try:
+        schema.migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _repaired(folder: Path, journal: schema.Journal) -> Ledger:
@@ -137,8 +146,9 @@ def _repaired(folder: Path, journal: schema.Journal) -> Ledger:
             raise StoreError(f"the ledger of {folder} cannot be opened ({error})") from error
         message = f"the ledger of {folder} is damaged ({error}); it was set aside and built again from the files"
         warnings.warn(message, GengapWarning, stacklevel=4)
-        for part in folder.glob(f"{LEDGER}*"):
-            part.rename(folder / f"damaged-{now().replace(':', '')}-{part.name}")
+        aside = f"damaged-{now().replace(':', '')}-{uuid.uuid4().hex[:8]}"
+        for part in ledger_files(folder):
+            part.rename(folder / f"{aside}-{part.name}")
         connection = schema.connect(path, writable=True, journal=journal)
         _rebuild(folder, connection)
     try:
@@ -173,7 +183,7 @@ def _rebuild(folder: Path, connection: sqlite3.Connection) -> None:
     schema.migrate(connection)
     ledger = Ledger(connection, writable=True)
     ledger.put_manifest(content)
-    _adopt(folder, ledger, set((folder / ARRAYS).glob(f"*{files.SUFFIX}")))
+    _adopt(folder, ledger, files.whole_or_damaged(folder / ARRAYS))
 
 
 def _tidy(folder: Path, ledger: Ledger) -> None:
@@ -187,17 +197,11 @@ def _tidy(folder: Path, ledger: Ledger) -> None:
     ledger.drop_runs(key for key, row in rows.items() if row is None)
     named = {blob.digest for row in rows.values() if row is not None for blob in (row.results, row.weights)}
     named |= {blob.digest for blob in ledger.states().values()}
-    stray = {path for path in (folder / ARRAYS).iterdir() if path.stem not in named or path.suffix != files.SUFFIX}
-    stray -= _adopt(folder, ledger, stray)
-    for path in stray:
-        path.unlink(missing_ok=True)
-    _remove_parts(folder)
-
-
-def _remove_parts(folder: Path) -> None:
-    """Remove what a writer left that was killed inside a write; the lock is ours, so nobody is writing."""
-    for path in folder.glob(f"*{files.PART}"):
-        path.unlink(missing_ok=True)
+    stray = {path for path in files.whole_or_damaged(folder / ARRAYS) if path.stem not in named}
+    for path in stray - _adopt(folder, ledger, stray):
+        files.remove_if_ours(path)
+    files.remove_parts(folder)
+    files.remove_parts(folder / ARRAYS)
 
 
 def _adopt(folder: Path, ledger: Ledger, strays: set[Path]) -> set[Path]:
@@ -206,8 +210,6 @@ def _adopt(folder: Path, ledger: Ledger, strays: set[Path]) -> set[Path]:
     kept: set[Path] = set()
     # the newest first: of two checkpoints of a chunk it is the one to continue from
     for path in sorted(strays, key=lambda path: path.stat().st_mtime_ns, reverse=True):
-        if path.suffix != files.SUFFIX:
-            continue
         blob = Blob(path.stem, path.stat().st_size)
         try:
             _, meta = files.read_arrays(path.parent, blob)

@@ -14,10 +14,10 @@ from gengap.engine.runs import Array, RunRecord
 from gengap.engine.state import ChunkState
 from gengap.errors import GengapWarning, StoreError
 from gengap.storage import files, opening, records
+from gengap.storage.belongings import ARRAYS
 from gengap.storage.files import Blob
 from gengap.storage.ledger import Files, Key, Ledger, StateName
 from gengap.storage.lock import WriterLock
-from gengap.storage.opening import ARRAYS
 from gengap.storage.schema import Journal
 
 

@@ -191,7 +191,7 @@ def _check_split(split: Split, name: str, model: keras.Model, kind: OutputKind) 
     if weight is not None:
         check_magnitude(float(np.asarray(weight, np.float64).max()), f"`sample_weight` of the {name} split")
     _check_dependence(split, name)
-    return Split(split.x, y, weight, split.groups, split.times)
+    return Split(split.x, y, weight, None if split.groups is None else _plain_groups(split.groups, name), split.times)
 
 
 def _check_dependence(split: Split, name: str) -> None:
@@ -205,6 +205,19 @@ def _check_dependence(split: Split, name: str) -> None:
         raise DataError(f"`groups` of the {name} split hold missing values: give every case a group.")
     if times is not None and (times.dtype.kind != "M" or np.isnat(times).any()):
         raise DataError(f"`times` of the {name} split must be datetime64 without gaps; received {times.dtype}.")
+
+
+def _plain_groups(given: Any, name: str) -> NDArray[Any]:
+    """Return groups as one array of numbers or of text, as a store and a file keep them: `1` and `"1"` would be one."""
+    groups = np.asarray(given)
+    kinds = {isinstance(group, str) for group in (groups if groups.dtype.kind == "O" else np.asarray(given, object))}
+    if len(kinds) > 1:
+        raise DataError(f"`groups` of the {name} split mix text and numbers: write all of them as text.")
+    if groups.dtype.kind == "S":
+        return np.char.decode(groups, "utf-8")
+    if groups.dtype.kind == "M":
+        return np.datetime_as_string(groups)
+    return np.array(groups.tolist()) if groups.dtype.kind == "O" else groups
 
 
 def _check_finite(values: Any, what: str) -> None:

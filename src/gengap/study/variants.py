@@ -9,6 +9,7 @@ import keras
 from gengap.analysis.tables import Column, Table
 from gengap.engine.outputs import OutputKind, describe_output
 from gengap.errors import ModelError
+from gengap.naming import check_names
 from gengap.remedies.base import Remedy, Variant, check_remedy
 from gengap.remedies.catalogue import remedy
 
@@ -24,20 +25,24 @@ def make_variants(models: Any, remedies: Sequence[Remedy | str]) -> tuple[Varian
         remedies: What to try on a single model, as remedies or in their written form.
 
     Raises:
-        ModelError: A model is not compiled or not a Keras model, or names are used twice.
+        ModelError: A model is not compiled or not a Keras model, or names are no text, or not told apart.
     """
     if isinstance(models, Mapping):
         if remedies:
             raise ModelError("Give one model and remedies, or a mapping of models; remedies act on one model.")
         if not models:
             raise ModelError("The mapping of models is empty: a study needs at least one.")
-        return tuple(Variant(str(name), _checked(model, f" {name!r}")) for name, model in models.items())
+        names = check_names(models, "models", error=ModelError)
+        return tuple(
+            Variant(name, _checked(model, f" {name!r}")) for name, model in zip(names, models.values(), strict=True)
+        )
     baseline = Variant(BASELINE, _checked(models, ""))
     written = [remedy(one) if isinstance(one, str) else check_remedy(one) for one in remedies]
     variants = [baseline, *(one.treat(baseline) for one in written)]
     names = [variant.name for variant in variants]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ModelError(f"The remedies {', '.join(twice)} are given more than once.")
+    check_names(names, "remedies", error=ModelError)
     return tuple(variants)
 
 

@@ -69,6 +69,8 @@ def area_interval(valid: Cases, groups: NDArray[Any] | None, level: float) -> Es
     area = linear.value
     if math.isnan(area) or plain.standard_error == 0:  # one label only, all forecasts tie, or the area is 0 or 1
         return plain
+    if groups is not None and plain.groups < 2:  # one group says nothing of how groups differ, and no model does
+        return plain
     from scipy.stats import t
 
     variance, freedom = _observed(linear, groups)
@@ -101,6 +103,8 @@ def area_difference(one: Cases, other: Cases, groups: NDArray[Any] | None, level
     difference = Linearized(first.value - second.value, influences)
     plain = estimate(difference, groups=groups, level=level)
     if math.isnan(difference.value) or np.array_equal(one.forecast, other.forecast):
+        return plain
+    if groups is not None and plain.groups < 2:
         return plain
     if not influences.any():  # both perfect (or worst): nothing varies here, which does not make them equal elsewhere
         return replace(plain, standard_error=math.nan, low=math.nan, high=math.nan)

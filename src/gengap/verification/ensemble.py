@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from gengap.errors import DataError, MissingExtraError, UnknownNameError
 from gengap.verification.inputs import Floats, cases, spread_cases
 from gengap.verification.named import keeps_dims
+from gengap.verification.plain import numbers
 
 
 def case_crps_ensemble(y_true: ArrayLike, y_ensemble: ArrayLike, *, fair: bool = False) -> Floats:
@@ -27,9 +28,9 @@ def case_crps_ensemble(y_true: ArrayLike, y_ensemble: ArrayLike, *, fair: bool =
         >>> case_crps_ensemble([0.0, 1.0], [[-1.0, 1.0], [1.0, 1.0]])
         array([0.5, 0. ])
     """
-    members = np.sort(np.asarray(y_ensemble, dtype=np.float64), axis=-1)
+    members = np.sort(numbers(y_ensemble, "y_ensemble", squeeze=False), axis=-1)
     m = members.shape[-1]
-    y = np.asarray(y_true, dtype=np.float64).reshape(-1)
+    y = numbers(y_true, "y_true").reshape(-1)
     distance = np.abs(members - y[:, None]).mean(axis=-1)
     # sum over pairs of |x_i - x_j| is a weighted sum of the sorted members: m log m instead of m^2
     spread = members @ (2 * np.arange(1, m + 1) - m - 1.0) / m
@@ -157,8 +158,8 @@ def crps_distribution(
     if formula is None or family in {"ensemble", "quantile"}:
         families = sorted(name[5:] for name in dir(scoringrules) if name.startswith("crps_"))
         raise UnknownNameError(f"{family!r} is no family of scoringrules; choose from {', '.join(families)}")
-    observed = np.asarray(y_true, dtype=np.float64)
-    arrays = {name: np.asarray(value, dtype=np.float64) for name, value in parameters.items()}
+    observed = numbers(y_true, "y_true")
+    arrays = {name: numbers(value, name) for name, value in parameters.items()}
     valid = cases(observed, formula(np.nan_to_num(observed), **arrays), sample_weight)
     return float(np.average(valid.forecast, weights=valid.weight))
 
@@ -305,11 +306,11 @@ def pit_histogram(
     """
     from scipy.stats import binom
 
-    values = np.asarray(pit, dtype=np.float64)
+    values = numbers(pit, "pit", squeeze=False)
     intervals = np.column_stack([values, values]) if values.ndim == 1 else values
     if not len(values) or not ((intervals >= 0) & (intervals <= 1)).all():
         raise DataError("`pit` must hold at least one case, and values from 0 to 1 without NaN")
-    weight = np.ones(len(values)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    weight = np.ones(len(values)) if sample_weight is None else numbers(sample_weight, "sample_weight")
     edges = np.linspace(0.0, 1.0, bins + 1)
     frequency = np.diff(_mean_distribution(intervals, weight / weight.sum(), edges))
     n = len(values)

@@ -4,6 +4,8 @@ A case without an observation (`y_true` is NaN) or with weight 0 is left out: no
 *forecast* of an observed case is an error, not a reason to look away: a model that fails on hard cases would else
 be rewarded for it. So is an infinite one, except where only the order of the forecasts counts (AUC, ROC, ranks) or an
 interval has an open end. Trailing axes of length 1, as Keras' `predict` returns them, are dropped.
+
+What a masked array hides is missing, as NaN is.
 """
 
 from typing import Any, NamedTuple
@@ -12,8 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gengap.errors import DataError
-
-Floats = NDArray[np.float64]
+from gengap.verification.plain import Floats, codes_of, missing, numbers, plain
 
 
 class Cases(NamedTuple):
@@ -32,27 +33,29 @@ class Cases(NamedTuple):
     kept: NDArray[np.bool_] | None
 
     def keep(self, values: ArrayLike, name: str) -> NDArray[Any]:
-        """Return what belongs to the kept cases of another array over the cases given, such as `groups`."""
-        array = np.asarray(values)
+        """Return the labels of the kept cases from an array over the cases given, such as `groups`.
+
+        Raises:
+            DataError: There is not one label for each case, or one of a kept case is missing.
+        """
+        # a list of 1 and "1" would become text, and two groups one
+        array = np.asarray(plain(values), dtype=object if isinstance(values, list | tuple) else None)
         given = len(self.observed) if self.kept is None else len(self.kept)
         if array.shape != (given,):
             raise DataError(f"`{name}` must have shape ({given},), one entry per case, got {array.shape}")
-        return array if self.kept is None else array[self.kept]
-
-
-def _numbers(values: ArrayLike, name: str, *, squeeze: bool = True) -> Floats:
-    try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        called = name if " " in name else f"`{name}`"
-        raise DataError(f"{called} must hold real numbers in an array of one shape; {error}") from error
-    return array[..., 0] if squeeze and array.ndim > 1 and array.shape[-1] == 1 else array
+        labels = array if self.kept is None else array[self.kept]
+        if lacking := int(np.sum(missing(labels))):
+            raise DataError(
+                f"`{name}` lack the label of {lacking} case{'s' * (lacking != 1)} (NaN, None or masked): cases without "
+                "one would count as one group; give each a label, or leave these cases out"
+            )
+        return codes_of(labels) if labels.dtype == object else labels
 
 
 def _weights(sample_weight: ArrayLike | None, n: int) -> Floats:
     if sample_weight is None:
         return np.ones(n)
-    weight = _numbers(sample_weight, "sample_weight")
+    weight = numbers(sample_weight, "sample_weight")
     if weight.shape != (n,):
         raise DataError(f"`sample_weight` must have shape ({n},), one weight per case, got {weight.shape}")
     if not np.all(weight >= 0) or np.isinf(weight).any():
@@ -82,8 +85,8 @@ def cases(
     Raises:
         DataError: Shapes differ, nothing is left, or a forecast of an observed case is missing or infinite.
     """
-    observed = _numbers(y_true, name)
-    forecast = _numbers(y_pred, "the forecasts", squeeze=axes == 1)
+    observed = numbers(y_true, name)
+    forecast = numbers(y_pred, "the forecasts", squeeze=axes == 1)
     if observed.ndim != 1 or forecast.ndim != axes or len(observed) != len(forecast):
         wanted = "(n,)" if axes == 1 else "(n, m)"
         raise DataError(
@@ -116,7 +119,7 @@ def spread_cases(
     Raises:
         DataError: As `cases`; or a spread is negative, or has another shape.
     """
-    centre, width = _numbers(y_pred, "y_pred"), _numbers(spread, "spread")
+    centre, width = numbers(y_pred, "y_pred"), numbers(spread, "spread")
     if width.shape not in {(), centre.shape}:
         raise DataError(f"`spread` must be one number or have shape {centre.shape} as `y_pred`, got {width.shape}")
     both = np.stack([centre, np.broadcast_to(width, centre.shape)], axis=-1)
@@ -133,12 +136,28 @@ def binary_cases(y_true: ArrayLike, y_prob: ArrayLike, sample_weight: ArrayLike 
         DataError: As `cases`; or an observation is not 0 or 1; or a probability lies outside 0 to 1.
     """
     valid = label_cases(y_true, y_prob, sample_weight)
-    if valid.forecast.min() < 0 or valid.forecast.max() > 1:
+    low, high = float(valid.forecast.min()), float(valid.forecast.max())
+    inside = within_unit(valid.forecast)
+    if inside is None:
         raise DataError(
-            "`y_prob` must hold probabilities from 0 to 1, got values from "
-            f"{valid.forecast.min():g} to {valid.forecast.max():g}; apply a sigmoid to logits first"
+            f"`y_prob` must hold probabilities from 0 to 1, got values from {low:g} to {high:g}; {_advice(low, high)}"
         )
-    return valid
+    return valid._replace(forecast=inside)
+
+
+def within_unit(probabilities: Floats) -> Floats | None:
+    """Return probabilities within 0 to 1, those a rounding beyond it set to its end; None where some are further off.
+
+    Args:
+        probabilities: Probabilities of any shape; NaN stays NaN.
+    """
+    with np.errstate(invalid="ignore"):
+        beyond = float(
+            np.max(np.maximum(-probabilities, probabilities - 1), initial=0.0, where=~np.isnan(probabilities))
+        )
+    if beyond == 0.0:
+        return probabilities
+    return probabilities.clip(0, 1) if beyond <= _rounding(probabilities) else None
 
 
 def label_cases(y_true: ArrayLike, y_score: ArrayLike, sample_weight: ArrayLike | None = None) -> Cases:
@@ -166,9 +185,34 @@ def multiclass_cases(y_true: ArrayLike, y_prob: ArrayLike, sample_weight: ArrayL
     if not np.isin(valid.observed, np.arange(labels)).all():
         raise DataError(f"`y_true` must hold the codes 0 to {labels - 1}, one per column of `y_prob`")
     sums = valid.forecast.sum(axis=1)
-    if valid.forecast.min() < 0 or not np.abs(sums - 1).max() <= 1e-3:
+    low, off = float(valid.forecast.min()), float(np.abs(sums - 1).max())
+    if low >= 0 and off <= 1e-3:
+        return valid
+    rounding = _rounding(valid.forecast)
+    if low < -rounding or not off <= max(1e-3, rounding):
         raise DataError(
             "each row of `y_prob` must be a probability distribution over the labels, got a smallest entry of "
-            f"{valid.forecast.min():g} and sums from {sums.min():g} to {sums.max():g}; apply a softmax to logits first"
+            f"{low:g} and sums from {sums.min():g} to {sums.max():g}; apply a softmax to logits first"
         )
-    return valid
+    return valid._replace(forecast=valid.forecast.clip(min=0))
+
+
+def _rounding(forecast: Floats) -> float:
+    """Return how far probabilities may leave 0 to 1 by rounding alone, as coarse as the numbers themselves are.
+
+    Numbers that all fit into the eight bits of bfloat16, or the eleven of half precision, were computed in it.
+    """
+    with np.errstate(over="ignore"):
+        single, half = forecast.astype(np.float32), forecast.astype(np.float16).astype(np.float64)
+    if (
+        np.array_equal(single, forecast, equal_nan=True)
+        and not (np.ascontiguousarray(single).view(np.uint32) & 0xFFFF).any()
+    ):
+        return 4 * 2.0**-8
+    return 4 * 2.0**-11 if np.array_equal(half, forecast, equal_nan=True) else 1e-6
+
+
+def _advice(low: float, high: float) -> str:
+    if low >= 0 and 1 < high <= 100:
+        return "divide percentages by 100, or apply a sigmoid to logits first"
+    return "apply a sigmoid to logits first"

@@ -9,24 +9,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gengap.errors import DataError
 from gengap.verification.inputs import Floats
+from gengap.verification.plain import plain
 
 
 def _column(values: ArrayLike) -> NDArray[Any]:
-    array = np.asarray(values)
+    array = np.asarray(plain(values))
     return array[..., 0] if array.ndim > 1 and array.shape[-1] == 1 else array
+
+
+def _real(values: ArrayLike) -> Floats:
+    return np.asarray(plain(values), dtype=np.float64)
 
 
 def epsilon_of(y_prob: ArrayLike) -> float:
     """Return the machine epsilon of the forecasts' own dtype (of float64 for whole numbers and lists)."""
-    dtype = np.asarray(y_prob).dtype
+    dtype = np.asarray(plain(y_prob)).dtype
     return float(np.finfo(dtype if dtype.kind == "f" else np.float64).eps)
 
 
 def _codes(observed: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    numbers = np.asarray(observed, dtype=np.float64)
-    missing = np.isnan(numbers)
-    return np.where(missing, 0, numbers).astype(np.int64), missing
+    codes = _real(observed)
+    missing = np.isnan(codes)
+    return np.where(missing, 0, codes).astype(np.int64), missing
 
 
 def case_brier_scores(y_true: ArrayLike, y_prob: ArrayLike) -> Floats:
@@ -47,21 +53,24 @@ def case_brier_scores(y_true: ArrayLike, y_prob: ArrayLike) -> Floats:
     """
     p = _column(y_prob).astype(np.float64)
     if p.ndim == 1:
-        return np.asarray(np.square(p - np.asarray(y_true, dtype=np.float64).reshape(-1)))
+        return np.asarray(np.square(p - _real(y_true).reshape(-1)))
     codes, missing = _codes(y_true)
     scores = np.square(p).sum(axis=1) + 1 - 2 * p[np.arange(len(p)), codes]
     return np.where(missing, np.nan, scores)
 
 
-def case_log_losses(y_true: ArrayLike, y_prob: ArrayLike) -> Floats:
+def case_log_losses(y_true: ArrayLike, y_prob: ArrayLike, *, epsilon: float | None = None) -> Floats:
     r"""Logarithmic score of each case in nats: $-\log$ of the probability given to what happened.
 
     Probabilities are clipped at the machine epsilon of their own dtype (2.2e-16 for float64, 1.2e-7 for float32), as
-    scikit-learn does, so that one certain miss costs much, but not infinity.
+    scikit-learn does, so that one certain miss costs much, but not infinity. This is the only place that clips: every
+    log loss of the package comes from here.
 
     Args:
         y_true: 0/1, or integer codes, shape `(n,)`.
         y_prob: Probability of label 1, shape `(n,)`, or of each label, shape `(n, labels)`.
+        epsilon: How far from 0 and 1 probabilities are kept; None for the epsilon of `y_prob`. A reference forecast
+            takes that of the forecasts beside it, so that one certain miss costs both the same.
 
     Returns:
         Losses, shape `(n,)`, from 0 upwards.
@@ -70,13 +79,12 @@ def case_log_losses(y_true: ArrayLike, y_prob: ArrayLike) -> Floats:
         >>> case_log_losses([1, 0], [0.5, 0.75]).round(3)
         array([0.693, 1.386])
     """
-    tiny = epsilon_of(y_prob)
+    tiny = epsilon_of(y_prob) if epsilon is None else epsilon
     p = np.clip(_column(y_prob).astype(np.float64), tiny, 1 - tiny)
     if p.ndim == 1:
-        o = np.asarray(y_true, dtype=np.float64).reshape(-1)
+        o = _real(y_true).reshape(-1)
         return np.where(np.isnan(o), np.nan, -np.log(np.where(o == 1, p, 1 - p)))
     codes, missing = _codes(y_true)
-    p /= p.sum(axis=1, keepdims=True)
     return np.where(missing, np.nan, -np.log(p[np.arange(len(p)), codes]))
 
 
@@ -97,7 +105,7 @@ def case_ranked_probability_scores(y_true: ArrayLike, y_prob: ArrayLike) -> Floa
         >>> case_ranked_probability_scores([0, 0], [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
         array([1., 2.])
     """
-    p = np.asarray(y_prob, dtype=np.float64)
+    p = _real(y_prob)
     codes, missing = _codes(y_true)
     happened = np.arange(p.shape[1] - 1) >= codes[:, None]
     scores = np.square(np.cumsum(p, axis=1)[:, :-1] - happened).sum(axis=1)
@@ -175,11 +183,14 @@ def case_interval_scores(y_true: ArrayLike, y_interval: ArrayLike, *, coverage: 
     """
     if not 0 < coverage < 1:
         raise ValueError(f"`coverage` must lie between 0 and 1, got {coverage}")
-    low, high = np.moveaxis(np.asarray(y_interval, dtype=np.float64), -1, 0)
-    y = np.asarray(y_true, dtype=np.float64)
+    low, high = np.moveaxis(_real(y_interval), -1, 0)
+    y = _real(y_true)
     miss = np.maximum(low - y, 0) + np.maximum(y - high, 0)
     return np.asarray(high - low + 2 / (1 - coverage) * miss)
 
 
 def _difference(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
-    return np.asarray(_column(y_true).astype(np.float64) - _column(y_pred).astype(np.float64))
+    observed, forecast = _column(y_true).astype(np.float64), _column(y_pred).astype(np.float64)
+    if observed.shape != forecast.shape and observed.ndim and forecast.ndim:
+        raise DataError(f"`y_true` and `y_pred` must have the same shape, got {observed.shape} and {forecast.shape}")
+    return np.asarray(observed - forecast)

@@ -1,14 +1,16 @@
 """Named dims in, named dims out: scores of labelled arrays without this room knowing xarray.
 
 The rule: the dims of the observations are the cases and disappear; every other dim of the forecasts is kept, except
-the one that a score consumes (`label`, `member`, `bound`). So `brier_score(y_true["sample"],
-prediction["variant", "seed", "sample"])` has dims `variant, seed`, and where a function returns several numbers, such
-as an `Estimate`, each of them does. Other labelled arguments (weights, a reference forecast, a climatology for each
-variant) follow the dims that they share with the forecasts. A slice with a NaN or infinite forecast of an observed
-case scores NaN, as a diverged run should.
+the one that a score consumes (`label`, `member`, `bound`; observations of several targets have it, too). So
+`brier_score(y_true["sample"], prediction["variant", "seed", "sample"])` has dims `variant, seed`, and where a function
+returns several numbers, such as an `Estimate`, each of them does. Other labelled arguments (weights, a reference
+forecast, a climatology for each variant) follow the dims that they share with the forecasts; what has only some of the
+cases' dims, such as a weight for each latitude, holds along the others. A slice with a NaN or infinite forecast of an
+observed case scores NaN, as a diverged run should.
 """
 
 import inspect
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from functools import wraps
@@ -80,14 +82,17 @@ class _Slices:
     """The forecasts of one run after another, as plain arrays over the cases."""
 
     def __init__(self, y_true: Labelled, y_pred: Labelled, consumed: Sequence[str], *, infinite: bool) -> None:
-        self.cases = y_true.dims
-        if missing := [dim for dim in self.cases if dim not in y_pred.dims]:
+        if missing := [dim for dim in y_true.dims if dim not in y_pred.dims]:
             raise DataError(f"the forecasts lack the dims {missing} of `y_true`; they have {list(y_pred.dims)}")
         _same_coordinates(y_true, y_pred)
+        self.cases = tuple(dim for dim in y_true.dims if dim not in consumed) or tuple(y_true.dims)
+        self.case_sizes = [y_pred.sizes[dim] for dim in self.cases]
         self.y_pred, self.infinite = y_pred, infinite
         self.inner = [dim for dim in y_pred.dims if dim in consumed and dim not in self.cases]
         self.kept = [dim for dim in y_pred.dims if dim not in self.cases and dim not in consumed]
-        self.observed = np.asarray(y_true.values).reshape(-1)
+        targets = [dim for dim in self.inner if dim in y_true.dims]
+        ordered = np.asarray(y_true.transpose(*self.cases, *targets).values)
+        self.observed = ordered.reshape(math.prod(self.case_sizes), *[y_true.sizes[dim] for dim in targets])
         self.template = y_pred.transpose(*self.kept, *self.cases, *self.inner).isel(
             dict.fromkeys([*self.cases, *self.inner], 0), drop=True
         )
@@ -110,16 +115,20 @@ class _Slices:
         if not isinstance(value, Labelled):
             return value
         here = value.isel({dim: i for dim, i in at.items() if dim in value.dims}, drop=True)
-        if not set(self.cases) <= set(here.dims):
+        shared = [dim for dim in self.cases if dim in here.dims]
+        if not shared:
             return np.asarray(here.values)
         rest = [dim for dim in here.dims if dim not in self.cases]
-        ordered = here.transpose(*self.cases, *rest)
-        return np.asarray(ordered.values).reshape(len(self.observed), *[ordered.sizes[dim] for dim in rest])
+        sizes = [here.sizes[dim] for dim in rest]
+        along = [here.sizes[dim] if dim in shared else 1 for dim in self.cases]
+        values = np.asarray(here.transpose(*shared, *rest).values).reshape(*along, *sizes)
+        return np.broadcast_to(values, (*self.case_sizes, *sizes)).reshape(len(self.observed), *sizes)
 
     def _missing(self, forecast: Any) -> bool:
         values = np.asarray(forecast, dtype=np.float64).reshape(len(self.observed), -1)
         absent = (np.isnan(values) if self.infinite else ~np.isfinite(values)).any(axis=1)
-        return bool((absent & ~np.isnan(self.observed.astype(np.float64))).any())
+        unknown = np.isnan(self.observed.astype(np.float64).reshape(len(absent), -1)).any(axis=1)
+        return bool((absent & ~unknown).any())
 
 
 def _same_coordinates(one: Labelled, y_pred: Labelled, *, only_shared: bool = False) -> None:

@@ -15,7 +15,7 @@ from gengap.verification.decomposition import (
     corp_of_ranked,
     murphy_of_ranked,
 )
-from gengap.verification.losses import epsilon_of
+from gengap.verification.losses import case_log_losses, epsilon_of
 from gengap.verification.ranking import RankedForecasts, ranked_probabilities
 
 
@@ -102,5 +102,5 @@ def verify_binary(
 
 
 def _log_loss(ranked: RankedForecasts, tiny: float) -> float:
-    p = np.clip(ranked.values, tiny, 1 - tiny)
-    return float(-(ranked.events @ np.log(p) + ranked.non_events @ np.log1p(-p)) / ranked.total)
+    if_event, if_none = (case_log_losses(np.full(len(ranked.values), o), ranked.values, epsilon=tiny) for o in (1, 0))
+    return float((ranked.events @ if_event + ranked.non_events @ if_none) / ranked.total)

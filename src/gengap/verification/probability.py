@@ -15,6 +15,7 @@ from gengap.verification.losses import (
     epsilon_of,
 )
 from gengap.verification.named import keeps_dims
+from gengap.verification.plain import numbers, plain
 
 
 def probability_cases(y_true: ArrayLike, y_prob: ArrayLike, sample_weight: ArrayLike | None = None) -> Cases:
@@ -24,7 +25,7 @@ def probability_cases(y_true: ArrayLike, y_prob: ArrayLike, sample_weight: Array
         DataError: See `gengap.verification.inputs`.
     """
     try:
-        shape = np.shape(y_prob)
+        shape = np.shape(plain(y_prob))
     except ValueError as error:
         raise DataError(f"the forecasts must hold real numbers in an array of one shape; {error}") from error
     several = len(shape) == 2 and shape[1] > 1
@@ -186,7 +187,7 @@ def reference_forecast(valid: Cases, climatology: ArrayLike | None = None) -> Fl
         truth = _indicator(valid)
         given: Floats = np.asarray(np.average(truth, weights=valid.weight, axis=0))
     else:
-        given = np.asarray(climatology, dtype=np.float64)
+        given = numbers(climatology, "climatology", squeeze=False)
         if given.shape != valid.forecast.shape[1:]:
             raise DataError(
                 f"`climatology` must have shape {valid.forecast.shape[1:]}, as one forecast, got {given.shape}"

@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike
 from gengap.errors import DataError
 from gengap.verification.decomposition import CorpDecomposition, corp_decomposition, recalibrated_values
 from gengap.verification.estimates import Estimate
-from gengap.verification.inputs import Floats, binary_cases
+from gengap.verification.inputs import Floats, binary_cases, within_unit
 from gengap.verification.named import Labelled
+from gengap.verification.plain import numbers
 from gengap.verification.probability import probability_cases
 from gengap.verification.ranking import rank
 from gengap.verification.reliability import top_label
@@ -224,13 +225,11 @@ def _reliability(y_true: ArrayLike, y_prob: ArrayLike, sample_weight: ArrayLike 
 
 
 def _probabilities(y_prob: ArrayLike) -> Floats:
-    try:
-        p = np.asarray(y_prob, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"`y_prob` must hold probabilities in an array of one shape; {error}") from error
-    if p.size and (np.nanmin(p, initial=0.0) < 0 or np.nanmax(p, initial=0.0) > 1):
+    p = numbers(y_prob, "y_prob", squeeze=False)
+    inside = within_unit(p)
+    if inside is None:
         raise DataError(f"`y_prob` must hold probabilities from 0 to 1, got {np.nanmin(p):g} to {np.nanmax(p):g}")
-    return p
+    return inside
 
 
 def _log_odds(p: Floats) -> Floats:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from gengap.errors import DataError
 from gengap.verification.inputs import Cases, Floats, cases
@@ -14,6 +14,7 @@ from gengap.verification.losses import (
     case_squared_errors,
 )
 from gengap.verification.named import keeps_dims
+from gengap.verification.plain import numbers
 from gengap.verification.probability import linear_skill
 
 
@@ -24,11 +25,13 @@ class Targets(NamedTuple):
         observed: Observations, shape `(n,)` or `(n, targets)`.
         forecast: Forecasts, same shape.
         weight: Weights, shape `(n,)`.
+        kept: Which of the cases given were kept, shape `(cases given,)`, bool; None for all.
     """
 
     observed: Floats
     forecast: Floats
     weight: Floats
+    kept: NDArray[np.bool_] | None
 
 
 def target_cases(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> Targets:
@@ -37,19 +40,18 @@ def target_cases(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike 
     Raises:
         DataError: See `gengap.verification.inputs`.
     """
-    observed, forecast = np.asarray(y_true), np.asarray(y_pred)
-    if observed.ndim < 2 or observed.shape[-1] == 1:
-        valid = cases(observed, forecast, sample_weight)
-        return Targets(valid.observed, valid.forecast, valid.weight)
+    observed, forecast = numbers(y_true, "y_true"), numbers(y_pred, "the forecasts")
+    if observed.ndim < 2:
+        return Targets(*cases(observed, forecast, sample_weight))
     if observed.shape != forecast.shape or observed.ndim != 2:
         raise DataError(f"`y_true` and `y_pred` must have the same shape, got {observed.shape} and {forecast.shape}")
     columns = observed.shape[1]
-    marker = np.where(np.isnan(observed.astype(np.float64)).any(axis=1), np.nan, 0.0)
-    valid = cases(marker, np.hstack([np.nan_to_num(observed.astype(np.float64)), forecast]), sample_weight, axes=2)
-    return Targets(valid.forecast[:, :columns], valid.forecast[:, columns:], valid.weight)
+    marker = np.where(np.isnan(observed).any(axis=1), np.nan, 0.0)
+    valid = cases(marker, np.hstack([np.nan_to_num(observed), forecast]), sample_weight, axes=2)
+    return Targets(valid.forecast[:, :columns], valid.forecast[:, columns:], valid.weight, valid.kept)
 
 
-@keeps_dims()
+@keeps_dims("label")
 def squared_error(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:
     r"""Mean squared error, in squared units of `y_true`.
 
@@ -72,11 +74,11 @@ def squared_error(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayL
         >>> squared_error([1.0, 2.0], [2.0, 4.0])
         2.5
     """
-    observed, forecast, weight = target_cases(y_true, y_pred, sample_weight)
-    return float(np.average(case_squared_errors(observed, forecast), weights=weight))
+    valid = target_cases(y_true, y_pred, sample_weight)
+    return float(np.average(case_squared_errors(valid.observed, valid.forecast), weights=valid.weight))
 
 
-@keeps_dims()
+@keeps_dims("label")
 def absolute_error(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:
     """Mean absolute error, in units of `y_true`.
 
@@ -97,11 +99,11 @@ def absolute_error(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: Array
         >>> absolute_error([1.0, 2.0], [2.0, 4.0])
         1.5
     """
-    observed, forecast, weight = target_cases(y_true, y_pred, sample_weight)
-    return float(np.average(case_absolute_errors(observed, forecast), weights=weight))
+    valid = target_cases(y_true, y_pred, sample_weight)
+    return float(np.average(case_absolute_errors(valid.observed, valid.forecast), weights=valid.weight))
 
 
-@keeps_dims()
+@keeps_dims("label")
 def squared_error_skill_score(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -112,14 +114,16 @@ def squared_error_skill_score(
     r"""Mean squared error skill score (MSESS): the share of climatology's squared error that the forecast removes.
 
     1 is perfect, 0 is no better than always forecasting `climatology`, negative is worse. With the evaluated cases'
-    own mean as climatology (the default) it is the coefficient of determination $R^2$.
+    own mean as climatology (the default) it is the coefficient of determination $R^2$. Of several targets each has a
+    climatology of its own, and squared errors are summed over them (scikit-learn's `"variance_weighted"`).
 
     $$\mathrm{MSESS} = 1 - \frac{\sum_i w_i (\hat y_i - y_i)^2}{\sum_i w_i (c - y_i)^2}$$
 
     Args:
-        y_true: Observations, shape `(n,)`. Cases where it is NaN are left out.
-        y_pred: Forecasts, shape `(n,)`.
-        climatology: Reference forecast, such as the training mean; None for the weighted mean of `y_true`.
+        y_true: Observations, shape `(n,)` or `(n, targets)`. Cases where one is NaN are left out.
+        y_pred: Forecasts, same shape.
+        climatology: Reference forecast, such as the training mean: one number, one for each target, or one for each
+            answer; None for the weighted mean of `y_true`.
         sample_weight: Weight of each case, shape `(n,)`.
 
     Returns:
@@ -136,15 +140,30 @@ def squared_error_skill_score(
         Murphy, A. H. (1988). Skill scores based on the mean square error. Monthly Weather Review 116.
         doi 10.1175/1520-0493(1988)116<2417:SSBOTM>2.0.CO;2
     """
-    valid = cases(y_true, y_pred, sample_weight)
+    valid = target_cases(y_true, y_pred, sample_weight)
     reference = reference_errors(valid, climatology)
     return linear_skill(case_squared_errors(valid.observed, valid.forecast), reference, valid.weight).value
 
 
-def reference_errors(valid: Cases, climatology: ArrayLike | None) -> Floats:
-    """Return each case's squared error of a constant forecast: `climatology`, or the weighted mean observation."""
-    constant = np.average(valid.observed, weights=valid.weight) if climatology is None else climatology
-    return np.asarray(np.square(valid.observed - np.asarray(constant, dtype=np.float64)))
+def reference_errors(valid: Cases | Targets, climatology: ArrayLike | None) -> Floats:
+    """Return each case's squared error of a reference forecast: `climatology`, or the weighted mean observation.
+
+    Raises:
+        DataError: `climatology` is neither one number, nor one for each target, nor one for each answer.
+    """
+    observed = valid.observed
+    if climatology is None:
+        given: Floats = np.asarray(np.average(observed, weights=valid.weight, axis=0))
+    else:
+        given = numbers(climatology, "climatology", squeeze=observed.ndim == 1)
+    cases_given = len(observed) if valid.kept is None else len(valid.kept)
+    each = (cases_given, *observed.shape[1:])
+    if given.shape == each and valid.kept is not None:
+        given = given[valid.kept]
+    elif given.shape not in {(), each[1:], each}:
+        shapes = " or ".join(map(str, dict.fromkeys([each[1:], each])))
+        raise DataError(f"`climatology` must be one number or have shape {shapes}, got {given.shape}")
+    return case_squared_errors(observed, np.broadcast_to(given, observed.shape))
 
 
 @keeps_dims()

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from gengap.verification.decomposition import ReliabilityBins, bins_of_ranked, recalibrated_values
 from gengap.verification.inputs import Floats, multiclass_cases
 from gengap.verification.named import keeps_dims
+from gengap.verification.plain import numbers
 from gengap.verification.ranking import RankedForecasts, ranked_probabilities
 
 
@@ -109,8 +110,8 @@ def reliability_curve(
 
 
 def _case_count(y_true: ArrayLike, sample_weight: ArrayLike | None) -> int:
-    kept = ~np.isnan(np.asarray(y_true, dtype=np.float64).ravel())
-    return int(np.sum(kept if sample_weight is None else kept & (np.asarray(sample_weight) > 0)))
+    kept = ~np.isnan(numbers(y_true, "y_true").ravel())
+    return int(np.sum(kept if sample_weight is None else kept & (numbers(sample_weight, "sample_weight") > 0)))
 
 
 def _coarsened(ranked: RankedForecasts, most: int = 1000) -> RankedForecasts:
@@ -262,5 +263,5 @@ def one_vs_rest(y_true: ArrayLike, *, labels: int) -> Floats:
         array([[1., 0., 0.],
                [0., 0., 1.]])
     """
-    codes = np.asarray(y_true, dtype=np.float64)[:, None]
+    codes = numbers(y_true, "y_true")[:, None]
     return np.where(np.isnan(codes), np.nan, codes == np.arange(labels))

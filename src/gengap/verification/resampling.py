@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gengap.errors import DataError
 from gengap.verification.inputs import Cases, Floats
 from gengap.verification.losses import case_brier_scores
 from gengap.verification.scores import Score, get_score
@@ -85,7 +86,7 @@ def bootstrap_scores(
 
     Raises:
         UnknownNameError: There is no such score.
-        DataError: The cases are invalid.
+        DataError: The cases are invalid, or all belong to one group.
         ValueError: Both `groups` and `block_length` are given, or `block_length` is not between 1 and n.
 
     Example:
@@ -142,6 +143,7 @@ def bootstrap_counts(
         Counts, shape `(n,)`.
 
     Raises:
+        DataError: All cases belong to one group.
         ValueError: Both `groups` and `block_length` are given, or `block_length` is not between 1 and n.
 
     Example:
@@ -154,6 +156,8 @@ def bootstrap_counts(
         raise ValueError(f"`block_length` must lie between 1 and the number of cases, {n}, got {block_length}")
     rng = np.random.Generator(np.random.SFC64(seed))
     names, codes = (None, None) if groups is None else np.unique(groups, return_inverse=True)
+    if names is not None and len(names) < 2:
+        raise DataError("all cases belong to one group: drawing it again and again says nothing of other groups")
     for _ in range(replicates):
         if block_length is not None:
             yield _block_counts(rng, n, block_length)

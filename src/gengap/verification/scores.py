@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gengap.errors import DataError, UnknownNameError
+from gengap.errors import DataError
 from gengap.verification.area_interval import area_difference, area_interval
 from gengap.verification.contingency import Contingency, ContingencyScore
 from gengap.verification.discrimination import linear_roc_auc
@@ -32,6 +32,7 @@ from gengap.verification.losses import (
     case_squared_errors,
 )
 from gengap.verification.named import keeps_dims
+from gengap.verification.naming import no_such_score
 from gengap.verification.probability import (
     linear_brier_skill_score,
     linear_mean,
@@ -173,7 +174,7 @@ def get_score(name: str) -> Score:
         'smaller'
     """
     if name not in SCORES:
-        raise UnknownNameError(f"{name!r} is no score; choose from {', '.join(SCORES)}")
+        raise no_such_score(name, SCORES)
     return SCORES[name]
 
 

@@ -1,5 +1,6 @@
 """Stacked kernels of Keras layers: one file per family, one table of all."""
 
+import inspect
 from typing import Any
 
 from keras import tree
@@ -30,4 +31,6 @@ def fused_door(place: Place, args: Any, kwargs: Any) -> Door | None:
     one_value = len(args) == 1 and isinstance(args[0], Stacked) and not any(tree.flatten(kwargs))
     if door is None or not one_value or not plain(place) or not door.fits(place):
         return None
+    if args[0].mask is not None and "mask" in inspect.signature(place.operation.call).parameters:
+        return None  # batch statistics of what is not masked
     return door(place)

@@ -15,6 +15,10 @@ class Fused(Door):
 
     name = "fuse"
 
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self._makes_masks = bool(getattr(place.operation, "mask_zero", False))
+
     @classmethod
     def fits(cls, place: Place) -> bool:  # noqa: ARG003  kernels that cannot do every configuration say so here
         """Tell whether the kernel can do this layer as it is configured."""
@@ -26,8 +30,13 @@ class Fused(Door):
 
     @final
     def __call__(self, now: Pass, *args: Any, **_: Any) -> Any:
-        """Compute the layer on its one input, in its compute dtype."""
-        return Stacked(self.compute(self.cast(args[0].value), now))
+        """Compute the layer on its one input, in its compute dtype, and hand on or make the mask as Keras does."""
+        x = args[0]
+        result = self.compute(self.cast(x.value), now)
+        if x.mask is None and not self._makes_masks:
+            return Stacked(result)
+        layer = self.place.operation
+        return Stacked(result, layer.compute_mask(x.value, x.mask) if layer.supports_masking else None)
 
     @final
     def cast(self, x: torch.Tensor) -> torch.Tensor:

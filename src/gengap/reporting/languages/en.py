@@ -34,7 +34,9 @@ TEXTS: dict[str, str] = {
     "score.squared_error": "squared error",
     "score.loss": "loss",
     "score.auc": "area under the ROC curve",
-    "score.bss": "Brier skill score",
+    "score.roc_auc": "area under the ROC curve",
+    "score.brier_skill_score": "Brier skill score",
+    "score.squared_error_skill_score": "squared error skill score",
     "curve.loss": "objective, without penalty",
     "curve.penalty": "penalty",
     "curve.accuracy": "accuracy",
@@ -205,9 +207,10 @@ TEXTS: dict[str, str] = {
     "lead.measures.regression": "Of all seeds, on the {part} cases at the {rule} epoch; intervals are 95 % for new "
     "cases and new seeds. Always forecasting the mean has the squared error {climatology}; skill is the share of "
     "that which is removed.",
-    "measure.auc": "AUC",
+    "measure.roc_auc": "AUC",
     "measure.brier_score": "Brier score",
-    "measure.bss": "Skill",
+    "measure.brier_skill_score": "Skill",
+    "measure.squared_error_skill_score": "Skill",
     "measure.miscalibration": "Miscalibration",
     "measure.discrimination": "Discrimination",
     "measure.accuracy": "Accuracy",

@@ -10,7 +10,7 @@ import numpy as np
 
 from gengap.analysis.cases import HeldOut
 from gengap.analysis.climatology import SKILL_OF, climatology_scores
-from gengap.analysis.estimators import ScoreName, case_values, to_units
+from gengap.analysis.estimators import ScoreName, carriers, case_values, to_units
 from gengap.analysis.tables import Estimate
 from gengap.analysis.verify import verify
 from gengap.errors import GengapError
@@ -19,9 +19,9 @@ from gengap.reporting.numbers import decimals_for, write_estimate, write_number
 from gengap.verification.inputs import Floats
 
 _MEASURES: Mapping[str, tuple[str, ...]] = {
-    "binary": ("auc", "brier_score", "bss"),
-    "multiclass": ("accuracy", "brier_score", "bss"),
-    "regression": ("squared_error", "absolute_error", "bss"),
+    "binary": ("roc_auc", "brier_score", "brier_skill_score"),
+    "multiclass": ("accuracy", "brier_score", "brier_skill_score"),
+    "regression": ("squared_error", "absolute_error", "squared_error_skill_score"),
 }
 
 
@@ -51,7 +51,19 @@ def measures_table(material: Material) -> dict[str, object] | None:
 
 
 def _column(material: Material, held: HeldOut, name: str) -> list[Estimate]:
-    return [estimate_of(_values(material, held, variant, name)) for variant in material.result.variants]
+    carrying = _carriers(held, name)
+    return [
+        estimate_of(_values(material, held, variant, name), carriers=carrying) for variant in material.result.variants
+    ]
+
+
+def _carriers(held: HeldOut, name: str) -> int | None:
+    """How many units carry the sampling error of a measure; None for all, 0 for too few to have an interval."""
+    try:
+        found = carriers(held, name)
+    except GengapError:
+        return 0
+    return None if found is None else int(found.sum())
 
 
 def _parts(material: Material, held: HeldOut) -> dict[str, list[Estimate]]:

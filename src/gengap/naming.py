@@ -1,0 +1,60 @@
+"""What may be a name: text that stays one name, and a legible one, in files, terminals, tables and figures."""
+
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+from gengap.errors import DataError, GengapError
+
+_JOINERS = "\u200c\u200d"
+"""Characters without a glyph of their own that Persian, Hindi and emoji are written with."""
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""Unicode's categories of control and format characters, halves of a pair, and breaks of lines and paragraphs."""
+
+
+def check_names(names: Iterable[Any], what: str, *, error: type[GengapError] = DataError) -> tuple[str, ...]:
+    r"""Check names and return them as text.
+
+    Whole numbers become their digits. Two names that differ only in white space around them, in the way accents are
+    coded, or as a number does from its digits, are one to whoever reads them.
+
+    Args:
+        names: The names.
+        what: What they are names of, in the plural, for messages.
+        error: What is raised.
+
+    Raises:
+        GengapError: The given kind: one is no text, empty, looks like another, or holds characters that cannot be seen.
+
+    Example:
+        >>> check_names([16, "wide"], "models")
+        ('16', 'wide')
+    """
+    given = list(names)
+    texts = tuple(_as_text(name, what, error) for name in given)
+    seen: dict[str, Any] = {}
+    for name, text in zip(given, texts, strict=True):
+        alike = unicodedata.normalize("NFC", " ".join(text.split()))
+        if alike in seen:
+            raise error(
+                f"Names of {what} must differ; {seen[alike]!r} and {name!r} would both be shown as {alike!r}: "
+                "rename one of them."
+            )
+        seen[alike] = name
+    return texts
+
+
+def _as_text(name: Any, what: str, error: type[GengapError]) -> str:
+    if hasattr(name, "__index__") and not isinstance(name, bool):
+        return str(name.__index__())
+    if not isinstance(name, str):
+        raise error(f"Names of {what} must be text; received {name!r} of type {type(name).__name__}.")
+    if not name.strip():
+        raise error(f"Names of {what} must not be empty; received {name!r}.")
+    unseen = sorted({c for c in name if unicodedata.category(c) in _UNSEEN and c not in _JOINERS})
+    if unseen:
+        raise error(
+            f"Names of {what} must hold characters that can be seen; {name!a} holds "
+            f"{', '.join(f'U+{ord(c):04X}' for c in unseen)}: leave them out."
+        )
+    return str(name)

@@ -1,0 +1,148 @@
+"""The folder that a command leaves for people: result, table, figures and report; checked before training."""
+
+import re
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gengap.errors import StoreError
+from gengap.reporting.languages import get_language
+from gengap.reporting.writing import report
+from gengap.results import Result, is_result
+from gengap.storage.files import saying_unwritable
+
+if TYPE_CHECKING:
+    from gengap.sampling import PredictiveDistribution, RateChoice
+
+RESULT = "result.nc"
+WEIGHTS = "weights"
+DISTRIBUTION = "distribution.nc"
+RATE_CHOICE = "rate_choice.json"
+TABLE = "table.csv"
+REPORT = "report.html"
+RETOLD = "retold.md"
+FIGURES = tuple(f"{name}.{suffix}" for name in ("learning_curves", "learning_curve_pairs") for suffix in ("svg", "png"))
+
+_GENERATOR = re.compile(r"<!doctype html>.*<meta name=\"generator\" content=\"gengap", re.IGNORECASE | re.DOTALL)
+
+
+def check_output(folder: Path, *, lang: str) -> None:
+    """Check all that can be known of an output folder and a language before there is a result to write.
+
+    Raises:
+        UnknownNameError: The report does not speak the language.
+        StoreError: The folder cannot be written to, or holds files of somebody else that would be written over.
+    """
+    get_language(lang)
+    with saying_unwritable(folder):
+        if folder.exists() and not folder.is_dir():
+            raise StoreError(f"{folder} is a file; `--output` needs a folder, such as {folder.with_suffix('')}-study")
+        _refuse_what_is_not_ours(folder)
+        _try_to_write(folder)
+
+
+def check_report(path: Path, *, lang: str) -> None:
+    """Check that a report can be written, over an earlier report at most.
+
+    Raises:
+        UnknownNameError: The report does not speak the language.
+        StoreError: The path is a folder, or a file that is no report.
+    """
+    get_language(lang)
+    with saying_unwritable(path.parent):
+        if path.is_dir():
+            raise StoreError(f"{path} is a folder; give the report a name, such as {path / REPORT}")
+        if path.is_symlink() or (path.exists() and not _is_report(path)):
+            raise StoreError(f"{path} is no report of gengap, and would be written over: choose another name")
+        _try_to_write(path.parent)
+
+
+def write_output(
+    result: Result,
+    folder: Path,
+    *,
+    lang: str = "en",
+    distribution: "PredictiveDistribution | None" = None,
+    rate_choice: "RateChoice | None" = None,
+) -> None:
+    """Write everything that a study leaves for people.
+
+    Args:
+        result: The result.
+        folder: Where; see `check_output`.
+        lang: Language of the report.
+        distribution: Predictive distribution of telling cases.
+        rate_choice: What `choose_rate` found.
+    """
+    from gengap.analysis import summarize
+    from gengap.plots.learning_curves import LearningCurvesDisplay
+
+    beside = [name for name, one in ((DISTRIBUTION, distribution), (RATE_CHOICE, rate_choice)) if one is not None]
+    replace(result, manifest={**result.manifest, "beside": beside}).save(folder)
+    if distribution is not None:
+        distribution.to_netcdf(folder / DISTRIBUTION)
+    if rate_choice is not None:
+        rate_choice.to_json(folder / RATE_CHOICE)
+    (folder / TABLE).write_text(summarize(result).to_dataframe().to_csv(index=False), encoding="utf-8")
+    curves = LearningCurvesDisplay.from_result(result)
+    for name, figure in zip(FIGURES[::2], (curves.figure(), curves.plot_pairs()), strict=True):
+        for suffix in (".svg", ".png"):
+            figure.savefig((folder / name).with_suffix(suffix), bbox_inches="tight")
+    report(result, folder / REPORT, lang=lang, distribution=distribution, rate_choice=rate_choice)
+
+
+def report_of_folder(result: Result, folder: Path, path: Path, *, lang: str) -> None:
+    """Write the report of a folder's result, with what was found of single cases when that result was written.
+
+    Args:
+        result: The folder's result.
+        folder: A folder that `write_output` wrote, or a study's.
+        path: Where to write; see `check_report`.
+        lang: Language of the report.
+    """
+    asked, chosen = folder / DISTRIBUTION, folder / RATE_CHOICE
+    beside = result.manifest.get("beside", [DISTRIBUTION, RATE_CHOICE])  # a folder of before does not say
+    distribution = rate_choice = None
+    if DISTRIBUTION in beside and asked.exists():
+        from gengap.sampling import PredictiveDistribution
+
+        distribution = PredictiveDistribution.from_netcdf(asked)
+    if RATE_CHOICE in beside and chosen.exists():
+        from gengap.sampling import RateChoice
+
+        rate_choice = RateChoice.from_json(chosen)
+    report(result, path, lang=lang, distribution=distribution, rate_choice=rate_choice)
+
+
+def _refuse_what_is_not_ours(folder: Path) -> None:
+    written = (RESULT, WEIGHTS, TABLE, REPORT, DISTRIBUTION, RATE_CHOICE, RETOLD, *FIGURES)
+    for name in written:
+        if (folder / name).is_symlink():
+            raise StoreError(f"{folder / name} is a link, through which nothing is written: choose another folder")
+    strangers = [name for name in written if (folder / name).exists()]
+    if strangers and not is_result(folder / RESULT):
+        raise StoreError(
+            f"{folder} holds {', '.join(strangers[:3])}, which would be written over, and no result of gengap that "
+            "these belong to: choose another folder with `--output`"
+        )
+
+
+def _is_report(path: Path) -> bool:
+    with path.open("rb") as file:
+        return _GENERATOR.match(file.read(4096).decode("utf-8", "replace").lstrip()) is not None
+
+
+def _try_to_write(folder: Path) -> None:
+    """Make the folder and a file in it, and remove again what was made: only trying tells the truth about rights."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    made: list[Path] = []
+    try:
+        for path in reversed(missing):
+            path.mkdir()
+            made.append(path)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    finally:
+        for path in reversed(made):
+            path.rmdir()
