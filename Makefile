@@ -9,7 +9,7 @@ export KERAS_BACKEND ?= torch
 export MPLBACKEND ?= Agg
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: env demo readme-pictures test test-all lint docs notebooks bench clean \
+.PHONY: env demo readme-pictures test test-all test-versions lint docs notebooks bench clean \
 	bench-gpu gpu-wheels bench-training bench-statistics bench-verification bench-uncertainty bench-faults bench-storage
 
 env: $(VENV)/.ready
@@ -34,6 +34,13 @@ test: env
 
 test-all: env
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
+	$(MAKE) test-versions
+
+# The suite's core on the oldest and the newest Keras and torch of pyproject.toml, each in an environment of its own.
+# The first time torch brings some GB of CUDA with it; GENGAP_TORCH_INDEX may name an index of CPU builds.
+test-versions: env
+	$(BIN)/python scripts/try_versions.py oldest
+	$(BIN)/python scripts/try_versions.py newest
 
 lint: env
 	$(BIN)/ruff check .

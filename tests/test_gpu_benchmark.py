@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.gpu import __main__ as bench  # noqa: E402
 from benchmarks.gpu import child  # noqa: E402
+from benchmarks.gpu.page import section  # noqa: E402
 from benchmarks.gpu.workloads import WORKLOADS  # noqa: E402
 
 
@@ -66,6 +67,29 @@ def test_what_there_was_no_time_for_is_said(monkeypatch, capsys):
     words = ["--no-tests", "--tiny", "--seconds", "-1", "--contestants", "gengap", "--workloads", "tabular"]
     assert bench.main(words) == 0
     assert "no time was left" in capsys.readouterr().err
+
+
+def test_the_page_says_what_was_measured_and_no_more():
+    results = json.loads(bench.RESULTS.read_text()) if bench.RESULTS.exists() else None
+    page = (ROOT / "docs" / "performance_training.md").read_text()
+    assert "\n".join(section(results)) in page
+    if results is None:
+        assert "Not measured yet" in page
+
+
+def test_the_section_names_the_card_and_shows_every_race():
+    profile = {"step_ms": 2.5, "device_ms": 1.25, "launches": 321, "waits": 0}
+    own = {"epoch_of_a_run": 0.001, "peak_mib": 100.0, "runs": 30, "profile": profile}
+    races = {"lstm": {"gengap": own, "keras-torch": {"epoch_of_a_run": 0.02, "peak_mib": 50.0}}}
+    results = {
+        "card": "A card", "torch": "2.11", "cuda": "13.0", "when": "today", "tests": {"summary": "9 passed"},
+        "races": races,
+    }  # fmt: skip
+    text = "\n".join(section(results))
+    assert "A card" in text
+    assert "| 30 x LSTM | 1.00 ms | 20.00 ms | – | 20.0 (8) | – | – |" in text
+    assert "| lstm | 2.50 | 1.25 | 321 | 0 | 100 | 50 |" in text
+    assert "9 passed" in text
 
 
 @pytest.mark.slow

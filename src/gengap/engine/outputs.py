@@ -58,7 +58,7 @@ def describe_output(model: keras.Model, output: str | None = None, *, task: Task
         )
     index, name = _position(model, output)
     loss = _loss_of(model.loss, index, name)
-    loss_name, from_logits = _loss_name(loss), bool(getattr(loss, "from_logits", False))
+    loss_name, from_logits = _loss_name(loss), takes_logits(loss)
     activation = _last_activation(model, index)
     width = int(_as_list(_output_shape(model))[index][-1])
     cross_entropy = loss_name in _BINARY | _ONE_HOT | _CODES
@@ -168,6 +168,15 @@ def _loss_of(loss: Any, index: int, name: str | None) -> Any:
             raise ModelError(f"The scored output {name!r} has no loss of its own; losses are given for {list(loss)}.")
         return loss[name]
     return loss[index] if isinstance(loss, list | tuple) else loss
+
+
+def takes_logits(loss: Any) -> bool:
+    """Tell whether a loss expects logits; functions and names expect probabilities."""
+    if not isinstance(loss, keras.losses.Loss):
+        return False
+    # Keras 3.16 keeps no attribute of it in some losses, and a loss of the user's own need not have a configuration.
+    own = getattr(loss, "from_logits", None)
+    return bool(getattr(loss, "_fn_kwargs", {}).get("from_logits", False) if own is None else own)
 
 
 def _loss_name(loss: Any) -> str:

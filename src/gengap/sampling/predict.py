@@ -10,7 +10,14 @@ import xarray as xr
 
 from gengap.datasets.split import Task
 from gengap.engine.memory import keep_freed_memory
-from gengap.engine.outputs import OutputKind, describe_output, output_position, read_activation, to_predictions
+from gengap.engine.outputs import (
+    OutputKind,
+    describe_output,
+    output_position,
+    read_activation,
+    takes_logits,
+    to_predictions,
+)
 from gengap.engine.randomness import key
 from gengap.engine.walk import input_specs
 from gengap.errors import ModelError
@@ -170,7 +177,7 @@ def output_kind(model: Any, task: Task | None, output: str | None = None) -> Out
             '`task`, "binary", "multiclass" or "regression".'
         )
     position = 0 if output is None else output_position(model, output)
-    from_logits = bool(getattr(getattr(model, "loss", None), "from_logits", False))
+    from_logits = takes_logits(getattr(model, "loss", None))
     return OutputKind(found, from_logits=from_logits, one_hot=False, width=0, name=output, position=position)
 
 
