@@ -9,8 +9,8 @@ export KERAS_BACKEND ?= torch
 export MPLBACKEND ?= Agg
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: env demo readme-pictures test test-all lint docs notebooks bench clean \
-	bench-training bench-statistics bench-verification bench-uncertainty bench-faults bench-storage
+.PHONY: env demo readme-pictures test test-all test-versions lint docs notebooks bench clean \
+	bench-gpu gpu-wheels bench-training bench-statistics bench-verification bench-uncertainty bench-faults bench-storage
 
 env: $(VENV)/.ready
 
@@ -34,6 +34,13 @@ test: env
 
 test-all: env
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
+	$(MAKE) test-versions
+
+# The suite's core on the oldest and the newest Keras and torch of pyproject.toml, each in an environment of its own.
+# The first time torch brings some GB of CUDA with it; GENGAP_TORCH_INDEX may name an index of CPU builds.
+test-versions: env
+	$(BIN)/python scripts/try_versions.py oldest
+	$(BIN)/python scripts/try_versions.py newest
 
 lint: env
 	$(BIN)/ruff check .
@@ -60,6 +67,19 @@ bench-verification bench-statistics bench-uncertainty bench-storage bench-faults
 
 bench-training: env
 	$(BIN)/python -m benchmarks.training
+
+# On a machine with a GPU: six minutes, results in benchmarks/results/gpu.json. Without one: tiny sizes, nothing written.
+bench-gpu: env
+	$(BIN)/python -m benchmarks.gpu
+
+# What a machine lacks that has torch and the scientific packages but no package index: copy the tree there and run
+#   python3 -m pip install --no-index --no-deps --target .gpu/site .gpu/wheels/*.whl
+#   PYTHONPATH=.gpu/site python3 -m benchmarks.gpu
+GPU_PYTHON ?= 3.12
+gpu-wheels: env
+	$(BIN)/python -m pip download --quiet --no-deps --only-binary=:all: --python-version $(GPU_PYTHON) \
+		--implementation cp --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 --dest .gpu/wheels \
+		$$(grep -E '^(keras|optree|namex|h5netcdf|lazy[-_]loader|typer|rich|xarray)==' constraints.txt)
 
 clean:
 	rm -rf $(VENV) .venv-* demo site

@@ -17,21 +17,21 @@ from benchmarks.training.workloads import WORKLOADS, Workload, prepare, quick
 RESULTS = ROOT / "benchmarks" / "results" / "training.json"
 PAGE = ROOT / "docs" / "performance_training.md"
 BY_HAND = {"original", "smaller", "bigger", "storm-l2", "storm-dropout", "sounding"}
-CUDA = Workload("storms-cuda", "storms, T2.1, on a GPU", "storms", ("storm-l2",), 30, 10, 3, 3, issue=10)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--workloads", nargs="*", choices=[*WORKLOADS, "growth", "parts", "cuda"], default=None)
+    parser.add_argument("--workloads", nargs="*", choices=[*WORKLOADS, "growth", "parts"], default=None)
     parser.add_argument("--contestants", nargs="*", choices=list(ENVIRONMENTS), default=list(ENVIRONMENTS))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="one round of a few epochs; not written to the docs")
     arguments = parser.parse_args()
-    wanted = arguments.workloads or [*WORKLOADS, "growth", "parts", "cuda"]
+    wanted = arguments.workloads or [*WORKLOADS, "growth", "parts"]
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() and not arguments.quick else {}
     results["machine"] = describe()
     results.setdefault("workloads", {})
-    results.setdefault("cuda", "not measured")
+    gpu = ROOT / "benchmarks" / "results" / "gpu.json"  # `make bench-gpu` writes it
+    results["gpu"] = json.loads(gpu.read_text()) if gpu.exists() else None
     with tempfile.TemporaryDirectory() as folder:
         for name in (one for one in wanted if one in WORKLOADS):
             workload = quick(WORKLOADS[name]) if arguments.quick else WORKLOADS[name]
@@ -46,8 +46,6 @@ def main() -> None:
                 f"{net}, {seeds} together": parts(net, reviews, seeds=seeds, threads=threads)
                 for net, seeds, threads in (("original", 10, 1), ("original", 40, 1), ("bigger", 2, 2))
             }
-        if "cuda" in wanted:
-            results["cuda"] = _cuda(results, Path(folder), arguments)
         _save(results, arguments)
     print(page(results))
 
@@ -73,24 +71,11 @@ def _growth(folder: Path, *, short: bool) -> dict:
     }
 
 
-def _cuda(results: dict, folder: Path, arguments: argparse.Namespace) -> str:
-    import torch
-
-    if not torch.cuda.is_available():
-        return "skipped, this machine has no CUDA device that torch sees."
-    data, what = prepare("storms", folder)
-    outcome = race(CUDA, arguments.contestants, data, rounds=arguments.rounds, device="cuda")
-    when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-    results["workloads"]["storms-cuda"] = {
-        "workload": asdict(CUDA), "data": what, "contestants": outcome, "when": when,
-    }  # fmt: skip
-    return f"measured on {torch.cuda.get_device_name()}, see `storms-cuda`."
-
-
 def _save(results: dict, arguments: argparse.Namespace) -> None:
     if arguments.quick:
         return
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    kept = {name: value for name, value in results.items() if name not in {"gpu", "cuda"}}
+    RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
     PAGE.write_text(page(results))
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from benchmarks.gpu.page import section
+
 NAMES = {
     "keras-tensorflow": "Keras, TensorFlow",
     "keras-jax": "Keras, JAX",
@@ -39,7 +41,7 @@ def page(results: Mapping[str, Any]) -> str:
         lines += ["", *_growth(name, one)]
     if "parts" in results:
         lines += ["", *_parts(results["parts"])]
-    lines += ["", f"CUDA: {results['cuda']}", ""]
+    lines += ["", *section(results.get("gpu")), ""]
     return "\n".join(lines)
 
 

@@ -183,7 +183,7 @@ def test_where_compiling_fails_training_goes_on_and_says_so(make_data, settings,
 
 @pytest.mark.parametrize(("against", "said"), [(None, ", then compiled"), ("no g++", ", not compiled: no g++")])
 def test_a_plan_says_whether_steps_are_compiled(against, said, make_data, settings, monkeypatch):
-    monkeypatch.setattr(planner, "why_not_compiled", lambda: against)
+    monkeypatch.setattr(planner, "why_not_compiled", lambda _: against)
     plan = plan_fused(compiled_nets(FAST["dense"]), make_data(), settings(compile=True))
     assert said in str(plan)
     assert {chunk.compiled for chunk in plan.chunks} == {against is None}

@@ -178,6 +178,6 @@ def _predict_sparse(
     outputs = tree.map_structure(lambda *values: torch.cat(values, dim=1), *parts)
     if cases is None:
         return outputs
-    index = torch.from_numpy(cases)
-    each = torch.arange(len(cases))[:, None]
-    return tree.map_structure(lambda value: value[each, index.to(value.device)], outputs)
+    device = tree.flatten(outputs)[0].device
+    index, each = torch.from_numpy(cases).to(device), torch.arange(len(cases), device=device)[:, None]
+    return tree.map_structure(lambda value: value[each, index], outputs)

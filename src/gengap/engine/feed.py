@@ -11,6 +11,7 @@ from scipy import sparse
 
 from gengap.engine.batches import take
 from gengap.engine.heads import flat_inputs
+from gengap.engine.kernels.transfer import upload
 from gengap.engine.walk import input_specs
 from gengap.errors import DataError
 
@@ -38,10 +39,16 @@ class Feed:
         self._columns = [_Column(part, shape, dtype, device) for part, (shape, dtype) in zip(parts, specs, strict=True)]
         self.num_cases = self._columns[0].num_cases
 
-    def rows(self, indices: Indices) -> list[torch.Tensor]:
-        """Return the cases at `indices` `(G, B)`: one tensor `(G, B, ...)` per input."""
+    def rows(self, indices: Indices, places: torch.Tensor | None = None) -> list[torch.Tensor]:
+        """Return the cases at `indices` `(G, B)`: one tensor `(G, B, ...)` per input.
+
+        Args:
+            indices: Which cases.
+            places: The same on the device, where they are there already.
+        """
         flat = indices.reshape(-1)
-        return [column.take(flat).reshape(*indices.shape, *column.shape) for column in self._columns]
+        there = upload(torch.from_numpy(flat), self._device) if places is None else places.flatten()
+        return [column.take(flat, there).reshape(*indices.shape, *column.shape) for column in self._columns]
 
     def span(self, start: int, stop: int) -> list[torch.Tensor]:
         """Return consecutive cases, one tensor `(stop - start, ...)` per input."""
@@ -57,22 +64,22 @@ class _Column:
         self._dtype = dtype
         lazy = isinstance(values, np.memmap) or sparse.issparse(values)
         self._lazy = values if lazy else None
-        self._tensor = None if lazy else self._convert(values)
+        self._tensor = None if lazy else self._shaped(values).to(device)
         self.num_cases = int(values.shape[0] if lazy else self._tensor.shape[0])  # type: ignore[union-attr]
         example = self.span(0, 1)
         self.shape = tuple(example.shape[1:])
 
-    def take(self, flat: Indices) -> torch.Tensor:
+    def take(self, flat: Indices, places: torch.Tensor) -> torch.Tensor:
         if self._tensor is None:
-            return self._convert(take(self._lazy, flat))
-        return self._tensor.index_select(0, torch.from_numpy(flat).to(self._tensor.device))
+            return upload(self._shaped(take(self._lazy, flat)), self._device)
+        return self._tensor.index_select(0, places)
 
     def span(self, start: int, stop: int) -> torch.Tensor:
         if self._tensor is None:
-            return self._convert(take(self._lazy, slice(start, stop)))
+            return upload(self._shaped(take(self._lazy, slice(start, stop))), self._device)
         return self._tensor[start:stop]
 
-    def _convert(self, values: Any) -> torch.Tensor:
+    def _shaped(self, values: Any) -> torch.Tensor:
         tensor = to_tensor(values)
         if self._dtype is not None:
             tensor = tensor.to(getattr(torch, self._dtype))
@@ -82,7 +89,7 @@ class _Column:
             tensor = tensor.unsqueeze(-1)
         elif self._rank is not None and tensor.ndim == self._rank + 1 and tensor.shape[-1] == 1:
             tensor = tensor.squeeze(-1)
-        return tensor.to(self._device)
+        return tensor
 
 
 def to_tensor(values: Any) -> torch.Tensor:

@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -95,7 +95,13 @@ def plan_fused(runs: Sequence[Run], data: TrainingData, settings: TrainingSettin
             ready = [members.of(runs[position]) for position in positions]
             trainer = Trainer("probe", ready, data, settings, device=where, threads=cores)
             alone = where == "cpu" and torch.get_num_threads() == 1 and cores == 1
-            return timed([trainer.rehearse] * 7, clock=time.process_time if alone else time.perf_counter)
+
+            def step() -> None:
+                trainer.rehearse()
+                if where == "cuda":
+                    torch.cuda.synchronize()  # a step is over when the GPU has done it, not when it has been asked to
+
+            return timed([step] * 7, clock=time.process_time if alone else time.perf_counter)
 
     with keep_freed_memory(), _on(where):
         return make_plan(
@@ -127,10 +133,20 @@ class _Members:
         return Member(run, model, kind_of(model, self._settings), weights)
 
 
-def _on(device: str) -> AbstractContextManager[None]:
-    """Let Keras' own operations work where the chunk is: by itself Keras takes CUDA wherever there is any."""
-    scope: AbstractContextManager[None] = keras.device("gpu" if device == "cuda" else "cpu")
-    return scope
+@contextmanager
+def _on(device: str) -> Iterator[None]:
+    """Let Keras' own operations work where the chunk is: by itself Keras takes CUDA wherever there is any.
+
+    On CUDA, convolutions are told to be float32, which by torch's default they are not (TF32 has 10 bits), and to
+    give the same bits every time.
+    """
+    with keras.device("gpu" if device == "cuda" else "cpu"):
+        if device != "cuda":
+            yield
+            return
+        cudnn = torch.backends.cudnn
+        with cudnn.flags(enabled=cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
 
 
 @contextmanager

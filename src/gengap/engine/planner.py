@@ -141,7 +141,7 @@ def make_plan(
         pieces = np.array_split(np.array(group), -(-len(group) // way.size))
         reason, compiled = str(way), False
         if settings.compile:
-            against = why_not_compiled()
+            against = why_not_compiled(where)
             compiled = against is None
             reason += ", then compiled" if compiled else f", not compiled: {against}"
         chunks += [

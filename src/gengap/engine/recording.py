@@ -177,10 +177,10 @@ def _on_tensors(step: Step, batch: Batch) -> Callable[..., list[torch.Tensor]]:
 
 
 @cache
-def why_not_compiled() -> str | None:
-    """Return why torch cannot compile here, in a sentence; None where it can. It takes some seconds, once."""
+def why_not_compiled(device: str = "cpu") -> str | None:
+    """Return why torch cannot compile for a device, in a sentence; None where it can. It takes some seconds, once."""
     try:
-        torch.compile(lambda x: x.sin() + 1, dynamic=False)(torch.zeros(8))
+        torch.compile(lambda x: x.sin() + 1, dynamic=False)(torch.zeros(8, device=device))
     except Exception as error:  # noqa: BLE001  compilers, their absence and their versions fail in many ways
         return f"torch.compile does not work here ({_first_line(error)})"
     return None

@@ -65,7 +65,17 @@ class Stack:
 
     def of_run(self, k: int) -> list[Array]:
         """Return a copy of the weights of the run at position `k`, in the order of `model.weights`."""
-        return [value[k].detach().cpu().numpy().copy() for value in self.values]
+        row, start = self.flat[k].detach().cpu().numpy(), 0  # one copy from the device, not one per weight
+        weights = []
+        trained = set(self.trained())
+        for place, value in enumerate(self.values):
+            if place not in trained:
+                weights.append(value[k].detach().cpu().numpy().copy())
+                continue
+            stop = start + value[k].numel()
+            weights.append(row[start:stop].reshape(value.shape[1:]).copy())
+            start = stop
+        return weights
 
     def leaves(self) -> list[torch.Tensor]:
         """Return the trainable weights in the buffer, which autograd differentiates with respect to."""

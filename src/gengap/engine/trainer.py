@@ -18,6 +18,7 @@ from gengap.engine.doors import Pass, Projected
 from gengap.engine.evaluation import Evaluation
 from gengap.engine.feed import Feed, per_run, to_tensor
 from gengap.engine.gathered import Gathered
+from gengap.engine.kernels.transfer import upload
 from gengap.engine.log import RunLog
 from gengap.engine.losses import Objective
 from gengap.engine.metrics import Metrics
@@ -156,16 +157,16 @@ class Trainer:
         """Take one step: forward, one backward pass of the sum of all objectives, update."""
         started = time.perf_counter()
         size = self._settings.batch_size
-        cases = self._orders[:, (self.step - 1) * size : self.step * size]
-        y_true = self._answers(cases)
-        weight = None if self._weight is None else per_run([_pick(self._weight, cases)], self._row)[0]
-        batch = Batch(self._inputs(cases), y_true, weight)
+        cases = slice((self.step - 1) * size, self.step * size)
+        places = self._places[:, cases]
+        weight = None if self._weight is None else per_run([_pick(self._weight, places)], self._row)[0]
+        batch = Batch(self._inputs(self._orders[:, cases], places), self._answers(places), weight)
         now = Pass(training=True, epoch=self.epoch, step=self.step)
         scales = self._updater.loss_scales()
         found = self._take(batch, now, scales)
         self._update(found.gradients, scales)
         self._constraints.apply()
-        self._gathered.add(cases.shape[1], found.objective, found.parts, found.outputs, found.added)
+        self._gathered.add(places.shape[1], found.objective, found.parts, found.outputs, found.added)
         self.step += 1
         self._share_out(time.perf_counter() - started)
 
@@ -271,10 +272,10 @@ class Trainer:
         for k, (log, scalars) in enumerate(zip(self._logs, state.scalars["logs"], strict=True)):
             log.restore(unnest(f"log/{k:05d}", state.arrays), scalars)
 
-    def _inputs(self, cases: NDArray[np.int64]) -> list[Any]:
+    def _inputs(self, cases: NDArray[np.int64], places: torch.Tensor) -> list[Any]:
         if self._sparse is not None:
             return [Projected(self._sparse.forward(self.step))]
-        return per_run(self._feed.rows(cases), self._row) if self._feed is not None else []
+        return per_run(self._feed.rows(cases, places), self._row) if self._feed is not None else []
 
     def _update(self, gradients: Sequence[torch.Tensor], scales: torch.Tensor | None) -> None:
         inside = len(self.stack.trained())
@@ -316,6 +317,7 @@ class Trainer:
         share, shuffle = self._members[0].run.share if self._members else 1.0, self._settings.shuffle
         orders = [epoch_order(s, self.epoch, self._num_cases, share=share, shuffle=shuffle) for s in self._seeds]
         self._orders: NDArray[np.int64] = np.stack(orders)
+        self._places = upload(torch.from_numpy(self._orders), self._device)
         self._steps_per_epoch: int = -(-self._orders.shape[1] // self._settings.batch_size)
         if self._sparse is not None and self._members:
             self._sparse.begin_epoch(dict(zip(self._seeds, self._orders, strict=True)), self._settings.batch_size)
@@ -325,12 +327,12 @@ class Trainer:
         if not self._metrics.wanted:
             return {}
         outputs = self._gathered.outputs()
-        y_true = self._objective.answers(self._answers(self._orders), outputs)
-        weight = None if self._weight is None else per_run([_pick(self._weight, self._orders)], self._row)[0]
+        y_true = self._objective.answers(self._answers(self._places), outputs)
+        weight = None if self._weight is None else per_run([_pick(self._weight, self._places)], self._row)[0]
         return self._metrics.values(y_true, outputs, weight)
 
-    def _answers(self, cases: NDArray[np.int64]) -> Any:
-        return tree.map_structure(lambda values: per_run([_pick(values, cases)], self._row)[0], self._y)
+    def _answers(self, places: torch.Tensor) -> Any:
+        return tree.map_structure(lambda values: per_run([_pick(values, places)], self._row)[0], self._y)
 
     def _own_cases(self) -> NDArray[np.int64] | None:
         """Return the training cases of each run in their original order, `(K, n)`; None where all runs see all."""
@@ -349,10 +351,9 @@ class Trainer:
         return RunLog(member.run, member.kind, data, self._settings, training_cases=chosen, parameters=parameters)
 
 
-def _pick(values: torch.Tensor, cases: NDArray[np.int64]) -> torch.Tensor:
-    """Return rows `(G, B, ...)` of `values` for indices `(G, B)`."""
-    index = torch.from_numpy(np.ascontiguousarray(cases)).to(values.device)
-    return values.index_select(0, index.flatten()).reshape(*index.shape, *values.shape[1:])
+def _pick(values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """Return rows `(G, B, ...)` of `values` for indices `(G, B)` on the same device."""
+    return values.index_select(0, places.flatten()).reshape(*places.shape, *values.shape[1:])
 
 
 def _tensors(y: Any, device: str) -> Any:

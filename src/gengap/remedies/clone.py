@@ -149,7 +149,15 @@ def excluded_from_decay(model: Model) -> list[Any]:
     optimizer = innermost(model.optimizer)
     if optimizer is None:
         return []
-    return [variable for variable in model.trainable_variables if not optimizer._use_weight_decay(variable)]  # noqa: SLF001
+    return [variable for variable in model.trainable_variables if not _decays(optimizer, variable)]
+
+
+def _decays(optimizer: Any, variable: Any) -> bool:
+    """Tell whether an optimizer, built or not, would decay a variable."""
+    # Keras up to 3.15 answers at any time; from 3.16 on `_use_weight_decay` wants a built optimizer, and what it then
+    # looks up was asked of a method that is new.
+    excluded = getattr(optimizer, "_is_excluded_from_weight_decay", None)
+    return bool(optimizer._use_weight_decay(variable)) if excluded is None else not excluded(variable)  # noqa: SLF001
 
 
 def _exclude_like(copy: Model, original: Model, pairs: Sequence[tuple[Operation, Operation]]) -> None:

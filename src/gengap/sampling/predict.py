@@ -9,8 +9,15 @@ import numpy as np
 import xarray as xr
 
 from gengap.datasets.split import Task
+from gengap.engine.loss_kinds import read_loss
 from gengap.engine.memory import keep_freed_memory
-from gengap.engine.outputs import OutputKind, describe_output, output_position, read_activation, to_predictions
+from gengap.engine.outputs import (
+    OutputKind,
+    describe_output,
+    output_position,
+    read_activation,
+    to_predictions,
+)
 from gengap.engine.randomness import key
 from gengap.engine.walk import input_specs
 from gengap.errors import ModelError
@@ -189,7 +196,8 @@ def output_kind(model: Any, task: Task | None, output: str | None = None) -> Out
             '`task`, "binary", "multiclass" or "regression".'
         )
     position = 0 if output is None else output_position(model, output)
-    from_logits = bool(getattr(getattr(model, "loss", None), "from_logits", False))
+    loss = getattr(model, "loss", None)
+    from_logits = isinstance(loss, keras.losses.Loss) and read_loss(loss, width=1).from_logits
     return OutputKind(found, from_logits=from_logits, one_hot=False, width=0, name=output, position=position)
 
 

@@ -68,7 +68,7 @@ def _convolve_each(x: torch.Tensor, kernels: torch.Tensor, bias: torch.Tensor | 
     num_runs, *window, _, _ = kernels.shape
     if how.groups == 1 and is_small(x, window, how.strides):
         return _as_matrix_product(x, kernels, bias, how)
-    if x.is_cuda and num_runs > 1:
+    if x.device.type != "cpu" and num_runs > 1:
         return _as_groups(x, kernels, bias, how)
     biases = [None] * num_runs if bias is None else list(bias)
     each = [_one(part, kernel, own, how) for part, kernel, own in zip(x, kernels, biases, strict=True)]
@@ -139,4 +139,4 @@ def _worth_folding(x: torch.Tensor, kernel: torch.Tensor, how: Sliding) -> bool:
     """Return whether a plane convolution has so few filters that two columns of pixels fit one vector."""
     plain = how == Sliding((1, 1), "same", (1, 1))
     odd_window = plain and kernel.shape[0] % 2 == 1 and kernel.shape[1] % 2 == 1
-    return odd_window and not x.is_cuda and folds(x, kernel)
+    return odd_window and x.device.type == "cpu" and folds(x, kernel)

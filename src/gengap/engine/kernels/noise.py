@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from gengap.engine.kernels.transfer import upload
+
 _LEVELS = 65_536
 
 
@@ -25,7 +27,7 @@ def draw_uniform(keys: Sequence[int], shape: Sequence[int], *, device: torch.dev
     for row, key in zip(words, keys, strict=True):
         row[:] = np.random.SFC64(key).random_raw(row.size)
     numbers = torch.from_numpy(words.view(np.int16)[:, :size].reshape(len(keys), *shape))
-    return numbers.to(device)
+    return upload(numbers, device)
 
 
 def draw_normal(keys: Sequence[int], shape: Sequence[int], *, device: torch.device | str = "cpu") -> torch.Tensor:
@@ -39,7 +41,7 @@ def draw_normal(keys: Sequence[int], shape: Sequence[int], *, device: torch.devi
     numbers = np.empty((len(keys), *shape), dtype=np.float32)
     for row, key in zip(numbers, keys, strict=True):
         np.random.Generator(np.random.SFC64(key)).standard_normal(out=row, dtype=np.float32)
-    return torch.from_numpy(numbers).to(device)
+    return upload(torch.from_numpy(numbers), device)
 
 
 def keep_scale(uniform: torch.Tensor, rates: torch.Tensor, *, dtype: torch.dtype = torch.float32) -> torch.Tensor:

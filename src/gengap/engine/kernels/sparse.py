@@ -15,6 +15,7 @@ from torch.nn import functional
 from gengap.engine.kernels.first_layer import FirstLayer
 from gengap.engine.kernels.optimizers import Strength, UpdateRule, decay_weights
 from gengap.engine.kernels.penalties import add_penalty_gradient
+from gengap.engine.kernels.transfer import upload
 
 _PANEL = 64
 """Columns that are multiplied together: with 10,000 features a panel of gradient (2.5 MB) stays in the caches."""
@@ -89,7 +90,9 @@ class SparseBatches(Sequence[SparseBatch]):
         _sparsetools.csr_row_index(
             len(rows), rows, starts, self._x.indices, self._x.data, indices, values
         )  # fmt: skip
-        starts_at, columns, entries = (torch.from_numpy(one).to(self._device) for one in (offsets, indices, values))
+        starts_at, columns, entries = (
+            upload(torch.from_numpy(one), self._device) for one in (offsets, indices, values)
+        )
         return SparseBatch(starts_at, columns, entries, num_features=self._x.shape[1])
 
 
@@ -126,7 +129,7 @@ def multiply_transposed(batch: SparseBatch, gradient: torch.Tensor, *, out: torc
         out: Zeros to add into, on the CPU; None allocates.
     """
     columns = gradient.shape[1]
-    if gradient.is_cuda:
+    if gradient.device.type != "cpu":
         with torch.enable_grad():
             weights = gradient.new_zeros(batch.num_features, columns).requires_grad_()
             return torch.autograd.grad(multiply(batch, weights), weights, gradient)[0]

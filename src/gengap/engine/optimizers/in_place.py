@@ -1,8 +1,10 @@
 """SGD, RMSprop, Adam and AdamW of all runs in place: runs may differ in learning rate, decay and clipping."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, final
 
+import keras
 import numpy as np
 import torch
 
@@ -10,7 +12,7 @@ from gengap.engine.kernels.optimizers import UpdateRule, decay_weights, rule_fro
 from gengap.engine.optimizers.base import Array, Updater, config, has_schedule, to_numpy
 from gengap.engine.optimizers.clipping import read_clipping
 from gengap.engine.stack import Stack
-from gengap.remedies.clone import excluded_from_decay
+from gengap.remedies.clone import copy_optimizer, excluded_from_decay
 
 _OWN_WORK = ("loss_scale_factor", "gradient_accumulation_steps", "use_ema")
 
@@ -99,6 +101,9 @@ class LearningRates:
 
     def __init__(self, optimizers: Sequence[Any], device: torch.device) -> None:
         self._optimizer = optimizers[0] if has_schedule(optimizers[0]) else None
+        if self._optimizer is not None and device.type != "cpu":
+            with keras.device("cpu"):  # asked at every step, a schedule on a GPU would make every step wait for it
+                self._optimizer = copy_optimizer(self._optimizer)
         rates = [0.0 if self._optimizer else float(optimizer.learning_rate) for optimizer in optimizers]
         self._each = torch.tensor(rates, device=device).view(-1, 1)
         self._common = rates[0] if len(set(rates)) == 1 else None
@@ -106,8 +111,9 @@ class LearningRates:
     def at(self, iterations: int) -> float | torch.Tensor:
         """Return the rate after so many updates: one number, or `(K, 1)` where runs differ."""
         if self._optimizer is not None:
-            self._optimizer.iterations.assign(iterations)
-            return float(self._optimizer.learning_rate)
+            with nullcontext() if self._each.device.type == "cpu" else keras.device("cpu"):
+                self._optimizer.iterations.assign(iterations)
+                return float(self._optimizer.learning_rate)
         return self._each if self._common is None else self._common
 
     def keep(self, index: torch.Tensor) -> None:
