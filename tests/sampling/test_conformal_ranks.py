@@ -26,9 +26,7 @@ def exact_rank(level, n):
 def test_an_interval_ends_at_the_residual_of_the_exact_rank(level, scaled):
     for n in [1, 3, 4, 9, 19, 29, 39, 49, 98, 99, 199]:
         residuals = np.arange(1, n + 1) * np.where(np.arange(n) % 2, 1.0, -1.0)
-        interval = conformal_interval(
-            residuals, forecasts(np.zeros(n)), forecasts([5.0]), level=level, scaled=scaled
-        )
+        interval = conformal_interval(residuals, forecasts(np.zeros(n)), forecasts([5.0]), level=level, scaled=scaled)
         rank = exact_rank(level, n)
         half = float(rank) if rank <= n else np.inf
         np.testing.assert_allclose(interval, [[5 - half, 5 + half]])
