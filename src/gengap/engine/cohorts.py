@@ -73,13 +73,19 @@ def _config(operation: Any) -> Any:
     except (NotImplementedError, ValueError, TypeError):
         return id(operation)
     strengths = {"rate", "stddev", "seed"} if type(operation).__name__ in FUSED_NOISE else set()
-    return repr(
-        {
-            name: value
-            for name, value in given.items()
-            if name != "name" and name not in strengths and not name.endswith(_PER_WEIGHT)
-        }
-    )
+    return repr(_without_names({name: value for name, value in given.items() if name not in strengths}))
+
+
+def _without_names(value: Any) -> Any:
+    """Leave out of a layer's configuration, and of those of the layers inside it, what a run has for itself.
+
+    Keras numbers names on through a session: two equal Bidirectional layers differ in those of their inner ones.
+    """
+    if isinstance(value, dict):
+        layer = "trainable" in value  # other objects' names say what they are: a policy's, an initializer's
+        own = {k: v for k, v in value.items() if not (layer and (k == "name" or k.endswith(_PER_WEIGHT)))}
+        return {name: _without_names(part) for name, part in own.items()}
+    return [_without_names(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def _value(leaf: Any) -> Any:

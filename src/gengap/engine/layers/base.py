@@ -42,7 +42,7 @@ class Fused(Door):
     @final
     def cast(self, x: torch.Tensor) -> torch.Tensor:
         """Convert floating-point values as Keras' layers do: to the compute dtype of the layer's policy."""
-        dtype = _torch_dtype(self.place.operation.compute_dtype)
+        dtype = torch_dtype(self.place.operation.compute_dtype)
         return x.to(dtype) if x.is_floating_point() and x.dtype != dtype else x
 
     @final
@@ -90,5 +90,6 @@ def _is_plain_activation(activation: Any) -> bool:
     return is_keras_made(activation) and not activation.variables and getattr(activation, "axis", -1) == -1
 
 
-def _torch_dtype(name: str) -> torch.dtype:
+def torch_dtype(name: str) -> torch.dtype:
+    """Return torch's number format of Keras' name."""
     return getattr(torch, name)  # type: ignore[no-any-return]

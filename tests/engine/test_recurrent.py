@@ -1,0 +1,131 @@
+"""Recurrent layers of K runs: outputs and gradients are those of Keras' own layer, run by run, masks heeded."""
+
+import keras
+import numpy as np
+import pytest
+import torch
+from keras import layers
+
+from gengap.engine.doors import Pass
+from gengap.engine.layers.recurrent import RecurrentDoor
+from gengap.engine.program import Program
+from gengap.engine.stack import Stack
+
+RUNS, CASES, STEPS, FEATURES = 3, 5, 6, 4
+
+LAYERS = {
+    "lstm": lambda: layers.LSTM(3),
+    "lstm sequences": lambda: layers.LSTM(3, return_sequences=True),
+    "lstm backwards": lambda: layers.LSTM(3, return_sequences=True, go_backwards=True),
+    "lstm relu": lambda: layers.LSTM(3, activation="relu", recurrent_activation="hard_sigmoid"),
+    "lstm without bias": lambda: layers.LSTM(3, use_bias=False, return_sequences=True),
+    "lstm zeros where masked": lambda: layers.LSTM(3, return_sequences=True, zero_output_for_mask=True),
+    "lstm unrolled": lambda: layers.LSTM(3, unroll=True, return_sequences=True),
+    "gru": lambda: layers.GRU(3),
+    "gru sequences": lambda: layers.GRU(3, return_sequences=True),
+    "gru backwards": lambda: layers.GRU(3, go_backwards=True),
+    "gru before": lambda: layers.GRU(3, reset_after=False, return_sequences=True),
+    "gru without bias": lambda: layers.GRU(3, use_bias=False, return_sequences=True),
+    "gru relu": lambda: layers.GRU(3, activation="relu"),
+    "simple": lambda: layers.SimpleRNN(3),
+    "simple sequences": lambda: layers.SimpleRNN(3, return_sequences=True, activation="relu"),
+    "one unit": lambda: layers.LSTM(1, return_sequences=True),
+    "odd units": lambda: layers.GRU(7),
+    "bidirectional lstm": lambda: layers.Bidirectional(layers.LSTM(3)),
+    "bidirectional lstm sequences": lambda: layers.Bidirectional(layers.LSTM(3, return_sequences=True)),
+    "bidirectional gru sum": lambda: layers.Bidirectional(layers.GRU(3, return_sequences=True), merge_mode="sum"),
+    "bidirectional mean": lambda: layers.Bidirectional(layers.SimpleRNN(3), merge_mode="ave"),
+    "bidirectional product": lambda: layers.Bidirectional(layers.LSTM(3, return_sequences=True), merge_mode="mul"),
+    "bidirectional of two kinds": lambda: layers.Bidirectional(
+        layers.LSTM(3), backward_layer=layers.GRU(3, go_backwards=True)
+    ),
+}
+SLOW = {
+    "dropout inside": lambda: layers.LSTM(3, dropout=0.2),
+    "recurrent dropout": lambda: layers.GRU(3, recurrent_dropout=0.2),
+    "an activation of one's own": lambda: layers.LSTM(3, activation=lambda x: keras.ops.tanh(x) * 0.5),
+    "softmax": lambda: layers.SimpleRNN(3, activation="softmax"),
+    "cells": lambda: layers.RNN([layers.LSTMCell(3), layers.GRUCell(2)]),
+}
+
+
+def model_of(build, *, masked):
+    x = keras.Input((STEPS, FEATURES))
+    h = layers.Masking(9.0)(x) if masked else x
+    h = build()(h)
+    return keras.Model(x, layers.Flatten()(h * 1.0 if masked else h))
+
+
+def runs_of(build, *, masked):
+    model = model_of(build, masked=masked)
+    model.compile("sgd", "mse")
+    rng = np.random.default_rng(0)
+    weights = [[rng.normal(size=w.shape).astype("float32") for w in model.get_weights()] for _ in range(RUNS)]
+    stack = Stack(model, weights)
+    return model, weights, stack, Program([model] * RUNS, list(range(RUNS)), stack)
+
+
+def inputs(*, masked):
+    x = np.random.default_rng(1).normal(size=(RUNS, CASES, STEPS, FEATURES)).astype("float32")
+    if masked:  # at the end, at the beginning, in between, everywhere
+        x[:, 0, 4:], x[:, 1, :2], x[:, 2, 2:4], x[:, 3] = 9.0, 9.0, 9.0, 9.0
+    return x
+
+
+def doors_of(program):
+    return [door for door in program._doors if isinstance(door, RecurrentDoor)]
+
+
+@pytest.mark.filterwarnings("ignore::gengap.errors.SlowPathWarning")
+@pytest.mark.filterwarnings("ignore:.*was passed an input with a mask attached to it")
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("name", LAYERS)
+def test_outputs_and_gradients_are_those_of_keras(name, masked):
+    model, weights, stack, program = runs_of(LAYERS[name], masked=masked)
+    x = inputs(masked=masked)
+    together = program([torch.from_numpy(x)], Pass(training=True))
+    assert doors_of(program), "it took another door"
+    direction = torch.from_numpy(np.random.default_rng(2).normal(size=tuple(together.shape)).astype("float32"))
+    found = torch.autograd.grad((together * direction).sum(), stack.leaves())
+    for k in range(RUNS):
+        model.set_weights(weights[k])
+        alone = model(x[k], training=True)
+        np.testing.assert_allclose(together[k].detach(), alone.detach(), atol=2e-6)
+        wanted = torch.autograd.grad((alone * direction[k]).sum(), [v.value for v in model.trainable_variables])
+        for stacked, own in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(stacked[k], own, atol=2e-5)
+
+
+@pytest.mark.filterwarnings("ignore::gengap.errors.SlowPathWarning")
+@pytest.mark.parametrize("name", SLOW)
+def test_what_the_kernel_cannot_do_takes_another_door(name):
+    *_, program = runs_of(SLOW[name], masked=False)
+    program([torch.from_numpy(inputs(masked=False))], Pass(training=False))
+    assert not doors_of(program)
+
+
+@pytest.mark.filterwarnings("ignore::gengap.errors.SlowPathWarning")
+def test_a_users_own_layer_of_the_name_takes_another_door():
+    class LSTM(layers.LSTM):
+        def call(self, sequences, initial_state=None, mask=None, training=False):
+            return super().call(sequences, initial_state=initial_state, mask=mask, training=training) * 2.0
+
+    *_, program = runs_of(lambda: LSTM(3), masked=False)
+    program([torch.from_numpy(inputs(masked=False))], Pass(training=False))
+    assert not doors_of(program)
+
+
+@pytest.mark.filterwarnings("ignore::gengap.errors.SlowPathWarning")
+@pytest.mark.parametrize("name", ["lstm sequences", "gru", "bidirectional lstm"])
+def test_a_run_gone_wild_leaves_its_neighbours_alone(name):
+    _, _, stack, program = runs_of(LAYERS[name], masked=False)
+    x = inputs(masked=False)
+    before = program([torch.from_numpy(x)], Pass(training=True))
+    before_grad = torch.autograd.grad(before[1:].sum(), stack.leaves())
+    x[0] = np.nan
+    after = program([torch.from_numpy(x)], Pass(training=True))
+    after_grad = torch.autograd.grad(after[1:].sum(), stack.leaves())
+    torch.testing.assert_close(after[1:], before[1:], rtol=0, atol=0)
+    assert torch.isnan(after[0]).all()
+    for a, b in zip(after_grad, before_grad, strict=True):
+        torch.testing.assert_close(a[1:], b[1:], rtol=0, atol=0)
