@@ -45,7 +45,7 @@ class LongShortTermMemory(torch.autograd.Function):
             gate[..., : 2 * units].sigmoid_()
             gate[..., 2 * units : 3 * units].tanh_()
             gate[..., 3 * units :].sigmoid_()
-            i, f, g, o = gate.split(units, dim=-1)
+            i, f, g, o = torch.split(gate, units, dim=-1)
             torch.mul(f, c[:, t], out=c[:, t + 1]).addcmul_(i, g)
             torch.tanh(c[:, t + 1], out=tanh_c[:, t])
             torch.mul(o, tanh_c[:, t], out=h[:, t + 1])
@@ -58,14 +58,14 @@ class LongShortTermMemory(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_h: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad_h: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None]:
         """Return the gradients of the projected inputs and of the recurrent kernel."""
         kernel, gates, h, c, tanh_c = ctx.saved_tensors
         units, transposed = kernel.shape[1], kernel.transpose(1, 2)
-        i, f, g, o = gates.split(units, dim=-1)
+        i, f, g, o = torch.split(gates, units, dim=-1)
         factors = torch.empty_like(gates)  # of the gates' own nonlinearities, by which dc or dh is multiplied
         for part, value in zip(
-            factors.split(units, dim=-1),
+            torch.split(factors, units, dim=-1),
             (g * i * (1 - i), c[:, :-1] * f * (1 - f), i * (1 - g * g), tanh_c * o * (1 - o)),
             strict=True,
         ):
@@ -81,8 +81,8 @@ class LongShortTermMemory(torch.autograd.Function):
             own_c = torch.addcmul(own_c, own_h, through_c[:, t])
             factor, target = factors[:, t], grad_z[:, t]
             of_c = own_c.unsqueeze(-2)
-            torch.mul(factor[..., : 3 * units].unflatten(-1, (3, units)), of_c,
-                      out=target[..., : 3 * units].unflatten(-1, (3, units)))  # fmt: skip
+            torch.mul(_by_gate(factor[..., : 3 * units], units), of_c,
+                      out=_by_gate(target[..., : 3 * units], units))  # fmt: skip
             torch.mul(factor[..., 3 * units :], own_h, out=target[..., 3 * units :])
             before = torch.bmm(target, transposed)
             carried = own_c * f[:, t]
@@ -126,7 +126,7 @@ class GatedRecurrentUnit(torch.autograd.Function):
             gate = gates[:, t]
             torch.add(projected[:, t, :, : 2 * units], inner[..., : 2 * units], out=gate[..., : 2 * units]).sigmoid_()
             inner_h[:, t] = inner[..., 2 * units :]
-            z, r, candidate = gate.split(units, dim=-1)
+            z, r, candidate = torch.split(gate, units, dim=-1)
             torch.addcmul(projected[:, t, :, 2 * units :], r, inner_h[:, t], out=candidate).tanh_()
             torch.lerp(candidate, h[:, t], z, out=h[:, t + 1])
             if mask is not None:
@@ -137,17 +137,15 @@ class GatedRecurrentUnit(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(  # type: ignore[override]
-        ctx: Any, grad_h: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None, None]:
+    def backward(ctx: Any, grad_h: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None, None]:
         """Return the gradients of the projected inputs, of the recurrent kernel and of its bias."""
         kernel, gates, h, inner_h = ctx.saved_tensors
         units, transposed = kernel.shape[1], kernel.transpose(1, 2)
-        z, r, candidate = gates.split(units, dim=-1)
+        z, r, candidate = torch.split(gates, units, dim=-1)
         of_z = (h[:, :-1] - candidate) * z * (1 - z)
         of_candidate = (1 - z) * (1 - candidate * candidate)
         of_r = of_candidate * inner_h * r * (1 - r)
-        factors = torch.cat([of_z, of_r, of_candidate * r], dim=-1).unflatten(-1, (3, units))
+        factors = _by_gate(torch.cat([of_z, of_r, of_candidate * r], dim=-1), units)
         grad_inner = torch.empty_like(gates)
         dh = torch.zeros_like(h[:, 0])
         own = torch.empty_like(h[:, 1:])
@@ -155,13 +153,18 @@ class GatedRecurrentUnit(torch.autograd.Function):
             dh = dh + grad_h[:, t]
             here = dh if ctx.mask is None else dh * ctx.mask[:, t]
             own[:, t] = here
-            torch.mul(factors[:, t], here.unsqueeze(-2), out=grad_inner[:, t].unflatten(-1, (3, units)))
+            torch.mul(factors[:, t], here.unsqueeze(-2), out=_by_gate(grad_inner[:, t], units))
             before = torch.baddbmm(here * z[:, t], grad_inner[:, t], transposed)
             dh = before if ctx.mask is None else torch.where(ctx.mask[:, t], before, dh)
         grad_projected = grad_inner.clone()
         grad_projected[..., 2 * units :] = own * of_candidate
         of_bias = grad_inner.sum(dim=(1, 2)) if ctx.has_bias else None
         return grad_projected, _of_kernel(h, grad_inner), of_bias, None
+
+
+def _by_gate(values: torch.Tensor, units: int) -> torch.Tensor:
+    """Return three gates that lie side by side as an axis of their own."""
+    return values.view(*values.shape[:-1], 3, units)
 
 
 def _of_kernel(h: torch.Tensor, grad: torch.Tensor) -> torch.Tensor:

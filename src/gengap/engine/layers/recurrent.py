@@ -56,9 +56,9 @@ class Recurrence:
             bias, inner_bias = bias.unbind(1)
         projected = stacked_matmul(x, kernel, bias)
         if kind == "LSTM" and self._is_standard():
-            result = LongShortTermMemory.apply(projected, recurrent, mask)
+            result = LongShortTermMemory.apply(projected, recurrent, mask)  # type: ignore[no-untyped-call]
         elif kind == "GRU" and self._cell.reset_after and self._is_standard():
-            result = GatedRecurrentUnit.apply(projected, recurrent, inner_bias, mask)
+            result = GatedRecurrentUnit.apply(projected, recurrent, inner_bias, mask)  # type: ignore[no-untyped-call]
         else:
             result = self._step_by_step(projected, recurrent, inner_bias, mask)
         states: torch.Tensor = result
@@ -93,7 +93,7 @@ class Recurrence:
 
     def _gru(self, x: torch.Tensor, states: Any, kernel: torch.Tensor, bias: torch.Tensor | None) -> Any:
         act, gate, units = self._cell.activation, self._cell.recurrent_activation, kernel.shape[1]
-        x_gates, x_candidate = x.split([2 * units, units], dim=-1)
+        x_gates, x_candidate = torch.split(x, [2 * units, units], dim=-1)
         if self._cell.reset_after:
             inner = stacked_matmul(states[0], kernel, bias)
             z, r = gate(x_gates + inner[..., : 2 * units]).chunk(2, dim=-1)
