@@ -182,7 +182,7 @@ class Result:
         try:
             with xr.open_datatree(path, engine="h5netcdf") as tree:
                 manifest = json.loads(tree.attrs["gengap"])
-                parts = {name: _from_file(tree[name].to_dataset().load()) for name in _PARTS}
+                parts: dict[str, Any] = {name: _from_file(tree[name].to_dataset().load()) for name in _PARTS}
         except (OSError, KeyError, ValueError) as reason:
             raise StoreError(f"{path} is no result of gengap, or it is damaged: {reason}.") from reason
         return cls(**parts, manifest=manifest, weights={})
@@ -198,7 +198,7 @@ class Result:
             arrays = self.weights[variant, seed, epoch]
             np.savez(_weight_file(folder, self.variants, (variant, seed, epoch)), *arrays)
         for split, cases in self.cases.items():
-            np.savez(folder / f"cases-{split}.npz", **cases)
+            np.savez(folder / f"cases-{split}.npz", **dict[str, Any](cases))
 
     @classmethod
     def load(cls, folder: str | Path, *, custom_objects: Mapping[str, Any] | None = None) -> "Result":
