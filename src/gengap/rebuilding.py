@@ -1,5 +1,6 @@
 """Trained models put together again, and checked on a few cases whose forecasts were stored."""
 
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
@@ -63,13 +64,34 @@ def rebuild(config: Any, weights: Sequence[Array], custom: Mapping[str, Any], *,
     try:
         with keras.saving.custom_object_scope(dict(custom)), constructors_keyed():
             # Keras 3.15 takes a functional model's configuration apart while it reads it
-            model = keras.saving.deserialize_keras_object(deepcopy(config))
+            model = _from_constructor(config, custom) or keras.saving.deserialize_keras_object(deepcopy(config))
     except (TypeError, ValueError) as reason:
         raise ModelError(
             f"The model of variant {variant!r} cannot be rebuilt: pass its custom classes by name, as in "
             f"`result.model({variant!r}, custom_objects={{'MyLayer': MyLayer}})` ({reason})."
         ) from reason
     model.set_weights(list(weights))
+    return model
+
+
+def takes_nothing(kind: type) -> bool:
+    """Tell whether the constructor of a class has no argument of its own."""
+    variadic = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+    return all(parameter.kind in variadic for parameter in inspect.signature(kind).parameters.values())
+
+
+def _from_constructor(config: Mapping[str, Any], custom: Mapping[str, Any]) -> Any | None:
+    """Build a subclassed model whose constructor takes no arguments, as clones are built: Keras cannot read it back."""
+    kind: Any = custom.get(config.get("registered_name") or "") or custom.get(config["class_name"])
+    if not inspect.isclass(kind) or not hasattr(kind, "train_step") or not takes_nothing(kind):
+        return None
+    if "get_config" in vars(kind) or "from_config" in vars(kind):
+        return None
+    model: Any = kind()
+    if config.get("build_config"):
+        model.build_from_config(config["build_config"])
+    if config.get("compile_config"):
+        model.compile_from_config(config["compile_config"])
     return model
 
 

@@ -192,7 +192,9 @@ class Result:
         try:
             with xr.open_datatree(path, engine="h5netcdf") as tree:
                 manifest = json.loads(tree.attrs["gengap"])
-                parts = {name: _from_file(tree[name].to_dataset().load(), str(manifest["task"])) for name in _PARTS}
+                parts: dict[str, Any] = {
+                    name: _from_file(tree[name].to_dataset().load(), str(manifest["task"])) for name in _PARTS
+                }
         except (OSError, KeyError, ValueError) as reason:
             raise StoreError(f"{path} is no result of gengap, or it is damaged: {reason}.") from reason
         return cls(**parts, manifest=manifest, weights={})
@@ -222,7 +224,7 @@ class Result:
         for key, file in files.items():
             np.savez(file, *self.weights[key])
         for split, file in cases.items():
-            np.savez(file, **self.cases[split])
+            np.savez(file, **dict[str, Any](self.cases[split]))
 
     @classmethod
     def load(cls, folder: str | Path, *, custom_objects: Mapping[str, Any] | None = None) -> "Result":

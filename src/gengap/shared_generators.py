@@ -86,7 +86,7 @@ class SharedGenerators:
         return [name for name, one in {"keras.random": of_keras, **used}.items() if one]
 
 
-class _KeyedGenerator(keras.random.SeedGenerator):  # type: ignore[misc]  Keras has no types
+class _KeyedGenerator(keras.random.SeedGenerator):  # type: ignore[misc]
     """A seed generator whose numbers are all different, as Keras' global one's are not (it repeats after a while)."""
 
     draws = 0

@@ -93,6 +93,27 @@ def test_several_of_one_class_choose_what_they_chose():
     np.testing.assert_allclose(found, stored(result, 0), atol=1e-5)
 
 
+class OwnModel(keras.Model):
+    """A subclassed model without a configuration, whose constructor takes nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.chooses, self.head = Chooses(), layers.Dense(1, activation="sigmoid")
+
+    def call(self, x):
+        return self.head(self.chooses(x))
+
+
+def test_a_subclassed_model_comes_back_in_its_process():
+    model = OwnModel()
+    model(X[:2])
+    model.compile("sgd", "binary_crossentropy")
+    result = run(model)
+    found = result.model("baseline", seed=1, epoch="last")
+    assert found.compiled
+    np.testing.assert_allclose(found.predict(X[40:], verbose=0)[:, 0], stored(result, 1), atol=1e-5)
+
+
 def test_another_network_is_an_error_that_says_why(tmp_path):
     result = run(net(Unkeyed()), storage=tmp_path / "study")
     with pytest.raises(ModelError, match=r"not the network that was trained.*where .* was stored.*\(Unkeyed\)"):

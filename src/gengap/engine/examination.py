@@ -19,6 +19,7 @@ from gengap.errors import ModelError
 from gengap.remedies.clone import clone_compiled
 
 _TOLERANCE = 1e-4
+_LIBRARIES = {"keras", "gengap", "builtins"}
 
 
 def why_not_together(
@@ -127,10 +128,10 @@ class _Layers:
 
 def _unreachable(operation: Any) -> str:
     return (
-        f"Layer {operation.name!r} ({type(operation).__name__}) draws random numbers that no seed reaches: called "
-        "twice on the same batch with the same seeds, it gives two results. Draw with `keras.random` (or from NumPy's, "
-        "torch's or Python's shared generators), not from `np.random.default_rng()` made anew in `call` or from the "
-        "operating system."
+        f"Layer {operation.name!r} ({type(operation).__name__}) gives two results when it is called twice on one batch "
+        "with the same seeds: it draws random numbers that no seed reaches, or keeps a state outside itself. Draw with "
+        "`keras.random` (or from NumPy's, torch's or Python's shared generators), not from a `np.random.default_rng()` "
+        "made anew in `call`; keep states as weights, `add_weight(..., trainable=False)`."
     )
 
 
@@ -141,7 +142,11 @@ def _compiled_with_own_code(model: Any) -> bool:
     parts += [model.optimizer, *(w.regularizer for w in model.weights), *(w.constraint for w in model.weights)]
     functions = [getattr(part, "fn", None) or getattr(part, "_fn", None) for part in parts]
     modules = [getattr(part, "__module__", None) for part in (*parts, *functions)]
-    return any(name is not None and name.split(".")[0] not in {"keras", "gengap", "builtins"} for name in modules)
+    return any(name is not None and name.split(".")[0] not in _LIBRARIES for name in modules)
+
+
+def _is_users(kind: type) -> bool:
+    return kind.__module__.split(".")[0] not in _LIBRARIES | {"torch", "numpy", "random"}
 
 
 def _draws_outside_layers(model: Any, train: Callable[[Any], object]) -> str | None:
@@ -156,7 +161,7 @@ def _draws_outside_layers(model: Any, train: Callable[[Any], object]) -> str | N
 def _attributes(operation: Any) -> dict[tuple[int, str], Any]:
     """Return the plain values that the layers of an operation hold besides their variables, in comparable form."""
     layers = list(operation._flatten_layers()) if isinstance(operation, keras.Layer) else [operation]  # noqa: SLF001
-    ignored = set(vars(keras.layers.Layer())) | {"call"}
+    ignored = set(vars(keras.layers.Layer())) - {"_buffers"} | {"call"}
     return {
         (place, name): _comparable(value)
         for place, layer in enumerate(layers)
@@ -177,6 +182,8 @@ def _comparable(value: Any, depth: int = 3) -> Any:
         return {repr(name): _comparable(one, depth - 1) for name, one in value.items()}
     if depth and isinstance(value, list | tuple | set | deque):
         return [_comparable(one, depth - 1) for one in value]
+    if depth and hasattr(value, "__dict__") and _is_users(type(value)):
+        return _comparable(vars(value), depth - 1)
     plain = isinstance(value, bool | int | float | complex | str | bytes | np.generic | type(None))
     return repr(value) if plain else type(value).__name__
 

@@ -113,6 +113,7 @@ class _Inside:
             layer: identities[id(layer)] for layer in layers if id(layer) in identities and _has_our_noise(layer)
         }
         self.is_foreign = any(map(is_foreign, layers))
+        self._words: list[int] = []
         self._generators = [
             (f"{identities.get(id(layer), identity)}/{name}", value)
             for layer in layers
@@ -123,15 +124,21 @@ class _Inside:
     def key(self, moment: Moment) -> None:
         if self.is_foreign:
             shared_generators().key(moment.word(f"{self.identity}/shared"))
-        for name, generator in self._generators:
-            restart = _restart(generator)
-            if restart is not None:
-                restart(moment.word(name))
-        self._keyed = [_position(generator) for _, generator in self._generators]
+        self._words = [moment.word(name) for name, _ in self._generators]
+        self._restart_own()
 
     def has_drawn(self) -> bool:
-        moved = self._keyed != [_position(generator) for _, generator in self._generators]
+        """Tell whether anything was drawn since `key`, and key anew."""
+        after = [_position(generator) for _, generator in self._generators]
+        self._restart_own()
+        moved = after != [_position(generator) for _, generator in self._generators]
         return moved or (self.is_foreign and bool(shared_generators().drawn()))
+
+    def _restart_own(self) -> None:
+        for (_, generator), word in zip(self._generators, self._words, strict=True):
+            restart = _restart(generator)
+            if restart is not None:
+                restart(word)
 
 
 def say_noisy(operation: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from gengap.errors import ModelError, RemedyError
+from gengap.rebuilding import takes_nothing
 from gengap.remedies.graph import Model, Operation, Rebuild, Rebuilt, copy_operation, is_graph
 from gengap.remedies.object_copy import copy_object
 from gengap.shared_generators import constructors_keyed
@@ -200,7 +201,7 @@ def rebuild_subclassed(model: Model) -> Model:
         ModelError: Its class cannot be rebuilt.
     """
     try:
-        copy = type(model)() if _takes_nothing(type(model)) else _through_own_config(model)
+        copy = type(model)() if takes_nothing(type(model)) else _through_own_config(model)
         if model.built and not copy.built:
             copy.build_from_config(model.get_build_config())
         if [tuple(w.shape) for w in copy.weights] == [tuple(w.shape) for w in model.weights]:
@@ -211,11 +212,6 @@ def rebuild_subclassed(model: Model) -> Model:
         return copy_object(model)
     except ModelError as error:
         raise ModelError(OPAQUE.format(name=model.name, reason=error)) from error
-
-
-def _takes_nothing(cls: type) -> bool:
-    parameters = list(inspect.signature(cls).parameters.values())
-    return all(p.kind in {p.VAR_POSITIONAL, p.VAR_KEYWORD} for p in parameters)
 
 
 def _through_own_config(model: Model) -> Model:
