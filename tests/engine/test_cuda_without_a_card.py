@@ -17,7 +17,7 @@ from keras import layers
 from scipy import sparse
 
 from gengap.datasets.split import Split
-from gengap.engine.fused import members_of
+from gengap.engine.fused import _on, members_of
 from gengap.engine.kernels.transfer import upload
 from gengap.engine.runs import Collector, Run, TrainingData, TrainingSettings
 from gengap.engine.trainer import Trainer
@@ -173,6 +173,14 @@ def test_a_copy_that_waits_and_a_tensor_left_behind_are_noticed(found):
 def test_what_lies_on_the_cpu_is_handed_on_there_uncopied():
     values = torch.arange(3)
     assert upload(values, "cpu").data_ptr() == values.data_ptr()
+
+
+def test_on_cuda_convolutions_are_float32_and_the_same_every_time():
+    before = torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32
+    with _on("cuda"):
+        assert torch.backends.cudnn.deterministic
+        assert not torch.backends.cudnn.allow_tf32
+    assert (torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32) == before
 
 
 if __name__ == "__main__":
