@@ -9,6 +9,7 @@ import numpy as np
 from keras import tree
 
 from gengap.engine.heads import flat_answers
+from gengap.engine.outputs import OutputKind
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +113,35 @@ def compiled_metrics(model: Any, y_true: Sequence[Any], y_pred: Any) -> list[Com
         CompiledMetric(metric, name, output, weighted)
         for name, (metric, output, weighted) in zip(names, listed, strict=True)
     ]
+
+
+def judge_logits_at_zero(model: Any, kind: OutputKind) -> None:
+    """Let the accuracy of an output of logits be that of its probabilities at .5: Keras compares the logits with .5.
+
+    Args:
+        model: A compiled clone, whose metrics are not built yet.
+        kind: How its scored output is read.
+    """
+    own = model._compile_metrics  # noqa: SLF001  the public `metrics` hides which output they are of
+    if own is None or own.built or kind.task != "binary" or not kind.from_logits:
+        return
+    for name in ("_user_metrics", "_user_weighted_metrics"):
+        given = vars(own)[name]
+        if kind.name is None:
+            vars(own)[name] = tree.map_structure(_at_zero, given)
+        elif isinstance(given, Mapping) and kind.name in given:
+            vars(own)[name] = {**given, kind.name: tree.map_structure(_at_zero, given[kind.name])}
+        elif isinstance(given, list | tuple) and len(given) == len(model.outputs):
+            place = kind.position
+            vars(own)[name] = [*given[:place], tree.map_structure(_at_zero, given[place]), *given[place + 1 :]]
+
+
+def _at_zero(metric: Any) -> Any:
+    if isinstance(metric, str) and metric.lower() in {"accuracy", "acc", "binary_accuracy"}:
+        return keras.metrics.BinaryAccuracy(name=metric, threshold=0.0)
+    if type(metric) is keras.metrics.BinaryAccuracy and metric.get_config()["threshold"] == 0.5:
+        return keras.metrics.BinaryAccuracy(name=metric.name, threshold=0.0)
+    return metric
 
 
 def named_values(name: str, result: Any) -> dict[str, float]:

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import torch
 
+from gengap.engine.compiled import judge_logits_at_zero
 from gengap.engine.examination import examine_run
 from gengap.engine.initial_weights import draw_initial_weights
 from gengap.engine.memory import keep_freed_memory
@@ -126,6 +127,7 @@ class _Members:
         if id(run.model) not in self._clones:
             clone = in_precision(clone_compiled(run.model), self._settings.precision)
             obey_their_state(clone)
+            judge_logits_at_zero(clone, kind_of(clone, self._settings))
             self._clones[id(run.model)] = clone
         model = self._clones[id(run.model)]
         fresh = self._draw and self._settings.initial_weights == "fresh"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.engine.batches import batches_of, count_cases, epoch_order, subset, take
-from gengap.engine.compiled import named_values
+from gengap.engine.compiled import judge_logits_at_zero, named_values
 from gengap.engine.examination import examine_run
 from gengap.engine.fitness import leaves_more_than_an_output
 from gengap.engine.heads import as_returned, as_taken
@@ -50,6 +50,7 @@ def train_alone(run: Run, data: TrainingData, settings: TrainingSettings, listen
     model.set_weights(draw_initial_weights(run.model, run.seed) if fresh else run.model.get_weights())
     _as_in_fit(model)
     kind = kind_of(model, settings)
+    judge_logits_at_zero(model, kind)
     num_cases = count_cases(data.train.x)
     chosen = subset(run.seed, num_cases, share=run.share) if run.share < 1 else None
     parameters = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)

@@ -139,13 +139,15 @@ class Anatomy:
                 hidden = {id(call.operation) for call in found if self.is_hidden(call)}
                 found = [call for call in found if id(call.operation) in hidden]
             if not found:
-                raise RemedyError(
-                    f"Model {self.model.name!r} has no trainable {'hidden layer' if on == 'hidden' else 'kernel'}: "
-                    f"name layers with `on`, one or more of {self._names()}."
-                )
+                lacks = f"Model {self.model.name!r} has no trainable {'hidden layer' if on == 'hidden' else 'kernel'}"
+                if closed := closed_layers(self.calls):
+                    raise RemedyError(f"{lacks}.{closed}")
+                raise RemedyError(f"{lacks}: name layers with `on`, one or more of {self._names()}.")
             return found
         found = [call for call in self.calls if on in _names_of(call) or _matches(call, on)]
         if not found:
+            if closed := closed_layers(call for call in self.calls if on.startswith(f"{call.path}/")):
+                raise UnknownNameError(f"{on!r} is no layer of model {self.model.name!r}.{closed}")
             raise UnknownNameError(
                 f"No layer of model {self.model.name!r} is named, matches or is of class {on!r}. `on` takes "
                 f'"hidden", "kernels", a class name or a name or pattern of: {self._names()}.'
@@ -196,6 +198,26 @@ class Anatomy:
             count += 1
             name = f"{wish}_{count}"
         return name
+
+
+def closed_layers(calls: Iterable[Call]) -> str:
+    """Return a sentence on the user's own layers among some, whose inner layers no remedy reaches; or nothing."""
+    closed = {call.path: type(call.operation).__name__ for call in calls if _is_closed(call.operation)}
+    if not closed:
+        return ""
+    named = ", ".join(f"{path!r} ({cls})" for path, cls in closed.items())
+    return (
+        f" {named} {'is a layer' if len(closed) == 1 else 'are layers'} of your own with layers inside, which a remedy "
+        "cannot reach: call those layers in the model itself, or write this variant by hand, as one of a mapping of "
+        "models."
+    )
+
+
+def _is_closed(operation: Operation) -> bool:
+    if not isinstance(operation, keras.Layer) or type(operation).__module__.startswith("keras."):
+        return False
+    inner = operation._flatten_layers(include_self=False)  # noqa: SLF001  a layer's own list has no public name
+    return any(is_weighted(layer) for layer in inner)
 
 
 def _trace(model: Model, prefix: str, sources: Sequence[int], calls: list[Call]) -> list[int]:

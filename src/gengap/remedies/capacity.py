@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from gengap.errors import RemedyError
-from gengap.remedies.anatomy import Anatomy, Call, On
+from gengap.remedies.anatomy import Anatomy, Call, On, closed_layers
 from gengap.remedies.base import Plan, Surgery
 from gengap.remedies.channels import Channels, width_of, with_width
 from gengap.remedies.checks import check_positive
@@ -60,6 +60,7 @@ class Width(Surgery):
         if not configs:
             raise RemedyError(
                 f"{self} can change no layer of model {anatomy.model.name!r}. {grouped(changes.values())}."
+                f"{closed_layers(anatomy.select(self.on))}"
             )
         return Plan(configs=configs, changes=tuple(changes.values()))
 

@@ -1,6 +1,7 @@
 """Softer labels: the loss asks for a little less than certainty."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -100,10 +101,15 @@ class LabelSmoothing(Surgery):
             config = loss.get_config()
             if "label_smoothing" in config:
                 return type(loss).from_config({**config, **amount})
-            if type(loss) is keras.losses.SparseCategoricalCrossentropy and config.get("ignore_class") is None:
-                kept = {k: v for k, v in config.items() if k not in {"ignore_class", "axis"}}
+            sparse = keras.losses.SparseCategoricalCrossentropy
+            if isinstance(loss, sparse) and type(loss).call is sparse.call and config.get("ignore_class") is None:
+                kept = {name: config[name] for name in ("name", "reduction", "dtype", "from_logits") if name in config}
                 return SmoothedSparseCategoricalCrossentropy(**kept, **amount)
             return None
-        function = keras.losses.get(loss)
+        function, options = keras.losses.get(loss), {}
+        while isinstance(function, partial):
+            function, options = function.func, {**function.keywords, **options}
         cls = SMOOTHABLE.get(getattr(function, "__name__", ""))
-        return cls(**amount) if cls is not None and function is keras.losses.get(function.__name__) else None
+        if cls is None or function is not keras.losses.get(function.__name__):
+            return None
+        return cls(**options, **amount) if options.get("ignore_class") is None else None

@@ -8,7 +8,7 @@ from typing import Any, Literal, final
 import keras
 
 from gengap.errors import RemedyError
-from gengap.remedies.anatomy import Anatomy, On
+from gengap.remedies.anatomy import Anatomy, On, closed_layers
 from gengap.remedies.base import Plan, Surgery
 from gengap.remedies.checks import check_choice, check_strength
 from gengap.remedies.explanation import Change
@@ -46,7 +46,8 @@ class Penalty(Surgery):
                 configs[id(layer)] = config
                 changes[call.path] = Change(str(self), call.path, f"penalty {_formula(l1, l2)} on its kernel")
         if not configs:
-            raise RemedyError(f"{self} penalizes nothing: none of {', '.join(changes)} has a kernel.")
+            closed = closed_layers(anatomy.select(self.on))
+            raise RemedyError(f"{self} penalizes nothing: none of {', '.join(changes)} has a kernel.{closed}")
         return Plan(configs=configs, changes=tuple(changes.values()))
 
     def _regularizer(self, old: Any, l1: float, l2: float) -> Any:
