@@ -1,3 +1,4 @@
+# ruff: noqa: PLW0108  every test makes a layer of its own
 """The law of every layer: what the fused engine computes of K runs is what Keras computes of each, masked or not.
 
 One table of all layers of `keras.layers`, noise at rate 0, each behind inputs without a mask, behind an embedding that
@@ -275,7 +276,7 @@ def test_layers_of_images_and_volumes(name):
 def test_augmentation_is_off_in_inference(name):
     given = {"RandomCrop": (6, 6), "RandomRotation": (0.1,), "RandomTranslation": (0.1, 0.1), "RandomZoom": (0.1,)}
     given |= {"RandomBrightness": (0.1,), "RandomContrast": (0.1,), "RandomColorDegeneration": (0.1,)}
-    given |= {name: (0.1,) for name in ("RandomHue", "RandomSaturation", "RandomSharpness")}
+    given |= dict.fromkeys(("RandomHue", "RandomSaturation", "RandomSharpness"), (0.1,))
     given["RandomPosterization"] = (4,)
     layer = getattr(layers, name)(*given.get(name, ()))
     model = keras.Sequential([keras.Input((6, 6, 3)), layer, layers.Flatten(), layers.Dense(1)])

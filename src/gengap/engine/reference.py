@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.engine.batches import batches_of, count_cases, epoch_order, subset, take
-from gengap.engine.initial_weights import draw_initial_weights
 from gengap.engine.fitness import leaves_more_than_an_output
+from gengap.engine.initial_weights import draw_initial_weights
 from gengap.engine.log import RunLog
 from gengap.engine.noise_keys import NoiseKeys
 from gengap.engine.outputs import OutputKind, describe_output, targets, to_predictions
