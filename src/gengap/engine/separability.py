@@ -17,7 +17,8 @@ _SEPARATE = frozenset(
         # losses
         "binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy",
         "categorical_focal_crossentropy", "categorical_hinge", "cosine_similarity", "hinge", "huber", "kl_divergence",
-        "log_cosh", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error", "poisson",
+        "log_cosh", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error",
+        "mean_squared_logarithmic_error", "poisson",
         "sparse_categorical_crossentropy", "squared_hinge",
         # metrics
         "accuracy", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy",
