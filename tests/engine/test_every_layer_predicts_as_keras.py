@@ -1,3 +1,4 @@
+# ruff: noqa: PLW0108  every test makes a layer of its own
 """The law of every layer: what the fused engine computes of K runs is what Keras computes of each, masked or not.
 
 One table of all layers of `keras.layers`, noise at rate 0, each behind inputs without a mask, behind an embedding that

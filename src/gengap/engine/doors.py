@@ -231,7 +231,7 @@ class Loop(Door):
 
 
 def of_one_run(operation: Any, args: Any, kwargs: Any, mode: Mapping[str, bool]) -> Callable[..., Any]:
-    """Return an operation as a function of the tensors of one run that its arguments hold, masks behind their values."""
+    """Return an operation as a function of one run's tensors among its arguments, each mask behind its value."""
 
     def compute(*values: torch.Tensor) -> Any:
         remaining = iter(values)
@@ -253,8 +253,8 @@ def map_stacked(function: Callable[[torch.Tensor], torch.Tensor], structure: Any
 
 def stacked(value: torch.Tensor, parts: Sequence[Any], join: Callable[[list[torch.Tensor]], torch.Tensor]) -> Stacked:
     """Return a value of all runs with what `join` makes of the masks on the tensors that it was made of."""
-    masks = [mask_of(part) for part in parts]
-    return Stacked(value) if masks[0] is None else Stacked(value, join(masks))
+    masks = [mask for part in parts if (mask := mask_of(part)) is not None]
+    return Stacked(value, join(masks)) if masks else Stacked(value)
 
 
 def quiet(leaves: Sequence[Stacked]) -> AbstractContextManager[Any]:

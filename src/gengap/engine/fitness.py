@@ -32,7 +32,7 @@ def why_not_fused(model: Any) -> str | None:
 
 
 def leaves_more_than_an_output(model: Any) -> bool:
-    """Tell whether a call leaves something that losses and metrics heed besides its values: masks, metrics of layers."""
+    """Tell whether a call leaves more than its values: masks, which losses and metrics heed, or metrics of layers."""
     return has_masked_output(model) or has_own_metrics(model)
 
 

@@ -27,9 +27,7 @@ class Objective:
         """Return answers flat, in the order of the outputs."""
         return align_answers(self._model, y_true, y_pred)
 
-    def parts(
-        self, y_true: Sequence[torch.Tensor], y_pred: Any, sample_weight: torch.Tensor | None
-    ) -> dict[str, torch.Tensor]:
+    def parts(self, y_true: Sequence[Any], y_pred: Any, sample_weight: torch.Tensor | None) -> dict[str, torch.Tensor]:
         """Return each loss of each run, unweighted among each other, by Keras' name: `(K,)` each.
 
         Args:

@@ -1,4 +1,4 @@
-"""How a function is computed for several runs at once: what calling it tells of it, and what is done where it cannot."""
+"""How a function is computed for several runs at once, and what calling it tells of it."""
 
 import warnings
 from collections.abc import Callable, Sequence

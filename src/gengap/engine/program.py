@@ -110,8 +110,8 @@ class Program:
         outputs = self.graph.run([one if isinstance(one, Projected) else Stacked(one) for one in inputs], call)
         if any(leaf.mask is not None for leaf in tree.flatten(outputs)):
             raise ModelError(
-                f"The output of the model {self.graph.model.name!r} carries a mask, which Keras' losses and metrics heed "
-                "and the fused engine does not: train with engine='keras', or end the model with a layer that drops it."
+                f"The output of the model {self.graph.model.name!r} carries a mask, which Keras' losses and metrics "
+                "heed and the fused engine does not: use engine='keras', or end the model with a layer that drops it."
             )
         return tree.map_structure(lambda leaf: leaf.value, outputs)
 

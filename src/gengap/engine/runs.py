@@ -114,8 +114,9 @@ class RunRecord:
         seed: Seed of the run.
         history: Per epoch, shape `(epochs,)`, float64: `loss` (objective without penalties, running mean with noise
             on), `penalty` (all that is added to the objective: penalties on weights at the end of the epoch, penalties
-            on activities and `add_loss` as running means like `loss`), `train_score` and `val_score` (the common score, in inference
-            mode, at the end of the epoch), `val_loss` (objective without penalties on the validation split), and the
+            on activities and `add_loss` as running means like `loss`), `train_score` and `val_score` (the common score,
+            in inference mode, at the end of the epoch), `val_loss` (objective without penalties on the validation
+            split), and the
             model's metrics under Keras' names (`accuracy`, `val_accuracy`). Without validation data no `val_*`.
         predictions: By split name, `"validation"` and `"test"` where those exist.
         weights_last: All weights of the model after the last epoch, in the order of `model.weights`.

@@ -15,9 +15,10 @@ from gengap.engine.walk import read_graph
 _SEPARATE = frozenset(
     {
         # losses
-        "binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy", "categorical_focal_crossentropy",
-        "categorical_hinge", "cosine_similarity", "hinge", "huber", "kl_divergence", "log_cosh", "mean_absolute_error",
-        "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error", "poisson",
+        "binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy",
+        "categorical_focal_crossentropy", "categorical_hinge", "cosine_similarity", "hinge", "huber", "kl_divergence",
+        "log_cosh", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error",
+        "mean_squared_logarithmic_error", "poisson",
         "sparse_categorical_crossentropy", "squared_hinge",
         # metrics
         "accuracy", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy",
@@ -74,8 +75,8 @@ def _is_harmless(value: Any) -> bool:
 
 
 _ELEMENTWISE = frozenset(
-    {"Absolute", "Add", "Cast", "Divide", "Exp", "Gelu", "Log", "Maximum", "Minimum", "Multiply", "Negative", "NotEqual",
-     "Power", "Relu", "Sigmoid", "Sqrt", "Square", "Subtract", "Tanh", "TrueDivide"}
+    {"Absolute", "Add", "Cast", "Divide", "Exp", "Gelu", "Log", "Maximum", "Minimum", "Multiply", "Negative",
+     "NotEqual", "Power", "Relu", "Sigmoid", "Sqrt", "Square", "Subtract", "Tanh", "TrueDivide"}
 )  # fmt: skip
 
 
@@ -96,4 +97,4 @@ def _is_known_separate(operation: Any) -> bool:
     axes = getattr(operation, "axis", -1)
     axes = axes if isinstance(axes, list | tuple) else [axes]
     rank = len(keras.tree.flatten(operation.output)[0].shape)
-    return all(axis != 0 and axis != -rank for axis in axes)
+    return {0, -rank}.isdisjoint(axes)
