@@ -191,7 +191,7 @@ BROKEN = {
     ),
     "other seeds of the runs": (with_coords("runs", seed=[0, 1, 3]), "'runs' must have the seeds of the history"),
     "other variants": (with_coords("test", variant=["baseline", "l1"]), "must have the variants of the history"),
-    "one seed twice": (with_coords("history", seed=[0, 0, 1]), "every seed of 'history' must be there once; found 0, 0"),
+    "one seed twice": (with_coords("history", seed=[0, 0, 1]), "every seed of 'history' must be there once; found 0"),
     "text seeds": (with_coords("history", seed=["a", "b", "c"]), "the seeds of 'history' must be whole numbers"),
     "a dim of another name": (renamed("test", seed="run"), "'test' must have the dim 'seed' with its names; found"),
     "cases of another name": (renamed("test", sample="case"), "'y_true' of the test split must have the dims sample"),

@@ -49,8 +49,8 @@ def check_parts(parts: Mapping[str, xr.Dataset], task: str) -> None:
     for name, part in parts.items():
         if name in {"history", "runs"} or part.sizes:
             _check_names(part, name, history)
-    for name, curve in history.data_vars.items():
-        _check_array(curve, f"the curve {name!r}", _CURVES)
+    for curve, values in history.data_vars.items():
+        _check_array(values, f"the curve {curve!r}", _CURVES)
     for name in ("best_epoch", "epochs"):
         _check_array(_found(runs, name, "runs"), f"{name!r} of the runs", RUN)
         _check_epochs(runs[name], name, int(history.sizes.get("epoch", 0)))
@@ -113,9 +113,9 @@ def _check_split(part: xr.Dataset, name: str, task: str, finished: xr.DataArray)
     for rule in ("last", "best"):
         forecast = _found(part, f"prediction_{rule}", name)
         _check_array(forecast, f"'prediction_{rule}' {what}", (*RUN, *case_dims))
-        gone = ~np.isfinite(forecast).all(case_dims) & finished
-        if gone.any():
-            variant, seed = (gone.where(gone, drop=True)[dim].to_numpy()[0] for dim in RUN)
+        lost = finished & forecast.copy(data=~np.isfinite(forecast.to_numpy())).any(case_dims)
+        if lost.any():
+            variant, seed = (lost.where(lost, drop=True)[dim].to_numpy()[0] for dim in RUN)
             raise DataError(
                 f"'prediction_{rule}' {what} must hold a forecast of every case for runs that did not diverge; found "
                 f"NaN or infinity for {str(variant)!r} with seed {seed}"
