@@ -10,8 +10,8 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "gengap"
 
 ORDER = (
-    "errors", "_version", "datasets", "verification", "intake", "results", "analysis", "remedies", "engine", "storage",
-    "runners", "study", "sampling", "experiments", "plots", "reporting", "cli",
+    "errors", "_version", "datasets", "verification", "intake", "result_file", "results", "analysis", "remedies",
+    "engine", "storage", "runners", "study", "sampling", "experiments", "plots", "reporting", "cli",
 )  # fmt: skip
 SAME_HEIGHT = {"datasets": "verification", "verification": "datasets"}
 FORBIDDEN = {
