@@ -77,8 +77,9 @@ downwards, on 25,000 cases; {power_studies:,} studies a cell, here and under equ
 
 AUC of two exchangeable forecasters, ten seeds, 1,000 cases of which few are events: false verdicts in percent (a first
 look may spend 4.5 %), with the degrees of freedom of the scarcer label, as `gg.compare` has them; in brackets with
-those of all cases; and behind the stroke the median length of the interval, of at most 2. With fewer than five events
-(or non-events, or groups that hold any) intervals are about as long as the scale, so `gg.compare` refuses.
+those of all cases; and behind the stroke the median length of the interval, where 2 is the whole scale, from -1 to 1.
+With fewer than five events (or non-events, or groups that hold any) an interval can be longer than the scale, so
+`gg.compare` refuses.
 {scarce}
 {scarce_studies:,} studies a cell.
 

@@ -49,10 +49,10 @@ HOW = {
     "GG320": "Digests of every case's inputs, compared between the splits. IMDB has 123 reviews of its test half in "
     "its training half as well (counted by `gengap demo reviews`), as sets of words.",
     "GG321": "Pairs of standardized inputs (tables, arrays, sparse rows, several inputs side by side) at a distance of "
-    "at most a fifth of their length, in wide tables proposed by locality-sensitive hashing. Counted are those "
-    "that are nearer than chance allows, by three tests: against the other neighbours of the case, column by column, and by "
-    "principal components; of the twins counted one in twenty may be there by chance. A lower bound: in a table of one "
-    "or two columns little can be told from chance. Text is not looked at, and neither are fewer than 20 cases.",
+    "at most a fifth of their length, in wide tables proposed by locality-sensitive hashing. Counted are those that "
+    "are nearer than chance allows, by three tests: against the other neighbours of the case, column by column, and "
+    "by principal components; of the twins counted one in twenty may be there by chance. A lower bound: in a table of "
+    "one or two columns little can be told from chance. Text is not looked at, nor are fewer than 20 training cases.",
     "GG322": "Group labels (`groups=`) that occur in both splits.",
     "GG323": "Times of cases (`times=`): the earliest held-out one is not later than the latest one before it.",
     "GG324": "A chi-squared test of the label counts of two splits (with weights, of as many equal cases as they are "

@@ -11,7 +11,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "gengap"
 
 ORDER = (
     "errors", "_version", "randomness", "shared_generators", "naming", "datasets", "verification", "intake",
-    "rebuilding", "results", "analysis", "remedies", "engine", "storage",
+    "rebuilding", "result_file", "results", "analysis", "remedies", "engine", "storage",
     "runners", "study", "sampling", "experiments", "plots", "reporting", "cli",
 )  # fmt: skip
 SAME_HEIGHT = {"datasets": "verification", "verification": "datasets"}

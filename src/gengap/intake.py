@@ -1,4 +1,4 @@
-"""What comes in from outside as a result, brought into one form or refused in one sentence.
+"""What comes in from outside as a result, brought into one form or refused in one sentence; files are checked whole.
 
 The task says what an axis means; its length never does: there may be as many cases as labels, seeds or targets.
 """
@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 
 from gengap.datasets.split import Task
 from gengap.errors import DataError, DataWarning, UnknownNameError
+from gengap.verification.inputs import within_unit
+from gengap.verification.plain import codes_of, missing, plain
 
 if TYPE_CHECKING:
     import xarray as xr
 
 Array = NDArray[Any]
+_SUMS = 1e-2
+"""How far probabilities of all labels may be from adding up to 1: bfloat16 has steps of this size."""
 _COARSEST = 0.01
 """Rounding of stored predictions that scores can bear, in standard deviations of the answers."""
 
@@ -30,7 +34,7 @@ def answers_of(y_true: Any, task: str) -> Array:
     """
     if task not in get_args(Task):
         raise UnknownNameError(f"`task` must be one of {', '.join(get_args(Task))}; received {task!r}.")
-    answers = np.asarray(y_true)
+    answers = np.asarray(plain(y_true))
     if answers.ndim == 2 and answers.shape[1] == 1:
         answers = answers[:, 0]
     if answers.ndim != 1 and not (task == "regression" and answers.ndim == 2):
@@ -54,19 +58,41 @@ def runs_of(predictions: Mapping[str, Any], answers: Array, task: str) -> dict[s
     Raises:
         DataError: There are none, or one does not fit the answers under this task.
     """
-    arrays = {name: _with_seeds(np.asarray(values), answers.ndim, task) for name, values in predictions.items()}
-    shape = ", ".join(map(str, answers.shape)) + (", labels" if task == "multiclass" else "")
+    arrays = {name: _with_seeds(np.asarray(plain(values)), answers.ndim, task) for name, values in predictions.items()}
+    wanted = ", ".join(map(str, answers.shape)) + (", labels" if task == "multiclass" else "")
     wrong = {name: values.shape for name, values in arrays.items() if not _fits(values.shape, answers.shape, task)}
     if wrong or not arrays:
-        received = next((f"; received {np.shape(predictions[name])} for {name!r}" for name in wrong), "")
+        given = {name: np.shape(plain(predictions[name])) for name in wrong}
+        received = next((f"; received {shape} for {name!r}" for name, shape in given.items()), "")
         hint = ": the probability of label 1 alone" if task == "binary" else ""
         raise DataError(
-            f"`predictions` must hold arrays of shape (seeds, {shape}), as `y_true` has it{received}{hint}."
+            f"`predictions` must hold arrays of shape (seeds, {wanted}), as `y_true` has it{received}{hint}."
         )
     if len({values.shape for values in arrays.values()}) > 1:
         raise DataError("Every variant needs predictions of the same shape: equal seeds, cases and labels.")
+    for name, values in arrays.items():
+        check_probabilities(values, task, f"The predictions of {name!r}")
     alike = task == "regression" or all(values.dtype == np.float64 for values in arrays.values())
     return {name: _as_kept(values) if alike else values.astype(np.float32) for name, values in arrays.items()}
+
+
+def groups_of(groups: Any, number: int) -> Array:
+    """Return the label of each case's group, as numbers, text or dates.
+
+    Raises:
+        DataError: There is not one for each case, or one is missing.
+    """
+    labels = np.asarray(plain(groups), dtype=object if isinstance(groups, list | tuple) else None)
+    if labels.shape != (number,):
+        raise DataError(f"`groups` must have shape ({number},), one label for each case; received {labels.shape}.")
+    if gone := int(np.sum(missing(labels))):
+        raise DataError(
+            f"`groups` lack the label of {gone} case{'s' * (gone != 1)} (NaN, None or masked): give each case a group."
+        )
+    if labels.dtype != object:
+        return labels
+    kinds = {type(label) for label in labels}
+    return np.array(labels.tolist()) if len(kinds) == 1 else codes_of(labels)
 
 
 def _as_kept(values: Array) -> Array:
@@ -109,3 +135,29 @@ def fine_enough(part: "xr.Dataset", task: str) -> "xr.Dataset":
         stacklevel=4,
     )
     return part.drop_vars(["prediction_epochs", "epoch"], errors="ignore")
+
+
+def check_probabilities(predictions: Array, task: str, what: str) -> None:
+    """Check that predictions of labels are probabilities, up to rounding; NaN and infinity are no matter here.
+
+    Args:
+        predictions: Predictions of any shape, the labels of a multiclass task along the last axis.
+        task: What is predicted.
+        what: What they are, for messages.
+
+    Raises:
+        DataError: They are not.
+    """
+    if task == "regression":
+        return
+    values = np.asarray(predictions, dtype=np.float64)
+    known = values[np.isfinite(values).all(axis=-1)] if task == "multiclass" else values[np.isfinite(values)]
+    if not known.size:
+        return
+    if within_unit(known) is None:
+        raise DataError(
+            f"{what} must be probabilities from 0 to 1; received {known.min():.6g} to {known.max():.6g}: apply a "
+            f"{'softmax' if task == 'multiclass' else 'sigmoid'} to logits first."
+        )
+    if task == "multiclass" and (off := float(np.abs(known.sum(axis=-1) - 1).max())) > _SUMS:
+        raise DataError(f"{what} must add up to 1 over the labels; some are off by {off:.3g}.")

@@ -15,16 +15,16 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gengap.errors import DataError, StoreError, UnknownNameError
-from gengap.intake import answers_of, fine_enough, runs_of
+from gengap.intake import answers_of, fine_enough, groups_of, runs_of
 from gengap.naming import check_names
 from gengap.rebuilding import Remembered, rebuild
 from gengap.rebuilding import check as check_model
+from gengap.result_file import FORMAT, check_manifest, check_parts
 
 Array = NDArray[Any]
 EpochRule = Literal["best", "last"]
 WeightKey = tuple[str, int, EpochRule]
 
-FORMAT = 1
 _SAVED = "gengap_weights"
 _PARTS = ("history", "runs", "validation", "test")
 _PRECISION = "gengap_precision"
@@ -187,16 +187,19 @@ class Result:
         """Read what `to_netcdf` wrote.
 
         Raises:
-            StoreError: The file is missing, damaged or not written by gengap.
+            StoreError: The file is missing, damaged or not written by gengap, or lacks what a result needs.
         """
         try:
             with xr.open_datatree(path, engine="h5netcdf") as tree:
                 manifest = json.loads(tree.attrs["gengap"])
-                parts: dict[str, Any] = {
-                    name: _from_file(tree[name].to_dataset().load(), str(manifest["task"])) for name in _PARTS
-                }
-        except (OSError, KeyError, ValueError) as reason:
+                check_manifest(manifest)
+                parts: dict[str, Any] = {name: _from_file(tree[name].to_dataset().load()) for name in _PARTS}
+            check_parts(parts, manifest["task"])
+        except DataError as reason:
+            raise StoreError(f"The result in {path} cannot be used: {reason}.") from reason
+        except (OSError, KeyError, ValueError, TypeError, AttributeError) as reason:
             raise StoreError(f"{path} is no result of gengap, or it is damaged: {reason}.") from reason
+        parts = {name: fine_enough(part, manifest["task"]) for name, part in parts.items()}
         return cls(**parts, manifest=manifest, weights={})
 
     def save(self, folder: str | Path) -> None:
@@ -337,12 +340,12 @@ class Result:
                 all have it.
             task: What is predicted: `"binary"`, `"multiclass"` or `"regression"`.
             score: The common score: `"log_loss"`, `"brier_score"` or `"squared_error"`.
-            groups: Labels of groups of cases that are not independent, shape `(n,)`.
+            groups: Labels of groups of cases that are not independent, shape `(n,)`, none of them missing.
             split: Which split the cases are.
 
         Raises:
             UnknownNameError: There is no such task.
-            DataError: Shapes do not fit.
+            DataError: Shapes do not fit, predictions of labels are no probabilities, or a group is missing.
         """
         named = dict(zip(check_names(predictions, "variants"), predictions.values(), strict=True))
         answers = answers_of(y_true, task)
@@ -353,14 +356,17 @@ class Result:
         answer_dims = ("sample", "label")[: answers.ndim]
         held_out = xr.Dataset(
             {"prediction_last": (dims, stacked), "prediction_best": (dims, stacked), "y_true": (answer_dims, answers)},
-            coords=coords | ({} if groups is None else {"group": ("sample", np.asarray(groups))}),
+            coords=coords | ({} if groups is None else {"group": ("sample", groups_of(groups, len(answers)))}),
         )
         empty_history = xr.Dataset(coords=coords | {"epoch": np.arange(1, 1)})
         empty_history["train_score"] = (("variant", "seed", "epoch"), np.empty((*stacked.shape[:2], 0)))
         manifest = _foreign_manifest(list(arrays), stacked.shape[1], task, score, "predictions")
         other: Literal["validation", "test"] = "validation" if split == "test" else "test"
         splits = {split: held_out, other: xr.Dataset()}
-        return cls(empty_history, _runs_of(empty_history), splits["validation"], splits["test"], manifest)
+        runs = _runs_of(empty_history)
+        lost = ~np.isfinite(stacked).all(axis=tuple(range(2, stacked.ndim)))
+        runs["status"] = runs["status"].astype("<U60").where(~lost, "diverged: forecasts are NaN or infinite")
+        return cls(empty_history, runs, splits["validation"], splits["test"], manifest)
 
     def __repr__(self) -> str:
         names = ", ".join(self.variants)
@@ -464,12 +470,11 @@ def _for_file(part: xr.Dataset) -> xr.Dataset:
     return part
 
 
-def _from_file(part: xr.Dataset, task: str) -> xr.Dataset:
+def _from_file(part: xr.Dataset) -> xr.Dataset:
     if "prediction_epochs" in part:
         every = part["prediction_epochs"]
         with np.errstate(over="ignore"):
             part["prediction_epochs"] = every.astype(every.attrs.pop(_PRECISION, "float16"))
-        part = fine_enough(part, task)
     for name in part.variables:
         if part[name].dtype == object:
             part[name] = part[name].astype(str)

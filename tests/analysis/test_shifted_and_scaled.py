@@ -26,13 +26,13 @@ SHIFTS = {"0": (0.0, 1.0), "hPa": (1013.25, 1.0), "Pa": (101_325.0, 80.0), "K": 
           "year": (2000.0, 1.0), "large": (-3e6, 1e3)}  # fmt: skip
 
 
-def trained(shift, scale, *, targets=1, dtype=np.float32):
+def trained(shift, scale, *, targets=1, old_runs=0):
     """A result whose runs say the same in other units: what engines write down, assembled as a study does it."""
     rng = np.random.default_rng(1)
     shape = (CASES, targets) if targets > 1 else (CASES,)
     y = rng.normal(size=shape)
     kind = OutputKind("regression", from_logits=False, one_hot=False, width=targets)
-    splits = [Split(rng.normal(size=(CASES, 3)), (shift + scale * y).astype(dtype)) for _ in range(3)]
+    splits = [Split(rng.normal(size=(CASES, 3)), (shift + scale * y).astype(np.float32)) for _ in range(3)]
     data = TrainingData(*splits)
     settings = TrainingSettings(epochs=EPOCHS, batch_size=8, task="regression", score="squared_error")
     records = []
@@ -46,13 +46,21 @@ def trained(shift, scale, *, targets=1, dtype=np.float32):
                 said = {name: (shift + scale * one).astype(np.float32) for name, one in said.items()}
                 train = said.pop("train")
                 log.end_epoch({"loss": noise, "penalty": 0.0}, train, said, lambda: [np.zeros((2, 2))])
-            records.append(log.record([np.zeros((2, 2))], seconds=1.0))
+            record = log.record([np.zeros((2, 2))], seconds=1.0)
+            records.append(coarser(record) if len(records) < old_runs else record)
     manifest = {
         "format": 1, "origin": "study", "task": "regression", "score": "squared_error", "seeds": list(range(SEEDS)),
         "primary": {"score": "squared_error", "epoch": "best"}, "looks": [], "settings": {},
         "variants": {name: {} for name in VARIANTS}, "data": describe_data(data, kind),
     }  # fmt: skip
     return assemble(records, data, kind, variants=VARIANTS, seeds=range(SEEDS), manifest=manifest)
+
+
+def coarser(record):
+    """As an older version kept it."""
+    with np.errstate(over="ignore"):
+        told = {name: replace(one, epochs=one.epochs.astype(np.float16)) for name, one in record.predictions.items()}
+    return replace(record, predictions=told)
 
 
 def tolerance(shift, scale):
@@ -145,6 +153,14 @@ def test_a_file_of_an_older_version_that_can_hold_them_is_read(tmp_path):
     assert result.test["prediction_epochs"].dtype == np.float16
     result.to_netcdf(tmp_path / "again.nc")
     assert Result.from_netcdf(tmp_path / "again.nc").test["prediction_epochs"].dtype == np.float16
+
+
+def test_a_store_that_holds_runs_of_an_older_version_is_read_as_coarsely():
+    assert trained(0.0, 1.0, old_runs=3).test["prediction_epochs"].dtype == np.float16
+    with pytest.warns(DataWarning, match="stored in half precision by an older version"):
+        result = trained(101_325.0, 80.0, old_runs=3)
+    assert "prediction_epochs" not in result.test
+    assert "epoch" not in result.test.dims
 
 
 @pytest.mark.parametrize(("centre", "spread", "fine"), [(101_325.0, 80.0, True), (1e9, 10.0, False), (1e6, 1.0, True),

@@ -130,3 +130,13 @@ class TestShiftedLabels:
         weight = np.full(1000, 1e-6)
         weight[[0, 1, 2, 500]] = 1.0
         assert not self.shares(weight)
+
+
+def test_diagrams_of_the_report_that_count_cases_once_say_so():
+    from gengap.reporting import render_report
+
+    result, _ = with_noise("binary")
+    said = "Every case counts once here; the scores of this page are weighted"
+    assert said in render_report(result)
+    alone = replace(result, test=result.test.drop_vars("sample_weight"))
+    assert said not in render_report(alone)

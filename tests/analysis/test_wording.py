@@ -30,7 +30,7 @@ def test_another_language_writes_the_same_values():
 
 def test_an_estimate_obeys_the_number_format_of_its_blank():
     said = Message("GG102", {"gap": Estimate(0.12345, 0.1, 0.15)})
-    assert str(said) == "the gap at the last epoch is 0.123 [0.100, 0.150]"
+    assert str(said) == "the gap at the last epoch is 0.123 [0.100, 0.150], given this training set"
 
 
 def test_every_code_has_a_sentence_and_every_sentence_of_a_code_its_code():

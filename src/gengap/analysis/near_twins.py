@@ -57,7 +57,7 @@ def near_twins(reference: Any, held_out: Any) -> NDArray[np.bool_] | None:
         held_out: Inputs of the held-out cases, of the same form.
 
     Returns:
-        Shape `(n,)`; None where inputs are no numbers, or the reference cases are too few to tell what is near.
+        Shape `(n,)`; None where inputs are no finite numbers, or the reference cases are too few to tell what is near.
     """
     matrices = _standardized(reference, held_out)
     if matrices is None or min(part.shape[0] for part in matrices) == 0 or matrices[0].shape[0] < 2 * NEIGHBOURS:
@@ -168,6 +168,8 @@ def _standardized(reference: Any, held_out: Any) -> tuple[Any, Any] | None:
     """Return both inputs as matrices on the scale of the reference; sparse rows stay as they are."""
     if isinstance(reference, Mapping | list | tuple):
         keys = list(reference) if isinstance(reference, Mapping) else list(range(len(reference)))
+        if set(keys) != set(held_out if isinstance(held_out, Mapping) else range(len(held_out))):
+            return None
         pairs = [_standardized(reference[key], held_out[key]) for key in keys]
         known = [pair for pair in pairs if pair is not None]
         if len(known) < len(pairs) or not known:
@@ -184,7 +186,8 @@ def _standardized(reference: Any, held_out: Any) -> tuple[Any, Any] | None:
     # in double precision: pressures in Pa, or seconds since 1970, differ beyond what single precision holds
     mean, spread = a.mean(axis=0, dtype=np.float64), a.std(axis=0, dtype=np.float64)
     spread = np.where(spread > 0, spread, 1)
-    return _scaled(a, mean, spread), _scaled(b, mean, spread)
+    scaled = _scaled(a, mean, spread), _scaled(b, mean, spread)
+    return scaled if all(np.isfinite(part).all() for part in scaled) else None
 
 
 def _scaled(rows: NDArray[Any], mean: Floats, spread: Floats) -> NDArray[Any]:

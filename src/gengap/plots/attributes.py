@@ -22,6 +22,7 @@ from gengap.plots.style import (
 )
 from gengap.verification import ReliabilityBins, consistency_bars, reliability_bins
 from gengap.verification.inputs import Floats
+from gengap.verification.plain import numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,7 +68,7 @@ class AttributesDisplay:
         """
         data = {name: reliability_bins(y_true, p, bins=bins) for name, p in by_name(y_prob).items()}
         bars = {name: consistency_bars(table, level=level) for name, table in data.items()}
-        display = cls(data, bars, float(np.nanmean(np.asarray(y_true, dtype=np.float64))), level)
+        display = cls(data, bars, float(np.nanmean(numbers(y_true, "y_true"))), level)
         if ax is not None:
             display.plot(ax)
         return display

@@ -27,6 +27,7 @@ from gengap.verification import (
     performance_curve,
     score_interval,
 )
+from gengap.verification.plain import numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,7 +91,7 @@ class PerformanceDisplay:
             data={name: performance_curve(y, p) for name, (y, p) in named.items()},
             best={name: best_threshold(y, p, score="critical_success_index") for name, (y, p) in named.items()},
             crosses={
-                name: {t: cross(y, p, t) for t in thresholds if t <= np.nanmax(np.asarray(p, dtype=np.float64))}
+                name: {t: cross(y, p, t) for t in thresholds if t <= np.nanmax(numbers(p, "y_prob"))}
                 for name, (y, p) in named.items()
             },
         )

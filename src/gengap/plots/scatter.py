@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from gengap.errors import DataError
 from gengap.plots.style import COLOURS, INK, REFERENCE, axes_for, style
 from gengap.verification.inputs import Floats
+from gengap.verification.plain import numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +53,7 @@ class ScatterDisplay:
             >>> ScatterDisplay.from_predictions([1, 2, float("nan")], [1.5, 2, 3]).data
             array([1.5, 2. ])
         """
-        observed, forecast = np.asarray(y_true, dtype=np.float64), np.asarray(y_pred, dtype=np.float64)
+        observed, forecast = numbers(y_true, "y_true"), numbers(y_pred, "y_pred")
         if observed.ndim != 1 or observed.shape != forecast.shape:
             raise DataError(
                 f"`y_true` and `y_pred` must both have shape (n,), got {observed.shape} and {forecast.shape}."

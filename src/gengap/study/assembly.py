@@ -124,7 +124,9 @@ def _held_out(name: str, grid: Grid, split: Split | None, kind: OutputKind, coor
         for v, row in enumerate(predictions):
             for s, one in enumerate(row):
                 array = getattr(one, what, None)
-                if array is not None:
+                if array is None:
+                    continue
+                with np.errstate(over="ignore"):  # in half precision, beside runs of an older version
                     values[v, s][: len(array)] = array  # a run that stopped early leaves its later epochs empty
         return values
 

@@ -23,7 +23,7 @@ from gengap.engine.batches import count_cases
 from gengap.engine.outputs import OutputKind, scored_answers
 from gengap.engine.runs import TrainingData, TrainingSettings
 from gengap.remedies.base import Variant
-from gengap.results import FORMAT
+from gengap.result_file import FORMAT
 from gengap.study.inputs import arrays_of
 from gengap.study.notebook import without_displays
 

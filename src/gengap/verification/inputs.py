@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gengap.errors import DataError
-from gengap.verification.plain import Floats, codes_of, missing, numbers, plain
+from gengap.verification.plain import codes_of, missing, numbers, plain
+
+Floats = NDArray[np.float64]
 
 
 class Cases(NamedTuple):

@@ -127,7 +127,7 @@ class _Slices:
     def _missing(self, forecast: Any) -> bool:
         values = np.asarray(forecast, dtype=np.float64).reshape(len(self.observed), -1)
         absent = (np.isnan(values) if self.infinite else ~np.isfinite(values)).any(axis=1)
-        unknown = np.isnan(self.observed.astype(np.float64).reshape(len(absent), -1)).any(axis=1)
+        unknown = np.isnan(self.observed.astype(np.float64).reshape(len(values), -1)).any(axis=1)
         return bool((absent & ~unknown).any())
 
 

@@ -32,13 +32,13 @@ def plain(values: Any) -> Any:
 def _unmasked(values: "np.ma.MaskedArray[Any, Any]") -> NDArray[Any]:
     if not np.ma.is_masked(values):
         return np.asarray(values.data)
-    kind = values.dtype.kind
+    hidden, kind = np.ma.getmaskarray(values), values.dtype.kind
     if kind in "mM":
-        return np.asarray(values.filled(np.array("NaT", dtype=values.dtype)))
+        return np.where(hidden, np.array("NaT", dtype=values.dtype), values.data)
     if kind in "biuf":
-        return np.asarray(values.astype(values.dtype if kind == "f" else np.float64).filled(np.nan))
+        return np.where(hidden, np.array(np.nan, dtype=values.dtype if kind == "f" else np.float64), values.data)
     labels = values.data.astype(object)
-    labels[np.ma.getmaskarray(values)] = None
+    labels[hidden] = None
     return np.asarray(labels)
 
 

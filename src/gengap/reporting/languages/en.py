@@ -243,6 +243,7 @@ TEXTS: dict[str, str] = {
     "diagram.scatter": "Forecast and outcome",
     "caption.scatter": "On the diagonal the forecast was right.",
     "caption.some": "{drawn} of {number} cases are drawn.",
+    "caption.unweighted": "Every case counts once here; the scores of this page are weighted by `sample_weight`.",
     # cases
     "title.cases": "How sure is it of a single case?",
     "lead.cases.binary": "Probabilities that {seeds} seeds of {variant} give to {part} cases: a dot per seed, a bar "

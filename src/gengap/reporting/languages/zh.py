@@ -224,6 +224,7 @@ TEXTS: dict[str, str] = {
     "diagram.scatter": "预报与实况",
     "caption.scatter": "落在对角线上即预报正确。",
     "caption.some": "图中画出 {number} 个样本中的 {drawn} 个。",
+    "caption.unweighted": "图中每个样本权重相同；本页的评分按 `sample_weight` 加权。",
     # cases
     "title.cases": "对单个样本有多大把握？",
     "lead.cases.binary": "{variant} 的 {seeds} 个种子对{part}样本给出的概率：每点为一个种子，竖线为均值，"

@@ -183,4 +183,6 @@ def _drawn(material: Material, sketch: Sketch) -> Diagram | None:
     number = len(material.held_out) if material.held_out else 0
     if sketch.name == "scatter" and number > _MOST_POINTS:
         caption.append(text("caption.some", drawn=f"{_MOST_POINTS:,}", number=f"{number:,}"))
+    if material.held_out and material.held_out.weight is not None:
+        caption.append(text("caption.unweighted"))
     return Diagram(svg, heading, text("list.sentence").join(caption))
