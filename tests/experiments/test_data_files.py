@@ -6,8 +6,10 @@ import pandas as pd
 import pytest
 
 from gengap.datasets import Split
-from gengap.errors import DataError, UnknownNameError
+from gengap.datasets.table_files import read_split
+from gengap.errors import DataError, ModelError, UnknownNameError
 from gengap.experiments.data_files import hold_out, read_files
+from gengap.experiments.launch import load_model
 
 RNG = np.random.default_rng(0)
 TABLE = pd.DataFrame(RNG.standard_normal((40, 3)), columns=["a", "b", "c"]).assign(storm=RNG.integers(0, 2, 40))
@@ -103,3 +105,28 @@ def test_rows_become_what_the_model_takes(read):
 def test_what_is_wrong_is_said_with_its_file(read, change, error, sentence):
     with pytest.raises(error, match=sentence):
         read(**change)
+
+
+@pytest.mark.parametrize("name", ["sample_weight", "groups", "times"])
+@pytest.mark.parametrize("shape", [(3,), (4, 2), ()])
+def test_an_array_beside_the_cases_has_an_entry_for_each(tmp_path, name, shape):
+    values = np.zeros(shape, "datetime64[ns]" if name == "times" else "float64")
+    np.savez(tmp_path / "data.npz", x=np.ones((4, 2)), y=np.arange(4), **{name: values})
+    with pytest.raises(DataError, match=rf"holds 4 cases, but '{name}' of shape .*: give one entry for each case"):
+        read_split(tmp_path / "data.npz")
+
+
+def test_rows_without_a_group_do_not_become_one_group(tmp_path):
+    (tmp_path / "data.csv").write_text("a,day,y\n1,1,0\n2,,1\n3,2,0\n4,,1\n")
+    with pytest.raises(DataError, match="lacks the group 'day' in 2 of 4 rows, first in row 2: give every case"):
+        read_split(tmp_path / "data.csv", groups="day")
+
+
+@pytest.mark.parametrize("name", ["model.h5", "model.hdf5", "folder"])
+def test_a_model_in_an_older_format_is_said(tmp_path, name):
+    if name == "folder":
+        (tmp_path / name).mkdir()
+    else:
+        (tmp_path / name).write_bytes(b"\x89HDF")
+    with pytest.raises(ModelError, match=r"is in an older format of Keras.*: save it anew as `.keras`"):
+        load_model(tmp_path / name)

@@ -145,6 +145,11 @@ def _from_table(table: "pd.DataFrame", path: Path, wanted: Wanted) -> NamedSplit
         raise DataError(
             f"{path} lacks the answer {target!r} in {count} of {len(table)} rows, first in row {first}: remove them."
         )
+    if wanted.groups is not None and (empty := table[wanted.groups].isna()).any():
+        raise DataError(
+            f"{path} lacks the group {wanted.groups!r} in {int(empty.sum())} of {len(table)} rows, first in row "
+            f"{_first_row(empty)}: give every case a group."
+        )
     groups = None if wanted.groups is None else table[wanted.groups].to_numpy().astype(str)
     split = Split(features.to_numpy(np.float32), table[target].to_numpy(), groups=groups)
     return NamedSplit(split, tuple(map(str, features.columns)), target)
@@ -207,6 +212,13 @@ def _from_arrays(arrays: dict[str, Any], path: Path, wanted: Wanted) -> NamedSpl
     lengths = {name: len(arrays[called[name]]) if arrays[called[name]].ndim else 0 for name in ("x", "y")}
     if lengths["x"] != lengths["y"]:
         raise DataError(f"{path} holds {lengths['x']} cases in 'x' and {lengths['y']} answers in {called['y']!r}.")
+    for name in _BESIDE:
+        array = arrays.get(called.get(name, name))
+        if array is not None and array.shape != (lengths["x"],):
+            raise DataError(
+                f"{path} holds {lengths['x']} cases, but {called.get(name, name)!r} of shape {array.shape}: give one "
+                "entry for each case."
+            )
     x = arrays["x"].astype(np.float32) if arrays["x"].dtype.kind in "biuf" else arrays["x"]
     split = Split(x, arrays[called["y"]], **{name: arrays.get(called.get(name, name)) for name in _BESIDE})
     return NamedSplit(split, (), called["y"])

@@ -165,13 +165,19 @@ def _threads(number: int) -> Iterator[None]:
 
 @contextmanager
 def _interruptible() -> Iterator[Interrupted]:
-    """Turn SIGINT and SIGTERM into a question that is asked between steps; in the main thread only."""
+    """Turn a first SIGINT or SIGTERM into a question that is asked between steps; in the main thread only."""
     asked: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
+
+    def ask(received: int, _: object) -> None:
+        if asked:  # who asks twice does not wait for the end of the step, and gives up what no checkpoint holds
+            raise KeyboardInterrupt
+        asked.append(received)
+
     signals = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda received, _: asked.append(received)) for number in signals}
+    before = {number: signal.signal(number, ask) for number in signals}
     try:
         yield lambda: bool(asked)
     finally:

@@ -91,7 +91,9 @@ class CompiledStep:
         """Return a recording compiled; as it is where that fails or gives other numbers."""
         compiled = tape.compiled()
         try:
-            if self._is_right(compiled, batch, now, exactly=False):
+            with _unheard():
+                right = self._is_right(compiled, batch, now, exactly=False)
+            if right:
                 return compiled
             self._say("the compiled step gave other numbers")
         except Exception as error:  # noqa: BLE001  compilers fail in many ways, and training can do without
@@ -176,11 +178,20 @@ def _on_tensors(step: Step, batch: Batch) -> Callable[..., list[torch.Tensor]]:
     return compute
 
 
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Let nothing that a compiler warns of decide, where warnings are errors: it compiles all the same."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 @cache
 def why_not_compiled(device: str = "cpu") -> str | None:
     """Return why torch cannot compile for a device, in a sentence; None where it can. It takes some seconds, once."""
     try:
-        torch.compile(lambda x: x.sin() + 1, dynamic=False)(torch.zeros(8, device=device))
+        with _unheard():
+            torch.compile(lambda x: x.sin() + 1, dynamic=False)(torch.zeros(8, device=device))
     except Exception as error:  # noqa: BLE001  compilers, their absence and their versions fail in many ways
         return f"torch.compile does not work here ({_first_line(error)})"
     return None

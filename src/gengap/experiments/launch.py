@@ -174,7 +174,14 @@ def load_model(path: Path) -> keras.Model:
     Raises:
         ModelError: It is missing, damaged, unsafe or not compiled.
     """
-    if not path.is_file() or path.suffix != ".keras":
+    if not path.exists():
+        raise ModelError(f"There is no file {path}: save a model with `model.save('model.keras')`.")
+    if path.suffix in {".h5", ".hdf5"} or path.is_dir():
+        raise ModelError(
+            f"{path} is in an older format of Keras, which cannot be loaded safely: save it anew as `.keras`, after "
+            f"`model = keras.models.load_model({str(path)!r})` with `model.save('model.keras')`."
+        )
+    if path.suffix != ".keras":
         raise ModelError(f"{path} is no saved model: save one with `model.save('model.keras')`.")
     try:
         with warnings.catch_warnings():  # a study starts from a fresh optimizer: that this one's state is lost is right

@@ -35,7 +35,7 @@ def check_output(folder: Path, *, lang: str) -> None:
         StoreError: The folder cannot be written to, or holds files of somebody else that would be written over.
     """
     get_language(lang)
-    with saying_unwritable(folder):
+    with saying_unwritable(folder, new=True):
         if folder.exists() and not folder.is_dir():
             raise StoreError(f"{folder} is a file; `--output` needs a folder, such as {folder.with_suffix('')}-study")
         _refuse_what_is_not_ours(folder)
@@ -50,7 +50,7 @@ def check_report(path: Path, *, lang: str) -> None:
         StoreError: The path is a folder, or a file that is no report.
     """
     get_language(lang)
-    with saying_unwritable(path.parent):
+    with saying_unwritable(path.parent, new=True):
         if path.is_dir():
             raise StoreError(f"{path} is a folder; give the report a name, such as {path / REPORT}")
         if path.is_symlink() or (path.exists() and not _is_report(path)):

@@ -100,15 +100,15 @@ class Pool:
             What each job returned.
 
         Raises:
-            GengapError: A job lost its worker too often.
+            GengapError: A job lost its worker too often, or the session ended.
             KeyboardInterrupt: SIGINT or SIGTERM came; the workers have ended and what they sent is delivered.
         """
         done: dict[str, Any] = {}
         losses: Counter[str] = Counter()
-        self._offer(jobs)
-        self._hire(len(jobs))
         # a signal in the midst of a call of Ray could lose what that call brings, so it waits for the next round
-        with _signals_noted() as asked:
+        with saying_lost(), _signals_noted() as asked:
+            self._offer(jobs)
+            self._hire(len(jobs))
             while len(done) < len(jobs) and not asked:
                 ready, _ = ray.wait([self._question, *self._workers], timeout=POLL)
                 done |= self._read_mail(deliver)
@@ -186,7 +186,7 @@ class Pool:
         while self._workers and len(asked) == 1 and time.monotonic() < until:
             self._await_workers(POLL)
         self._exchange.close.remote()  # which answers the open question
-        ray.wait([self._question], timeout=GRACE)
+        ray.wait([self._question], timeout=GRACE if len(asked) == 1 else 0)
         self._read_mail(deliver)
 
     def _await_workers(self, seconds: float) -> None:
@@ -195,6 +195,18 @@ class Pool:
         ended, _ = ray.wait(list(self._workers), num_returns=len(self._workers), timeout=seconds)
         for reference in ended:
             del self._workers[reference]
+
+
+@contextmanager
+def saying_lost() -> Iterator[None]:
+    """Turn what Ray raises when its session ends under a study into one sentence."""
+    try:
+        yield
+    except (ray_errors.RayActorError, ray_errors.RaySystemError, ray_errors.GetTimeoutError) as error:
+        raise GengapError(
+            f"The Ray session ended while the study trained ({type(error).__name__}). What is stored in `storage` is "
+            "safe: start Ray again and run the same study to continue."
+        ) from error
 
 
 @contextmanager

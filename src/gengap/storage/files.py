@@ -168,14 +168,14 @@ def saying_full(folder: Path, size: int) -> Iterator[None]:
 
 
 @contextmanager
-def saying_unwritable(folder: Path) -> Iterator[None]:
+def saying_unwritable(folder: Path, *, new: bool = False) -> Iterator[None]:
     """Turn what the system says of a folder that is gone, read-only or forbidden into a `StoreError`."""
     try:
         yield
     except OSError as error:
         if isinstance(error, StoreError) or error.errno not in _FORBIDDEN:
             raise
-        if error.errno == errno.ENOENT and not folder.is_dir():
+        if error.errno == errno.ENOENT and not new and not folder.is_dir():
             raise StoreError(
                 f"the folder {folder} is gone, so nothing more can be stored: it was moved or removed. Put it back "
                 "and run again to continue"

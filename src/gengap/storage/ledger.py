@@ -119,6 +119,11 @@ class Ledger:
                     self._connection.execute("ROLLBACK")
                 raise
         except sqlite3.OperationalError as error:
+            if "readonly" in str(error) or "unable to open" in str(error):
+                raise StoreError(
+                    f"the ledger can no longer be written ({error}): its folder was moved, removed or made read-only. "
+                    "What is stored is safe; put the folder back and run again to continue"
+                ) from error
             if "full" not in str(error) and "disk I/O" not in str(error):
                 raise
             raise StoreError(

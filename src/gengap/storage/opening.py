@@ -34,13 +34,13 @@ def exists(folder: Path) -> bool:
 
 def create(folder: Path, content: str, journal: schema.Journal) -> tuple[Ledger, WriterLock]:
     """Make a store whose manifest is `content`; see `Store.create`."""
-    if folder.exists() and not folder.is_dir():
-        raise StoreError(f"{folder} is a file; a study needs a folder of its own")
-    _refuse_second(folder)
-    strangers = foreign(folder)
-    if strangers:
-        raise StoreError(f"{folder} holds other files ({', '.join(strangers[:3])}); choose an empty folder")
-    with saying_unwritable(folder):
+    with saying_unwritable(folder, new=True):
+        if folder.exists() and not folder.is_dir():
+            raise StoreError(f"{folder} is a file; a study needs a folder of its own")
+        _refuse_second(folder)
+        strangers = foreign(folder)
+        if strangers:
+            raise StoreError(f"{folder} holds other files ({', '.join(strangers[:3])}); choose an empty folder")
         (folder / ARRAYS).mkdir(parents=True, exist_ok=True)
         lock = WriterLock(folder)
     try:

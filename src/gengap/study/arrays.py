@@ -22,8 +22,8 @@ def plain_array(values: Any, what: str) -> Any:
     Raises:
         DataError: It is none of these, holds no real numbers, or hides some behind a mask.
     """
-    if sparse.issparse(values):
-        return _real(values, what)
+    if sparse.issparse(values):  # cases are taken by their rows
+        return _real(values if values.format == "csr" else values.tocsr(), what)
     if isinstance(values, np.ma.MaskedArray):
         if np.ma.is_masked(values):
             raise DataError(f"The {what} is a masked array that hides values: fill them, or leave these cases out.")

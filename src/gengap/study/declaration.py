@@ -22,6 +22,7 @@ from gengap.runners.base import Runner
 from gengap.runners.travel import custom_objects
 from gengap.study.assembly import assemble
 from gengap.study.engines import Engine, choose_engine, choose_runner, engine_functions
+from gengap.study.fit_arguments import refuse_arguments
 from gengap.study.inputs import as_splits, check_class_weight, check_data
 from gengap.study.loading import stored_result
 from gengap.study.manifest import make_manifest
@@ -127,6 +128,7 @@ class Study:
         sample_weight: Any = None,
         shuffle: bool = True,
         progress: bool = True,
+        **fit_arguments: Any,
     ) -> Result:
         """Train every variant with every seed.
 
@@ -144,15 +146,18 @@ class Study:
             sample_weight: Weights of the training cases, in objective and training score.
             shuffle: Whether each epoch has a new order.
             progress: Whether to show how far it is: runs, epochs and time left, in a notebook the growing curves.
+            **fit_arguments: Refused: what `Model.fit` takes and a study does not, with what to do instead.
 
         Returns:
             The result.
 
         Raises:
+            TypeError: An argument of `Model.fit` that a study does not take.
             DataError: The data cannot be used as given; nothing has been trained then.
             StudyChangedError: The folder of `storage` holds another study; the sentence names the difference.
             StoreError: That folder cannot be used, or the disk is full; what was stored before stands.
         """
+        refuse_arguments(fit_arguments)
         training, manifest = self._prepare(
             x,
             y,

@@ -17,6 +17,7 @@ from gengap.engine.outputs import OutputKind, loss_of
 from gengap.engine.runs import TrainingData
 from gengap.errors import DataError
 from gengap.study.arrays import check_magnitude, plain_array
+from gengap.study.fit_arguments import gathered, refuse_loader
 
 _CHUNK = 2**22
 _COARSEST = 0.1
@@ -39,12 +40,15 @@ def as_splits(
     Raises:
         DataError: The combination makes no sense.
     """
+    for name, given in {"validation_data": validation_data, "test_data": test_data}.items():
+        refuse_loader(given, name)
     if isinstance(x, Dataset):
         if any(given is not None for given in (y, validation_data, test_data, sample_weight)) or validation_split:
             raise DataError(
                 "A `Dataset` brings its own answers, weights and splits: pass it alone, or pass its splits one by one."
             )
         return TrainingData(_plain_inputs(x.train, "training"), *_plain_held_out(x.validation, x.test))
+    x = gathered(x, "The training data")
     if y is None and not isinstance(x, Split):
         raise DataError("`y` is missing: pass `study.run(x, y, ...)`, or a `Split` or `Dataset` in place of both.")
     if isinstance(x, Split) and not (y is None and sample_weight is None):
@@ -141,6 +145,7 @@ def _plain_held_out(validation: Split | None, test: Split | None) -> tuple[Split
 
 def _plain_inputs(split: Split, name: str) -> Split:
     """Return a split whose inputs are NumPy arrays or sparse rows, before anything counts their cases."""
+    split = replace(split, x=gathered(split.x, f"The inputs of the {name} split"))
     if not list(arrays_of(split.x)):
         raise DataError(f"The inputs of the {name} split are empty.")
     plain = {}

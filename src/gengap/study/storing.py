@@ -13,7 +13,7 @@ from gengap.engine.runs import Listener, Run, TrainingData, TrainingSettings
 from gengap.errors import GengapWarning, ModelError, StoreError
 from gengap.runners.base import Engine, Planner, Runner, States
 from gengap.storage import Store, StoreListener, begin_or_continue, interruptible, with_look
-from gengap.storage.files import require_space
+from gengap.storage.files import require_space, saying_unwritable
 from gengap.study.loading import ANSWERS, pack_answers
 
 if TYPE_CHECKING:
@@ -115,7 +115,9 @@ def open_store(folder: str | Path, manifest: Mapping[str, Any], kind: OutputKind
                 f"The model of variant {name!r} cannot be stored, because it cannot be rebuilt from its configuration: "
                 "give its classes get_config(), and write lambdas as functions with a name."
             )
-    if not Store.exists(folder):
+    with saying_unwritable(Path(folder), new=True):
+        known = Store.exists(folder)
+    if not known:
         require_space(_existing(Path(folder)), _expected_size(training, kind))
     store = begin_or_continue(folder, {**manifest, "output": asdict(kind), "plan": None})
     try:

@@ -34,10 +34,8 @@ def make_variants(models: Any, remedies: Sequence[Remedy | str]) -> tuple[Varian
             raise ModelError("Give one model and remedies, or a mapping of models; remedies act on one model.")
         if not models:
             raise ModelError("The mapping of models is empty: a study needs at least one.")
-        names = check_names(models, "models", error=ModelError)
-        return tuple(
-            Variant(name, _checked(model, f" {name!r}")) for name, model in zip(names, models.values(), strict=True)
-        )
+        given = zip(check_names(models, "models", error=ModelError), models.values(), strict=True)
+        return tuple(Variant(name, _checked(model, f" {name!r}")) for name, model in given)
     baseline = Variant(BASELINE, _checked(models, ""))
     written = [remedy(one) if isinstance(one, str) else check_remedy(one) for one in remedies]
     variants = [baseline, *(one.treat(baseline) for one in written)]

@@ -1,0 +1,100 @@
+"""What users of `Model.fit` bring: taken where it is cheap, else one sentence whose advice works."""
+
+import keras
+import numpy as np
+import pytest
+import torch
+from keras import layers
+from scipy import sparse
+
+import gengap as gg
+from gengap.errors import DataError
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(40, 3)).astype("float32") * (RNG.random((40, 3)) > 0.4)
+Y = (X[:, 0] > 0).astype(int)
+
+
+@pytest.fixture(scope="module")
+def study():
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(4, "relu"), layers.Dense(1, "sigmoid")])
+    model.compile("sgd", "binary_crossentropy")
+    return gg.Study(model, seeds=1)
+
+
+def scores(study, x, y, **splits):
+    splits = splits or {"validation_data": (X[30:], Y[30:])}
+    return study.run(x, y, **splits, epochs=2, progress=False).history["train_score"].values
+
+
+FORMS = {
+    "rows of lists": lambda x: x.tolist(),
+    **{kind: getattr(sparse, f"{kind}_matrix") for kind in ("coo", "csc", "dok", "lil", "bsr")},
+    **{f"{kind}_array": getattr(sparse, f"{kind}_array") for kind in ("coo", "csr", "csc")},
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_the_form_of_the_inputs_changes_no_number(study, name):
+    form = FORMS[name]
+    expected = scores(study, X[:30], Y[:30])
+    got = scores(study, form(X[:30]), Y[:30].tolist(), validation_data=(form(X[30:]), Y[30:].tolist()))
+    np.testing.assert_allclose(got, expected, rtol=1e-5)
+    both = scores(study, form(X), Y, validation_split=0.25, test_data=(form(X[5:15]), Y[5:15]))
+    np.testing.assert_allclose(both, expected, rtol=1e-5)
+
+
+class Batches(keras.utils.PyDataset):
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        return X[10 * index : 10 * index + 10], Y[10 * index : 10 * index + 10]
+
+
+def loader():
+    return torch.utils.data.DataLoader(
+        torch.utils.data.TensorDataset(torch.tensor(X[:30]), torch.tensor(Y[:30])), batch_size=10
+    )
+
+
+LOADERS = {"Batches": Batches, "DataLoader": loader, "generator": lambda: (batch for batch in loader())}
+
+
+@pytest.mark.parametrize("name", LOADERS)
+@pytest.mark.parametrize("place", ["x", "validation_data", "test_data"])
+def test_what_yields_batches_is_said(study, name, place):
+    given = {"x": X[:30], "y": Y[:30], "validation_data": (X[30:], Y[30:])} | {place: LOADERS[name]()}
+    if place == "x":
+        del given["y"]
+    with pytest.raises(DataError, match=rf"came as {name}, which yields batches; .* give arrays, such as"):
+        study.run(**given, epochs=1, progress=False)
+
+
+def test_the_advice_on_batches_works(study):
+    x, y = map(np.concatenate, zip(*loader(), strict=True))
+    np.testing.assert_array_equal(scores(study, x, y), scores(study, X[:30], Y[:30]))
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("callbacks", r"gg.EarlyStopping\(patience\)"),
+        ("verbose", "progress=True"),
+        ("initial_epoch", "`storage=`"),
+        ("steps_per_epoch", "the same data in every epoch"),
+        ("validation_freq", "the same data in every epoch"),
+        ("validation_batch_size", "the engine chooses"),
+        ("workers", "the data are arrays"),
+        ("epoch", "has no argument `epoch`"),
+    ],
+)
+def test_arguments_of_fit_that_a_study_does_not_take_are_said(study, argument, said):
+    with pytest.raises(TypeError, match=said) as caught:
+        study.run(X, Y, epochs=1, **{argument: 1})
+    assert f"`{argument}`" in str(caught.value)
+
+
+def test_a_ragged_list_is_said(study):
+    with pytest.raises(DataError, match="same length in every case; received a ragged list"):
+        study.run([[1.0, 2.0, 3.0], [1.0]], [0, 1], epochs=1)
