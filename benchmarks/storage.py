@@ -23,7 +23,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from gengap.engine.runs import Predictions, RunRecord
-from gengap.experiments.demos import get_demo
+from gengap_examples.demos import get_demo
 from gengap.runners import RayRunner
 from gengap.storage import Store
 from gengap.storage import listener as listening

@@ -25,7 +25,7 @@ from PIL import Image
 import gengap as gg
 from gengap import plots
 from gengap.datasets import Dataset
-from gengap.experiments.demos import DEMOS
+from gengap_examples.demos import DEMOS
 from gengap.plots.predictive_distribution import PredictiveDistributionDisplay
 from gengap.plots.style import style
 from gengap.plots.uncertainty_quality import EntropyErrorDisplay, RateChoiceDisplay

@@ -21,7 +21,7 @@ CORE = (
     "tests/test_private_keras.py",
     "tests/engine/test_fused.py",
     "tests/engine/test_on_cuda.py",
-    "tests/engine/test_outputs.py",
+    "tests/keras_models/test_outputs.py",
     "tests/engine/test_trainer.py",
     "tests/engine/kernels",
     "tests/remedies",

@@ -7,7 +7,7 @@ from .analysis import compare as compare
 from .analysis import diagnose as diagnose
 from .analysis import early_stopping as early_stopping
 from .analysis import summarize as summarize
-from .analysis.verify import verify as verify
+from .analysis.diagnosis.verify import verify as verify
 from .datasets import Dataset as Dataset
 from .datasets import Split as Split
 from .engine.fit_many import History as History

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from gengap.experiments.telling_cases import CaseStudy
+    from gengap_examples.telling_cases import CaseStudy
     from gengap.results import Result
 
 app = typer.Typer(
@@ -50,8 +50,8 @@ def demo(
     storage: Annotated[Path | None, typer.Option(help="Folder that keeps the study; again: continues.")] = None,
 ) -> None:
     """Run a ready-made study and write its result, figures, table and report."""
-    from gengap.experiments.demos import get_demo
-    from gengap.experiments.telling_cases import study_cases
+    from gengap_examples.demos import get_demo
+    from gengap_examples.telling_cases import study_cases
     from gengap.reporting.output import check_output
 
     chosen, folder = get_demo(name), output or Path("demo") / name
@@ -72,7 +72,7 @@ def demo(
         typer.echo("\n".join(asked.choice.findings))
     if chosen.retell is not None:
         from gengap.analysis import audit
-        from gengap.experiments.retelling import to_markdown
+        from gengap_examples.reviews_retold import to_markdown
 
         table = chosen.retell(result)
         (folder / "retold.md").write_text(to_markdown(table), encoding="utf-8")

@@ -54,7 +54,7 @@ def rebuild(config: Any, weights: Sequence[Array], custom: Mapping[str, Any], *,
     """
     import keras
 
-    from gengap.shared_generators import constructors_keyed
+    from gengap.keras_models.shared_generators import constructors_keyed
 
     if config is None:
         raise ModelError(

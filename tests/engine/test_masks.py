@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from gengap.datasets.split import Split
-from gengap.engine.fitness import why_not_fused
+from gengap.keras_models.fusable import why_not_fused
 from gengap.engine.fused import train_fused
 from gengap.engine.reference import train_reference
 from gengap.engine.runs import Run, TrainingData

@@ -11,7 +11,7 @@ from keras import layers
 from scipy import sparse
 
 from gengap.datasets.split import Split
-from gengap.engine.doors import Pass, Stacked
+from gengap.layers.doors import Pass, Stacked
 from gengap.engine.fused import members_of, plan_fused, train_fused
 from gengap.engine.parity import certify
 from gengap.engine.planner import Chunk, Plan

@@ -14,7 +14,7 @@ from gengap.analysis.cases import (
 )
 from gengap.analysis.climatology import SKILL_OF, climatology_scores
 from gengap.analysis.tables import Cell, Column, Spread, Table
-from gengap.analysis.wording import GIVEN
+from gengap.analysis.findings.wording import GIVEN
 
 if TYPE_CHECKING:
     from gengap.results import Result

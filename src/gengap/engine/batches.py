@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from gengap.engine.randomness import generator
+from gengap.randomness import generator
 
 
 def subset(seed: int, num_cases: int, *, share: float) -> NDArray[np.bool_]:

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import torch
 
-from gengap.engine.stack import Stack
+from gengap.layers.stack import Stack
 
 _BY_AXIS = {"MaxNorm", "UnitNorm", "MinMaxNorm"}
 

@@ -9,14 +9,14 @@ import numpy as np
 from keras import tree
 
 from gengap.engine.batches import count_cases, epoch_order, take
-from gengap.engine.moment import INFERENCE, Moment
-from gengap.engine.noise_hooks import HookedNoise
-from gengap.engine.noise_keys import NoiseKeys, is_foreign, say_noisy
-from gengap.engine.outputs import describe_output, targets
+from gengap.layers.moment import INFERENCE, Moment
+from gengap.layers.noise_hooks import HookedNoise
+from gengap.layers.noise_keys import NoiseKeys, is_foreign, say_noisy
+from gengap.keras_models.outputs import describe_output, targets
 from gengap.engine.runs import Run, TrainingData, TrainingSettings
-from gengap.engine.walk import Step, read_graph
+from gengap.keras_models.graph import Step, read_graph
 from gengap.errors import ModelError
-from gengap.remedies.clone import clone_compiled
+from gengap.keras_models.clone import clone_compiled
 
 _TOLERANCE = 1e-4
 _LIBRARIES = {"keras", "gengap", "builtins"}
@@ -54,7 +54,7 @@ def examine_run(run: Run, data: TrainingData, settings: TrainingSettings) -> str
     """Examine the model of a run on its first batch, where Keras runs on torch: see `why_not_together`."""
     if keras.backend.backend() != "torch" or not run.model.built:
         return None
-    from gengap.engine.feed import Feed  # torch is imported only where it is used
+    from gengap.engine.loader import Feed  # torch is imported only where it is used
 
     kind = describe_output(run.model, settings.output, task=settings.task)
     order = epoch_order(run.seed, 1, count_cases(data.train.x), share=run.share, shuffle=settings.shuffle)

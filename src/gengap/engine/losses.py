@@ -7,9 +7,9 @@ import keras
 import torch
 from keras import tree
 
-from gengap.engine.compiled import CompiledLoss, align_answers, compiled_losses
-from gengap.engine.probe import PerRun
-from gengap.engine.separability import is_separate
+from gengap.keras_models.compile_state import CompiledLoss, align_answers, compiled_losses
+from gengap.layers.probe import PerRun
+from gengap.keras_models.separability import is_separate
 
 
 class Objective:

@@ -10,9 +10,9 @@ import torch
 from keras import tree
 from numpy.typing import NDArray
 
-from gengap.engine.compiled import CompiledMetric, compiled_metrics, has_metrics, named_values
-from gengap.engine.probe import PerRun
-from gengap.engine.separability import is_separate
+from gengap.keras_models.compile_state import CompiledMetric, compiled_metrics, has_metrics, named_values
+from gengap.layers.probe import PerRun
+from gengap.keras_models.separability import is_separate
 
 
 class Metrics:

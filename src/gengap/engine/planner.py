@@ -11,7 +11,7 @@ import torch
 from keras import tree
 
 from gengap.engine.cohorts import cohorts
-from gengap.engine.fitness import why_not_fused
+from gengap.keras_models.fusable import why_not_fused
 from gengap.engine.recording import why_not_compiled
 from gengap.engine.runs import Run, TrainingSettings
 from gengap.errors import UnknownNameError

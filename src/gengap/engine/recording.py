@@ -19,7 +19,7 @@ import torch
 from keras import tree
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from gengap.engine.doors import NoiseDraw, Pass, Projected
+from gengap.layers.doors import NoiseDraw, Pass, Projected
 from gengap.engine.step import Batch, Differentiated, Step
 from gengap.errors import GengapWarning
 

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gengap.analysis.cases import HeldOut, held_out, primary_score
-from gengap.analysis.estimators import case_values
-from gengap.analysis.ladder import Choice, Gain, Rung, gain, smallest_sufficient
+from gengap.analysis.comparison.estimators import case_values
+from gengap.analysis.decision.ladder import Choice, Gain, Rung, gain, smallest_sufficient
 from gengap.analysis.tables import Cell, Column, Spread, Table
-from gengap.analysis.wording import GIVEN
+from gengap.analysis.findings.wording import GIVEN
 from gengap.datasets.split import Dataset, Split
 from gengap.errors import DataError, RemedyError
 from gengap.experiments.joining import joined
 from gengap.remedies import Depth, Remedy, Width
-from gengap.remedies.anatomy import Anatomy
+from gengap.keras_models.anatomy import Anatomy
 from gengap.remedies.base import trainable_parameters
 from gengap.remedies.channels import width_of
 from gengap.results import Result
@@ -126,7 +126,7 @@ def capacity_ladder(
     From each rung two larger ones are trained with the same seeds, batches and cases: twice the units, and one hidden
     layer more. The better one that improves becomes the next rung; where neither does, the climb ends. A step
     improves by the one-standard-error rule, or unless its gain is shown to be below `margin`; see
-    `gengap.analysis.ladder.gain`. Scores are read on validation, at each run's best epoch, since sizes are chosen:
+    `gengap.analysis.decision.ladder.gain`. Scores are read on validation, at each run's best epoch, since sizes are chosen:
     the chosen model's own score is to be read on test data, which the climb never looks at.
 
     Args:

@@ -14,7 +14,7 @@ import numpy as np
 
 from gengap.datasets import Dataset, Split
 from gengap.errors import DataError, GengapError, ModelError
-from gengap.experiments.data_files import read_files
+from gengap.datasets.data_files import read_files
 from gengap.remedies import suggest as suggest_remedies
 from gengap.results import Result
 from gengap.study import Study

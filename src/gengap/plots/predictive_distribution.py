@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.plots.style import COLOURS, INK, axes_for, literal, style
-from gengap.sampling.distribution import PredictiveDistribution
+from gengap.analysis.uncertainty.distribution import PredictiveDistribution
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from gengap.plots.style import COLOURS, REFERENCE, axes_for, band, style
-from gengap.sampling.quality import ClassifierUncertainty
+from gengap.analysis.uncertainty.quality import ClassifierUncertainty
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from gengap.sampling.chosen_rate import RateChoice
+    from gengap.analysis.uncertainty.chosen_rate import RateChoice
 
 
 @dataclass(frozen=True, eq=False)

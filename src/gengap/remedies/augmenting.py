@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from gengap.errors import RemedyError, UnknownNameError
-from gengap.remedies.anatomy import Anatomy
+from gengap.keras_models.anatomy import Anatomy
 from gengap.remedies.base import Layer, Plan, Surgery
 from gengap.remedies.explanation import Change
 

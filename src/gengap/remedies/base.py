@@ -12,7 +12,7 @@ from gengap.remedies.notation import snake, write_call
 from gengap.remedies.stopping import StoppingRule
 
 if TYPE_CHECKING:
-    from gengap.remedies.anatomy import Anatomy
+    from gengap.keras_models.anatomy import Anatomy
 
 Model = Any
 Layer = Any
@@ -203,7 +203,7 @@ class Surgery(Remedy):
         return (self,)
 
     def _operate(self, model: Model) -> tuple[Model, list[Change]]:
-        from gengap.remedies.anatomy import Anatomy
+        from gengap.keras_models.anatomy import Anatomy
         from gengap.remedies.surgery import perform
 
         if not getattr(model, "compiled", False):

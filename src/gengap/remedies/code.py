@@ -12,8 +12,8 @@ import keras
 import numpy as np
 
 from gengap.errors import ModelError
-from gengap.remedies.clone import compile_config, excluded_from_decay
-from gengap.remedies.graph import Model, Operation, function_of, is_graph, nodes_of
+from gengap.keras_models.clone import compile_config, excluded_from_decay
+from gengap.keras_models.rebuild import Model, Operation, function_of, is_graph, nodes_of
 from gengap.remedies.notation import snake
 
 OMITTED = frozenset({"build_config", "registered_name", "build_input_shape", "batch_input_shape"})

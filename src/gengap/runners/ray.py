@@ -18,7 +18,7 @@ from gengap.runners import ray_worker
 from gengap.runners.base import Engine, Planner, Runner, States
 from gengap.runners.ray_pool import Job, Pool
 from gengap.runners.spreading import cost, spread
-from gengap.runners.travel import pack
+from gengap.runners.serialization import pack
 
 try:
     import ray

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from gengap.engine.randomness import generator
+from gengap.randomness import generator
 from gengap.errors import ModelError
 from gengap.sampling.calls import Call, Mode, hooked, unchanged
 from gengap.sampling.draws import Draw, draws_answered_by

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from gengap.engine.randomness import key
+from gengap.randomness import key
 from gengap.errors import ModelError
 from gengap.sampling.calls import Call, Mode, hooked, unchanged
 from gengap.sampling.draws import Draw, draws_answered_by

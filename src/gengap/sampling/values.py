@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from gengap.engine.kernels.small_planes import Ending
+from gengap.kernels.small_planes import Ending
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,1 @@
+"""Predictive distributions and how good their spread is; no Keras, no torch."""
