@@ -23,12 +23,13 @@ sys.path.append(sys.path.pop(0))  # this folder last: its `statistics` must not 
 import numpy as np
 import scipy
 
-from gengap.analysis.diagnosis.auditing import audit
 from gengap.analysis.comparison.comparison import compare
+from gengap.analysis.comparison.verdicts import judge
+from gengap.analysis.diagnosis.auditing import audit
+from gengap.analysis.diagnosis.onset import onset, onset_of, seed_noise
 from gengap.analysis.inference.components import MeanEstimate, from_mean_squares, leaning, seeds_share, two_way
 from gengap.analysis.inference.intervals import limits
 from gengap.analysis.inference.looks import look_level
-from gengap.analysis.diagnosis.onset import onset, onset_of, seed_noise
 from gengap.analysis.inference.over_seeds import differences, means
 from gengap.analysis.inference.simultaneous import comparison_level
 from gengap.analysis.inference.skewness import (
@@ -39,7 +40,6 @@ from gengap.analysis.inference.skewness import (
     lean_of_units,
     pooled_range,
 )
-from gengap.analysis.comparison.verdicts import judge
 from gengap.results import Result
 from rare_events import EVENTS, FORECASTS, RARE, TRAINING_CASES, one_training_set, rare_skill, scarce_events
 from simulated_results import LAWS, Floats, Law, draw, losses, result_from_losses

@@ -13,12 +13,15 @@ from gengap.analysis.tables import Table
 from gengap.datasets.split import Dataset
 from gengap.errors import UnknownNameError
 from gengap.experiments.joining import joined
-from gengap_examples.reviews_retold import retell_reviews
-from gengap_examples.storms_retold import STORED, retell_storms
 from gengap.results import Result
 from gengap.study import Study
+from gengap_examples.review_generator import reviews
+from gengap_examples.reviews_retold import retell_reviews
+from gengap_examples.storm_generator import synthetic_storms
+from gengap_examples.storms_retold import STORED, retell_storms
 
 STORM_RATE = 0.2
+_GENERATORS: Mapping[str, Callable[..., Dataset]] = {"reviews": reviews, "synthetic_storms": synthetic_storms}
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +30,7 @@ class Demo:
 
     Attributes:
         title: What is asked, in a few words.
-        dataset: Name of the data set, as `gengap.datasets.load` takes it.
+        dataset: Name of the data set, as `gengap.datasets.load` or a generator here knows it.
         models: Gives a model, or models by name.
         remedies: What to try on a single model, in written form.
         epochs: Epochs of every run.
@@ -64,7 +67,9 @@ class Demo:
         if path is not None and self.real:
             return datasets.load(self.real, path=path)
         options = dict(self.full if full else self.small)
-        return datasets.load(self.dataset, **options, **({} if path is None else {"path": path}))
+        options |= {} if path is None else {"path": path}
+        draw = _GENERATORS.get(self.dataset)
+        return datasets.load(self.dataset, **options) if draw is None else draw(**options)
 
     def study(self, *, seeds: int, **options: Any) -> Study:
         """Return the study; `options` are those of `Study`."""

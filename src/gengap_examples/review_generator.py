@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from gengap_examples.sizes import require_cases, require_seed
 from gengap.datasets.split import Dataset, Split
 from gengap.datasets.tokens import TokenSequences, multi_hot
+from gengap_examples.sizes import require_cases, require_seed
 
 ZIPF_SHIFT = 2.7
 SHARE_OF_TELLING_WORDS = 0.2

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from gengap.analysis.tables import Cell, Column, Estimate, Table
-from gengap_examples.reviews_retold import BOOK, BOOK_TOLERANCE, mean_interval
 from gengap.results import Result
+from gengap_examples.reviews_retold import BOOK, BOOK_TOLERANCE, mean_interval
 
 Floats = NDArray[np.float64]
 Runs = Mapping[str, Mapping[int, Sequence[float]]]

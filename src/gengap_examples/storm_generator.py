@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap_examples.sizes import require_cases, require_seed
 from gengap.datasets.split import Dataset, Split
 from gengap.datasets.standardization import Standardization
 from gengap.datasets.storm_patches import CHANNELS, COURSE_DEVIATION, COURSE_MEAN
+from gengap_examples.sizes import require_cases, require_seed
 
 SIDE = 32
 GRID_KM = 3.0

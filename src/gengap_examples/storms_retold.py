@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from gengap.analysis.diagnosis.auditing import audit
-from gengap.analysis.tables import Table
 from gengap.analysis.diagnosis.verify import verify
-from gengap_examples.reviews_retold import COLUMNS, Floats, Retold, cells, mean_interval, printed_row
+from gengap.analysis.tables import Table
 from gengap.results import Result
+from gengap_examples.reviews_retold import COLUMNS, Floats, Retold, cells, mean_interval, printed_row
 
 STORED = "l2 as stored"
 """The course's stored output of the net with L2 ends after 5 of 10 epochs."""

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from gengap.analysis.uncertainty import PredictiveDistribution, RateChoice
+from gengap.datasets.cases import take
 from gengap.datasets.split import Dataset
-from gengap.engine.batches import take
-from gengap.sampling import PredictiveDistribution, RateChoice, choose_rate, predict_distribution
+from gengap.sampling import choose_rate, predict_distribution
 
 if TYPE_CHECKING:
     from gengap.results import Result

@@ -7,12 +7,12 @@ import pytest
 from sklearn import metrics
 
 from gengap.analysis.diagnosis.auditing import audit
-from gengap.datasets.data_audit import audit_data
 from gengap.analysis.diagnosis.diagnosis import diagnose
-from gengap.analysis.summary import summarize
 from gengap.analysis.diagnosis.verify import verify
+from gengap.analysis.summary import summarize
+from gengap.datasets.data_audit import audit_data
+from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Split
-from gengap.keras_models.outputs import OutputKind
 from gengap.engine.runs import TrainingData
 from gengap.results import Result
 from gengap.study.manifest import describe_data

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from gengap.datasets import Split
+from gengap.datasets.data_files import hold_out, read_files
 from gengap.datasets.table_files import read_split
 from gengap.errors import DataError, ModelError, UnknownNameError
-from gengap.datasets.data_files import hold_out, read_files
 from gengap.experiments.launch import load_model
 
 RNG = np.random.default_rng(0)

@@ -14,10 +14,10 @@ import pytest
 import torch
 from keras import layers
 
+from gengap.errors import SlowPathWarning
 from gengap.layers.doors import Pass
 from gengap.layers.program import Program
 from gengap.layers.stack import Stack
-from gengap.errors import SlowPathWarning
 
 ops = keras.ops
 

@@ -7,8 +7,8 @@ import torch
 from keras import layers
 
 from gengap.layers.doors import Pass
-from gengap.layers.recurrent import RecurrentDoor
 from gengap.layers.program import Program
+from gengap.layers.recurrent import RecurrentDoor
 from gengap.layers.stack import Stack
 
 RUNS, CASES, STEPS, FEATURES = 3, 5, 6, 4

@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gengap.datasets import synthetic_storms
+from gengap.results import Result
+from gengap_examples import synthetic_storms
 from gengap_examples.demos import DEMOS, get_demo
 from gengap_examples.reviews_retold import mean_interval, retell_reviews, to_markdown
 from gengap_examples.storms_retold import STORED, retell_storms
-from gengap.results import Result
 
 EPOCH = np.arange(1, 21)
 NETS_OF_STORMS = ("plain", "l2", "spatial dropout", STORED)

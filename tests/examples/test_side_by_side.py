@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from gengap_examples.side_by_side import against_itself, best_losses, by_law, read_runs, side_by_side
 from gengap.results import Result
+from gengap_examples.side_by_side import against_itself, best_losses, by_law, read_runs, side_by_side
 
 EPOCHS = 4
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gengap.datasets import reviews, synthetic_storms
+from gengap_examples import reviews, synthetic_storms
 from gengap_examples.sizes import require_cases, require_seed
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
-from gengap_examples.storm_generator import rotation_probability, synthetic_storms
 from gengap.datasets.storm_patches import COURSE_DEVIATION, COURSE_MEAN
+from gengap_examples.storm_generator import rotation_probability, synthetic_storms
 
 
 @pytest.fixture(scope="module")

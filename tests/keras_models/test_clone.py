@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gengap.errors import ModelError
-from gengap.remedies import clone_compiled
+from gengap.keras_models import clone_compiled
 from gengap.keras_models.clone import excluded_from_decay
 
 layers = keras.layers

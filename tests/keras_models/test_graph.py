@@ -8,8 +8,8 @@ import pytest
 from keras import layers
 from keras.src.models.functional import Functional
 
-from gengap.keras_models.heads import flat_inputs
 from gengap.keras_models.graph import input_specs, read_graph, walk
+from gengap.keras_models.heads import flat_inputs
 
 
 def plain(training=False):

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from gengap.keras_models.initial_weights import draw_initial_weights, identified_layers
 from gengap.errors import GengapWarning
+from gengap.keras_models.initial_weights import draw_initial_weights, identified_layers
 
 
 def net(*inserted, seed_of_initializer=None, name=None):

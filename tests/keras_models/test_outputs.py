@@ -4,8 +4,8 @@ import pytest
 from keras import layers, losses
 from scipy.special import expit, softmax
 
-from gengap.keras_models.outputs import describe_output, targets, to_predictions
 from gengap.errors import ModelError, UnknownNameError
+from gengap.keras_models.outputs import describe_output, targets, to_predictions
 
 
 def net(units, activation, loss):

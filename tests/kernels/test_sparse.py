@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy import sparse
 
+from gengap.errors import DataError
 from gengap.kernels import compiled_code
 from gengap.kernels.optimizers import SGD, Adam, RMSprop, decay_weights
 from gengap.kernels.penalties import add_penalty_gradient
@@ -18,7 +19,6 @@ from gengap.kernels.sparse import (
     sparse_matmul,
 )
 from gengap.kernels.vectors import VectorFirstLayer, vectors_fit
-from gengap.errors import DataError
 
 FEATURES = 37
 LAYERS = {"torch": SparseFirstLayer, "vectors": partial(VectorFirstLayer, threads=2)}

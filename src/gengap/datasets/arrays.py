@@ -1,8 +1,8 @@
 """What users bring as arrays (tables, tensors, labelled arrays), in the one form that the rest computes with."""
 
+import sys
 from typing import Any
 
-import keras
 import numpy as np
 from scipy import sparse
 
@@ -28,7 +28,7 @@ def plain_array(values: Any, what: str) -> Any:
         if np.ma.is_masked(values):
             raise DataError(f"The {what} is a masked array that hides values: fill them, or leave these cases out.")
         return _real(values.data, what)
-    if isinstance(values, keras.KerasTensor):
+    if (keras := sys.modules.get("keras")) is not None and isinstance(values, keras.KerasTensor):
         raise DataError(f"The {what} is a symbolic KerasTensor, which holds no values: give an array.")
     if hasattr(values, "iloc"):
         return _real(_of_table(values, what), what)

@@ -4,17 +4,19 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import GroupShuffleSplit
 
 from gengap.datasets import Split
+from gengap.datasets.cases import take
 from gengap.datasets.table_files import Wanted, read_named
-from gengap.engine.batches import take
 from gengap.errors import DataError
+
+if TYPE_CHECKING:
+    import keras
 
 VALIDATION_SHARE = 0.2
 _SEED = 0
@@ -37,7 +39,7 @@ class DataFiles:
 
 def read_files(
     paths: Mapping[str, Path],
-    model: keras.Model,
+    model: "keras.Model",
     *,
     target: str | None,
     groups: str | None,
@@ -140,7 +142,7 @@ def _part(split: Split, indices: NDArray[np.int64]) -> Split:
     return Split(take(split.x, indices), split.y[indices], **chosen)
 
 
-def _reshaped(split: Split, model: keras.Model, path: Path) -> Split:
+def _reshaped(split: Split, model: "keras.Model", path: Path) -> Split:
     """Give flat features the shape that the model takes; say so where their number does not allow it."""
     expected = tuple(model.input_shape[1:]) if isinstance(model.input_shape, tuple) else ()
     flat = getattr(split.x, "ndim", 0) == 2

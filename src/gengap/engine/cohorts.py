@@ -8,11 +8,11 @@ import keras
 import numpy as np
 from keras import tree
 
-from gengap.kernels.optimizers import rule_from_keras
-from gengap.layers.noise import FUSED_NOISE
 from gengap.engine.optimizers.base import config, has_schedule
 from gengap.engine.runs import Run
 from gengap.keras_models.graph import Slot, read_graph
+from gengap.kernels.optimizers import rule_from_keras
+from gengap.layers.noise import FUSED_NOISE
 
 _PER_WEIGHT = ("_regularizer", "_initializer", "_constraint")
 _PER_RUN_RATES = ("weight_decay", "clipvalue", "clipnorm", "global_clipnorm")

@@ -8,15 +8,16 @@ import keras
 import numpy as np
 from keras import tree
 
-from gengap.engine.batches import count_cases, epoch_order, take
+from gengap.datasets.cases import count_cases, take
+from gengap.engine.batches import epoch_order
+from gengap.engine.runs import Run, TrainingData, TrainingSettings
+from gengap.errors import ModelError
+from gengap.keras_models.clone import clone_compiled
+from gengap.keras_models.graph import Step, read_graph
+from gengap.keras_models.outputs import describe_output, targets
 from gengap.layers.moment import INFERENCE, Moment
 from gengap.layers.noise_hooks import HookedNoise
 from gengap.layers.noise_keys import NoiseKeys, is_foreign, say_noisy
-from gengap.keras_models.outputs import describe_output, targets
-from gengap.engine.runs import Run, TrainingData, TrainingSettings
-from gengap.keras_models.graph import Step, read_graph
-from gengap.errors import ModelError
-from gengap.keras_models.clone import clone_compiled
 
 _TOLERANCE = 1e-4
 _LIBRARIES = {"keras", "gengap", "builtins"}

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
-from gengap.engine.batches import take
+from gengap.datasets.cases import take
+from gengap.errors import DataError
+from gengap.keras_models.graph import input_specs
 from gengap.keras_models.heads import flat_inputs
 from gengap.kernels.transfer import upload
-from gengap.keras_models.graph import input_specs
-from gengap.errors import DataError
 
 Indices = NDArray[np.int64]
 

@@ -8,8 +8,8 @@ import torch
 from keras import tree
 
 from gengap.keras_models.compile_state import CompiledLoss, align_answers, compiled_losses
-from gengap.layers.probe import PerRun
 from gengap.keras_models.separability import is_separate
+from gengap.layers.probe import PerRun
 
 
 class Objective:

@@ -11,8 +11,8 @@ from keras import tree
 from numpy.typing import NDArray
 
 from gengap.keras_models.compile_state import CompiledMetric, compiled_metrics, has_metrics, named_values
-from gengap.layers.probe import PerRun
 from gengap.keras_models.separability import is_separate
+from gengap.layers.probe import PerRun
 
 
 class Metrics:

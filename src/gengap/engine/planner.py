@@ -11,10 +11,10 @@ import torch
 from keras import tree
 
 from gengap.engine.cohorts import cohorts
-from gengap.keras_models.fusable import why_not_fused
 from gengap.engine.recording import why_not_compiled
 from gengap.engine.runs import Run, TrainingSettings
 from gengap.errors import UnknownNameError
+from gengap.keras_models.fusable import why_not_fused
 
 Device = Literal["auto", "cpu", "cuda"]
 _NO_GAIN = 0.95  # of a step's cost alone

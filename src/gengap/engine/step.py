@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from gengap.layers.doors import Pass, Projected
 from gengap.engine.losses import Objective
 from gengap.engine.penalties import Penalties
+from gengap.layers.doors import Pass, Projected
 from gengap.layers.program import Program
 from gengap.layers.stack import Stack
 

@@ -1,8 +1,8 @@
 """Whether a model's loss, its last activation and what its user declares agree; one sentence where they do not."""
 
 from gengap.datasets.split import Task
-from gengap.keras_models.loss_kinds import LossKind
 from gengap.errors import ModelError
+from gengap.keras_models.loss_kinds import LossKind
 
 PROBABILITIES: dict[str, Task] = {
     "sigmoid": "binary",

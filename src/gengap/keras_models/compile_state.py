@@ -8,8 +8,8 @@ import keras
 import numpy as np
 from keras import tree
 
+from gengap.datasets.output_kind import OutputKind
 from gengap.keras_models.heads import flat_answers
-from gengap.keras_models.outputs import OutputKind
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,11 +9,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from gengap.randomness import key
 from gengap.errors import GengapWarning
 from gengap.keras_models.clone import rebuild_subclassed
 from gengap.keras_models.rebuild import is_graph, made_anew
 from gengap.keras_models.shared_generators import SharedGenerators
+from gengap.randomness import key
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

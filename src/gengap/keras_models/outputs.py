@@ -11,14 +11,14 @@ from keras import tree
 from numpy.typing import NDArray
 from scipy import special
 
+from gengap.datasets.output_kind import OutputKind as OutputKind  # noqa: PLC0414  read from here, too
+from gengap.datasets.output_kind import scored_answers as scored_answers  # noqa: PLC0414
 from gengap.datasets.split import Task
+from gengap.engine.runs import TrainingSettings
+from gengap.errors import ModelError, UnknownNameError
 from gengap.keras_models.agreement import PROBABILITIES, check_agreement, check_task, declared_link, read_task
 from gengap.keras_models.heads import answers_by_name, in_columns, output_names, output_structure
 from gengap.keras_models.loss_kinds import read_loss
-from gengap.datasets.output_kind import OutputKind as OutputKind  # noqa: PLC0414  read from here, too
-from gengap.datasets.output_kind import scored_answers as scored_answers  # noqa: PLC0414
-from gengap.engine.runs import TrainingSettings
-from gengap.errors import ModelError, UnknownNameError
 
 _RESHAPING = (keras.layers.Reshape, keras.layers.Flatten, keras.layers.Identity)
 _ACTIVATIONS = {name.replace("_", ""): name for name in dir(keras.activations)}

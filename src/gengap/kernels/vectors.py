@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from gengap.errors import DataError
 from gengap.kernels.compiled_code import LANES, compiled_code
 from gengap.kernels.crew import Crew
 from gengap.kernels.first_layer import FirstLayer
 from gengap.kernels.optimizers import SGD, Adam, RMSprop, Strength, UpdateRule, bias_correction
-from gengap.errors import DataError
 
 
 @dataclass(frozen=True, eq=False)

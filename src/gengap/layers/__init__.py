@@ -5,10 +5,10 @@ from typing import Any
 
 from keras import tree
 
-from gengap.layers.doors import Door, Place, Projected, Stacked
 from gengap.layers.base import Fused, plain
 from gengap.layers.convolution import FUSED_CONVOLUTIONS
 from gengap.layers.dense import FUSED_DENSE, ProjectedDense
+from gengap.layers.doors import Door, Place, Projected, Stacked
 from gengap.layers.noise import FUSED_NOISE
 from gengap.layers.normalization import FUSED_NORMALIZATIONS
 from gengap.layers.pooling import FUSED_POOLING

@@ -6,9 +6,9 @@ from typing import Any, final
 import keras
 import torch
 
+from gengap.keras_models.separability import is_keras_function, is_keras_made
 from gengap.layers.doors import Door, Pass, Place, Stacked
 from gengap.layers.probe import PerRun
-from gengap.keras_models.separability import is_keras_function, is_keras_made
 
 
 class Fused(Door):

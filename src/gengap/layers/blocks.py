@@ -8,14 +8,14 @@ import keras
 import torch
 from keras import tree
 
-from gengap.layers.doors import Door, Pass, Place, Stacked
+from gengap.keras_models.graph import Graph, Slot, Step
 from gengap.kernels.blocks import convolve_relu_pool
 from gengap.kernels.convolution import is_small
 from gengap.layers.base import Activation, plain
 from gengap.layers.convolution import FusedConvolution
+from gengap.layers.doors import Door, Pass, Place, Stacked
 from gengap.layers.noise import FusedDropout
 from gengap.layers.pooling import FusedPooling
-from gengap.keras_models.graph import Graph, Slot, Step
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 

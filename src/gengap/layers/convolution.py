@@ -4,9 +4,9 @@ from typing import Any, final
 
 import torch
 
-from gengap.layers.doors import Pass, Place
 from gengap.kernels.convolution import convolve
 from gengap.layers.base import Activation, Fused
+from gengap.layers.doors import Pass, Place
 
 
 class _Convolution(Fused):

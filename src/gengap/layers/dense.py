@@ -4,8 +4,8 @@ from typing import Any
 
 import torch
 
-from gengap.layers.doors import Door, Pass, Place, Stacked
 from gengap.layers.base import Activation, Fused
+from gengap.layers.doors import Door, Pass, Place, Stacked
 
 
 class FusedDense(Fused):

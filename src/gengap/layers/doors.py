@@ -13,10 +13,10 @@ import keras
 import torch
 from keras import tree
 
-from gengap.layers.moment import INFERENCE, Moment
-from gengap.randomness import key
-from gengap.layers.stack import Stack
 from gengap.keras_models.graph import Step, attach_mask, mask_of
+from gengap.layers.moment import INFERENCE, Moment
+from gengap.layers.stack import Stack
+from gengap.randomness import key
 
 if TYPE_CHECKING:
     from gengap.layers.noise_keys import NoiseKeys

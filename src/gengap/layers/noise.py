@@ -7,9 +7,9 @@ from typing import Any, ClassVar, final
 
 import torch
 
-from gengap.layers.doors import Pass, Place
 from gengap.kernels.noise import draw_normal, draw_uniform, drop, keep_scale
 from gengap.layers.base import Fused
+from gengap.layers.doors import Pass, Place
 
 Draw = Callable[..., torch.Tensor]
 """`draw_uniform` or `draw_normal`."""

@@ -7,12 +7,12 @@ from typing import Any
 
 import keras
 
+from gengap.keras_models.graph import read_graph
+from gengap.keras_models.seed_generators import asks_for_shapes
+from gengap.keras_models.shared_generators import SharedGenerators
 from gengap.layers.moment import Moment
 from gengap.layers.noise_keys import NoiseKeys
-from gengap.keras_models.seed_generators import asks_for_shapes
-from gengap.keras_models.graph import read_graph
 from gengap.randomness import key
-from gengap.keras_models.shared_generators import SharedGenerators
 
 
 class HookedNoise:

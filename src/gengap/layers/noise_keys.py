@@ -12,11 +12,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.keras_models.initial_weights import identified_layers
-from gengap.layers.moment import Moment
-from gengap.keras_models.seed_generators import obey_their_state, seed_generators
 from gengap.errors import GengapWarning
+from gengap.keras_models.initial_weights import identified_layers
+from gengap.keras_models.seed_generators import obey_their_state, seed_generators
 from gengap.keras_models.shared_generators import SharedGenerators
+from gengap.layers.moment import Moment
 
 _said: set[str] = set()
 

@@ -2,8 +2,8 @@
 
 import torch
 
-from gengap.layers.doors import Pass, Place
 from gengap.layers.base import Fused
+from gengap.layers.doors import Pass, Place
 
 
 class FusedBatchNormalization(Fused):

@@ -2,9 +2,9 @@
 
 import torch
 
-from gengap.layers.doors import Pass, Place
 from gengap.kernels.pooling import average_pool, max_pool
 from gengap.layers.base import Fused
+from gengap.layers.doors import Pass, Place
 
 
 class FusedPooling(Fused):

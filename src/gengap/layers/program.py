@@ -9,6 +9,12 @@ import keras
 import torch
 from keras import tree
 
+from gengap.errors import ModelError, SlowPathWarning
+from gengap.keras_models.graph import Graph, read_graph
+from gengap.keras_models.initial_weights import identified_layers
+from gengap.keras_models.separability import is_keras_made
+from gengap.layers import fused_door
+from gengap.layers.blocks import find_blocks
 from gengap.layers.doors import (
     Door,
     Fold,
@@ -22,15 +28,9 @@ from gengap.layers.doors import (
     quiet,
     stacked_leaves,
 )
-from gengap.keras_models.initial_weights import identified_layers
-from gengap.layers import fused_door
-from gengap.layers.blocks import find_blocks
 from gengap.layers.noise_keys import NoiseKeys, say_noisy
 from gengap.layers.probe import maps, sane, separates, unlike
-from gengap.keras_models.separability import is_keras_made
 from gengap.layers.stack import Stack
-from gengap.keras_models.graph import Graph, read_graph
-from gengap.errors import ModelError, SlowPathWarning
 
 _said: set[str] = set()
 

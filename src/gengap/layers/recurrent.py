@@ -6,10 +6,10 @@ from typing import Any, final
 import keras
 import torch
 
-from gengap.layers.doors import Door, Pass, Place, Stacked
 from gengap.kernels.recurrence import GatedRecurrentUnit, LongShortTermMemory
 from gengap.layers.base import torch_dtype
 from gengap.layers.dense import stacked_matmul
+from gengap.layers.doors import Door, Pass, Place, Stacked
 
 _ELEMENTWISE = {"tanh", "sigmoid", "relu", "linear", "hard_sigmoid", "softsign", "softplus", "elu", "selu", "gelu"}
 

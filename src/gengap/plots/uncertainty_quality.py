@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from gengap.plots.style import COLOURS, REFERENCE, axes_for, band, style
 from gengap.analysis.uncertainty.quality import ClassifierUncertainty
+from gengap.plots.style import COLOURS, REFERENCE, axes_for, band, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gengap.analysis.diagnosis.auditing import audit
 from gengap.analysis.cases import HeldOut, held_out, primary_rule, primary_score
-from gengap.analysis.findings.codes import Finding
 from gengap.analysis.comparison.comparison import Comparison, compare
-from gengap.analysis.inference.components import two_way
-from gengap.analysis.diagnosis.diagnosis import Diagnosis, diagnose
 from gengap.analysis.comparison.estimators import SKILL_SCORE, case_values
+from gengap.analysis.comparison.verdicts import interval
+from gengap.analysis.diagnosis.auditing import audit
+from gengap.analysis.diagnosis.diagnosis import Diagnosis, diagnose
+from gengap.analysis.findings.codes import Finding
+from gengap.analysis.inference.components import two_way
 from gengap.analysis.summary import summarize
 from gengap.analysis.tables import Estimate, Table
-from gengap.analysis.comparison.verdicts import interval
 from gengap.errors import GengapError, StatisticsWarning
 from gengap.reporting.languages import Language
 from gengap.results import EpochRule
 
 if TYPE_CHECKING:
+    from gengap.analysis.uncertainty import PredictiveDistribution, RateChoice
     from gengap.results import Result
-    from gengap.sampling import PredictiveDistribution, RateChoice
     from gengap.verification.inputs import Floats
 
 

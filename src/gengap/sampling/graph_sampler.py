@@ -11,8 +11,8 @@ import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
-from gengap.kernels.small_planes import TiledConvolution
 from gengap.keras_models.graph import Graph, Step, read_graph
+from gengap.kernels.small_planes import TiledConvolution
 from gengap.sampling.doors import (
     Door,
     activate,

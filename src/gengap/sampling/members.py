@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.keras_models.graph import input_specs
 from gengap.errors import ModelError, NoiseWarning
+from gengap.keras_models.graph import input_specs
 from gengap.sampling.cases import count_cases, flat_cases
 from gengap.sampling.found_noise import Grain, ModelNoise, takes_masks_away
 from gengap.sampling.masks import Block

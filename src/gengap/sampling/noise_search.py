@@ -8,8 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from gengap.randomness import generator
 from gengap.errors import ModelError
+from gengap.randomness import generator
 from gengap.sampling.calls import Call, Mode, hooked, unchanged
 from gengap.sampling.draws import Draw, draws_answered_by
 from gengap.sampling.found_noise import AUGMENTATION, ForeignNoise, ModelNoise, is_ones_own

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gengap.datasets.split import Split
 from gengap.datasets.output_kind import OutputKind, scored_answers
+from gengap.datasets.split import Split
 from gengap.engine.runs import Array, RunRecord, TrainingData
 from gengap.intake import fine_enough
 from gengap.rebuilding import Remembered

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import keras
 import numpy as np
 
+from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Dataset, Task
-from gengap.keras_models.outputs import OutputKind, wants_codes
 from gengap.engine.runs import Collector, Listener, Run, TrainingData, TrainingSettings
 from gengap.engine.scoring import choose_score
 from gengap.errors import UnknownNameError
+from gengap.keras_models.outputs import wants_codes
 from gengap.rebuilding import first_cases
 from gengap.remedies.base import Remedy, Variant
 from gengap.results import Result

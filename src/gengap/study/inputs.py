@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from gengap.datasets.arrays import check_magnitude, plain_array
+from gengap.datasets.cases import count_cases, take
+from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Dataset, Split
-from gengap.engine.batches import count_cases, take
-from gengap.keras_models.heads import answers_by_name, flat_inputs, in_columns, input_names, output_names
-from gengap.keras_models.loss_kinds import read_loss
-from gengap.keras_models.outputs import OutputKind, loss_of
 from gengap.engine.runs import TrainingData
 from gengap.errors import DataError
-from gengap.datasets.arrays import check_magnitude, plain_array
+from gengap.keras_models.heads import answers_by_name, flat_inputs, in_columns, input_names, output_names
+from gengap.keras_models.loss_kinds import read_loss
+from gengap.keras_models.outputs import loss_of
 from gengap.study.fit_arguments import gathered, refuse_loader
 
 _CHUNK = 2**22

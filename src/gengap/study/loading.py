@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from gengap.datasets.split import Split
 from gengap.datasets.output_kind import OutputKind, scored_answers
+from gengap.datasets.split import Split
 from gengap.engine.runs import Array, TrainingData
 from gengap.errors import StoreError
 from gengap.rebuilding import first_cases

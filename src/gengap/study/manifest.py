@@ -17,10 +17,10 @@ import numpy as np
 from scipy import sparse
 
 from gengap._version import __version__
+from gengap.datasets.cases import count_cases
 from gengap.datasets.data_audit import audit_data
+from gengap.datasets.output_kind import OutputKind, scored_answers
 from gengap.datasets.split import Split, Task
-from gengap.engine.batches import count_cases
-from gengap.keras_models.outputs import OutputKind, scored_answers
 from gengap.engine.runs import TrainingData, TrainingSettings
 from gengap.remedies.base import Variant
 from gengap.result_file import FORMAT

@@ -4,10 +4,10 @@ from scipy import stats
 
 from gengap.analysis.comparison.advice import advise
 from gengap.analysis.comparison.comparison import compare
+from gengap.analysis.comparison.selection import winner
 from gengap.analysis.inference.components import seeds_only, two_way
 from gengap.analysis.inference.intervals import limits, widening
 from gengap.analysis.inference.looks import look_level
-from gengap.analysis.comparison.selection import winner
 from gengap.analysis.inference.simultaneous import comparison_level
 from gengap.analysis.inference.skewness import l_skewness, lean_of_difference, lean_of_units, pooled_range
 from gengap.errors import DataError, StatisticsWarning, UnknownNameError

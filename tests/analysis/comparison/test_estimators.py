@@ -5,8 +5,8 @@ from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 from gengap import verification as gv
 from gengap.analysis.cases import held_out
 from gengap.analysis.comparison.comparison import compare
-from gengap.analysis.inference.components import two_way
 from gengap.analysis.comparison.estimators import case_values, to_units
+from gengap.analysis.inference.components import two_way
 from gengap.errors import DataError, UnknownNameError
 from gengap.results import Result
 from gengap.verification.discrimination import linear_roc_auc

@@ -3,9 +3,9 @@ import pytest
 from scipy import stats
 
 from gengap.analysis.comparison.advice import MOST_SEEDS, POWER, advise
+from gengap.analysis.comparison.verdicts import interval, judge
 from gengap.analysis.inference.components import seeds_only, two_way
 from gengap.analysis.inference.intervals import p_value
-from gengap.analysis.comparison.verdicts import interval, judge
 
 RULES = {"level": 0.05, "next_level": 0.02, "larger_is_better": False, "cases": 60}
 

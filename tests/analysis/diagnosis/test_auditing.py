@@ -8,8 +8,8 @@ from scipy import sparse
 
 from gengap.analysis import audit
 from gengap.analysis.diagnosis.configurations import differences
-from gengap.datasets.data_audit import audit_data, row_digests
 from gengap.datasets import Split
+from gengap.datasets.data_audit import audit_data, row_digests
 from gengap.errors import DataError
 from gengap.results import Result
 

@@ -6,8 +6,8 @@ import xarray as xr
 from scipy import stats
 
 from gengap.analysis import diagnose
-from gengap.analysis.findings.codes import CODES, describe
 from gengap.analysis.diagnosis.onset import onset, onset_of
+from gengap.analysis.findings.codes import CODES, describe
 from gengap.errors import UnknownNameError
 from gengap.results import Result
 

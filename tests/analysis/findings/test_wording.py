@@ -7,8 +7,8 @@ import pytest
 
 from gengap.analysis import audit, diagnose
 from gengap.analysis.findings.codes import CODES
-from gengap.analysis.tables import Estimate
 from gengap.analysis.findings.wording import ENGLISH, Message, Word, Wording
+from gengap.analysis.tables import Estimate
 from gengap.results import Result
 
 GERMAN = Wording(

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gengap.analysis.inference.components import seeds_only, two_way
 from gengap.analysis.comparison.verdicts import interval
+from gengap.analysis.inference.components import seeds_only, two_way
 
 
 def coverage(simulate, law, *, seeds, units, seed_sd, unit_sd, both_sd, studies=2000):

@@ -3,8 +3,8 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from gengap.errors import DataError, StoreError
 from gengap.analysis.uncertainty.distribution import PredictiveDistribution
+from gengap.errors import DataError, StoreError
 
 
 def distribution(values, *, task="binary", seeds=None):

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gengap.errors import DataError
-from gengap.sampling import (
+from gengap.analysis.uncertainty import (
     classifier_uncertainty,
     compare_centres,
     conformal_interval,
     conformal_set,
     regression_uncertainty,
 )
+from gengap.errors import DataError
 from gengap.sampling.predict import assemble
 
 

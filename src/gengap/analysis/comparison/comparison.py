@@ -9,12 +9,12 @@ import numpy as np
 from gengap.analysis.cases import EpochRule, Floats, HeldOut, baseline_name, held_out, primary_rule, primary_score
 from gengap.analysis.comparison.contrasts import Contrast, Pairs, Rules, contrasts, pair
 from gengap.analysis.comparison.estimators import SCORES_OF, ScoreName, carriers, case_values, larger_is_better
-from gengap.analysis.inference.looks import look_level, looks_of
 from gengap.analysis.comparison.selection import Winner, winner
+from gengap.analysis.findings.wording import GIVEN
+from gengap.analysis.inference.looks import look_level, looks_of
 from gengap.analysis.inference.simultaneous import comparison_level, holm
 from gengap.analysis.summary import at_epoch
 from gengap.analysis.tables import Cell, Column, Estimate, Table
-from gengap.analysis.findings.wording import GIVEN
 from gengap.errors import DataError, StatisticsWarning
 from gengap.verification.naming import no_such_score
 

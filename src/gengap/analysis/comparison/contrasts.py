@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.analysis.comparison.advice import Advice
 from gengap.analysis.cases import EpochRule, Floats
+from gengap.analysis.comparison.advice import Advice
+from gengap.analysis.comparison.verdicts import Verdict, interval, judge
 from gengap.analysis.inference.components import MeanEstimate, leaning, seeds_only, seeds_share, two_way
 from gengap.analysis.inference.intervals import p_value, widening
 from gengap.analysis.inference.skewness import l_skewness, lean_of_difference, lean_of_units, pooled_range
-from gengap.analysis.comparison.verdicts import Verdict, interval, judge
 
 FEW_SEEDS = 6
 """Below this the smallest variance estimates are so unsure that the interval rests on the normal law."""

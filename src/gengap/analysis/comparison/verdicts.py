@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gengap.analysis.comparison.advice import Advice, advise
+from gengap.analysis.findings.wording import GIVEN
 from gengap.analysis.inference.components import MeanEstimate
 from gengap.analysis.inference.intervals import limits
-from gengap.analysis.findings.wording import GIVEN
 
 Kind = Literal["better", "worse", "equivalent", "cannot say"]
 

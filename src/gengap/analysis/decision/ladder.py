@@ -36,6 +36,11 @@ class Rung:
         kept = self.values[_finite(self.values)]
         return float(kept.mean()) if len(kept) else float("inf")
 
+    @property
+    def size(self) -> str:
+        """Its hidden layers and parameters in words."""
+        return f"{self.shape} units ({self.parameters:,d} parameters)"
+
 
 @dataclass(frozen=True)
 class Gain:

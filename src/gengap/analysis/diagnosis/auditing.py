@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from gengap.analysis.findings.codes import Finding, Severity, found
 from gengap.analysis.diagnosis.configurations import differences
+from gengap.analysis.findings.codes import Finding, Severity, found
+from gengap.analysis.findings.wording import Message, Word
 from gengap.analysis.summary import at_epoch
 from gengap.analysis.tables import Column, Table
-from gengap.analysis.findings.wording import Message, Word
 
 if TYPE_CHECKING:
     import pandas as pd

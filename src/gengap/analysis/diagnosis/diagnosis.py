@@ -8,15 +8,15 @@ import numpy as np
 
 from gengap.analysis.cases import CaseScore, EpochRule, Floats, HeldOut, held_out, primary_score, task_of
 from gengap.analysis.climatology import climatology_scores, training_majority
-from gengap.analysis.findings.codes import Finding, found
 from gengap.analysis.comparison.contrasts import Pairs, leaned, pair
 from gengap.analysis.comparison.estimators import to_units
 from gengap.analysis.diagnosis.onset import Onset, noise_at_best, onset
+from gengap.analysis.findings.codes import Finding, found
+from gengap.analysis.findings.wording import GIVEN, Message, Word
 from gengap.analysis.inference.over_seeds import NOTHING, as_estimate, differences, late_slopes, means, rises, roughness
 from gengap.analysis.inference.simultaneous import comparison_level
 from gengap.analysis.summary import at_epoch
 from gengap.analysis.tables import Column, Estimate, Table
-from gengap.analysis.findings.wording import GIVEN, Message, Word
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from gengap.analysis.cases import CaseScore, Floats, held_out
-from gengap.analysis.tables import Column, Spread, Table
 from gengap.analysis.findings.wording import GIVEN
+from gengap.analysis.tables import Column, Spread, Table
 from gengap.errors import DataError
 
 if TYPE_CHECKING:

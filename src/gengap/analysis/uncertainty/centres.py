@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from gengap.errors import DataError
 from gengap.analysis.uncertainty.distribution import PredictiveDistribution
 from gengap.analysis.uncertainty.quality import plain_answers
+from gengap.errors import DataError
 from gengap.verification import score_difference, score_interval
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gengap.errors import DataError
 from gengap.analysis.uncertainty.distribution import PredictiveDistribution
+from gengap.errors import DataError
 
 _ROUNDING = 1e-9
 """What rounding may add to `level * (n + 1)`: .95 * 20 must be 19, and .9 * 10 be 9."""

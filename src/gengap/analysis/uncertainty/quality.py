@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from gengap.errors import DataError
 from gengap.analysis.uncertainty.distribution import PredictiveDistribution
+from gengap.errors import DataError
 from gengap.verification import (
     DiscardCurve,
     Estimate,

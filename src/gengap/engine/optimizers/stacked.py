@@ -9,8 +9,8 @@ import torch
 from gengap.engine.optimizers.base import Array, Updater, config
 from gengap.engine.optimizers.clipping import Clipping, read_clipping
 from gengap.engine.optimizers.variables import bind, load_optimizer, moving_averages, numpy_state, variable_over
-from gengap.layers.stack import Stack
 from gengap.keras_models.clone import copy_optimizer, excluded_from_decay
+from gengap.layers.stack import Stack
 
 _ELEMENTWISE = (
     "SGD", "RMSprop", "Adam", "AdamW", "Adamax", "Nadam", "Adagrad", "Adadelta", "Lion", "Ftrl", "ScheduleFreeAdamW",

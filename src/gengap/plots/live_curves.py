@@ -56,17 +56,35 @@ class Curves:
         return [(epoch, float(np.mean(at[epoch]))) for epoch in sorted(at)]
 
 
-def to_html(curves: Curves, status: str) -> str:
-    """Return the figure with its legend; colours follow the notebook's own text colour, so that it suits a dark one."""
-    return (
-        f'<div style="max-width:{_WIDTH}px"><div>{html.escape(status)}</div>{to_svg(curves)}'
-        f"{_legend(curves)}<div style='opacity:.75'>{html.escape(_label(curves.score))}; thick: mean over seeds on "
-        "held-out cases, dotted: on training cases, thin: single runs.</div></div>"
-    )
+@dataclass(frozen=True, eq=False)
+class LiveCurvesDisplay:
+    """Learning curves of a study under way, as HTML, since a notebook draws them again twice a second.
+
+    Attributes:
+        data: The curves so far.
+    """
+
+    data: Curves
+
+    def to_html(self, status: str) -> str:
+        """Return the figure with its legend; colours follow the notebook's text colour, so that it suits a dark one.
+
+        Args:
+            status: A line above the figure.
+        """
+        score = html.escape(_label(self.data.score))
+        return (
+            f'<div style="max-width:{_WIDTH}px"><div>{html.escape(status)}</div>{self.to_svg()}'
+            f"{_legend(self.data)}<div style='opacity:.75'>{score}; thick: mean over seeds on held-out cases, dotted: "
+            "on training cases, thin: single runs.</div></div>"
+        )
+
+    def to_svg(self) -> str:
+        """Return the curves: held-out runs thin, their mean thick, the mean on training cases dotted."""
+        return _svg(self.data)
 
 
-def to_svg(curves: Curves) -> str:
-    """Return the curves as an SVG: held-out runs thin, their mean thick, the mean on training cases dotted."""
+def _svg(curves: Curves) -> str:
     scale = _Scale.of(curves)
     parts = [_axes(scale, curves.num_epochs)]
     for index, variant in enumerate(curves.variants):
