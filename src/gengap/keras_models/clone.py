@@ -9,8 +9,8 @@ import keras
 from gengap.errors import ModelError, RemedyError
 from gengap.keras_models.object_copy import copy_object
 from gengap.keras_models.rebuild import Model, Operation, Rebuild, Rebuilt, copy_operation, is_graph
+from gengap.keras_models.rebuilding import takes_nothing
 from gengap.keras_models.shared_generators import constructors_keyed
-from gengap.rebuilding import takes_nothing
 
 OPAQUE = (
     "The subclassed model {name!r} cannot be cloned, and every run trains a clone: {reason}. Write get_config() and "

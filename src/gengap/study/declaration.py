@@ -16,9 +16,9 @@ from gengap.engine.runs import Collector, Listener, Run, TrainingData, TrainingS
 from gengap.engine.scoring import choose_score
 from gengap.errors import UnknownNameError
 from gengap.keras_models.outputs import wants_codes
-from gengap.rebuilding import first_cases
 from gengap.remedies.base import Remedy, Variant
 from gengap.results import Result
+from gengap.results.remembered import first_cases
 from gengap.runners.base import Runner
 from gengap.runners.serialization import custom_objects
 from gengap.study.assembly import assemble

@@ -23,7 +23,7 @@ from gengap.datasets.output_kind import OutputKind, scored_answers
 from gengap.datasets.split import Split, Task
 from gengap.engine.runs import TrainingData, TrainingSettings
 from gengap.remedies.base import Variant
-from gengap.result_file import FORMAT
+from gengap.results.checks import FORMAT
 from gengap.study.inputs import arrays_of
 from gengap.study.notebook import without_displays
 

@@ -5,37 +5,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
 from gengap.errors import ModelError
+from gengap.keras_models.shared_generators import constructors_keyed
+from gengap.results.remembered import NUM_CASES
 
 Array = NDArray[Any]
-NUM_CASES = 4
-_LARGEST = 1 << 23  # bytes of inputs that are kept for the check, at most
-
-
-class Remembered(dict[str, Any]):
-    """The user's classes and functions by name, for as long as the process lives: they are not written or pickled."""
-
-    def __reduce__(self) -> tuple[type, tuple[()]]:
-        return type(self), ()
-
-
-def first_cases(x: Any) -> dict[str, Array]:
-    """Return the first few cases of some inputs as named arrays; nothing where they are large or no plain arrays."""
-    if x is None:
-        return {}
-    if isinstance(x, Mapping):
-        named = {f"mapping/{name}": part for name, part in x.items()}
-    elif isinstance(x, list | tuple):
-        named = {f"list/{place}": part for place, part in enumerate(x)}
-    else:
-        named = {"array": x}
-    rows = {name: _first_rows(part) for name, part in named.items()}
-    fit = all(part.dtype.kind in "biuf" for part in rows.values()) and sum(p.nbytes for p in rows.values()) < _LARGEST
-    return rows if fit else {}
 
 
 def rebuild(config: Any, weights: Sequence[Array], custom: Mapping[str, Any], *, variant: str) -> Any:
@@ -52,10 +31,6 @@ def rebuild(config: Any, weights: Sequence[Array], custom: Mapping[str, Any], *,
     Raises:
         ModelError: It cannot be built from its configuration.
     """
-    import keras
-
-    from gengap.keras_models.shared_generators import constructors_keyed
-
     if config is None:
         raise ModelError(
             f"The model of variant {variant!r} cannot be rebuilt, because it has no configuration that is plain JSON: "
@@ -133,12 +108,6 @@ def check(model: Any, cases: Mapping[str, Array], stored: Array, *, precise: boo
     )
 
 
-def _first_rows(part: Any) -> Array:
-    rows = part.iloc[:NUM_CASES].to_numpy() if hasattr(part, "iloc") else part[:NUM_CASES]
-    rows = rows.toarray() if hasattr(rows, "toarray") else rows
-    return np.array(rows.detach().cpu() if hasattr(rows, "detach") else rows)
-
-
 def _packed(cases: Mapping[str, Array]) -> Any:
     if "array" in cases:
         return cases["array"]
@@ -148,8 +117,6 @@ def _packed(cases: Mapping[str, Array]) -> Any:
 
 
 def _predictions(model: Any, cases: Mapping[str, Array]) -> list[Array]:
-    import keras
-
     raw = keras.tree.flatten(model.predict_on_batch(_packed(cases)))
     return [np.asarray(keras.ops.convert_to_numpy(one), np.float64) for one in raw]
 

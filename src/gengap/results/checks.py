@@ -8,7 +8,7 @@ import xarray as xr
 
 from gengap.datasets.split import Task
 from gengap.errors import DataError
-from gengap.intake import check_probabilities
+from gengap.results.intake import check_probabilities
 
 FORMAT = 1
 RUN = ("variant", "seed")
