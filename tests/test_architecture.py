@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "gengap"
 EXAMPLES = SOURCE.parent / "gengap_examples"
 
 ORDER = (
-    "errors", "_version", "randomness", "naming", "datasets", "verification", "intake", "results", "analysis",
+    "errors", "_version", "randomness", "naming", "datasets", "verification", "results", "analysis",
     "keras_models", "remedies", "plots", "kernels", "layers", "engine", "storage", "runners", "study", "sampling",
     "experiments", "reporting", "cli",
 )  # fmt: skip
@@ -30,7 +30,7 @@ FORBIDDEN = {
 PRIVATE_PARTS = "keras_models/private.py"
 """The one file that names what Keras does not publish."""
 
-ANALYSIS = ("tables", "cases", "climatology", "curves", "summary", "inference", "uncertainty", "findings", "comparison",
+ANALYSIS = ("tables", "findings", "cases", "climatology", "curves", "summary", "inference", "uncertainty", "comparison",
             "decision", "diagnosis")  # fmt: skip
 """The rooms within the analysis, each of which may look at those before it."""
 

@@ -1,5 +1,6 @@
 """Cases along the first axis, whatever holds them: how many there are, and some of them."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,3 +33,15 @@ def count_cases(x: Any) -> int:
     if isinstance(x, list | tuple):
         return count_cases(x[0])
     return int(x.shape[0])
+
+
+def arrays_of(x: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the arrays that inputs are made of, with a name for messages."""
+    if isinstance(x, Mapping):
+        for name, part in x.items():
+            yield f" {name!r}", part
+    elif isinstance(x, list | tuple):
+        for position, part in enumerate(x):
+            yield f" number {position}", part
+    else:
+        yield "", x

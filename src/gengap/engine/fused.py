@@ -11,6 +11,7 @@ import keras
 import torch
 
 from gengap.engine.examination import examine_run
+from gengap.engine.kinds import kind_of
 from gengap.engine.memory import keep_freed_memory
 from gengap.engine.planner import Device, Plan, choose_device, make_plan, timed
 from gengap.engine.reference import train_reference
@@ -20,7 +21,6 @@ from gengap.engine.trainer import Member, Trainer
 from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.compile_state import judge_logits_at_zero
 from gengap.keras_models.initial_weights import draw_initial_weights
-from gengap.keras_models.outputs import kind_of
 from gengap.keras_models.precision import in_precision
 from gengap.keras_models.seed_generators import obey_their_state
 

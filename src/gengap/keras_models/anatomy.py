@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from gengap.errors import RemedyError, UnknownNameError
+from gengap.keras_models.private import all_layers, is_keras_own
 from gengap.keras_models.rebuild import Model, Node, Operation, function_of, is_graph, nodes_of
 
 On = str | type | tuple[Any, ...]
@@ -214,9 +215,9 @@ def closed_layers(calls: Iterable[Call]) -> str:
 
 
 def _is_closed(operation: Operation) -> bool:
-    if not isinstance(operation, keras.Layer) or type(operation).__module__.startswith("keras."):
+    if not isinstance(operation, keras.Layer) or is_keras_own(operation):
         return False
-    inner = operation._flatten_layers(include_self=False)  # noqa: SLF001  a layer's own list has no public name
+    inner = all_layers(operation, include_self=False)
     return any(is_weighted(layer) for layer in inner)
 
 

@@ -7,7 +7,9 @@ from typing import Any
 import keras
 
 from gengap.errors import ModelError, RemedyError
+from gengap.keras_models import private
 from gengap.keras_models.object_copy import copy_object
+from gengap.keras_models.private import all_layers, decays, function_and_options, rate_of
 from gengap.keras_models.rebuild import Model, Operation, Rebuild, Rebuilt, copy_operation, is_graph
 from gengap.keras_models.rebuilding import takes_nothing
 from gengap.keras_models.shared_generators import constructors_keyed
@@ -122,7 +124,7 @@ def compile_arguments(model: Model) -> dict[str, Any]:
 
 def compile_config(model: Model) -> dict[str, Any]:
     """Return what Keras keeps of `compile`'s arguments, with the optimizer, which saving as `.h5` takes out of it."""
-    config: dict[str, Any] = model._compile_config.config  # noqa: SLF001
+    config = private.compile_config(model)
     config.setdefault("optimizer", model.optimizer)
     return config
 
@@ -130,7 +132,7 @@ def compile_config(model: Model) -> dict[str, Any]:
 def copy_optimizer(optimizer: Any) -> Any:
     """Return an optimizer of equal configuration and fresh state; a learning rate that is a function is passed on."""
     config = optimizer.get_config()
-    rate = getattr(optimizer, "_learning_rate", None)
+    rate = rate_of(optimizer)
     if inspect.isfunction(rate):
         config["learning_rate"] = rate
     return type(optimizer).from_config(config)
@@ -139,7 +141,7 @@ def copy_optimizer(optimizer: Any) -> Any:
 def _copy_metric(metric: Any) -> Any:
     if not isinstance(metric, keras.metrics.Metric):
         return metric
-    function = getattr(metric, "_fn", None)  # MeanMetricWrapper: a user's function that Keras cannot look up by name
+    function, _ = function_and_options(metric)  # a user's, which Keras cannot look up by name
     known = {function.__name__: function} if inspect.isfunction(function) else {}
     with keras.saving.custom_object_scope(known):
         return type(metric).from_config(metric.get_config())
@@ -150,15 +152,7 @@ def excluded_from_decay(model: Model) -> list[Any]:
     optimizer = innermost(model.optimizer)
     if optimizer is None:
         return []
-    return [variable for variable in model.trainable_variables if not _decays(optimizer, variable)]
-
-
-def _decays(optimizer: Any, variable: Any) -> bool:
-    """Tell whether an optimizer, built or not, would decay a variable."""
-    # Keras up to 3.15 answers at any time; from 3.16 on `_use_weight_decay` wants a built optimizer, and what it then
-    # looks up was asked of a method that is new.
-    excluded = getattr(optimizer, "_is_excluded_from_weight_decay", None)
-    return bool(optimizer._use_weight_decay(variable)) if excluded is None else not excluded(variable)  # noqa: SLF001
+    return [variable for variable in model.trainable_variables if not decays(optimizer, variable)]
 
 
 def _exclude_like(copy: Model, original: Model, pairs: Sequence[tuple[Operation, Operation]]) -> None:
@@ -191,7 +185,7 @@ def _variable_pairs(original: Operation, copy: Operation) -> list[tuple[Any, Any
 
 
 def _flatten(layer: Operation) -> Sequence[Any]:
-    return [layer] if is_graph(layer) else list(layer._flatten_layers())  # noqa: SLF001
+    return [layer] if is_graph(layer) else all_layers(layer)
 
 
 def rebuild_subclassed(model: Model) -> Model:

@@ -10,6 +10,14 @@ from keras import tree
 
 from gengap.datasets.output_kind import OutputKind
 from gengap.keras_models.heads import flat_answers
+from gengap.keras_models.private import (
+    compile_loss,
+    compile_metrics,
+    flat_losses,
+    flat_metrics,
+    names_of_outputs,
+    user_loss,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +74,12 @@ def compiled_losses(model: Any, y_true: Sequence[Any], y_pred: Any) -> list[Comp
         y_true: Flat answers of some cases, see `align_answers`.
         y_pred: The model's output for them.
     """
-    own = model._compile_loss  # noqa: SLF001  Keras says nowhere else how it spreads losses over outputs
-    fresh = type(own)(own._user_loss, own._user_loss_weights, output_names=own.output_names)  # noqa: SLF001
+    own: Any = compile_loss(model)
+    fresh = type(own)(*user_loss(own), output_names=own.output_names)
     nested = tree.is_nested(y_pred)
     fresh.build(tree.pack_sequence_as(y_pred, list(y_true)) if nested else y_true[0], y_pred)
     paths = [path for path, _ in tree.flatten_with_path(y_pred)] if nested else [()]
-    flat = fresh._flat_losses if nested else fresh._flat_losses[:1]  # noqa: SLF001  as CompileLoss.call has it
+    flat = flat_losses(fresh) if nested else flat_losses(fresh)[:1]
     return [
         CompiledLoss(
             one.loss,
@@ -91,7 +99,7 @@ def compiled_metrics(model: Any, y_true: Sequence[Any], y_pred: Any) -> list[Com
         y_true: Flat answers of some cases, see `align_answers`.
         y_pred: The model's output for them.
     """
-    own = model._compile_metrics  # noqa: SLF001  the public `metrics` hides names and outputs
+    own = compile_metrics(model)
     if own is None:
         return []
     nested = tree.is_nested(y_pred)
@@ -100,7 +108,7 @@ def compiled_metrics(model: Any, y_true: Sequence[Any], y_pred: Any) -> list[Com
     places = _places_of_metrics(own, y_pred)
     listed = [
         (metric, output, weighted)
-        for group, weighted in ((own._flat_metrics, False), (own._flat_weighted_metrics, True))  # noqa: SLF001
+        for group, weighted in zip(flat_metrics(own), (False, True), strict=True)
         for output, one in zip(places, group, strict=False)
         if one
         for metric in one.metrics
@@ -122,7 +130,7 @@ def judge_logits_at_zero(model: Any, kind: OutputKind) -> None:
         model: A compiled clone, whose metrics are not built yet.
         kind: How its scored output is read.
     """
-    own = model._compile_metrics  # noqa: SLF001  the public `metrics` hides which output they are of
+    own = compile_metrics(model)
     if own is None or own.built or kind.task != "binary" or not kind.from_logits:
         return
     for name in ("_user_metrics", "_user_weighted_metrics"):
@@ -164,7 +172,7 @@ def _finite(values: Any) -> Any:
 def _places_of_metrics(own: Any, y_pred: Any) -> Sequence[int]:
     """Return which flat output each of the metrics' groups is of: for a mapping they have an order of their own."""
     paths = [path for path, _ in tree.flatten_with_path(y_pred)] if tree.is_nested(y_pred) else [()]
-    names = own._resolved_output_names  # noqa: SLF001
+    names = names_of_outputs(own)
     if not isinstance(y_pred, Mapping) or names is None:
         return range(len(paths))
     return [paths.index((name,)) for name in names]
@@ -172,9 +180,9 @@ def _places_of_metrics(own: Any, y_pred: Any) -> Sequence[int]:
 
 def has_metrics(model: Any) -> bool:
     """Tell whether a model was compiled with metrics."""
-    return model._compile_metrics is not None  # noqa: SLF001
+    return compile_metrics(model) is not None
 
 
 def computes_plain_loss(model: Any) -> bool:
     """Tell whether a model was compiled with a loss."""
-    return model._compile_loss is not None  # noqa: SLF001
+    return compile_loss(model) is not None

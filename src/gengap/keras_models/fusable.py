@@ -6,6 +6,7 @@ import keras
 
 from gengap.keras_models.compile_state import computes_plain_loss
 from gengap.keras_models.graph import has_masked_output
+from gengap.keras_models.private import all_layers, own_metrics
 
 
 def why_not_fused(model: Any) -> str | None:
@@ -19,7 +20,7 @@ def why_not_fused(model: Any) -> str | None:
     if not model.built:
         return "the model is not built before it has seen data"
     own = [name for name in ("train_step", "compute_loss", "compute_metrics") if _overrides(model, name)]
-    layers = list(model._flatten_layers())  # noqa: SLF001  nested ones too
+    layers = all_layers(model)
     reasons = {
         f"its class has a `{''.join(own[:1])}` of its own": bool(own),
         "it was compiled without a loss": not computes_plain_loss(model),
@@ -38,7 +39,7 @@ def leaves_more_than_an_output(model: Any) -> bool:
 
 def has_own_metrics(model: Any) -> bool:
     """Tell whether a model or one of its layers keeps metrics that its code updates."""
-    return any(bool(layer._metrics) for layer in model._flatten_layers())  # noqa: SLF001  `metrics` holds compiled ones
+    return any(bool(own_metrics(layer)) for layer in all_layers(model))
 
 
 def _overrides(model: Any, method: str) -> bool:

@@ -7,9 +7,10 @@ from typing import Any
 
 import keras
 from keras import tree
-from keras.src.models.functional import Functional  # not public: `keras.Model(inputs, outputs)` makes one
 
+from gengap.keras_models import private
 from gengap.keras_models.heads import output_structure, symbolic_inputs
+from gengap.keras_models.private import calls_its_graph, functional_of, input_structure, mask_of, run_through_graph
 
 
 @dataclass(frozen=True)
@@ -145,16 +146,6 @@ def has_masked_output(model: keras.Model) -> bool:
     return functional is not None and any(mask_of(one) is not None for one in functional.outputs)
 
 
-def mask_of(tensor: Any) -> Any | None:
-    """Return the mask that Keras has attached to a tensor; None where there is none."""
-    return getattr(tensor, "_keras_mask", None)
-
-
-def attach_mask(tensor: Any, mask: Any) -> None:
-    """Attach a mask to a tensor, where Keras' layers, losses and metrics look for it."""
-    tensor._keras_mask = mask  # noqa: SLF001  `keras.src.backend.set_keras_mask` does this on torch
-
-
 class _Counter:
     def __init__(self) -> None:
         self.used = 0
@@ -167,19 +158,17 @@ class _Counter:
 def _functional(model: Any) -> Any | None:
     """Return the Functional that holds the graph of a model; None where the model's own code decides."""
     if isinstance(model, keras.Sequential):
-        return model._functional if type(model).call is keras.Sequential.call else None  # noqa: SLF001
-    if isinstance(model, Functional) and type(model).call is Functional.call:
-        return model
-    return None
+        return functional_of(model) if type(model).call is keras.Sequential.call else None
+    return model if calls_its_graph(model) else None
 
 
 def _single_step(model: Any) -> Graph:
     functional = _functional(model)
-    structure = symbolic_inputs(model) if functional is None else functional._inputs_struct  # noqa: SLF001
+    structure = symbolic_inputs(model) if functional is None else input_structure(functional)
     slots = _Counter()
     inputs = tuple(slots.take() for _ in tree.flatten(structure))
     argument = tree.pack_sequence_as(structure, list(inputs)) if tree.is_nested(structure) else inputs[0]
-    given = output_structure(model) if functional is None else functional._outputs_struct  # noqa: SLF001
+    given = output_structure(model) if functional is None else private.output_structure(functional)
     outputs = tuple(slots.take() for _ in tree.flatten(given))
     packed = tree.pack_sequence_as(given, list(outputs)) if tree.is_nested(given) else outputs[0]
     return Graph(model, inputs, (Step(0, model, (argument,), {}, outputs),), packed, slots.used)
@@ -195,16 +184,14 @@ def _record(functional: Any, inputs: Sequence[Slot], steps: list[Step], slots: _
         steps.append(Step(len(steps), operation, args, kwargs, outputs))
         return list(outputs)
 
-    return functional._run_through_graph(  # noqa: SLF001  no public way reaches a Sequential's nodes
-        list(inputs), operation_fn=lambda operation: partial(note, operation)
-    )
+    return run_through_graph(functional, inputs, lambda operation: partial(note, operation))
 
 
 def _fits(inner: Any, argument: Any) -> bool:
     """Tell whether a nested model takes its argument as it is, so that its own conversions may be left out."""
     leaves = tree.flatten(argument)
     try:
-        tree.assert_same_structure(argument, inner._inputs_struct)  # noqa: SLF001
+        tree.assert_same_structure(argument, input_structure(inner))
     except ValueError:
         single = len(leaves) == 1 == len(inner.inputs)
         if not single:

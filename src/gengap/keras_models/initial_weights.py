@@ -11,6 +11,7 @@ import numpy as np
 
 from gengap.errors import GengapWarning
 from gengap.keras_models.clone import rebuild_subclassed
+from gengap.keras_models.private import all_layers, is_keras_own, own_variables
 from gengap.keras_models.rebuild import is_graph, made_anew
 from gengap.keras_models.shared_generators import SharedGenerators
 from gengap.randomness import key
@@ -26,7 +27,7 @@ def identified_layers(model: keras.Model) -> Iterator[tuple[str, Any]]:
     numbers them on through a whole session.
     """
     seen: Counter[str] = Counter()
-    for layer in model._flatten_layers(include_self=False):  # noqa: SLF001  the public `layers` hides nested ones
+    for layer in all_layers(model, include_self=False):
         name = type(layer).__name__
         yield f"{name}/{seen[name]}", layer
         seen[name] += 1
@@ -58,7 +59,7 @@ def draw_initial_weights(model: keras.Model, seed: int) -> list[Array]:
 
 def _own_weights(layer: Any) -> list[Any]:
     """Return the weights of a layer that are of none of the layers inside it."""
-    return [*layer._trainable_variables, *layer._non_trainable_variables]  # noqa: SLF001
+    return own_variables(layer)
 
 
 def _may_be_random(layer: Any, own: Sequence[Any]) -> bool:
@@ -66,7 +67,7 @@ def _may_be_random(layer: Any, own: Sequence[Any]) -> bool:
 
 
 def _is_users(layer: Any) -> bool:
-    return not type(layer).__module__.startswith("keras.")
+    return not is_keras_own(layer)
 
 
 def _drawn(layer: Any, own: Sequence[Any], identity: str, seed: int) -> dict[int, Any]:

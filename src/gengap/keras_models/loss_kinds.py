@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import keras
 
+from gengap.keras_models.private import is_keras_own
+
 Family = Literal["binary", "one-hot", "codes", "numbers", "own"]
 """Cross-entropies of one probability, of labels as columns, as integers; Keras' other losses; losses of one's own."""
 
@@ -82,19 +84,15 @@ def snake(name: str) -> str:
 
 def _of_class(loss: Any) -> Family:
     for cls in type(loss).__mro__:
-        if _is_keras_own(cls) and cls.__name__ in _CLASSES:
+        if is_keras_own(cls) and cls.__name__ in _CLASSES:
             return _CLASSES[cls.__name__]
     computes = next(cls for cls in type(loss).__mro__ if "call" in vars(cls))
-    if not _is_keras_own(computes):
+    if not is_keras_own(computes):
         return "own"
     return _of_function(loss.fn) if hasattr(loss, "fn") else "numbers"
 
 
 def _of_function(function: Any) -> Family:
-    if not inspect.isfunction(inspect.unwrap(function)) or not _is_keras_own(inspect.unwrap(function)):
+    if not inspect.isfunction(inspect.unwrap(function)) or not is_keras_own(inspect.unwrap(function)):
         return "own"
     return _FAMILIES.get(getattr(function, "__name__", ""), "numbers")
-
-
-def _is_keras_own(thing: Any) -> bool:
-    return (getattr(thing, "__module__", "") or "").partition(".")[0] == "keras"

@@ -10,9 +10,9 @@ from types import ModuleType
 from typing import Any
 
 import keras
-from keras.src.utils.tracking import TrackedDict, TrackedList, TrackedSet  # what Keras makes of plain containers
 
 from gengap.errors import ModelError
+from gengap.keras_models.private import CONTAINERS, all_layers
 
 _SAVEABLE = next(cls for cls in keras.Layer.__mro__ if cls.__name__ == "KerasSaveable")
 _REWRAPPED = ("build", "quantize")
@@ -32,7 +32,7 @@ def copy_object(original: Any) -> Any:
     Raises:
         ModelError: It holds something that cannot be copied, or a function that would go on using the original.
     """
-    if not all(layer.built for layer in original._flatten_layers()):  # noqa: SLF001  nested ones too
+    if not all(layer.built for layer in all_layers(original)):
         raise ModelError("it is not built")
     memo: dict[int, Any] = {}
     with _patching, _copied_by_parts(original):
@@ -64,7 +64,7 @@ def _copied_by_parts(root: Any) -> Iterator[None]:
         vars(twin).update(copy.deepcopy(state, memo))  # not by setattr, which would track everything twice
         return twin
 
-    patched = {_SAVEABLE: by_parts, TrackedList: _tracked, TrackedDict: _tracked, TrackedSet: _tracked}
+    patched = {_SAVEABLE: by_parts, **dict.fromkeys(CONTAINERS, _tracked)}
     for cls, method in patched.items():
         cls.__deepcopy__ = method
     before = copyreg.dispatch_table.get(ModuleType)
@@ -92,7 +92,7 @@ def _tracked(container: Any, memo: dict[int, Any]) -> Any:
 
 def _holding_originals(original: Any) -> Iterator[str]:
     """Yield the attributes that hold a function around a part of the original, which a copy of it would go on using."""
-    layers = list(original._flatten_layers())  # noqa: SLF001  nested ones too
+    layers = all_layers(original)
     own = {id(one) for one in (*layers, *original.variables)}
     for layer in layers:
         for name, value in vars(layer).items():

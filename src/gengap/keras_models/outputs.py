@@ -14,11 +14,11 @@ from scipy import special
 from gengap.datasets.output_kind import OutputKind as OutputKind  # noqa: PLC0414  read from here, too
 from gengap.datasets.output_kind import scored_answers as scored_answers  # noqa: PLC0414
 from gengap.datasets.split import Task
-from gengap.engine.runs import TrainingSettings
 from gengap.errors import ModelError, UnknownNameError
 from gengap.keras_models.agreement import PROBABILITIES, check_agreement, check_task, declared_link, read_task
 from gengap.keras_models.heads import answers_by_name, in_columns, output_names, output_structure
 from gengap.keras_models.loss_kinds import read_loss
+from gengap.keras_models.private import history_of, inputs_of_call
 
 _RESHAPING = (keras.layers.Reshape, keras.layers.Flatten, keras.layers.Identity)
 _ACTIVATIONS = {name.replace("_", ""): name for name in dir(keras.activations)}
@@ -155,17 +155,6 @@ def to_predictions(raw: Any, kind: OutputKind) -> NDArray[np.float32]:
     return values[:, 0] if flat else values
 
 
-def kind_of(model: keras.Model, settings: TrainingSettings) -> OutputKind:
-    """Return how a model's scored output is read in a training."""
-    return describe_output(
-        model,
-        settings.output,
-        task=settings.task,
-        from_logits=settings.from_logits,
-        wants_codes=settings.wants_codes,
-    )
-
-
 def output_position(model: keras.Model, output: str) -> int:
     """Return the place of a named output among a model's outputs.
 
@@ -204,11 +193,11 @@ def _last_activation(model: keras.Model, index: int) -> str | None:
     except AttributeError:
         return None
     while True:
-        operation, call, place = tensor._keras_history  # noqa: SLF001  no public way to the last operation
+        operation, call, place = history_of(tensor)
         if isinstance(operation, keras.Model) and getattr(operation, "outputs", None):
             tensor = operation.outputs[place]
         elif isinstance(operation, _RESHAPING):
-            tensor = operation._inbound_nodes[call].input_tensors[0]  # noqa: SLF001  `input` fails for shared layers
+            tensor = inputs_of_call(operation, call)[0]
         else:
             return _activation_of(operation)
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 import keras
 
 from gengap.keras_models.clone import clone_compiled
+from gengap.keras_models.private import all_layers, operation_of
 
 
 def in_precision(model: Any, precision: Literal["float32", "bfloat16"]) -> Any:
@@ -17,12 +18,12 @@ def in_precision(model: Any, precision: Literal["float32", "bfloat16"]) -> Any:
         model: A compiled model.
         precision: What the study asks for.
     """
-    own = {layer.dtype_policy.name for layer in model._flatten_layers(include_self=False)}  # noqa: SLF001
+    own = {layer.dtype_policy.name for layer in all_layers(model, include_self=False)}
     if precision == "float32" or own != {"float32"} or not getattr(model, "outputs", None):
         return model
     clone = clone_compiled(model)
-    head = {id(output._keras_history.operation) for output in clone.outputs}  # noqa: SLF001  no public way back
-    for layer in clone._flatten_layers(include_self=False):  # noqa: SLF001
+    head = {id(operation_of(output)) for output in clone.outputs}
+    for layer in all_layers(clone, include_self=False):
         if id(layer) not in head and not isinstance(layer, keras.layers.InputLayer):
             layer.dtype_policy = keras.DTypePolicy("mixed_bfloat16")
     return clone

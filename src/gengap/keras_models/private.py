@@ -7,7 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
+from keras.src import backend
+from keras.src.backend.common import global_state
+from keras.src.backend.common.stateless_scope import in_stateless_scope
 from keras.src.models.functional import Functional, functional_like_constructor
+from keras.src.utils.tracking import TrackedDict, TrackedList, TrackedSet
+
+_SHARED = "global_seed_generator"
+CONTAINERS = (TrackedList, TrackedDict, TrackedSet)
+"""What Keras makes of plain containers that are set as attributes of layers."""
 
 
 def is_functional(operation: Any) -> bool:
@@ -65,6 +73,24 @@ def operation_of(tensor: Any) -> Any:
     return tensor._keras_history.operation
 
 
+def history_of(tensor: Any) -> tuple[Any, int, int]:
+    """Return the operation that made a symbolic tensor, which of its calls it was, and the place in its result."""
+    operation, call, place = tensor._keras_history
+    return operation, call, place
+
+
+def inputs_of_call(operation: Any, call: int) -> list[Any]:
+    """Return what an operation was called with, one of its calls; the public `input` fails for shared layers."""
+    return list(operation._inbound_nodes[call].input_tensors)
+
+
+def outputs_of_calls(layer: Any) -> list[Any]:
+    """Return the symbolic tensors that a layer has made, of all its calls."""
+    return [
+        tensor for node in getattr(layer, "_inbound_nodes", ()) for tensor in keras.tree.flatten(node.output_tensors)
+    ]
+
+
 def mask_of(tensor: Any) -> Any | None:
     """Return the mask that travels on a tensor, None where there is none (`keras.src.backend.get_keras_mask`)."""
     return getattr(tensor, "_keras_mask", None)
@@ -78,6 +104,21 @@ def put_mask(tensor: Any, mask: Any) -> None:
 def all_layers(layer: Any, *, include_self: bool = True) -> list[Any]:
     """Return a layer and all layers inside it; the public `layers` shows one level, and only of models."""
     return list(layer._flatten_layers(include_self=include_self, recursive=True))
+
+
+def layers_inside(layer: Any) -> list[Any]:
+    """Return the layers that a layer holds itself, not those inside them."""
+    return list(layer._flatten_layers(include_self=False, recursive=False))
+
+
+def own_metrics(layer: Any) -> list[Any]:
+    """Return the metrics that a layer's own code keeps; the public `metrics` adds those that `compile` was given."""
+    return list(layer._metrics)
+
+
+def own_state(layer: Any) -> list[Any]:
+    """Return the variables of a layer itself that training by gradients does not move: counters, moving averages."""
+    return list(layer._non_trainable_variables)
 
 
 def own_variables(layer: Any) -> list[Any]:
@@ -115,6 +156,12 @@ def flat_metrics(container: Any) -> tuple[Sequence[Any], Sequence[Any]]:
     return container._flat_metrics, container._flat_weighted_metrics
 
 
+def names_of_outputs(container: Any) -> Sequence[str] | None:
+    """Return the names by which a container of metrics tells outputs apart, in its own order; None without."""
+    names: Sequence[str] | None = container._resolved_output_names
+    return names
+
+
 def function_and_options(wrapper: Any) -> tuple[Any, dict[str, Any]]:
     """Return the function that a loss or a mean metric wraps, and its options; (None, {}) where it wraps none."""
     function = getattr(wrapper, "fn", None) or getattr(wrapper, "_fn", None)
@@ -122,8 +169,18 @@ def function_and_options(wrapper: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def decays(optimizer: Any, variable: Any) -> bool:
-    """Tell whether an optimizer takes weight decay off a variable."""
-    return bool(optimizer._use_weight_decay(variable))
+    """Tell whether an optimizer, built or not, takes weight decay off a variable.
+
+    Keras up to 3.15 answers at any time; from 3.16 on `_use_weight_decay` wants a built optimizer, and what it then
+    looks up is asked of a method that is new.
+    """
+    excluded = getattr(optimizer, "_is_excluded_from_weight_decay", None)
+    return bool(optimizer._use_weight_decay(variable)) if excluded is None else not excluded(variable)
+
+
+def rate_of(optimizer: Any) -> Any:
+    """Return the learning rate as it was given: a number's variable, a schedule, or a function that Keras calls."""
+    return getattr(optimizer, "_learning_rate", None)
 
 
 def averages_of(optimizer: Any) -> Sequence[Any]:
@@ -146,10 +203,44 @@ def obey_state(generator: keras.random.SeedGenerator) -> None:
         generator._initial_seed = 0
 
 
+def asks_for_shapes() -> bool:
+    """Tell whether Keras calls an operation for its shapes only, as it does once before a model's first step."""
+    return bool(in_stateless_scope())
+
+
+def shared_generator() -> Any:
+    """Return Keras' generator for draws without a seed, which has no public name; None where nobody has drawn yet."""
+    return global_state.get_global_attribute(_SHARED)
+
+
+def share_generator(generator: Any) -> None:
+    """Put a generator in the place of the one that Keras draws from without a seed."""
+    global_state.set_global_attribute(_SHARED, generator)
+
+
+def random_functions() -> Any:
+    """Return the module whose functions `keras.random` and Keras' own layers call."""
+    return backend.random
+
+
 def is_keras_own(value: Any) -> bool:
     """Tell whether a class, function or the class of an object is Keras' own, and no user's subclass of the name."""
+    return origin_of(value) == "keras"
+
+
+def is_of_applications(value: Any) -> bool:
+    """Tell whether something is one of the layers that only the networks of `keras.applications` have."""
+    return _module_of(value).startswith("keras.src.applications")
+
+
+def origin_of(value: Any) -> str:
+    """Return the library that a class, function or the class of an object comes from; empty where nobody can say."""
+    return _module_of(value).partition(".")[0]
+
+
+def _module_of(value: Any) -> str:
     found = value if isinstance(value, type) or hasattr(value, "__qualname__") else type(value)
-    return (found.__module__ or "").startswith("keras.")
+    return getattr(found, "__module__", None) or ""
 
 
 def optimizer_class(optimizer: Any) -> type | None:
@@ -157,8 +248,3 @@ def optimizer_class(optimizer: Any) -> type | None:
     if not is_keras_own(optimizer):
         return None
     return next((cls for cls in type(optimizer).__mro__ if cls.__module__.startswith("keras.src.optimizers.")), None)
-
-
-def torch_device() -> str:
-    """Return the device on which Keras' torch backend puts tensors now."""
-    return str(keras.src.backend.torch.core.get_device())

@@ -7,10 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import keras
-from keras.src.models.functional import Functional, functional_like_constructor
 
 from gengap.errors import ModelError
 from gengap.keras_models.object_copy import copy_object
+from gengap.keras_models.private import (
+    functional_of,
+    input_layer_of,
+    is_functional,
+    is_made_like_functional,
+    nodes_by_depth,
+    operation_of,
+)
 
 Model = Any
 Operation = Any
@@ -45,7 +52,7 @@ def is_graph(model: Operation) -> bool:
     """Return whether an operation is a Sequential or functional model that can be rebuilt from its nodes."""
     if isinstance(model, keras.Sequential):
         return type(model).__init__ is keras.Sequential.__init__
-    return isinstance(model, Functional) and bool(functional_like_constructor(type(model)))
+    return is_functional(model) and is_made_like_functional(type(model))
 
 
 def function_of(model: Model) -> Any:
@@ -58,19 +65,17 @@ def function_of(model: Model) -> Any:
         raise ModelError(SUBCLASSED.format(name=model.name))
     if not isinstance(model, keras.Sequential):
         return model
-    if model._functional is None:  # noqa: SLF001  Sequential has no public graph
+    if functional_of(model) is None:
         raise ModelError(
             f"Sequential model {model.name!r} does not know its input shape: begin it with keras.Input(shape), "
             "or call model.build(shape) first."
         )
-    return model._functional  # noqa: SLF001
+    return functional_of(model)
 
 
 def nodes_of(model: Model) -> Iterator[Node]:
     """Yield every call of an operation in a model, inputs left out, in the order in which Keras runs them."""
-    function = function_of(model)
-    for _, nodes in sorted(function._nodes_by_depth.items(), reverse=True):  # noqa: SLF001
-        yield from (node for node in nodes if not node.is_input)
+    yield from nodes_by_depth(function_of(model))
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +131,7 @@ class _Work:
         return self.made[id(operation)]
 
     def _sequential(self, model: Model, shapes: Sequence[Any] | None) -> Model:
-        if model._functional is None:  # noqa: SLF001
+        if functional_of(model) is None:
             return type(model)([self._operation(layer, ()) for layer in model.layers], name=model.name)
         start = _input_like(model.inputs[0], shapes and shapes[0])
         new = type(model)([start, *self.asked.follow.get(id(model.inputs[0]), ())], name=model.name)
@@ -138,7 +143,7 @@ class _Work:
                 new.add(self._operation(node.operation, arguments), rebuild=nested)
             for layer in self.asked.follow.get(id(node), ()):
                 new.add(layer, rebuild=nested)
-        new.build(new._layers[0].batch_shape)  # noqa: SLF001
+        new.build(input_layer_of(new).batch_shape)
         return new
 
     def _functional(self, model: Model, shapes: Sequence[Any] | None) -> Model:
@@ -172,7 +177,7 @@ class _Work:
 
 def _input_like(tensor: Any, shape: Any = None) -> Any:
     """Return a new input like a model's, of another shape where its surroundings have changed."""
-    layer = tensor._keras_history.operation  # noqa: SLF001
+    layer = operation_of(tensor)
     is_input = isinstance(layer, keras.layers.InputLayer)
     return keras.Input(
         batch_shape=tensor.shape if shape is None else shape,

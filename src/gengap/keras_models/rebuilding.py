@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from gengap.errors import ModelError
+from gengap.keras_models.private import all_layers, is_keras_own
 from gengap.keras_models.shared_generators import constructors_keyed
 from gengap.results.remembered import NUM_CASES
 
@@ -141,6 +142,6 @@ def _readings(outputs: Sequence[Array], wanted: Array) -> Iterator[Array]:
 
 
 def _own_classes(model: Any) -> str:
-    kinds = {type(layer) for layer in (model, *model._flatten_layers())}  # noqa: SLF001
-    names = sorted(kind.__name__ for kind in kinds if not kind.__module__.startswith("keras."))
+    kinds = {type(layer) for layer in (model, *all_layers(model))}
+    names = sorted(kind.__name__ for kind in kinds if not is_keras_own(kind))
     return f" ({', '.join(names)})" if names else ""

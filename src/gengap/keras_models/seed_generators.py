@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
-from keras.src.backend.common.stateless_scope import in_stateless_scope  # Keras 3.15: not public
 
 from gengap.keras_models.initial_weights import identified_layers
+from gengap.keras_models.private import obey_state
 
 
 def seed_generators(model: Any) -> Iterator[tuple[str, Any]]:
@@ -23,10 +23,4 @@ def obey_their_state(model: Any) -> None:
     the layer's own generator says.
     """
     for _, generator in seed_generators(model):
-        if generator._initial_seed is None:  # noqa: SLF001  what `keras.random.dropout` looks at
-            generator._initial_seed = 0  # noqa: SLF001
-
-
-def asks_for_shapes() -> bool:
-    """Tell whether Keras calls an operation for its shapes only, as it does once before a model's first step."""
-    return bool(in_stateless_scope())
+        obey_state(generator)

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from gengap.keras_models.graph import read_graph
+from gengap.keras_models.private import all_layers, is_keras_own, origin_of
 
 _SEPARATE = frozenset(
     {
@@ -49,18 +50,18 @@ def is_separate(function: Any, options: dict[str, Any]) -> bool:
 
 def is_keras_function(function: Any) -> bool:
     """Tell whether something is a plain function that Keras defines."""
-    return inspect.isfunction(function) and function.__module__.startswith("keras.")
+    return inspect.isfunction(function) and is_keras_own(function)
 
 
 def is_keras_made(operation: Any) -> bool:
     """Tell whether a layer or operation, and all that it holds, is code of Keras alone."""
     is_layer = isinstance(operation, keras.layers.Layer)
-    parts = operation._flatten_layers() if is_layer else [operation]  # noqa: SLF001  nested ones and itself
+    parts = all_layers(operation) if is_layer else [operation]
     return all(_is_keras_class(part) and _holds_nothing_foreign(part) for part in parts)
 
 
 def _is_keras_class(part: Any) -> bool:
-    return type(part).__module__.startswith("keras.") and not isinstance(part, keras.layers.Lambda)
+    return is_keras_own(part) and not isinstance(part, keras.layers.Lambda)
 
 
 def _holds_nothing_foreign(part: Any) -> bool:
@@ -70,8 +71,8 @@ def _holds_nothing_foreign(part: Any) -> bool:
 def _is_harmless(value: Any) -> bool:
     """Tell whether an attribute is no function of somebody else's, which might be called on the batch."""
     if inspect.isroutine(value):
-        return str(getattr(value, "__module__", None)).startswith(("keras.", "torch.", "None"))
-    return not callable(value) or type(value).__module__.startswith(("keras.", "torch."))
+        return origin_of(value) in {"keras", "torch", ""}
+    return not callable(value) or origin_of(type(value)) in {"keras", "torch"}
 
 
 _ELEMENTWISE = frozenset(
@@ -91,7 +92,7 @@ def may_mix_samples(model: Any) -> bool:
 
 def _is_known_separate(operation: Any) -> bool:
     if not isinstance(operation, keras.layers.Layer):
-        return type(operation).__module__.startswith("keras.") and type(operation).__name__ in _ELEMENTWISE
+        return is_keras_own(operation) and type(operation).__name__ in _ELEMENTWISE
     if isinstance(operation, keras.Model) or not is_keras_made(operation):
         return False
     axes = getattr(operation, "axis", -1)

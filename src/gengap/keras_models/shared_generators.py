@@ -14,12 +14,11 @@ from typing import Any, Self
 
 import keras
 import numpy as np
-from keras.src.backend.common import global_state  # Keras 3.15 has no public way to its global generator
 from numpy.random.mtrand import get_bit_generator, set_bit_generator  # the public names have no types
 
+from gengap.keras_models.private import share_generator, shared_generator
 from gengap.randomness import key
 
-_NAME = "global_seed_generator"
 _WORD = 2**31 - 1
 
 
@@ -52,9 +51,9 @@ class SharedGenerators:
         if self._depth > 1:
             return self
         states = [one.get_state() for one in _of_torch()]
-        of_keras = global_state.get_global_attribute(_NAME)
+        of_keras = shared_generator()
         self._lent = of_keras, states, get_bit_generator(), random.getstate()
-        global_state.set_global_attribute(_NAME, self._keras)
+        share_generator(self._keras)
         set_bit_generator(self._numpy)
         return self
 
@@ -63,7 +62,7 @@ class SharedGenerators:
         if self._depth:
             return
         of_keras, states, of_numpy, of_python = self._lent
-        global_state.set_global_attribute(_NAME, of_keras)
+        share_generator(of_keras)
         for one, state in zip(_of_torch(), states, strict=False):
             one.set_state(state)
         set_bit_generator(of_numpy)

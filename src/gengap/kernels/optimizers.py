@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from gengap.keras_models.private import optimizer_class
+
 Strength = float | torch.Tensor
 """A number for all runs, or a tensor that broadcasts against the weights: `(K, 1, ...)` for stacked ones."""
 
@@ -184,10 +186,7 @@ def rule_from_keras(optimizer: Any) -> UpdateRule | None:
     """
     import keras
 
-    if not type(optimizer).__module__.startswith("keras."):
-        return None
-    # on torch Keras makes a subclass of its own, so the class is looked for by its public name
-    kind = next(one for one in type(optimizer).__mro__ if one.__module__.startswith("keras.src.optimizers."))
+    kind = optimizer_class(optimizer)
     if kind is keras.optimizers.SGD:
         return SGD(optimizer.momentum, optimizer.nesterov)
     if kind is keras.optimizers.RMSprop:

@@ -6,6 +6,7 @@ from typing import Any, final
 import keras
 import torch
 
+from gengap.keras_models.private import is_keras_own
 from gengap.keras_models.separability import is_keras_function, is_keras_made
 from gengap.layers.doors import Door, Pass, Place, Stacked
 from gengap.layers.probe import PerRun
@@ -73,7 +74,7 @@ class Activation:
 def plain(place: Place) -> bool:
     """Tell whether a layer is nothing but its class: no activity penalty, LoRA or quantization on it."""
     layer = place.operation
-    own = type(layer).__module__.startswith("keras.")  # a user's subclass of the same name may do anything
+    own = is_keras_own(layer)  # a user's subclass of the same name may do anything
     return (
         own
         and all(operation.activity_regularizer is None for operation in place.operations)

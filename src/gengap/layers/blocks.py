@@ -9,6 +9,7 @@ import torch
 from keras import tree
 
 from gengap.keras_models.graph import Graph, Slot, Step
+from gengap.keras_models.private import is_keras_own
 from gengap.kernels.blocks import convolve_relu_pool
 from gengap.kernels.convolution import is_small
 from gengap.layers.base import Activation, plain
@@ -142,7 +143,7 @@ def _halves(layer: Any) -> bool:
 def _same_numbers(first: Place, place: Place) -> bool:
     """Tell whether a layer is one of Keras' own, without a penalty, in the number format of the first."""
     layer = place.operation
-    is_layer = isinstance(layer, keras.layers.Layer) and type(layer).__module__.startswith("keras.")
+    is_layer = isinstance(layer, keras.layers.Layer) and is_keras_own(layer)
     return is_layer and plain(place) and layer.compute_dtype == first.operation.compute_dtype
 
 

@@ -13,7 +13,8 @@ import keras
 import torch
 from keras import tree
 
-from gengap.keras_models.graph import Step, attach_mask, mask_of
+from gengap.keras_models.graph import Step
+from gengap.keras_models.private import mask_of, put_mask
 from gengap.layers.moment import INFERENCE, Moment
 from gengap.layers.stack import Stack
 from gengap.randomness import key
@@ -41,7 +42,7 @@ class Stacked:
         """Return a tensor for Keras' code made of this value, with the mask made of this mask on it."""
         result = function(self.value)
         if self.mask is not None:
-            attach_mask(result, function(self.mask))
+            put_mask(result, function(self.mask))
         return result
 
 

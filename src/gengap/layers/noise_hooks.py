@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from gengap.keras_models.graph import read_graph
-from gengap.keras_models.seed_generators import asks_for_shapes
+from gengap.keras_models.private import asks_for_shapes
 from gengap.keras_models.shared_generators import SharedGenerators
 from gengap.layers.moment import Moment
 from gengap.layers.noise_keys import NoiseKeys

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gengap.errors import GengapWarning
 from gengap.keras_models.initial_weights import identified_layers
+from gengap.keras_models.private import all_layers, is_keras_own, is_of_applications, origin_of
 from gengap.keras_models.seed_generators import obey_their_state, seed_generators
 from gengap.keras_models.shared_generators import SharedGenerators
 from gengap.layers.moment import Moment
@@ -107,7 +108,7 @@ class _Inside:
     """What an operation holds that draws: Keras' own noise layers, generators of NumPy's, torch's and Python's."""
 
     def __init__(self, operation: Any, identity: str, identities: Mapping[int, str]) -> None:
-        layers = list(operation._flatten_layers()) if isinstance(operation, keras.Layer) else [operation]  # noqa: SLF001
+        layers = all_layers(operation) if isinstance(operation, keras.Layer) else [operation]
         self.operation, self.identity = operation, identity
         self.noise_layers = {
             layer: identities[id(layer)] for layer in layers if id(layer) in identities and _has_our_noise(layer)
@@ -162,16 +163,15 @@ def is_foreign(operation: Any) -> bool:
 
     Keras' own layers draw from seed generators, but for those that only its `applications` have.
     """
-    if _foreign_module(type(operation).__module__) or isinstance(operation, keras.layers.Lambda):
+    if _is_foreign(type(operation)) or isinstance(operation, keras.layers.Lambda):
         return True
     values = [value for value in vars(operation).values() if callable(value) and not isinstance(value, keras.Operation)]
     named = [value if inspect.isroutine(value) or inspect.isclass(value) else type(value) for value in values]
-    return any(_foreign_module(one.__module__ or "") for one in named)
+    return any(map(_is_foreign, named))
 
 
-def _foreign_module(name: str) -> bool:
-    own = name.split(".", maxsplit=1)[0] in {"keras", "gengap", "builtins"}
-    return not own or name.startswith("keras.src.applications")
+def _is_foreign(thing: Any) -> bool:
+    return origin_of(thing) not in {"keras", "gengap", "builtins"} or is_of_applications(thing)
 
 
 def _restart(value: Any) -> Callable[[int], Any] | None:
@@ -182,7 +182,7 @@ def _restart(value: Any) -> Callable[[int], Any] | None:
         return lambda word: value.seed(word % 2**32)
     if isinstance(value, random.Random):
         return value.seed
-    if type(value).__module__.startswith("torch") and type(value).__name__ == "Generator":
+    if origin_of(type(value)) == "torch" and type(value).__name__ == "Generator":
         return value.manual_seed  # type: ignore[no-any-return]
     return None
 
@@ -209,7 +209,7 @@ def _has_our_noise(layer: Any) -> bool:
         return False
     from gengap.layers.noise import FUSED_NOISE  # torch is imported only where it is used
 
-    return type(layer).__name__ in FUSED_NOISE and type(layer).__module__.startswith("keras.")
+    return type(layer).__name__ in FUSED_NOISE and is_keras_own(layer)
 
 
 def _our_noise(layer: Any, identity: str, moment: Moment) -> Callable[..., Any]:

@@ -12,6 +12,7 @@ from keras import tree
 from gengap.errors import ModelError, SlowPathWarning
 from gengap.keras_models.graph import Graph, read_graph
 from gengap.keras_models.initial_weights import identified_layers
+from gengap.keras_models.private import all_layers
 from gengap.keras_models.separability import is_keras_made
 from gengap.layers import fused_door
 from gengap.layers.blocks import find_blocks
@@ -211,7 +212,7 @@ def _modes(place: Place) -> list[dict[str, bool]]:
 def _keeps_state(operation: Any) -> bool:
     if not isinstance(operation, keras.layers.Layer):
         return False
-    layers = list(operation._flatten_layers())  # noqa: SLF001  the public `layers` of a model leaves itself out
+    layers = all_layers(operation)
     return (
         bool(operation.variables)
         or any(layer.activity_regularizer is not None for layer in layers)

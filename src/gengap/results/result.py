@@ -169,7 +169,7 @@ class Result:
             StoreError: The file is missing, damaged or not written by gengap, or lacks what a result needs.
         """
         parts, manifest = read_netcdf(path)
-        return cls(*(parts[name] for name in PARTS), manifest)
+        return cls(parts["history"], parts["runs"], parts["validation"], parts["test"], manifest)
 
     def save(self, folder: str | Path) -> None:
         """Write the result and its weights into a folder: `result.nc` and `weights/*.safetensors`.

@@ -12,6 +12,7 @@ import keras
 from gengap.engine.runs import Array
 from gengap.errors import ModelError
 from gengap.keras_models.clone import excluded_from_decay
+from gengap.keras_models.private import all_layers, origin_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,7 @@ def unpack(packed: PackedModel) -> keras.Model:
     with keras.saving.custom_object_scope(dict(packed.custom)):
         model = keras.saving.deserialize_keras_object(json.loads(packed.config))
     model.set_weights(list(packed.weights))
-    for layer in model._flatten_layers():  # noqa: SLF001  the only way to reach layers inside layers
+    for layer in all_layers(model):
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # it computes with tensors that it derives from its weights once
     if packed.undecayed:
@@ -75,12 +76,12 @@ def unpack(packed: PackedModel) -> keras.Model:
 
 def custom_objects(model: keras.Model) -> Iterator[tuple[str, Any]]:
     """Yield the classes and functions that are not Keras' own, under the names that a configuration gives them."""
-    layers = list(model._flatten_layers())  # noqa: SLF001
+    layers = all_layers(model)
     parts = [*layers, model.optimizer, *model.metrics, *keras.tree.flatten(model.loss)]
     values = [value for part in parts for value in (part, *_attributes(part))]
     for value in values:
         found = value if inspect.isfunction(value) or inspect.isclass(value) else type(value)
-        if not (found.__module__ or "").startswith(("keras.", "builtins")):
+        if origin_of(found) not in {"keras", "builtins"}:
             yield keras.saving.get_registered_name(found), found
 
 

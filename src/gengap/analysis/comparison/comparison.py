@@ -195,11 +195,8 @@ def compare(
     if held is not None and chosen_score not in SCORES_OF[result.task]:
         raise no_such_score(chosen_score, SCORES_OF[result.task], of=f"a {result.task} task")
     judged = _family(reading, chosen_rule, rules)
-    best = _best(reading, chosen_rule, larger_is_better=rules.larger_is_better)
-    level = look_level(looks, alpha)
-    notes = _notes(reading, chosen_rule, level, judged)
-    if best is not None:
-        notes.append(f"Best: {best}")
+    best, level = _best(reading, chosen_rule, larger_is_better=rules.larger_is_better), look_level(looks, alpha)
+    notes = _notes(reading, chosen_rule, level, judged) + ([] if best is None else [f"Best: {best}"])
     return Comparison(
         baseline=baseline,
         score=chosen_score,
