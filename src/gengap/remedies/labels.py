@@ -106,7 +106,8 @@ class LabelSmoothing(Surgery):
                 kept = {name: config[name] for name in ("name", "reduction", "dtype", "from_logits") if name in config}
                 return SmoothedSparseCategoricalCrossentropy(**kept, **amount)
             return None
-        function, options = keras.losses.get(loss), {}
+        function: Any = keras.losses.get(loss)
+        options: dict[str, Any] = {}
         while isinstance(function, partial):
             function, options = function.func, {**function.keywords, **options}
         cls = SMOOTHABLE.get(getattr(function, "__name__", ""))

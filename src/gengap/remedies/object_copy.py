@@ -82,9 +82,10 @@ def _copied_by_parts(root: Any) -> Iterator[None]:
 def _tracked(container: Any, memo: dict[int, Any]) -> Any:
     """Copy one of Keras' containers without telling its tracker, whose lists are copied by themselves."""
     plain = next(cls for cls in (list, dict, set) if isinstance(container, cls))
-    twin = type(container).__new__(type(container))
+    cls: Any = type(container)
+    twin = cls.__new__(cls)
     memo[id(container)] = twin
-    fill = {list: list.extend, dict: dict.update, set: set.update}[plain]
+    fill: Any = {list: list.extend, dict: dict.update, set: set.update}[plain]
     fill(twin, copy.deepcopy(plain(container), memo))
     vars(twin).update(copy.deepcopy(vars(container), memo))
     return twin

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from gengap.datasets.split import Dataset, Split
 from gengap.engine.batches import count_cases, take
-from gengap.engine.heads import answers_by_name, flat_inputs, in_columns, input_names, output_names
+from gengap.engine.heads import answers_by_name, flat_inputs, in_columns, input_names, input_structure, output_names
 from gengap.engine.loss_kinds import read_loss
 from gengap.engine.outputs import OutputKind, loss_of
 from gengap.engine.runs import TrainingData
@@ -275,7 +275,7 @@ def _check_shapes(x: Any, name: str, model: keras.Model) -> None:
             f"The model has {len(names)} input(s), but the {name} split is a {type(x).__name__} of "
             f"{len(parts)} arrays: give one array with a row for each case."
         )
-    for label, part, tensor in zip(names, parts, keras.tree.flatten(model.input), strict=True):
+    for label, part, tensor in zip(names, parts, keras.tree.flatten(input_structure(model)), strict=True):
         expected, actual = tuple(tensor.shape), tuple(part.shape)
         if not _fits(actual, expected, lenient=len(names) > 1):
             which = f"for {label!r} " if len(names) > 1 else ""
