@@ -33,7 +33,8 @@ output carried a caution:
 {short}
 The output says so: `Estimate.caution` is set, and printed, where there are fewer than {events} events or non-events,
 fewer than {groups} groups or cases, or where so few cases carry the variance that Student's t has fewer than {freedom}
-degrees of freedom. Losses with a long tail of rare, dear cases (the interval score, the log loss at a small base rate)
+degrees of freedom. A Brier skill score of rare events needs more of them, up to {rare_events} (`docs/statistics.md`).
+Losses with a long tail of rare, dear cases (the interval score, the log loss at a small base rate)
 need more groups than other scores.
 
 ## Binary scores
@@ -104,6 +105,7 @@ def write_page(found: dict[str, Any]) -> str:
         low=100 * LOW,
         short=_cautioned(short),
         events=_limit("FEW_EVENTS"),
+        rare_events=_limit("FEW_RARE_EVENTS"),
         groups=_limit("FEW_GROUPS"),
         freedom=_limit("FEW_FREEDOM"),
         binary=_pages(binary, lambda row: f"base rate {row['base_rate']:g}, {_units(row)}"),

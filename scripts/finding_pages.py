@@ -1,4 +1,4 @@
-"""Write docs/findings: one page per code, made from the registry in gengap.analysis.findings.codes and its sentences."""
+"""Write docs/findings: one page per code, from the registry in gengap.analysis.findings.codes and its sentences."""
 
 import re
 from pathlib import Path

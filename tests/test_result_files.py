@@ -253,6 +253,23 @@ def test_groups_from_elsewhere_are_whole(groups):
         Result.from_predictions([0, 1, 1], {"a": [0.1, 0.8, 0.7]}, task="binary", score="log_loss", groups=groups)
 
 
+@pytest.mark.parametrize(
+    ("y", "p", "task", "sentence"),
+    [
+        (["a", "b"], [0.1, 0.2], "binary", "`y_true` must hold real numbers in an array of one shape; got 'a'"),
+        ([1, 2], [0.1, 0.2], "binary", "`y_true` must hold 0 and 1 for a binary task .*; received 2"),
+        ([0, 3], [[0.1, 0.9], [0.2, 0.8]], "multiclass", "`y_true` must hold the codes 0 to 1, .*; received 3"),
+        (np.ma.masked_array([0, 1], [False, True]), [0.1, 0.2], "binary", "1 are missing or infinite: leave them out"),
+        ([0.5, np.nan], [0.1, 0.2], "regression", "1 are missing or infinite: leave them out"),
+        ([0, 1], ["x", "y"], "binary", "the predictions of 'a' must hold real numbers .*; got 'x'"),
+    ],
+)
+def test_answers_from_elsewhere_are_whole(y, p, task, sentence):
+    with pytest.raises(DataError, match=sentence) as caught:
+        Result.from_predictions(y, {"a": p}, task=task, score="log_loss")
+    assert "np." not in str(caught.value)
+
+
 def test_logits_from_elsewhere_are_refused():
     with pytest.raises(
         DataError, match=r"The predictions of 'a' must be probabilities from 0 to 1; received -1.3 to 2"

@@ -65,7 +65,7 @@ CALLS = {
     "answers forgotten": (lambda _: run(y=None), "`y` is missing"),
     "answers one too few": (lambda _: run(y=Y[:29]), "30 cases"),
     "answers as words": (lambda _: run(y=np.where(Y[:30], "yes", "no")), "encode labels as integers"),
-    "labels from one": (lambda _: run(y=Y[:30] + 1), "0 and 1|0/1"),
+    "labels from one": (lambda _: run(y=Y[:30] + 1), "must be the integers 0 to 1"),
     "a transposed table": (lambda _: run(x=X[:30].T), "30|different|shape"),
     "inputs as words": (lambda _: run(x=np.array([["a", "b", "c"]] * 30)), "must hold real numbers"),
     "a frame with a column of words": (

@@ -44,8 +44,8 @@ def capacity_ladder(
     From each rung two larger ones are trained with the same seeds, batches and cases: twice the units, and one hidden
     layer more. The better one that improves becomes the next rung; where neither does, the climb ends. A step
     improves by the one-standard-error rule, or unless its gain is shown to be below `margin`; see
-    `gengap.analysis.decision.ladder.gain`. Scores are read on validation, at each run's best epoch, since sizes are chosen:
-    the chosen model's own score is to be read on test data, which the climb never looks at.
+    `gengap.analysis.decision.ladder.gain`. Scores are read on validation, at each run's best epoch, since sizes are
+    chosen: the chosen model's own score is to be read on test data, which the climb never looks at.
 
     Args:
         model: A compiled model; its width and depth are what rungs are measured in. It may be any rung itself.

@@ -32,8 +32,8 @@ def output_structure(model: keras.Model) -> Any:
         ModelError: The model has not been built.
     """
     try:
-        return model.output
-    except (AttributeError, ValueError):
+        return model.outputs[0] if isinstance(model, keras.Sequential) else model.output
+    except (AttributeError, ValueError, TypeError):
         pass
     taken = symbolic_inputs(model)
     if taken is None:
@@ -125,8 +125,8 @@ def input_names(model: keras.Model) -> list[str]:
 def input_structure(model: keras.Model) -> Any:
     """Return the symbolic inputs of a model in their structure; None for a subclassed model."""
     try:
-        return model.input
-    except (AttributeError, ValueError):
+        return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+    except (AttributeError, ValueError, TypeError):
         return None
 
 

@@ -82,7 +82,8 @@ def _copied_by_parts(root: Any) -> Iterator[None]:
 def _tracked(container: Any, memo: dict[int, Any]) -> Any:
     """Copy one of Keras' containers without telling its tracker, whose lists are copied by themselves."""
     plain: Any = next(cls for cls in (list, dict, set) if isinstance(container, cls))
-    twin = plain.__new__(type(container))
+    cls: Any = type(container)
+    twin = cls.__new__(cls)
     memo[id(container)] = twin
     fill: Any = {list: list.extend, dict: dict.update, set: set.update}[plain]
     fill(twin, copy.deepcopy(plain(container), memo))

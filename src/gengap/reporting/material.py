@@ -134,8 +134,8 @@ def estimate_of(values: "Floats", *, carriers: int | None = None) -> Estimate:
 
     Args:
         values: Shape `(seeds, units)`.
-        carriers: How many units carry the sampling error, see `gengap.analysis.inference.components.two_way`; 0 for so few that
-            there is no interval.
+        carriers: How many units carry the sampling error, see `gengap.analysis.inference.components.two_way`; 0 for so
+            few that there is no interval.
     """
     values = values[np.isfinite(values).all(axis=-1)] if values.size else values
     if not values.size:

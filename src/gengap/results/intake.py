@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gengap.datasets.split import Task
 from gengap.errors import DataError, DataWarning, UnknownNameError
 from gengap.verification.inputs import within_unit
-from gengap.verification.plain import codes_of, missing, plain
+from gengap.verification.plain import codes_of, missing, numbers, plain
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -30,7 +30,7 @@ def answers_of(y_true: Any, task: str) -> Array:
 
     Raises:
         UnknownNameError: There is no such task.
-        DataError: The answers have more axes than the task allows.
+        DataError: The answers have more axes than the task allows, or are no numbers, missing, or no labels.
     """
     if task not in get_args(Task):
         raise UnknownNameError(f"`task` must be one of {', '.join(get_args(Task))}; received {task!r}.")
@@ -40,6 +40,12 @@ def answers_of(y_true: Any, task: str) -> Array:
     if answers.ndim != 1 and not (task == "regression" and answers.ndim == 2):
         wanted = "(n,) or (n, targets)" if task == "regression" else f"(n,) for a {task} task, one label for each case"
         raise DataError(f"`y_true` must have shape {wanted}; received {answers.shape}.")
+    values = numbers(answers, "y_true")
+    if gone := int(np.sum(~np.isfinite(values))):
+        raise DataError(f"`y_true` must hold an answer to every case; {gone} are missing or infinite: leave them out.")
+    if task == "binary" and not np.isin(values, (0, 1)).all():
+        strange = values[~np.isin(values, (0, 1))][0]
+        raise DataError(f"`y_true` must hold 0 and 1 for a binary task (1: the event happened); received {strange:g}.")
     return answers
 
 
@@ -58,7 +64,7 @@ def runs_of(predictions: Mapping[str, Any], answers: Array, task: str) -> dict[s
     Raises:
         DataError: There are none, or one does not fit the answers under this task.
     """
-    arrays = {name: _with_seeds(np.asarray(plain(values)), answers.ndim, task) for name, values in predictions.items()}
+    arrays = {name: _with_seeds(_numeric(values, name), answers.ndim, task) for name, values in predictions.items()}
     wanted = ", ".join(map(str, answers.shape)) + (", labels" if task == "multiclass" else "")
     wrong = {name: values.shape for name, values in arrays.items() if not _fits(values.shape, answers.shape, task)}
     if wrong or not arrays:
@@ -70,6 +76,10 @@ def runs_of(predictions: Mapping[str, Any], answers: Array, task: str) -> dict[s
         )
     if len({values.shape for values in arrays.values()}) > 1:
         raise DataError("Every variant needs predictions of the same shape: equal seeds, cases and labels.")
+    labels = next(iter(arrays.values())).shape[-1]
+    if task == "multiclass" and not np.isin(answers, np.arange(labels)).all():
+        strange = answers[~np.isin(answers, np.arange(labels))][0]
+        raise DataError(f"`y_true` must hold the codes 0 to {labels - 1}, one per column; received {strange:g}.")
     for name, values in arrays.items():
         check_probabilities(values, task, f"The predictions of {name!r}")
     alike = task == "regression" or all(values.dtype == np.float64 for values in arrays.values())
@@ -99,6 +109,12 @@ def _as_kept(values: Array) -> Array:
     """Numbers may lie close together far from 0, and so keep what they came with; shorter ones become single."""
     wide = values.dtype.kind in "iuf" and values.dtype.itemsize > 4
     return values.astype(np.float64 if wide else np.float32)
+
+
+def _numeric(values: Any, name: str) -> Array:
+    """Return predictions in the precision that they came in."""
+    array = np.asarray(plain(values))
+    return array if array.dtype.kind in "biuf" else numbers(values, f"the predictions of {name!r}", squeeze=False)
 
 
 def _with_seeds(values: Array, answer_axes: int, task: str) -> Array:

@@ -15,7 +15,7 @@ from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Dataset, Split
 from gengap.engine.runs import TrainingData
 from gengap.errors import DataError
-from gengap.keras_models.heads import flat_inputs, input_names
+from gengap.keras_models.heads import flat_inputs, input_names, input_structure
 from gengap.study.answers import check_answers
 from gengap.study.fit_arguments import gathered, refuse_loader
 
@@ -202,7 +202,7 @@ def _check_shapes(x: Any, name: str, model: keras.Model) -> None:
             f"The model has {len(names)} input(s), but the {name} split is a {type(x).__name__} of "
             f"{len(parts)} arrays: give one array with a row for each case."
         )
-    for label, part, tensor in zip(names, parts, keras.tree.flatten(model.input), strict=True):
+    for label, part, tensor in zip(names, parts, keras.tree.flatten(input_structure(model)), strict=True):
         expected, actual = tuple(tensor.shape), tuple(part.shape)
         if not _fits(actual, expected, lenient=len(names) > 1):
             which = f"for {label!r} " if len(names) > 1 else ""

@@ -80,11 +80,17 @@ def _shifted(p: Floats, weight: Floats, rate: float) -> Floats:
     from scipy.optimize import brentq
     from scipy.special import expit, logit
 
-    odds = logit(np.clip(p, 1e-12, 1 - 1e-12))
+    if not 0 < rate < 1:
+        return np.full(len(p), rate)
+    clipped = np.clip(p, 1e-12, 1 - 1e-12)
+    odds = logit(clipped)
 
     def excess(shift: float) -> float:
         return float(np.mean(weight * expit(odds + shift))) - rate
 
-    if excess(-_FARTHEST) >= 0 or excess(_FARTHEST) <= 0:
-        return np.full(len(p), rate)
-    return np.asarray(expit(odds + brentq(excess, -_FARTHEST, _FARTHEST, xtol=1e-6)))
+    guess, reach = float(logit(rate) - logit(np.average(clipped, weights=weight))), 0.5
+    while excess(guess - reach) > 0 or excess(guess + reach) < 0:
+        reach *= 4
+        if reach > _FARTHEST:
+            return np.full(len(p), rate)
+    return np.asarray(expit(odds + brentq(excess, guess - reach, guess + reach, xtol=1e-5)))

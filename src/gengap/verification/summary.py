@@ -81,7 +81,7 @@ def scores_block(
         AUC:                        0.889  [ 0.346,  0.991]
         Brier Score:                0.114  [ 0.026,  0.503]
         Brier Score (Climatology):  0.250  [ 0.250,  0.250]
-        Brier Skill Score:          0.545  [-1.013,  0.897]
+        Brier Skill Score:          0.545  [-1.128,  0.903]
         95% intervals over 6 cases; climatology 0.5000 from the evaluation data
         Caution, only 3 events and 3 non-events: may cover less than it claims
     """

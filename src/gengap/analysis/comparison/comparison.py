@@ -125,12 +125,12 @@ def compare(
     """Compare every variant with the baseline, paired by seed and by case.
 
     Verdicts are about new cases and new seeds, given this training set: both are random in the standard error
-    (`gengap.analysis.inference.components.two_way`), with cases grouped by the split's groups, else by day. They are read off
-    simultaneous intervals, so no verdict contradicts its interval and at most `alpha` of all studies hold a false
-    one, looks at fewer seeds included. Noise may be skewed, as where a rare run gets stuck: an interval is longer on
-    the side on which it may then fall short (`gengap.analysis.inference.skewness`), the more so where the baseline does not
-    vary as the variant does; `docs/statistics.md` counts what that keeps and costs. The best epoch is chosen on
-    validation; the test split, where there is one, is what is read.
+    (`gengap.analysis.inference.components.two_way`), with cases grouped by the split's groups, else by day. They are
+    read off simultaneous intervals, so no verdict contradicts its interval and at most `alpha` of all studies hold a
+    false one, looks at fewer seeds included. Noise may be skewed, as where a rare run gets stuck: an interval is
+    longer on the side on which it may then fall short (`gengap.analysis.inference.skewness`), the more so where the
+    baseline does not vary as the variant does; `docs/statistics.md` counts what that keeps and costs. The best epoch is
+    chosen on validation; the test split, where there is one, is what is read.
 
     Args:
         result: A study's result, or one from elsewhere.
