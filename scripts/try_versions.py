@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 CORE = (
-    "tests/test_private_keras.py",
+    "tests/keras_models/test_private.py",
     "tests/engine/test_fused.py",
     "tests/engine/test_on_cuda.py",
     "tests/keras_models/test_outputs.py",

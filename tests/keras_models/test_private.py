@@ -96,6 +96,16 @@ def test_the_operation_behind_a_tensor(sequential):
         private.operation_of(torch.zeros(1))
 
 
+def test_the_history_of_a_tensor_and_what_its_operation_was_called_with():
+    shared = L.Dense(3)
+    a, b = keras.Input((3,)), keras.Input((3,))
+    first, second = shared(a), shared(b)
+    assert private.history_of(second) == (shared, 1, 0)
+    assert private.inputs_of_call(shared, 0)[0] is a
+    assert private.inputs_of_call(shared, 1)[0] is b
+    assert [id(one) for one in private.outputs_of_calls(shared)] == [id(first), id(second)]
+
+
 def test_masks_travel_on_tensors():
     embedded = L.Embedding(5, 2, mask_zero=True)(np.array([[1, 0]]))
     assert private.mask_of(embedded).tolist() == [[True, False]]
@@ -120,6 +130,19 @@ def test_own_variables_leave_out_those_of_inner_layers():
     wrapper = L.TimeDistributed(L.Dense(1))
     wrapper.build((None, 2, 3))
     assert private.own_variables(wrapper) == []
+
+
+def test_what_a_layer_holds_itself():
+    class Outer(L.Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner, self.seen = L.Bidirectional(L.LSTM(2)), keras.metrics.Mean()
+            self.count = self.add_weight(shape=(), trainable=False, name="count")
+
+    layer = Outer()
+    assert private.layers_inside(layer) == [layer.inner]
+    assert private.own_metrics(layer) == [layer.seen]
+    assert private.own_state(layer) == [layer.count]
 
 
 def test_compile_config_holds_objects():
@@ -156,6 +179,16 @@ def test_containers_of_metrics(sequential, functional):
     assert len(plain) == len(weighted) == 1
 
 
+def test_metrics_know_their_outputs_by_name(functional):
+    a = keras.Input((3,))
+    model = keras.Model(a, {"one": L.Dense(1, name="first")(a), "two": L.Dense(1, name="second")(a)})
+    model.compile("sgd", {"one": "mse", "two": "mae"}, metrics={"two": ["mae"]})
+    y = {name: np.zeros((2, 1), "float32") for name in ("one", "two")}
+    own = private.compile_metrics(model)
+    own.build(y, y)
+    assert set(private.names_of_outputs(own)) == {"one", "two"}
+
+
 def test_functions_inside_losses_and_metrics():
     loss = keras.losses.BinaryCrossentropy(label_smoothing=0.1)
     function, options = private.function_and_options(loss)
@@ -171,6 +204,14 @@ def test_decay_leaves_out_what_was_excluded(sequential):
     optimizer.exclude_from_weight_decay(var_list=[bias])
     optimizer.build(sequential.trainable_variables)
     assert (private.decays(optimizer, kernel), private.decays(optimizer, bias)) == (True, False)
+
+
+def test_the_learning_rate_as_it_was_given():
+    def rate():
+        return 0.01
+
+    assert private.rate_of(keras.optimizers.SGD(rate)) is rate
+    assert float(private.rate_of(keras.optimizers.SGD(0.5))) == 0.5
 
 
 def test_averages_of_weights():
@@ -198,6 +239,57 @@ def test_noise_follows_the_state_of_its_generator():
     np.testing.assert_array_equal(np.asarray(layer(x, training=True)), first)
 
 
+def test_keras_asks_for_shapes_in_a_scope_without_state():
+    asked = []
+
+    class Asking(L.Layer):
+        def call(self, x):
+            asked.append(private.asks_for_shapes())
+            return x
+
+    layer = Asking()
+    layer(np.ones((1, 2), "float32"))
+    layer.compute_output_spec(keras.KerasTensor((None, 2)))
+    assert asked[0] is False
+    assert asked[1:]
+    assert all(asked[1:])
+
+
+def test_draws_without_a_seed_come_from_one_generator_that_can_be_exchanged():
+    keras.random.normal((1,))
+    before = private.shared_generator()
+    assert isinstance(before, keras.random.SeedGenerator)
+    other = keras.random.SeedGenerator(7)
+    try:
+        private.share_generator(other)
+        state = np.asarray(other.state).copy()
+        keras.random.normal((1,))
+        assert (np.asarray(other.state) != state).any()
+    finally:
+        private.share_generator(before)
+
+
+def test_all_random_functions_stand_in_one_module():
+    functions = private.random_functions()
+    assert {"normal", "uniform", "dropout", "shuffle", "gamma"} <= set(dir(functions))
+
+
+def test_plain_containers_become_tracked_ones():
+    layer = L.Layer()
+    layer.several, layer.named, layer.kept = [1], {"a": 1}, {2}
+    assert tuple(type(vars(layer)[name]) for name in ("several", "named", "kept")) == private.CONTAINERS
+
+
+def test_where_things_come_from():
+    assert private.origin_of(np.zeros(1)) == "numpy"
+    assert private.origin_of(torch.zeros) in {"torch", ""}
+    assert private.origin_of(len) == "builtins"
+    assert not private.is_of_applications(L.Dense)
+    from keras.src.applications.convnext import StochasticDepth
+
+    assert private.is_of_applications(StochasticDepth)
+
+
 def test_what_is_keras_own():
     class Dense(L.Dense):
         pass
@@ -218,11 +310,6 @@ def test_the_public_class_of_an_optimizer(name):
         pass
 
     assert private.optimizer_class(Mine()) is None
-
-
-def test_the_device_of_the_torch_backend():
-    with keras.device("cpu"):
-        assert private.torch_device().startswith("cpu")
 
 
 def test_every_function_has_a_test():
