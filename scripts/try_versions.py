@@ -23,7 +23,7 @@ CORE = (
     "tests/engine/test_on_cuda.py",
     "tests/keras_models/test_outputs.py",
     "tests/engine/test_trainer.py",
-    "tests/engine/kernels",
+    "tests/kernels",
     "tests/remedies",
     "tests/sampling",
     "tests/study",
