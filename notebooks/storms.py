@@ -71,7 +71,7 @@ gg.summarize(result)
 #
 # Width *and* noise differ (GG301), and so do the epochs (GG302). Nobody told it.
 # %% [markdown] lang="zh"
-# ## 审查自己发现两处混杂
+# ## 核查自己发现两处混杂
 #
 # 宽度*和*噪声都不同（GG301），轮次也不同（GG302）。没有人告诉它。
 
@@ -204,7 +204,7 @@ figure
 # "The dropout rate may have to be tuned for the most reliable prediction intervals." Chosen on validation by the Brier score of the
 # mean forecast, judged on test.
 # %% [markdown] lang="zh"
-# ## T2.8 推断时用多大的丢弃率？
+# ## T2.8 推理时用多大的丢弃率？
 #
 # “可能需要调整丢弃率，以得到最可靠的预测区间。”在验证集上用平均预报的 Brier 评分选择，在测试集上评判。
 

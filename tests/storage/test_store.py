@@ -326,10 +326,10 @@ def test_a_reader_finds_a_ledger_that_was_cut_in_a_transaction_as_it_was_before(
 def test_folders_that_are_no_store_are_refused(tmp_path, manifest):
     with pytest.raises(StoreError, match="there is no folder"):
         Store.open(tmp_path / "nowhere")
-    with pytest.raises(StoreError, match="holds no study of gengap"):
+    with pytest.raises(StoreError, match="contains no stored study"):
         Store.open(tmp_path)
     (tmp_path / "ledger.sqlite").write_bytes(b"hello")
-    with pytest.raises(StoreError, match="holds no study of gengap"):
+    with pytest.raises(StoreError, match="contains no stored study"):
         Store.open(tmp_path, mode="w")
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(StoreError, match=r"holds other files \(ledger.sqlite, thesis.tex\); choose an empty folder"):

@@ -56,5 +56,5 @@ def test_show_prints_the_table_once_where_nobody_can_watch(folder, monkeypatch, 
 
 
 def test_a_folder_without_a_study_is_refused(tmp_path):
-    with pytest.raises(StoreError, match="holds no study of gengap"):
+    with pytest.raises(StoreError, match="contains no stored study"):
         progress_table(tmp_path)

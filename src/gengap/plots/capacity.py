@@ -1,4 +1,4 @@
-"""A capacity ladder as a figure: score against number of parameters, with the way that was climbed."""
+"""A capacity ladder as a figure: score against number of parameters, with the search path."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -72,7 +72,7 @@ class CapacityDisplay:
             look: dict[str, Any] = {"color": REFERENCE, "markerfacecolor": "white", "zorder": 1}
             ax.errorbar(parameters, mean, half, fmt="o", label="tried", **look)
             way = list(self.climbed)
-            ax.plot(parameters[way], mean[way], "o-", color=COLOURS[0], label="climbed")
+            ax.plot(parameters[way], mean[way], "o-", color=COLOURS[0], label="search path")
             at = self.chosen
             ax.plot(parameters[at], mean[at], "D", color=COLOURS[1], markersize=9, label="kept")
             for x, y, shape in zip(parameters, mean, self.shapes, strict=True):

@@ -71,7 +71,7 @@ class DataValueDisplay:
             ax.plot(full * share[~seen], curve[~seen], color=COLOURS[1], linestyle="--")
             at = self.foretold
             reach = [[at.value - at.low], [at.high - at.value]]
-            label = "twice the data (foretold, 95 %)"
+            label = "twice the data (predicted, 95 %)"
             ax.errorbar([FARTHEST * full], [at.value], reach, fmt="D", color=COLOURS[1], capsize=4, label=label)
             ax.axvline(full, color=REFERENCE, linewidth=0.8)
             ax.annotate("your data", (full, 0.0), xycoords=("data", "axes fraction"), xytext=(-4, 5), rotation=90,

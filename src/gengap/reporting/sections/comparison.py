@@ -59,7 +59,7 @@ class Row:
         readings: Differences at the best and at the last epoch; one where the result knows no epochs.
         p: Holm's adjusted p value, as text.
         wins: Share of pairs won, as text.
-        needs: What would settle the comparison; empty where it is settled.
+        needs: What a verdict would take; empty where there is one.
     """
 
     contrast: Contrast
@@ -93,6 +93,7 @@ def comparison_section(material: Material) -> Section | None:
             "part": text(f"part.{found.part}"),
             "confidence": f"{100 * found.confidence:.4g} %",
             "better": text("larger" if found.larger_is_better else "smaller"),
+            "side": text("kind.worse" if found.larger_is_better else "kind.better"),
         },
     )
 
