@@ -169,7 +169,7 @@ model = result.model("spatial dropout")
 likely = np.flatnonzero((y == 1) & (forecast("spatial dropout") >= 0.3))
 storm = int(likely[0]) if len(likely) else int(np.argmax(forecast("spatial dropout")))
 began = time.perf_counter()
-one = gg.predict_distribution(model, data.test.x[storm : storm + 1], num_samples=1000, progress=False)
+one = gg.predict_distribution(model, data.test.x[storm : storm + 1], num_members=1000, progress=False)
 print(f"1,000 passes in {time.perf_counter() - began:.2f} s")
 PredictiveDistributionDisplay.from_distribution(one, xlabel="Probability of Strong Rotation").plot().figure
 # %% [markdown] lang="en"
@@ -186,7 +186,7 @@ PredictiveDistributionDisplay.from_distribution(one, xlabel="Probability of Stro
 
 # %%
 cases = slice(0, 300)
-members = gg.predict_distribution(model, data.test.x[cases], num_samples=50, progress=False)
+members = gg.predict_distribution(model, data.test.x[cases], num_members=50, progress=False)
 others = result.test["prediction_best"].sel(variant="spatial dropout").to_numpy()[:, cases].astype(float)
 truth = None if data.truth is None else data.truth["test"][cases]
 quality = gg.classifier_uncertainty(y[cases], members, groups=days[cases], other_seeds=others, true_probability=truth)
@@ -211,7 +211,7 @@ figure
 # %%
 small = gg.Split(data.validation.x[:300], data.validation.y[:300], groups=data.validation.groups[:300])
 judged = gg.Split(data.test.x[:300], y[:300], groups=days[:300])
-choice = gg.choose_rate(model, small, test=judged, rates=(0.1, 0.2, 0.3), num_samples=20, progress=False)
+choice = gg.choose_rate(model, small, test_data=judged, rates=(0.1, 0.2, 0.3), num_members=20, progress=False)
 print(*choice.findings, sep="\n")
 
 # %% [markdown] lang="en"
