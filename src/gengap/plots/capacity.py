@@ -54,9 +54,7 @@ class CapacityDisplay:
         names = [rung.name for rung in rungs]
         path = tuple(names.index(name) for name in ladder.path)
         shapes = tuple(rung.shape for rung in rungs)
-        display = cls(
-            np.asarray(rows, dtype=np.float64), shapes, path, names.index(ladder.choice.name), ladder.score
-        )
+        display = cls(np.asarray(rows, dtype=np.float64), shapes, path, names.index(ladder.choice.name), ladder.score)
         if ax is not None:
             display.plot(ax)
         return display

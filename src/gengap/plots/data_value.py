@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gengap.analysis.diagnosis.data_value import FARTHEST, PowerLaw
-from gengap.analysis.tables import Estimate
+from gengap.analysis.tables import IntervalEstimate
 from gengap.deprecated import old_attribute
 from gengap.plots.style import COLOURS, REFERENCE, axes_for, style
 
@@ -34,7 +34,7 @@ class DataValueDisplay:
     data: "Floats"
     cases: "NDArray[np.int64]"
     law: PowerLaw
-    predicted: Estimate
+    predicted: IntervalEstimate
     answer: str
     score: str = "score"
 
@@ -50,7 +50,7 @@ class DataValueDisplay:
             ax: Axes to draw on at once; None draws nothing yet.
         """
         now, gain = value.law(1.0), value.gain
-        predicted = Estimate(now - gain.value, now - gain.high, now - gain.low)
+        predicted = IntervalEstimate(now - gain.value, now - gain.high, now - gain.low)
         display = cls(value.scores, value.cases, value.law, predicted, value.answer, score)
         if ax is not None:
             display.plot(ax)

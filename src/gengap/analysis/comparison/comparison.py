@@ -14,7 +14,7 @@ from gengap.analysis.findings.wording import GIVEN
 from gengap.analysis.inference.looks import look_level, looks_of
 from gengap.analysis.inference.simultaneous import comparison_level, holm
 from gengap.analysis.summary import at_epoch
-from gengap.analysis.tables import Cell, Column, Estimate, Table
+from gengap.analysis.tables import Cell, Column, IntervalEstimate, Table
 from gengap.errors import DataError, StatisticsWarning
 from gengap.verification.naming import no_such_score
 
@@ -107,7 +107,7 @@ COLUMNS = (
 
 
 def _cells(found: Contrast, *, verdict: str) -> tuple[Cell, ...]:
-    difference = Estimate(found.difference, found.low, found.high)
+    difference = IntervalEstimate(found.difference, found.low, found.high)
     numbers = (found.p, found.p_holm, found.effect_size, found.probability_better, found.correlation, found.seeds)
     return (found.variant, found.rule, verdict, difference, *numbers, "; ".join(found.warnings))
 

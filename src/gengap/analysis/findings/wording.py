@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Union
 
-from gengap.analysis.tables import Estimate
+from gengap.analysis.tables import IntervalEstimate
 
 GIVEN = "given this training set"
 """What every verdict is conditional on; how often another training set would turn one round: `docs/statistics.md`."""
-Value = Union[str, int, float, Estimate, "Word", "Message", tuple["Message", ...]]
+Value = Union[str, int, float, IntervalEstimate, "Word", "Message", tuple["Message", ...]]
 """Names (of variants, labels) are plain strings and stay what they are; everything else is written by a language."""
 
 
@@ -48,7 +48,7 @@ class Wording:
     """How a language writes messages.
 
     Attributes:
-        sentences: Templates of `str.format` by key. A blank carries its number format, which an `Estimate` also
+        sentences: Templates of `str.format` by key. A blank carries its number format, which an `IntervalEstimate` also
             obeys; for several clauses it carries what stands between them, as in `{differences:; }`.
         words: Texts of the vocabulary by key.
     """
@@ -66,7 +66,7 @@ class Wording:
             return self.words[said.key]
         return self.sentences[said.key].format_map({name: self._written(one) for name, one in said.values.items()})
 
-    def _written(self, value: Value) -> "str | int | float | Estimate | _Clauses":
+    def _written(self, value: Value) -> "str | int | float | IntervalEstimate | _Clauses":
         if isinstance(value, Message | Word):
             return self.write(value)
         return _Clauses(tuple(map(self.write, value))) if isinstance(value, tuple) else value

@@ -9,7 +9,7 @@ import numpy as np
 
 from gengap.analysis.comparison.contrasts import FEW_SEEDS, Contrast
 from gengap.analysis.diagnosis.onset import Onset
-from gengap.analysis.tables import Estimate
+from gengap.analysis.tables import IntervalEstimate
 from gengap.reporting.material import Material
 from gengap.reporting.numbers import write_estimate, write_number
 from gengap.reporting.section import Section
@@ -124,7 +124,7 @@ def _skill(material: Material, variant: str, rule: EpochRule, subject: str) -> S
     return Sentence(tone, text(f"skill.{side}", **blanks))
 
 
-def _side(found: Estimate) -> tuple[str, Tone]:
+def _side(found: IntervalEstimate) -> tuple[str, Tone]:
     if found.low > 0:
         return "positive", "good"
     return ("negative", "bad") if found.high < 0 else ("unclear", "unsure")
