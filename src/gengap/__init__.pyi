@@ -2,6 +2,9 @@ from . import datasets as datasets
 from . import errors as errors
 from . import plots as plots
 from . import verification as verification
+from .analysis import Audit as Audit
+from .analysis import Comparison as Comparison
+from .analysis import Diagnosis as Diagnosis
 from .analysis import audit as audit
 from .analysis import compare as compare
 from .analysis import diagnose as diagnose

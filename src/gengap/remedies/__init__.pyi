@@ -1,7 +1,9 @@
 from .advice import Suggestion as Suggestion
 from .advice import suggest as suggest
 from .augmenting import Augment as Augment
+from .base import Edit as Edit
 from .base import Remedy as Remedy
+from .base import Surgery as Surgery
 from .base import Variant as Variant
 from .capacity import Depth as Depth
 from .capacity import Width as Width
@@ -25,3 +27,4 @@ from .penalties import L2 as L2
 from .stopping import StoppingRule as StoppingRule
 from .training import EarlyStopping as EarlyStopping
 from .training import Subsample as Subsample
+from .weights import WeightSummary as WeightSummary

@@ -8,7 +8,7 @@ import keras
 from gengap.errors import RemedyError, UnknownNameError
 from gengap.keras_models.anatomy import Anatomy
 from gengap.keras_models.private import operation_of
-from gengap.remedies.base import Layer, Edit, Surgery
+from gengap.remedies.base import Edit, Layer, Surgery
 from gengap.remedies.explanation import Change
 
 

@@ -9,7 +9,7 @@ import keras
 
 from gengap.errors import RemedyError
 from gengap.keras_models.anatomy import DROPOUTS, Anatomy, Call, On
-from gengap.remedies.base import Layer, Edit, Surgery
+from gengap.remedies.base import Edit, Layer, Surgery
 from gengap.remedies.checks import check_choice, check_rate, check_strength
 from gengap.remedies.explanation import Change, grouped
 from gengap.remedies.notation import snake

@@ -7,7 +7,7 @@ import keras
 
 from gengap.errors import RemedyError
 from gengap.keras_models.anatomy import NORMALIZATIONS, Anatomy, Call, On, own_activation
-from gengap.remedies.base import Layer, Edit, Surgery
+from gengap.remedies.base import Edit, Layer, Surgery
 from gengap.remedies.checks import check_rate
 from gengap.remedies.explanation import Change, grouped
 

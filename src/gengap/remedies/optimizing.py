@@ -9,7 +9,7 @@ import keras
 from gengap.errors import RemedyError
 from gengap.keras_models.anatomy import Anatomy, On
 from gengap.keras_models.clone import innermost
-from gengap.remedies.base import Model, Edit, Surgery
+from gengap.remedies.base import Edit, Model, Surgery
 from gengap.remedies.checks import check_rate, check_strength
 from gengap.remedies.explanation import Change
 

@@ -4,7 +4,7 @@ import keras
 
 from gengap.keras_models.clone import carry_weights, compile_like
 from gengap.keras_models.rebuild import Operation, Rebuild, copy_operation
-from gengap.remedies.base import Model, Edit
+from gengap.remedies.base import Edit, Model
 
 
 def perform(edit: Edit, model: Model) -> tuple[Model, list[tuple[str, str]]]:

@@ -51,7 +51,7 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparisonRow:
     """One line of the table, ready to be shown.
 
     Attributes:
@@ -98,10 +98,10 @@ def comparison_section(material: Material) -> Section | None:
     )
 
 
-def _row(material: Material, comparison: Comparison, found: Contrast) -> Row:
+def _row(material: Material, comparison: Comparison, found: Contrast) -> ComparisonRow:
     other = [one for one in comparison.descriptive if one.variant == found.variant and material.has_curves]
     readings = [_reading(found, primary=True), *(_reading(one, primary=False) for one in other)]
-    return Row(
+    return ComparisonRow(
         contrast=found,
         readings=tuple(sorted(readings, key=lambda one: one.rule)),
         p=write_p(found.p_holm),
