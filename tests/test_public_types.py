@@ -100,8 +100,9 @@ def test_what_a_public_name_takes_and_returns_is_in_the_reference(path):
 
 
 def test_a_hidden_type_is_found():
-    def function(x: "list[IntervalEstimate] | None") -> "dict[str, Cell]": ...
+    def function(x, y): ...
 
     function.__module__ = "gengap.analysis.tables"
+    function.__annotations__ = {"x": "list[Spread] | None", "return": "dict[str, Cell]"}
     hidden = {one.__qualname__ for _, a, m in annotations_of(function) for one in classes_of(a, m)}
     assert hidden == {"IntervalEstimate", "Spread"}

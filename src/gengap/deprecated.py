@@ -41,7 +41,7 @@ def moved(module: str, name: str) -> Any:
         name: The old name, one of `NAMES[module]`.
     """
     new = NAMES[module][name]
-    _warn(f"`{module}.{name}` is now `{new}`", stacklevel=4)
+    warn_of_old(f"`{module}.{name}` is now `{new}`", stacklevel=4)
     home, _, name = new.rpartition(".")
     return getattr(import_module(home), name)
 
@@ -61,7 +61,7 @@ def old_arguments(path: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                 new = new_names[old]
                 if new in kwargs:
                     raise TypeError(f"`{old}` is the old name of `{new}`, which is given too: leave `{old}` out.")
-                _warn(f"`{old}` of `{path}` is now `{new}`", stacklevel=3)
+                warn_of_old(f"`{old}` of `{path}` is now `{new}`", stacklevel=3)
                 kwargs[new] = kwargs.pop(old)
             return function(*args, **kwargs)
 
@@ -80,11 +80,12 @@ def old_attribute(path: str, name: str) -> property:
     new = ATTRIBUTES[path][name]
 
     def read(owner: Any) -> Any:
-        _warn(f"`{name}` of `{path}` is now `{new}`", stacklevel=3)
+        warn_of_old(f"`{name}` of `{path}` is now `{new}`", stacklevel=3)
         return getattr(owner, new)
 
     return property(read, doc=f"`{new}`, by its name of the release before.")
 
 
-def _warn(what: str, *, stacklevel: int) -> None:
+def warn_of_old(what: str, *, stacklevel: int) -> None:
+    """Warn that something has another form now; `stacklevel` as in `warnings.warn`, of the caller."""
     warnings.warn(f"{what}; the old name goes with the next release.", DeprecationWarning, stacklevel=stacklevel)

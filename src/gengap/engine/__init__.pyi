@@ -1,7 +1,7 @@
+from .certificate import certify as certify
 from .fit_many import History as History
 from .fit_many import fit_many as fit_many
 from .parity import Parity as Parity
-from .parity import certify as certify
 from .planner import Chunk as Chunk
 from .planner import Plan as Plan
 from .runs import Listener as Listener
