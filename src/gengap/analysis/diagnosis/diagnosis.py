@@ -8,7 +8,7 @@ import numpy as np
 
 from gengap.analysis.cases import CaseScore, EpochRule, Floats, HeldOut, held_out, primary_score, task_of
 from gengap.analysis.climatology import climatology_scores, training_majority
-from gengap.analysis.comparison.contrasts import Pairs, leaned, pair
+from gengap.analysis.comparison.contrasts import Pairs, estimates_with_skewness, pair
 from gengap.analysis.comparison.estimators import to_units
 from gengap.analysis.diagnosis.onset import Onset, noise_at_best, onset
 from gengap.analysis.findings.codes import Finding, found
@@ -282,7 +282,7 @@ def _beside(held: HeldOut, variant: str, rule: EpochRule, own: Floats, reference
 def _estimates(family: Sequence[Pairs]) -> dict[str, IntervalEstimate]:
     return {
         one.variant: NOTHING if estimate is None else as_estimate(estimate, LEVEL)
-        for one, estimate in zip(family, leaned(family), strict=True)
+        for one, estimate in zip(family, estimates_with_skewness(family), strict=True)
     }
 
 

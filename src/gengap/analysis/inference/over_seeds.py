@@ -6,9 +6,9 @@ from typing import cast
 import numpy as np
 
 from gengap.analysis.cases import Floats
-from gengap.analysis.inference.components import MeanEstimate, leaning, seeds_only
+from gengap.analysis.inference.components import MeanEstimate, seeds_only, with_skewness
 from gengap.analysis.inference.intervals import limits
-from gengap.analysis.inference.skewness import lean_of_difference, pooled_range
+from gengap.analysis.inference.skewness import pooled_range, skewness_of_difference
 from gengap.analysis.tables import IntervalEstimate
 
 NOTHING = IntervalEstimate(float("nan"), float("nan"), float("nan"))
@@ -56,7 +56,7 @@ def _one(treated: Floats, untreated: Floats, allowed: tuple[Floats, Floats], lev
         return NOTHING
     if len(own) < 2:
         return IntervalEstimate(float(own[0] - others[0]), float("nan"), float("nan"))
-    estimate = leaning(seeds_only(own - others), seeds=lean_of_difference(own, others, allowed))
+    estimate = with_skewness(seeds_only(own - others), seeds=skewness_of_difference(own, others, allowed))
     return as_estimate(estimate, level)
 
 
