@@ -9,7 +9,7 @@ from gengap.sampling import predict_distribution
 from gengap.sampling.found_noise import treats_rows_alone
 from gengap.sampling.graph_sampler import GraphSampler
 from gengap.sampling.masks import Block
-from gengap.sampling.noise import NoiseStrength
+from gengap.sampling.noise_layers import NoiseStrength
 from gengap.sampling.sampler import WholeModelSampler
 from gengap.sampling.switch import NoiseSource
 

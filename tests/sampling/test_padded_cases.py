@@ -6,7 +6,7 @@ import pytest
 
 from gengap.sampling import predict_distribution
 from gengap.sampling.masks import Block
-from gengap.sampling.noise import NoiseStrength
+from gengap.sampling.noise_layers import NoiseStrength
 from gengap.sampling.sampler import WholeModelSampler
 from gengap.sampling.switch import NoiseSource
 

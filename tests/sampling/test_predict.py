@@ -9,7 +9,7 @@ from gengap.sampling.footprint import CACHE
 from gengap.sampling.graph_sampler import GraphSampler
 from gengap.sampling.masks import Block
 from gengap.sampling.members import _groups, _passes
-from gengap.sampling.noise import NoiseStrength
+from gengap.sampling.noise_layers import NoiseStrength
 from gengap.sampling.sampler import WholeModelSampler
 from gengap.sampling.switch import NoiseSource
 

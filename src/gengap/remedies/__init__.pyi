@@ -11,13 +11,13 @@ from .catalogue import REMEDIES as REMEDIES
 from .catalogue import remedy as remedy
 from .code import to_code as to_code
 from .constraints import MaxNorm as MaxNorm
+from .dropout import Dropout as Dropout
+from .dropout import GaussianDropout as GaussianDropout
+from .dropout import GaussianNoise as GaussianNoise
+from .dropout import SpatialDropout as SpatialDropout
 from .explanation import Change as Change
 from .explanation import Explanation as Explanation
 from .labels import LabelSmoothing as LabelSmoothing
-from .noise import Dropout as Dropout
-from .noise import GaussianDropout as GaussianDropout
-from .noise import GaussianNoise as GaussianNoise
-from .noise import SpatialDropout as SpatialDropout
 from .normalizing import BatchNorm as BatchNorm
 from .optimizing import EMA as EMA
 from .optimizing import WeightDecay as WeightDecay

@@ -25,7 +25,7 @@ from gengap.sampling.doors import (
 from gengap.sampling.footprint import Footprint
 from gengap.sampling.found_noise import ModelNoise, treats_rows_alone
 from gengap.sampling.masks import Block
-from gengap.sampling.noise import NoiseLayer, NoiseStrength
+from gengap.sampling.noise_layers import NoiseLayer, NoiseStrength
 from gengap.sampling.sampler import Precision, Sampler, dense, no_gradients, noise_of, plain
 from gengap.sampling.spectral import spectral_convolution
 from gengap.sampling.step_values import (

@@ -14,7 +14,7 @@ from gengap.keras_models.graph import input_specs
 from gengap.sampling.cases import count_cases, flat_cases
 from gengap.sampling.found_noise import Grain, ModelNoise, takes_masks_away
 from gengap.sampling.masks import Block
-from gengap.sampling.noise import NoiseStrength
+from gengap.sampling.noise_layers import NoiseStrength
 from gengap.sampling.sampler import (
     Precision,
     Sampler,

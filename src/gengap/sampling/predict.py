@@ -22,7 +22,7 @@ from gengap.results import Result
 from gengap.sampling.cases import count_cases, flat_cases
 from gengap.sampling.found_noise import ModelNoise
 from gengap.sampling.members import Array, draw_members, look_for_noise, predict_deterministic, say_what_is_off
-from gengap.sampling.noise import NoiseStrength, noise_layers
+from gengap.sampling.noise_layers import NoiseStrength, noise_layers
 from gengap.sampling.progress import RowProgress
 from gengap.sampling.sampler import Precision
 

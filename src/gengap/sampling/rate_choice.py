@@ -20,7 +20,7 @@ from gengap.keras_models.outputs import to_predictions
 from gengap.sampling.cases import count_cases, flat_cases
 from gengap.sampling.found_noise import ModelNoise
 from gengap.sampling.members import draw_members, look_for_noise, say_what_is_off
-from gengap.sampling.noise import NoiseStrength, noise_layers
+from gengap.sampling.noise_layers import NoiseStrength, noise_layers
 from gengap.sampling.predict import MEMORY_LIMIT, assemble, check_settings, output_kind
 from gengap.sampling.progress import RowProgress
 from gengap.sampling.sampler import Precision
