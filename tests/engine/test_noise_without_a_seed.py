@@ -10,7 +10,7 @@ from keras import layers, ops
 from keras.src.applications.convnext import StochasticDepth
 
 from gengap.engine.fused import members_of, plan_fused, train_fused
-from gengap.engine.parity import certify
+from gengap.engine.parity import certify_runs
 from gengap.engine.planner import Chunk, Plan
 from gengap.engine.reference import train_reference
 from gengap.engine.runs import Run
@@ -188,7 +188,7 @@ def test_noise_that_stays_on_in_inference_is_said_and_equal_in_both_engines(name
 @pytest.mark.parametrize("name", ["keras.random", "numpy", "dropout", "noise", "hidden dropout"])
 def test_the_certificate_holds_with_noise(name, train):
     runs = [Run("a", seed, NETS[name]()) for seed in (0, 1)]
-    assert all(one.holds for one in certify(runs, train.data, train.settings))
+    assert all(one.holds for one in certify_runs(runs, train.data, train.settings))
 
 
 @pytest.mark.parametrize("source", ["keras.random", "numpy", "a seed generator", "own python"])

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from gengap.datasets.split import Split
 from gengap.engine.fused import members_of, plan_fused, train_fused
-from gengap.engine.parity import certify
+from gengap.engine.parity import certify_runs
 from gengap.engine.planner import Chunk, Plan
 from gengap.engine.reference import train_reference
 from gengap.engine.runs import Collector, Run, TrainingData
@@ -158,7 +158,7 @@ NOISE = {
 @pytest.mark.parametrize("name", [*NOISE])
 def test_given_the_same_masks_noise_is_keras(name, make_data, settings):
     runs = [Run("a", seed, net(*NOISE[name]())) for seed in (0, 1)]
-    for one in certify(runs, make_data(), settings(), steps=4, tolerance=1e-5):
+    for one in certify_runs(runs, make_data(), settings(), steps=4, tolerance=1e-5):
         assert one.steps == 4
         assert one.holds, one
 

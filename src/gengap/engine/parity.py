@@ -46,7 +46,7 @@ class Parity:
         return self.difference <= self.tolerance
 
 
-def certify(
+def certify_runs(
     runs: Sequence[Run], data: TrainingData, settings: TrainingSettings, *, steps: int = 20, tolerance: float = 1e-4
 ) -> list[Parity]:
     """Train runs together and each by Keras' layers, losses and optimizer, on the same batches with the same noise.
