@@ -20,6 +20,7 @@ from gengap.naming import check_names
 from gengap.rebuilding import Remembered, rebuild
 from gengap.rebuilding import check as check_model
 from gengap.result_file import FORMAT, check_manifest, check_parts
+from gengap.verification.naming import check_orientation
 
 Array = NDArray[Any]
 EpochRule = Literal["best", "last"]
@@ -276,13 +277,16 @@ class Result:
             task: What is predicted: `"binary"`, `"multiclass"` or `"regression"`.
             score: Name of the curve to compare on; its held-out twin is `"val_" + score`. Mind that Keras 3 counts
                 penalties in `loss` and `val_loss`, and that its training curves are taken with noise on.
-            higher_is_better: Whether the curve is to be maximized, as accuracy is; it is negated then.
+            higher_is_better: Whether the curve is to be maximized, as accuracy is; it is negated then, and called
+                "negative accuracy".
             models: The Keras models that the histories are of, by variant, so that an audit can say in what they
                 differ; variants may be missing.
 
         Raises:
-            DataError: A curve is missing, or lists are empty, or a model belongs to no variant.
+            DataError: A curve is missing, or lists are empty, or a model belongs to no variant; or `higher_is_better`
+                contradicts what the curve's name means.
         """
+        check_orientation(score, higher_is_better=higher_is_better)
         written = dict(zip(histories, check_names(histories, "variants"), strict=True))
         curves = {
             written[name]: [dict(getattr(one, "history", one)) for one in runs] for name, runs in histories.items()
@@ -309,12 +313,14 @@ class Result:
         history["train_score"] = sign * history[score]
         if f"val_{score}" in history:
             history["val_score"] = sign * history[f"val_{score}"]
-        manifest = _foreign_manifest(list(curves), num_seeds, task, score, "histories")
+        named = f"negative_{score}" if higher_is_better else score
+        manifest = _foreign_manifest(list(curves), num_seeds, task, named, "histories")
         models = {written.get(name, str(name)): model for name, model in (models or {}).items()}
         if unknown := sorted(set(models) - set(curves)):
             raise DataError(f"`models` names {', '.join(unknown)}, of which there are no histories.")
         manifest["variants"] |= {name: _described(model) for name, model in models.items()}
-        told = _runs_of(history)
+        lengths = {name: [len(run[score]) for run in runs] for name, runs in curves.items()}
+        told = _of_lengths(history, np.array([one + [0] * (num_seeds - len(one)) for one in lengths.values()]))
         if set(models) == set(curves):
             counts = [manifest["variants"][name]["parameters"] for name in curves]
             told["parameters"] = xr.full_like(told["epochs"], 0) + xr.DataArray(counts, dims="variant")
@@ -486,9 +492,31 @@ def _runs_of(history: xr.Dataset) -> xr.Dataset:
     scored = history["val_score"] if "val_score" in history else history["train_score"]
     filled = scored.fillna(np.inf)
     epochs = scored.notnull().sum("epoch")
-    best = filled.argmin("epoch") + 1 if scored.sizes["epoch"] else epochs
+    chosen = "val_score" in history and scored.sizes["epoch"]  # training curves choose no epoch
+    best = filled.argmin("epoch") + 1 if chosen else epochs
     runs = xr.Dataset({"best_epoch": best, "epochs": epochs})
     runs["status"] = xr.full_like(epochs, "completed", dtype="<U9")
+    return runs
+
+
+def _of_lengths(history: xr.Dataset, lengths: Array) -> xr.Dataset:
+    """Read best epoch and status of runs of known lengths off their curves: 0 epochs are a run that is missing."""
+    runs = _runs_of(history)
+    curves = [history[name].to_numpy() for name in ("train_score", "val_score") if name in history]
+    trained = np.arange(1, history.sizes["epoch"] + 1) <= lengths[..., None]
+    broken = trained & ~np.all([np.isfinite(one) for one in curves], axis=0)
+    status = [
+        "missing: no history of this run"
+        if length == 0
+        else f"diverged at epoch {int(lost.argmax()) + 1}: a curve is not finite"
+        if lost.any()
+        else "completed"
+        for length, lost in zip(lengths.ravel(), broken.reshape(-1, broken.shape[-1]), strict=True)
+    ]
+    diverged = broken.any(axis=-1)
+    runs["best_epoch"] = runs["best_epoch"].where(~diverged & (lengths > 0), lengths)  # they count in no mean
+    runs["epochs"] = (runs["epochs"].dims, lengths)
+    runs["status"] = (runs["epochs"].dims, np.array(status).reshape(lengths.shape))
     return runs
 
 
