@@ -148,8 +148,9 @@ def compare(
 
     Raises:
         UnknownNameError: no such baseline, or no such score of this task.
-        DataError: Nothing was held out; `margin` or `alpha` is out of range; AUC is asked of so few events (or non-events) that nothing can
-            be said; or climatology is perfect on these cases, so that there is no skill score.
+        DataError: Nothing was held out; `margin` or `alpha` is out of range; AUC is asked of so few events (or
+            non-events) that nothing can be said; or climatology is perfect on these cases, so that there is no skill
+            score.
 
     Warns:
         StatisticsWarning: the result holds no predictions, so the claim can only be about these held-out cases.

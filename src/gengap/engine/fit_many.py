@@ -92,7 +92,7 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
         One history per model.
 
     Raises:
-        DataError: Lengths of `models` and `seeds`, or of `x` and `y`, differ.
+        DataError: Lengths of `models` and `seeds`, or of `x` and `y`, differ; or what needs validation data has none.
         ModelError: A model is not compiled or not built.
         TypeError: `compile` is neither True nor False.
 
@@ -121,6 +121,8 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
     if validation_data is not None:
         xv, yv, *weight = validation_data
         validation = Split(xv, plain_answers(yv, models[0], kind), *weight)
+    if validation is None and (stopping is not None or restore_best_weights):
+        raise DataError("`stopping` and `restore_best_weights` look at a validation split: give `validation_data=`.")
     data = TrainingData(train, validation)
     settings = TrainingSettings(
         epochs=epochs,
