@@ -89,7 +89,7 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
         One history per model.
 
     Raises:
-        DataError: Lengths of `models` and `seeds`, or of `x` and `y`, differ.
+        DataError: Lengths of `models` and `seeds`, or of `x` and `y`, differ; or what needs validation data has none.
         ModelError: A model is not compiled or not built.
         TypeError: `compile` is neither True nor False.
 
@@ -106,6 +106,8 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
     """
     if not isinstance(compile, bool):
         raise TypeError(f"`compile` must be True or False; received {compile!r}.")
+    if validation_data is None and (stopping is not None or restore_best_weights):
+        raise DataError("`stopping` and `restore_best_weights` look at a validation split: give `validation_data=`.")
     runs = as_runs(models, seeds, stopping=stopping)
     data, settings = as_training(
         models,

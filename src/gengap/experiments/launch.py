@@ -87,7 +87,7 @@ def study_from_files(
     read = read_files(paths, loaded, target=target, groups=groups, ignore=ignore)
     chosen, reasons = _remedies(loaded, read.splits["train"], remedies, suggest=suggest)
     study = Study(loaded, remedies=chosen, seeds=seeds or _DEFAULT_SEEDS)
-    _check_labels(study, read.splits["train"], paths["train"], target)
+    _check_labels(study, read.splits["train"], paths["train"], target, words=read.label_names)
     dataset = Dataset(
         name=paths["train"].name,
         task=study.kind.task,
@@ -116,12 +116,17 @@ def _remedies(model: keras.Model, train: Split, written: str, *, suggest: bool) 
     return list(chosen), [] if chosen else ["No remedies: only the baseline is trained (try --suggest)."]
 
 
-def _check_labels(study: Study, train: Split, path: Path, target: str | None) -> None:
-    """Refuse answers that can be no labels while the file and the column can still be named."""
+def _check_labels(study: Study, train: Split, path: Path, target: str | None, *, words: Sequence[str]) -> None:
+    """Refuse answers that can be no labels, or no numbers, while the file and the column can still be named."""
     y = np.asarray(train.y)
+    where = "its last column" if target is None else f"column {target!r}"
+    if words and study.kind.task == "regression":
+        raise DataError(
+            f"The model predicts real numbers; the answers of {path.name}, taken from {where}, are words such as "
+            f"{words[0]!r}: name a column of numbers with --target, or give a classifier of {len(words)} labels."
+        )
     if study.kind.task == "regression" or y.ndim != 1 or not np.isfinite(y).all() or not (y != np.round(y)).any():
         return
-    where = "its last column" if target is None else f"column {target!r}"
     raise DataError(
         f"A classifier needs labels; the answers of {path.name}, taken from {where}, are numbers between "
         f"{y.min():.4g} and {y.max():.4g}: name the column of the labels with --target."

@@ -1,6 +1,7 @@
 """Trained models put together again, and checked on a few cases whose forecasts were stored."""
 
 import inspect
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
@@ -38,7 +39,9 @@ def rebuild(config: Any, weights: Sequence[Array], custom: Mapping[str, Any], *,
             "give its classes `get_config`, and write lambdas as functions with a name."
         )
     try:
-        with keras.saving.custom_object_scope(dict(custom)), constructors_keyed():
+        with keras.saving.custom_object_scope(dict(custom)), constructors_keyed(), warnings.catch_warnings():
+            # what Keras warns of here is mended, or is an error, in `_with_weights`
+            warnings.filterwarnings("ignore", r"`build\(\)` was called on layer", UserWarning)
             # Keras 3.15 takes a functional model's configuration apart while it reads it
             model = _from_constructor(config, custom) or keras.saving.deserialize_keras_object(deepcopy(config))
     except (TypeError, ValueError) as reason:
@@ -46,14 +49,31 @@ def rebuild(config: Any, weights: Sequence[Array], custom: Mapping[str, Any], *,
             f"The model of variant {variant!r} cannot be rebuilt: pass its custom classes by name, as in "
             f"`result.model({variant!r}, custom_objects={{'MyLayer': MyLayer}})` ({reason})."
         ) from reason
-    model.set_weights(list(weights))
-    return model
+    return _with_weights(model, weights, variant=variant)
 
 
 def takes_nothing(kind: type) -> bool:
     """Tell whether the constructor of a class has no argument of its own."""
     variadic = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
     return all(parameter.kind in variadic for parameter in inspect.signature(kind).parameters.values())
+
+
+def _with_weights(model: Any, weights: Sequence[Array], *, variant: str) -> Any:
+    """Give a model its weights; those that its layers make only when they are called are made by a call on zeros."""
+    import keras
+
+    shapes = [np.shape(one) for one in weights]
+    if [tuple(one.shape) for one in model.weights] != shapes and getattr(model, "inputs", None):
+        zeros = [np.zeros([size or 1 for size in one.shape], one.dtype) for one in model.inputs]
+        model(keras.tree.pack_sequence_as(model.input, zeros))
+    if [tuple(one.shape) for one in model.weights] != shapes:
+        raise ModelError(
+            f"The model of variant {variant!r} cannot be rebuilt: made from its configuration it has weights of other "
+            f"shapes than the {len(shapes)} that were trained. Give its own classes a `build` that makes all their "
+            "weights, and builds the layers inside them."
+        )
+    model.set_weights(list(weights))
+    return model
 
 
 def _from_constructor(config: Mapping[str, Any], custom: Mapping[str, Any]) -> Any | None:

@@ -77,6 +77,11 @@ class Material:
         """Whether the result holds learning curves."""
         return bool(self.result.history.sizes.get("epoch"))
 
+    @property
+    def has_validation(self) -> bool:
+        """Whether epochs and runs could be chosen on validation curves."""
+        return self.has_curves and "val_score" in self.result.history
+
     def skill(self, variant: str, rule: EpochRule) -> IntervalEstimate | None:
         """Skill of a variant over climatology, with its 95 % interval for new cases and new seeds.
 
@@ -115,7 +120,7 @@ class Material:
         return diagnose(self.result)
 
     def median_seed(self, variant: str) -> int:
-        """The seed whose run has the median validation score; the first where there are no curves."""
+        """The seed whose run has the median validation score, else training score; the first where are no curves."""
         if not self.has_curves:
             return self.result.seeds[0]
         return self.result.median_seed(variant, epoch=self.rule)

@@ -217,12 +217,14 @@ class Result:
             task: What is predicted: `"binary"`, `"multiclass"` or `"regression"`.
             score: Name of the curve to compare on; its held-out twin is `"val_" + score`. Mind that Keras 3 counts
                 penalties in `loss` and `val_loss`, and that its training curves are taken with noise on.
-            higher_is_better: Whether the curve is to be maximized, as accuracy is; it is negated then.
+            higher_is_better: Whether the curve is to be maximized, as accuracy is; it is negated then, and called
+                "negative accuracy".
             models: The Keras models that the histories are of, by variant, so that an audit can say in what they
                 differ; variants may be missing.
 
         Raises:
-            DataError: A curve is missing, or lists are empty, or a model belongs to no variant.
+            DataError: A curve is missing, or lists are empty, or a model belongs to no variant; or `higher_is_better`
+                contradicts what the curve's name means.
         """
         return cls(
             *curves_of_others(histories, task=task, score=score, higher_is_better=higher_is_better, models=models or {})

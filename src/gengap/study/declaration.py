@@ -29,7 +29,7 @@ from gengap.study.loading import stored_result
 from gengap.study.manifest import make_manifest
 from gengap.study.progress import Silence, shown
 from gengap.study.storing import Training, open_store, record_look, train_missing
-from gengap.study.variants import check_seeds, common_output, declared, make_variants
+from gengap.study.variants import check_seeds, check_stopping, common_output, declared, make_variants
 
 if TYPE_CHECKING:
     from gengap.engine.planner import Plan  # it needs torch, which a declaration does not
@@ -246,6 +246,7 @@ class Study:
         )
         models = [variant.model for variant in self.variants]
         data = check_data(given, models, self.kind)
+        check_stopping(self.variants, data)
         settings = self._settings(data, epochs, batch_size, class_weight=class_weight, shuffle=shuffle)
         settings = replace(settings, wants_codes=wants_codes(given.train.y, models, self.kind))
         manifest = make_manifest(

@@ -98,7 +98,11 @@ def check_class_weight(class_weight: Any, kind: OutputKind) -> None:
             "`class_weight` weighs the labels of one output, and the model has several, all of which a case's weight "
             "counts in: give `sample_weight`, one number for each case, made from the labels."
         )
-    labels = range({"binary": 2, "multiclass": kind.width, "regression": 0}[kind.task])
+    if kind.task == "regression":
+        raise DataError(
+            "`class_weight` weighs labels, and a regression has none: give `sample_weight`, one number for each case."
+        )
+    labels = range({"binary": 2, "multiclass": kind.width}[kind.task])
     if unknown := [label for label in class_weight if label not in labels]:
         raise DataError(f"`class_weight` names {unknown}, and the labels are {list(labels)}.")
     if bad := [w for w in class_weight.values() if not isinstance(w, int | float) or not 0 <= w < np.inf]:

@@ -8,7 +8,8 @@ import keras
 
 from gengap.analysis.tables import Column, Table
 from gengap.datasets.output_kind import OutputKind
-from gengap.errors import ModelError
+from gengap.engine.runs import TrainingData
+from gengap.errors import DataError, ModelError
 from gengap.keras_models.clone import compile_config
 from gengap.keras_models.heads import output_names
 from gengap.keras_models.outputs import describe_output
@@ -126,3 +127,21 @@ def _checked(model: Any, name: str) -> keras.Model:
     if type(model).compile is keras.Model.compile:
         compile_config(model)  # whole again, before anything reads it
     return model
+
+
+def check_stopping(variants: Sequence[Variant], data: TrainingData) -> None:
+    """Check that there is something for stopping rules to look at.
+
+    Args:
+        variants: The variants.
+        data: The splits.
+
+    Raises:
+        DataError: A variant stops early by a held-out score, and nothing is held out.
+    """
+    stopped = [variant.name for variant in variants if variant.stopping is not None]
+    if stopped and data.validation is None:
+        raise DataError(
+            f"{', '.join(map(repr, stopped))} would never stop: early stopping looks at the score on a validation "
+            "split. Give `validation_data=` or `validation_split=`."
+        )

@@ -148,8 +148,9 @@ def compare(
 
     Raises:
         UnknownNameError: no such baseline, or no such score of this task.
-        DataError: `margin` or `alpha` is out of range; AUC is asked of so few events (or non-events) that nothing can
-            be said; or climatology is perfect on these cases, so that there is no skill score.
+        DataError: Nothing was held out; `margin` or `alpha` is out of range; AUC is asked of so few events (or
+            non-events) that nothing can be said; or climatology is perfect on these cases, so that there is no skill
+            score.
 
     Warns:
         StatisticsWarning: the result holds no predictions, so the claim can only be about these held-out cases.
@@ -172,6 +173,11 @@ def compare(
     held = held_out(result, "test") or held_out(result, "validation")
     if held is None and chosen_score != result.score:
         raise DataError(f"This result holds curves of {result.score} and no predictions: it has no {chosen_score}.")
+    if held is None and "val_score" not in result.history:
+        raise DataError(
+            "Nothing was held out, so there is nothing to compare on: give `validation_data=`, `validation_split=` or "
+            "`test_data=` to the study, or held-out curves (`val_...`) to `Result.from_histories`."
+        )
     if held is None and claim == "new cases and seeds":
         warnings.warn(
             "The result holds no predictions, so the claim is about these held-out cases only.",

@@ -250,7 +250,7 @@ def _undecided(pairs: Pairs) -> Contrast:
 
 
 def _dropped(count: int) -> tuple[str, ...]:
-    return (f"{count} pair{'s' if count > 1 else ''} left out (diverged)",) if count else ()
+    return (f"{count} pair{'s' if count > 1 else ''} left out (diverged or missing)",) if count else ()
 
 
 def _warnings(estimate: MeanEstimate, rules: Rules, *, dropped: int) -> tuple[str, ...]:

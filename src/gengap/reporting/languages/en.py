@@ -60,6 +60,8 @@ TEXTS: dict[str, str] = {
     "list.sentence": " ",
     "it": "it",
     "baseline.says": "{claim}, given this training set.",
+    "leader.without": "Of the variants tried, {variant} looks best, chosen without a validation split: {claim}, given "
+    "this training set.",
     "leader.says": "Of the variants tried, {variant} did best on validation: {claim}, given this training set.",
     "onset.found": "{subject} overfits from epoch {epoch} [{low}, {high}]",
     "onset.open": "{subject} may overfit from epoch {epoch} [{low}, never]",
@@ -146,10 +148,12 @@ TEXTS: dict[str, str] = {
     "short.beyond": "out of reach",
     # scores
     "title.scores": "Scores of every variant",
-    "lead.scores": "Mean ± standard deviation over {seeds}, given this training set, at the best epoch (chosen on "
-    "validation) and at the last.",
+    "lead.scores": "Mean ± standard deviation over {seeds}, given this training set, at the best epoch ({chosen}) and "
+    "at the last.",
     "lead.scores_one": "The scores of the only run of each variant, given this training set, at the best epoch "
-    "(chosen on validation) and at the last.",
+    "({chosen}) and at the last.",
+    "chosen.validation": "chosen on validation",
+    "chosen.without": "here the last",
     "lead.skill": "Skill is 1 for a perfect forecast and 0 for always predicting {reference}.",
     "lead.gap": "The gap is held-out minus training {score}.",
     "column.variant": "Variant",
@@ -224,6 +228,8 @@ TEXTS: dict[str, str] = {
     "measure.absolute_error": "Absolute error",
     "lead.verification": "Below, the run with the median validation score of {variants}: bands and bars are 95 "
     "%, for these runs and new cases.",
+    "lead.verification_without": "Below, the run with the median training score, or the first run, of {variants}: "
+    "bands and bars are 95 %, for these runs and new cases.",
     "diagram.roc": "ROC curve",
     "caption.roc": "Share of events detected against share of non-events falsely called events. The dotted "
     "diagonal is chance.",

@@ -64,7 +64,8 @@ def _leader(material: Material) -> Iterator[Sentence]:
     parts = _habits(material, name, material.rule, text("it"))
     if parts and name != material.result.baseline:
         claim = text("list.clause").join(part.text for part in parts)
-        yield Sentence(_worst(parts), _said(material, "leader.says", variant=name, claim=claim))
+        key = "leader.says" if material.has_validation else "leader.without"
+        yield Sentence(_worst(parts), _said(material, key, variant=name, claim=claim))
 
 
 def _habits(material: Material, variant: str, rule: EpochRule, subject: str) -> list[Sentence]:

@@ -59,7 +59,9 @@ def _lead(material: Material, columns: Sequence[str]) -> str:
     """Say what the columns hold, as far as they are there."""
     result, text = material.result, material.language
     one = len(result.seeds) == 1
-    said = [text("lead.scores_one") if one else text("lead.scores", seeds=text.count("seeds", len(result.seeds)))]
+    chosen = text("chosen.validation" if material.has_validation else "chosen.without")
+    seeds = text.count("seeds", len(result.seeds))
+    said = [text("lead.scores_one", chosen=chosen) if one else text("lead.scores", seeds=seeds, chosen=chosen)]
     if any(name.endswith("_skill") for name in columns):
         said.append(text("lead.skill", reference=text(f"reference.{result.task}")))
     if "gap" in columns:
