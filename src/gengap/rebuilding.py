@@ -1,7 +1,8 @@
 """Trained models put together again, and checked on a few cases whose forecasts were stored."""
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -23,6 +24,19 @@ class Remembered(dict[str, Any]):
         return type(self), ()
 
 
+class UsersCode(dict[str, Any]):
+    """The user's classes and functions of one model by name, and what makes the model anew in the process that trained.
+
+    Args:
+        named: Classes and functions by name.
+        again: Makes the model anew where its configuration cannot.
+    """
+
+    def __init__(self, named: Mapping[str, Any], again: Callable[[], Any]) -> None:
+        super().__init__(named)
+        self.again = again
+
+
 def first_cases(x: Any) -> dict[str, Array]:
     """Return the first few cases of some inputs as named arrays; nothing where they are large or no plain arrays."""
     if x is None:
@@ -38,7 +52,14 @@ def first_cases(x: Any) -> dict[str, Array]:
     return rows if fit else {}
 
 
-def rebuild(config: Any, weights: Sequence[Array], custom: Mapping[str, Any], *, variant: str) -> Any:
+def rebuild(
+    config: Any,
+    weights: Sequence[Array],
+    custom: Mapping[str, Any],
+    *,
+    variant: str,
+    remembered: Mapping[str, Any] | None = None,
+) -> Any:
     """Build a model from its configuration and give it weights.
 
     What constructors of layers draw is drawn as it was in the clone that was trained.
@@ -48,10 +69,23 @@ def rebuild(config: Any, weights: Sequence[Array], custom: Mapping[str, Any], *,
         weights: The weights.
         custom: The user's classes and functions by name.
         variant: Name of its variant.
+        remembered: What a result remembers of the variant's code; in the process that trained it makes the model anew
+            where the configuration cannot.
 
     Raises:
         ModelError: It cannot be built from its configuration.
     """
+    try:
+        model = _from_configuration(config, custom, variant)
+    except ModelError:
+        if not isinstance(remembered, UsersCode):
+            raise
+        model = remembered.again()
+    model.set_weights(list(weights))
+    return model
+
+
+def _from_configuration(config: Any, custom: Mapping[str, Any], variant: str) -> Any:
     import keras
 
     from gengap.shared_generators import constructors_keyed
@@ -62,16 +96,53 @@ def rebuild(config: Any, weights: Sequence[Array], custom: Mapping[str, Any], *,
             "give its classes `get_config`, and write lambdas as functions with a name."
         )
     try:
-        with keras.saving.custom_object_scope(dict(custom)), constructors_keyed():
+        with keras.saving.custom_object_scope(dict(custom)), constructors_keyed(), warnings.catch_warnings():
+            # Keras says so of every class without `build`; that all weights are there shows when they are set
+            warnings.filterwarnings("ignore", message=r"`build\(\)` was called on layer")
             # Keras 3.15 takes a functional model's configuration apart while it reads it
-            model = _from_constructor(config, custom) or keras.saving.deserialize_keras_object(deepcopy(config))
+            taken = _as_constructors_take_it(deepcopy(config), custom)
+            return _from_constructor(config, custom) or keras.saving.deserialize_keras_object(taken)
     except (TypeError, ValueError) as reason:
         raise ModelError(
             f"The model of variant {variant!r} cannot be rebuilt: pass its custom classes by name, as in "
             f"`result.model({variant!r}, custom_objects={{'MyLayer': MyLayer}})` ({reason})."
         ) from reason
-    model.set_weights(list(weights))
-    return model
+
+
+def _as_constructors_take_it(config: Any, custom: Mapping[str, Any]) -> Any:
+    """Return a configuration without what Keras notes of every layer, where a user's class has no argument for it.
+
+    A constructor without `**kwargs` takes neither `name` nor `trainable` nor `dtype`, and most of the layers in Keras'
+    own examples are written so.
+    """
+    if isinstance(config, list | tuple):
+        return type(config)(_as_constructors_take_it(part, custom) for part in config)
+    if not isinstance(config, dict):
+        return config
+    kind = _class_of(config, custom)
+    config = {name: _as_constructors_take_it(part, custom) for name, part in config.items()}
+    if kind is not None and isinstance(config.get("config"), dict):
+        arguments = inspect.signature(kind).parameters
+        if all(one.kind is not inspect.Parameter.VAR_KEYWORD for one in arguments.values()):
+            config["config"] = {
+                name: part for name, part in config["config"].items() if name in arguments or not _is_usual(name, part)
+            }
+    return config
+
+
+def _is_usual(name: str, value: Any) -> bool:
+    """Tell whether an entry is what a layer has that is made without saying anything of it."""
+    import keras
+
+    if name == "dtype":
+        policy = value.get("config", {}).get("name") if isinstance(value, dict) else value
+        return bool(policy == keras.config.dtype_policy().name)
+    return name == "name" or (name == "trainable" and value is True)
+
+
+def _class_of(config: Mapping[str, Any], custom: Mapping[str, Any]) -> Any | None:
+    kind = custom.get(config.get("registered_name") or "") or custom.get(config.get("class_name") or "")
+    return kind if inspect.isclass(kind) else None
 
 
 def takes_nothing(kind: type) -> bool:
@@ -82,8 +153,10 @@ def takes_nothing(kind: type) -> bool:
 
 def _from_constructor(config: Mapping[str, Any], custom: Mapping[str, Any]) -> Any | None:
     """Build a subclassed model whose constructor takes no arguments, as clones are built: Keras cannot read it back."""
-    kind: Any = custom.get(config.get("registered_name") or "") or custom.get(config["class_name"])
-    if not inspect.isclass(kind) or not hasattr(kind, "train_step") or not takes_nothing(kind):
+    kind = _class_of(config, custom)
+    if kind is None or not hasattr(kind, "train_step") or not takes_nothing(kind):
+        return None
+    if "layers" in config.get("config", {}):  # of a functional class: its configuration holds the graph
         return None
     if "get_config" in vars(kind) or "from_config" in vars(kind):
         return None

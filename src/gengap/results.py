@@ -136,9 +136,10 @@ class Result:
             raise UnknownNameError(
                 f"There are no weights of variant {variant!r} with seed {seed}; seeds are {list(self.seeds)}."
             )
-        known = {**self.objects.get(variant, {}), **(custom_objects or {}), **custom}
-        config = self.manifest["variants"][variant]["model"]
-        model = rebuild(config, self.weights[variant, seed, epoch], known, variant=variant)
+        remembered = self.objects.get(variant, {})
+        known = {**remembered, **(custom_objects or {}), **custom}
+        config, weights = self.manifest["variants"][variant]["model"], self.weights[variant, seed, epoch]
+        model = rebuild(config, weights, known, variant=variant, remembered=remembered)
         if check:
             self._check_model(model, variant, seed, epoch)
         return model
