@@ -11,6 +11,7 @@ from gengap.engine.fit_inputs import as_runs, as_training
 from gengap.engine.fused import train_fused
 from gengap.engine.planner import Device, Plan
 from gengap.engine.runs import Array, Collector
+from gengap.errors import DataError
 from gengap.remedies.stopping import StoppingRule
 
 
