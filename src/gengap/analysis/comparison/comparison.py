@@ -163,21 +163,12 @@ def compare(
 
         Bouthillier, X. et al. (2021). Accounting for variance in machine learning benchmarks. arXiv:2103.03098
     """
-    if margin is not None and not margin > 0:
-        raise DataError(f"`margin` must be above 0, got {margin}; leave it out where no difference is negligible.")
-    if not 0 < alpha < 1:
-        raise DataError(f"`alpha` must lie between 0 and 1, got {alpha}.")
+    _check_numbers(margin, alpha)
     baseline = baseline_name(result, baseline)
     chosen_score = score or primary_score(result)
     chosen_rule = epoch or primary_rule(result)
     held = held_out(result, "test") or held_out(result, "validation")
-    if held is None and chosen_score != result.score:
-        raise DataError(f"This result holds curves of {result.score} and no predictions: it has no {chosen_score}.")
-    if held is None and "val_score" not in result.history:
-        raise DataError(
-            "Nothing was held out, so there is nothing to compare on: give `validation_data=`, `validation_split=` or "
-            "`test_data=` to the study, or held-out curves (`val_...`) to `Result.from_histories`."
-        )
+    _check_scored(result, held, chosen_score)
     if held is None and claim == "new cases and seeds":
         warnings.warn(
             "The result holds no predictions, so the claim is about these held-out cases only.",
@@ -198,8 +189,6 @@ def compare(
         **({"unit": _SCARCER} if chosen_score == "roc_auc" else {}),
     )
     reading = _Reading(result, held, baseline, chosen_score)
-    if held is not None and chosen_score not in SCORES_OF[result.task]:
-        raise no_such_score(chosen_score, SCORES_OF[result.task], of=f"a {result.task} task")
     judged = _family(reading, chosen_rule, rules)
     best, level = _best(reading, chosen_rule, larger_is_better=rules.larger_is_better), look_level(looks, alpha)
     notes = _notes(reading, chosen_rule, level, judged) + ([] if best is None else [f"Best: {best}"])
@@ -216,6 +205,26 @@ def compare(
         best=best,
         notes=tuple(notes),
     )
+
+
+def _check_numbers(margin: float | None, alpha: float) -> None:
+    if margin is not None and not margin > 0:
+        raise DataError(f"`margin` must be above 0, got {margin}; leave it out where no difference is negligible.")
+    if not 0 < alpha < 1:
+        raise DataError(f"`alpha` must lie between 0 and 1, got {alpha}.")
+
+
+def _check_scored(result: "Result", held: HeldOut | None, chosen_score: str) -> None:
+    """Check that the result holds what the score is computed from."""
+    if held is None and chosen_score != result.score:
+        raise DataError(f"This result holds curves of {result.score} and no predictions: it has no {chosen_score}.")
+    if held is None and "val_score" not in result.history:
+        raise DataError(
+            "Nothing was held out, so there is nothing to compare on: give `validation_data=`, `validation_split=` or "
+            "`test_data=` to the study, or held-out curves (`val_...`) to `Result.from_histories`."
+        )
+    if held is not None and chosen_score not in SCORES_OF[result.task]:
+        raise no_such_score(chosen_score, SCORES_OF[result.task], of=f"a {result.task} task")
 
 
 @dataclass(frozen=True, eq=False)
