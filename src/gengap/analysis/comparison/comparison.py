@@ -163,21 +163,12 @@ def compare(
 
         Bouthillier, X. et al. (2021). Accounting for variance in machine learning benchmarks. arXiv:2103.03098
     """
-    if margin is not None and not margin > 0:
-        raise DataError(f"`margin` must be above 0, got {margin}; leave it out where no difference is negligible.")
-    if not 0 < alpha < 1:
-        raise DataError(f"`alpha` must lie between 0 and 1, got {alpha}.")
+    _check_levels(margin, alpha)
     baseline = baseline_name(result, baseline)
     chosen_score = score or primary_score(result)
     chosen_rule = epoch or primary_rule(result)
     held = held_out(result, "test") or held_out(result, "validation")
-    if held is None and chosen_score != result.score:
-        raise DataError(f"This result holds curves of {result.score} and no predictions: it has no {chosen_score}.")
-    if held is None and "val_score" not in result.history:
-        raise DataError(
-            "Nothing was held out, so there is nothing to compare on: give `validation_data=`, `validation_split=` or "
-            "`test_data=` to the study, or held-out curves (`val_...`) to `Result.from_histories`."
-        )
+    _check_curves(result, chosen_score, held)
     if held is None and claim == "new cases and seeds":
         warnings.warn(
             "The result holds no predictions, so the claim is about these held-out cases only.",
@@ -260,6 +251,26 @@ def _family(reading: _Reading, rule: EpochRule, rules: Rules) -> tuple[Contrast,
     found = contrasts(family, rules)
     adjusted = holm(np.asarray([one.p for one in found]))
     return tuple(replace(one, p_holm=float(p)) for one, p in zip(found, adjusted, strict=True))
+
+
+def _check_levels(margin: float | None, alpha: float) -> None:
+    if margin is not None and not margin > 0:
+        raise DataError(f"`margin` must be above 0, got {margin}; leave it out where no difference is negligible.")
+    if not 0 < alpha < 1:
+        raise DataError(f"`alpha` must lie between 0 and 1, got {alpha}.")
+
+
+def _check_curves(result: "Result", score: str, held: HeldOut | None) -> None:
+    """Refuse what a result without predictions cannot be compared on."""
+    if held is not None:
+        return
+    if score != result.score:
+        raise DataError(f"This result holds curves of {result.score} and no predictions: it has no {score}.")
+    if "val_score" not in result.history:
+        raise DataError(
+            "Nothing was held out, so there is nothing to compare on: give `validation_data=`, `validation_split=` or "
+            "`test_data=` to the study, or held-out curves (`val_...`) to `Result.from_histories`."
+        )
 
 
 def _best(reading: _Reading, rule: EpochRule, *, larger_is_better: bool) -> Winner | None:
