@@ -46,3 +46,26 @@ def test_links_between_pages_lead_somewhere():
         if not (page.parent / target).exists()
     ]
     assert not broken
+
+
+@pytest.mark.parametrize("page", ["architecture", "maintaining"])
+def test_every_file_that_a_page_for_maintainers_names_exists(page):
+    rooms = ("src", "tests", "docs", "scripts", "benchmarks", "notebooks", "*.toml", "*.md", ".ci/run")
+    tops = [top for room in rooms for top in ROOT.glob(room)]
+    there = {path for top in tops for path in ([top] if top.is_file() else top.rglob("*.*"))}
+    paths = {f"/{path.relative_to(ROOT)}" for path in there}
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    named = {name.lstrip("/") for name in re.findall(r"[\w./*-]+\.(?:py|pyi|toml)\b", text) if "*" not in name}
+    assert len(named) > 20
+    assert sorted(name for name in named if not any(path.endswith(f"/{name}") for path in paths)) == []
+    folders = set(re.findall(r"`((?:src|tests|docs|scripts|benchmarks)/[\w/]+)`", text))
+    assert sorted(folder for folder in folders if not (ROOT / folder).exists()) == []
+
+
+def test_every_room_stands_in_both_maps():
+    source = ROOT / "src" / "gengap"
+    rooms = {path.name for path in source.iterdir() if (path / "__init__.py").exists()}
+    rooms |= {path.name for path in source.glob("[a-z]*.py")}
+    for page in ("architecture", "maintaining"):
+        text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+        assert sorted(room for room in rooms if not re.search(rf"\b{re.escape(room)}\b", text)) == [], page

@@ -56,7 +56,7 @@ def test_an_output_may_be_written_again_and_leaves_notes_alone(tmp_path, result)
 @pytest.mark.parametrize("lang", ["xx", "", "EN"])
 def test_a_language_is_checked_before_there_is_a_result(tmp_path, lang):
     for check in (check_output, check_report):
-        with pytest.raises(UnknownNameError, match="The report speaks en, zh"):
+        with pytest.raises(UnknownNameError, match="Report languages are en, zh"):
             check(tmp_path / "new", lang=lang)
     assert not list(tmp_path.iterdir())
 

@@ -128,7 +128,7 @@ def test_a_folder_with_something_of_somebody_else_does_not_become_a_store(tmp_pa
     for _ in range(2):
         with pytest.raises(StoreError, match=r"holds other files|was not written by gengap"):
             Store.create(folder, manifest)
-        with pytest.raises(StoreError, match="holds no study of gengap"):
+        with pytest.raises(StoreError, match="contains no stored study"):
             Store.open(folder, mode="w")
     assert tree(tmp_path) == before
 

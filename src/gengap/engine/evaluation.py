@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from gengap.datasets.output_kind import OutputKind
-from gengap.engine.loader import Feed, to_tensor
+from gengap.engine.loader import BatchLoader, to_tensor
 from gengap.engine.losses import Objective
 from gengap.engine.metrics import Metrics
 from gengap.engine.runs import Array, TrainingData, TrainingSettings
 from gengap.keras_models.outputs import targets, to_predictions
 from gengap.kernels.first_layer import FirstLayer
-from gengap.layers.doors import Pass, Projected
+from gengap.layers.doors import PassContext, SparseProduct
 from gengap.layers.program import Program, say_batches
 
 _SAMPLES_AT_ONCE = 4096
@@ -57,14 +57,14 @@ class Evaluation:
         data: TrainingData,
         settings: TrainingSettings,
         *,
-        feed: Feed | None,
+        feed: BatchLoader | None,
         device: str,
     ) -> None:
         self._kind, self._batch_size, self._device = kind, settings.batch_size, device
         self._scores_training = settings.training_score
-        self._train: Feed | SparseRows = feed or SparseRows(data.train.x, device)
-        self._feeds: dict[str, Feed | SparseRows] = {
-            name: Feed(model, split.x, device=device) if feed is not None else SparseRows(split.x, device)
+        self._train: BatchLoader | SparseRows = feed or SparseRows(data.train.x, device)
+        self._feeds: dict[str, BatchLoader | SparseRows] = {
+            name: BatchLoader(model, split.x, device=device) if feed is not None else SparseRows(split.x, device)
             for name, split in data.held_out().items()
         }
         self._validation: tuple[Any, torch.Tensor | None] | None = None
@@ -118,7 +118,7 @@ class Evaluation:
     def _predict(
         self,
         program: Program,
-        feed: "Feed | SparseRows",
+        feed: "BatchLoader | SparseRows",
         sparse_layer: FirstLayer[Any] | None,
         cases: NDArray[np.int64] | None = None,
     ) -> Any:
@@ -138,7 +138,7 @@ class Evaluation:
                 inputs = [value.expand(num_runs, *value.shape) for value in feed.span(start, stop)]
             else:
                 inputs = feed.rows(cases[:, start:stop])
-            parts.append(program(inputs, Pass(training=False, step=1 + start // size)))
+            parts.append(program(inputs, PassContext(training=False, step=1 + start // size)))
         return tree.map_structure(lambda *values: torch.cat(values, dim=1), *parts)
 
     def _read(self, outputs: Any, program: Program) -> list[Array]:
@@ -175,7 +175,7 @@ def _predict_sparse(
 ) -> Any:
     size = batch_size if program.mixes_samples else _SAMPLES_AT_ONCE
     products = () if layer is None else layer.predict(rows.pieces(layer, size))
-    parts = [program([Projected(product)], Pass(training=False)) for product in products]
+    parts = [program([SparseProduct(product)], PassContext(training=False)) for product in products]
     outputs = tree.map_structure(lambda *values: torch.cat(values, dim=1), *parts)
     if cases is None:
         return outputs

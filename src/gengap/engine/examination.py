@@ -59,7 +59,7 @@ def examine_run(run: Run, data: TrainingData, settings: TrainingSettings) -> str
     """Examine the model of a run on its first batch, where Keras runs on torch: see `why_not_together`."""
     if keras.backend.backend() != "torch" or not run.model.built:
         return None
-    from gengap.engine.loader import Feed  # torch is imported only where it is used
+    from gengap.engine.loader import BatchLoader  # torch is imported only where it is used
 
     kind = describe_output(run.model, settings.output, task=settings.task)
     order = epoch_order(run.seed, 1, count_cases(data.train.x), share=run.share, shuffle=settings.shuffle)
@@ -68,7 +68,7 @@ def examine_run(run: Run, data: TrainingData, settings: TrainingSettings) -> str
     weight = None if data.train.sample_weight is None else np.asarray(data.train.sample_weight)[cases]
     return why_not_together(
         run.model,
-        lambda model: Feed(model, x).span(0, len(cases)),
+        lambda model: BatchLoader(model, x).span(0, len(cases)),
         lambda model: model.train_on_batch(x, y, sample_weight=weight),
         keep=settings.initial_weights == "keep",
     )

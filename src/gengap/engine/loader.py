@@ -18,14 +18,14 @@ from gengap.kernels.transfer import upload
 Indices = NDArray[np.int64]
 
 
-class Feed:
+class BatchLoader:
     """All cases of one split, as flat inputs.
 
     Arrays in memory live on the device once, as tensors. Memory-mapped arrays and sparse matrices stay where they are;
     only the rows of a batch are read.
 
     Args:
-        model: The model that is fed: it says the order, rank and dtype of its inputs.
+        model: The model that takes them: it says the order, rank and dtype of its inputs.
         x: NumPy arrays, memory maps, tensors, data frames, CSR matrices; lists or mappings of these.
         device: Where batches are wanted.
     """

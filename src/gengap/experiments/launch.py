@@ -112,7 +112,7 @@ def _remedies(model: keras.Model, train: Split, written: str, *, suggest: bool) 
         return [one.remedy for one in suggestions], [f"Suggested: {one}" for one in suggestions]
     chosen = split_remedies(written)
     if written.strip() and not chosen:
-        raise ValueError(f"--remedies {written!r} names no remedy; leave it away, or name some: 'l2(0.001)'.")
+        raise ValueError(f"--remedies {written!r} names no remedy; omit it, or name some: 'l2(0.001)'.")
     return list(chosen), [] if chosen else ["No remedies: only the baseline is trained (try --suggest)."]
 
 
@@ -187,7 +187,7 @@ def load_model(path: Path) -> keras.Model:
             f"`model = keras.models.load_model({str(path)!r})` with `model.save('model.keras')`."
         )
     if path.suffix != ".keras":
-        raise ModelError(f"{path} is no saved model: save one with `model.save('model.keras')`.")
+        raise ModelError(f"{path} is not a saved model: save one with `model.save('model.keras')`.")
     try:
         with warnings.catch_warnings():  # a study starts from a fresh optimizer: that this one's state is lost is right
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")

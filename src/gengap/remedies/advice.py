@@ -13,8 +13,8 @@ from gengap.keras_models.anatomy import DROPOUTS, NORMALIZATIONS, Anatomy
 from gengap.remedies.augmenting import Augment
 from gengap.remedies.base import Model, Remedy, Variant, trainable_parameters
 from gengap.remedies.capacity import Depth, Width
+from gengap.remedies.dropout import Dropout, SpatialDropout
 from gengap.remedies.labels import LabelSmoothing
-from gengap.remedies.noise import Dropout, SpatialDropout
 from gengap.remedies.normalizing import BatchNorm
 from gengap.remedies.optimizing import WeightDecay
 from gengap.remedies.penalties import L2

@@ -128,11 +128,12 @@ class Result:
             raise UnknownNameError(
                 f"There are no weights of variant {variant!r} with seed {seed}; seeds are {list(self.seeds)}."
             )
-        known = {**self.objects.get(variant, {}), **(custom_objects or {}), **custom}
-        config = self.manifest["variants"][variant]["model"]
+        remembered = self.objects.get(variant, {})
+        known = {**remembered, **(custom_objects or {}), **custom}
+        config, weights = self.manifest["variants"][variant]["model"], self.weights[variant, seed, epoch]
         # by name: a result is data that opens without Keras, and this method a convenience that leads upwards
         rebuilding = import_module("gengap.keras_models.rebuilding")
-        model = rebuilding.rebuild(config, self.weights[variant, seed, epoch], known, variant=variant)
+        model = rebuilding.rebuild(config, weights, known, variant=variant, remembered=remembered)
         if check:
             for split, cases in self.cases.items():
                 stored = self.splits[split][f"prediction_{epoch}"].sel(variant=variant, seed=seed).to_numpy()

@@ -14,7 +14,7 @@ from gengap.randomness import generator
 from gengap.sampling.calls import Call, Mode, hooked, unchanged
 from gengap.sampling.draws import Draw, draws_answered_by
 from gengap.sampling.found_noise import AUGMENTATION, ForeignNoise, ModelNoise, is_ones_own
-from gengap.sampling.noise import all_layers, noise_layers
+from gengap.sampling.noise_layers import all_layers, noise_layers
 from gengap.sampling.own_numbers import generators_put_back, read_generators, seed_generators
 
 Run = Callable[[int, bool], Any]

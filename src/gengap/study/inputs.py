@@ -17,7 +17,7 @@ from gengap.engine.runs import TrainingData
 from gengap.errors import DataError
 from gengap.keras_models.heads import flat_inputs, input_names, input_structure
 from gengap.study.answers import check_answers
-from gengap.study.fit_arguments import gathered, refuse_loader
+from gengap.study.fit_arguments import as_inputs, refuse_loader
 
 
 def as_splits(
@@ -44,7 +44,7 @@ def as_splits(
                 "A `Dataset` brings its own answers, weights and splits: pass it alone, or pass its splits one by one."
             )
         return TrainingData(_plain_inputs(x.train, "training"), *_plain_held_out(x.validation, x.test))
-    x = gathered(x, "The training data")
+    x = as_inputs(x, "The training data")
     if y is None and not isinstance(x, Split):
         raise DataError("`y` is missing: pass `study.run(x, y, ...)`, or a `Split` or `Dataset` in place of both.")
     if isinstance(x, Split) and not (y is None and sample_weight is None):
@@ -133,7 +133,7 @@ def _plain_held_out(validation: Split | None, test: Split | None) -> tuple[Split
 
 def _plain_inputs(split: Split, name: str) -> Split:
     """Return a split whose inputs are NumPy arrays or sparse rows, before anything counts their cases."""
-    split = replace(split, x=gathered(split.x, f"The inputs of the {name} split"))
+    split = replace(split, x=as_inputs(split.x, f"The inputs of the {name} split"))
     if not list(arrays_of(split.x)):
         raise DataError(f"The inputs of the {name} split are empty.")
     plain = {}

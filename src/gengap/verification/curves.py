@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gengap.verification.contingency import contingency_of_ranked
+from gengap.verification.contingency_table import contingency_of_ranked
 from gengap.verification.inputs import Floats, label_cases
 from gengap.verification.ranking import RankedForecasts, rank, ranked_probabilities
 

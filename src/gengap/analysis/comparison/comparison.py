@@ -14,7 +14,7 @@ from gengap.analysis.findings.wording import GIVEN
 from gengap.analysis.inference.looks import look_level, looks_of
 from gengap.analysis.inference.simultaneous import comparison_level, holm
 from gengap.analysis.summary import at_epoch
-from gengap.analysis.tables import Cell, Column, Estimate, Table
+from gengap.analysis.tables import Cell, Column, IntervalEstimate, Table
 from gengap.errors import DataError, StatisticsWarning
 from gengap.verification.naming import no_such_score
 
@@ -38,7 +38,7 @@ class Comparison:
         rule: The declared epoch rule: its contrasts carry the verdicts.
         claim: What the verdicts are about, given this training set.
         part: The split that was read.
-        confidence: With which probability all intervals of `contrasts` hold together.
+        confidence: With which probability all intervals of `contrasts` hold at once.
         contrasts: At the declared epoch rule, one per variant.
         descriptive: At the other epoch rule; outside the error budget, so to be read as description.
         best: The best variant, corrected for having been chosen; None for fewer than two variants or seeds.
@@ -107,7 +107,7 @@ COLUMNS = (
 
 
 def _cells(found: Contrast, *, verdict: str) -> tuple[Cell, ...]:
-    difference = Estimate(found.difference, found.low, found.high)
+    difference = IntervalEstimate(found.difference, found.low, found.high)
     numbers = (found.p, found.p_holm, found.effect_size, found.probability_better, found.correlation, found.seeds)
     return (found.variant, found.rule, verdict, difference, *numbers, "; ".join(found.warnings))
 
@@ -286,15 +286,20 @@ def _notes(reading: _Reading, rule: EpochRule, level: float, judged: tuple[Contr
     result, held, score = reading.result, reading.held, reading.score
     looks = looks_of(result)
     when = "at the first look" if len(looks) == 1 else f"at look {len(looks)} (after {looks[0]} seeds at first)"
-    notes = [
-        f"All intervals at the {rule} epoch hold together at {1 - level:.1%} {when}; verdicts are read off them.",
-        f"Rows in brackets are description. All of it is {GIVEN}: with another, equal treatments may look different.",
-    ]
+    intervals = (
+        f"All intervals at the {rule} epoch are simultaneous, with {1 - level:.1%} confidence {when}; verdicts follow "
+        "from these intervals."
+    )
+    rows = (
+        f"Rows in brackets are descriptive. Every row is {GIVEN}: with another one, equivalent variants may look "
+        "different."
+    )
+    notes = [intervals, rows]
     if (score, rule) != (primary_score(result), primary_rule(result)):
         declared = f"{primary_score(result)} at the {primary_rule(result)} epoch"
         notes.append(f"Exploratory: the study declared {declared} before it ran.")
     if held is not None and held.part == "validation" and rule == "best":
-        notes.append("There is no test split: the best epoch was chosen on the cases that are read.")
+        notes.append("There is no test split: the best epoch was chosen on the cases that are scored here.")
     if held is not None and held.group is not None:
         notes.append(f"Cases are grouped: {int(held.group.max()) + 1} independent units.")
     notes += [

@@ -223,7 +223,7 @@ def _figures(material: Material) -> list[dict[str, Any]]:
         if at < len(kinds) and kinds[at] in KINDS:
             title = f"{text(f'cases.{kinds[at]}')}: {title}"
         svg: Markup = inline_svg(display.plot, name=f"case-{at}", label=title, language=text, figsize=(4.4, 3.2))
-        caption = [text("cases.distribution", members=f"{distribution.num_samples:,}")]
+        caption = [text("cases.distribution", members=f"{distribution.num_members:,}")]
         if known:
             caption.append(text("cases.happened", outcome=_outcome(material, int(sample))))
         figures.append({"title": title, "svg": svg, "caption": text("list.sentence").join(caption)})
