@@ -43,7 +43,7 @@ def decode(content: bytes | bytearray) -> tuple[dict[str, Array], dict[str, Any]
     """
     try:
         # not the library's `load`, which knows no bfloat16 (0.8)
-        arrays = {name: _array(view) for name, view in deserialize(bytes(content))}
+        arrays = {name: _array(view) for name, view in deserialize(bytes(content))}  # type: ignore[no-untyped-call]
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         about = header.pop("__metadata__")
         meta = json.loads(about["gengap"])
