@@ -88,7 +88,7 @@ def test_a_damaged_file_is_said(tmp_path, damage):
     if damage == "truncated":
         make().to_netcdf(path)
         path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(StoreError, match="is no result of gengap, or it is damaged"):
+    with pytest.raises(StoreError, match="is not a result of gengap, or it is damaged"):
         Result.from_netcdf(path)
 
 

@@ -253,7 +253,7 @@ class Result:
 
         Raises:
             UnknownNameError: There is no such task.
-            DataError: Shapes do not fit, predictions of labels are no probabilities, or a group is missing.
+            DataError: Shapes do not fit, predictions of labels are not probabilities, or a group is missing.
         """
         return cls(*forecasts_of_others(y_true, predictions, task=task, score=score, groups=groups, split=split))
 
