@@ -139,7 +139,7 @@ def test_a_curve_to_maximize_is_negated():
         {"a": [{"accuracy": [0.5, 0.9], "val_accuracy": [0.7, 0.6]}]},
         task="binary",
         score="accuracy",
-        higher_is_better=True,
+        larger_is_better=True,
     )
     assert result.runs["best_epoch"].item() == 1
 

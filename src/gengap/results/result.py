@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from gengap.deprecated import old_arguments
 from gengap.errors import UnknownNameError
 from gengap.results.files import PARTS, Folder, WeightKey, read_netcdf, write_netcdf
 from gengap.results.foreign import curves_of_others, forecasts_of_others
@@ -200,13 +201,14 @@ class Result:
         )
 
     @classmethod
+    @old_arguments("gengap.Result.from_histories")
     def from_histories(
         cls,
         histories: Mapping[str, Sequence[Any]],
         *,
         task: str,
         score: str = "loss",
-        higher_is_better: bool = False,
+        larger_is_better: bool = False,
         models: Mapping[str, Any] | None = None,
     ) -> "Result":
         """Make a result from curves that another tool recorded.
@@ -217,7 +219,7 @@ class Result:
             task: What is predicted: `"binary"`, `"multiclass"` or `"regression"`.
             score: Name of the curve to compare on; its held-out twin is `"val_" + score`. Mind that Keras 3 counts
                 penalties in `loss` and `val_loss`, and that its training curves are taken with noise on.
-            higher_is_better: Whether the curve is to be maximized, as accuracy is; it is negated then.
+            larger_is_better: Whether the curve is to be maximized, as accuracy is; it is negated then.
             models: The Keras models that the histories are of, by variant, so that an audit can say in what they
                 differ; variants may be missing.
 
@@ -225,7 +227,7 @@ class Result:
             DataError: A curve is missing, or lists are empty, or a model belongs to no variant.
         """
         return cls(
-            *curves_of_others(histories, task=task, score=score, higher_is_better=higher_is_better, models=models or {})
+            *curves_of_others(histories, task=task, score=score, larger_is_better=larger_is_better, models=models or {})
         )
 
     @classmethod
