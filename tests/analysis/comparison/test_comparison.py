@@ -193,7 +193,7 @@ def test_a_diverged_run_leaves_with_its_pair(simulate):
 
 def test_one_seed_is_no_verdict(simulate):
     found = compare(simulate.result_from_losses({name: values[:1] for name, values in HAND.items()}))["remedy"]
-    assert str(found.verdict) == "cannot say, needs 6 seeds"
+    assert str(found.verdict) == "cannot say, needs 6 seeds (given this training set)"
     assert found.difference == pytest.approx(-1.5)
     assert np.isnan([found.low, found.high, found.p, found.p_holm]).all()
 
