@@ -112,7 +112,7 @@ COMMANDS = {
         "'sample_weight' of shape",
     ),
     "storage in a home": ((*RUN, "--storage", "home"), "holds other files (thesis.part)"),
-    "a report over a table": (("report", "saved", "--output", "good.csv"), "is no report of gengap"),
+    "a report over a table": (("report", "saved", "--output", "good.csv"), "is not a report of gengap"),
     "a report of a home": (("report", "home"), "contains no stored study"),
 }
 

@@ -22,6 +22,7 @@ ARGUMENTS: Mapping[str, Mapping[str, str]] = {
     "gengap.predict_distribution": {"num_samples": "num_members"},
     "gengap.choose_rate": {"num_samples": "num_members", "validation": "validation_data", "test": "test_data"},
     "gengap.PredictiveDistribution.select": {"samples": "cases"},
+    "gengap.Result.from_histories": {"higher_is_better": "larger_is_better"},
 }
 """What an argument of a public function is called now, by function and old name."""
 

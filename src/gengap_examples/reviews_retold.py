@@ -155,7 +155,7 @@ def _statements(curves: _Curves) -> list[Retold]:
         return f"{what}, minus original's"
 
     slope, rough = (
-        minus(f"rise an epoch over the last {LATE_EPOCHS}"),
+        minus(f"rise per epoch over the last {LATE_EPOCHS}"),
         minus(f"sd of second differences over the last {LATE_EPOCHS}"),
     )
     compare("smaller", "smaller then degrades more slowly", lambda n: _late_slope(score(n)), slope, positive=False)

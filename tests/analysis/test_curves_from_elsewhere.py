@@ -14,9 +14,9 @@ def curves(*held_out, score="loss"):
 @pytest.mark.parametrize("name", ["accuracy", "sparse_categorical_accuracy", "auc", "recall_1", "kind_accuracy"])
 def test_a_curve_to_maximize_is_not_minimized_unnoticed(name):
     histories = {"a": curves([0.6, 0.8, 0.7], [0.6, 0.9, 0.7], score=name)}
-    with pytest.raises(DataError, match=f"Larger values of {name!r} are better: pass `higher_is_better=True`"):
+    with pytest.raises(DataError, match=f"Larger values of {name!r} are better: pass `larger_is_better=True`"):
         gg.Result.from_histories(histories, task="binary", score=name)
-    result = gg.Result.from_histories(histories, task="binary", score=name, higher_is_better=True)
+    result = gg.Result.from_histories(histories, task="binary", score=name, larger_is_better=True)
     assert result.runs.best_epoch.values.tolist() == [[2, 2]]
     assert result.score == f"negative_{name}"  # a table that shows -0.8 must not call it an accuracy
     assert f"Negative {name}".replace("_", " ") in str(gg.summarize(result))
@@ -24,14 +24,14 @@ def test_a_curve_to_maximize_is_not_minimized_unnoticed(name):
 
 @pytest.mark.parametrize("name", ["loss", "kind_loss", "mean_squared_error"])
 def test_a_loss_is_not_maximized_unnoticed(name):
-    with pytest.raises(DataError, match=f"Smaller values of {name!r} are better: pass `higher_is_better=False`"):
-        gg.Result.from_histories({"a": curves([0.6], score=name)}, task="binary", score=name, higher_is_better=True)
+    with pytest.raises(DataError, match=f"Smaller values of {name!r} are better: pass `larger_is_better=False`"):
+        gg.Result.from_histories({"a": curves([0.6], score=name)}, task="binary", score=name, larger_is_better=True)
 
 
 @pytest.mark.parametrize("name", ["crps", "neg_accuracy", "squared_error_skill_score"])
-@pytest.mark.parametrize("higher_is_better", [True, False])
-def test_of_names_that_do_not_say_it_the_user_decides(name, higher_is_better):
-    given = {"task": "regression", "score": name, "higher_is_better": higher_is_better}
+@pytest.mark.parametrize("larger_is_better", [True, False])
+def test_of_names_that_do_not_say_it_the_user_decides(name, larger_is_better):
+    given = {"task": "regression", "score": name, "larger_is_better": larger_is_better}
     assert gg.Result.from_histories({"a": curves([0.6], score=name)}, **given).variants == ("a",)
 
 

@@ -93,7 +93,7 @@ def test_a_report_replaces_a_report_only(tmp_path, result):
     (tmp_path / "thesis.html").write_text("<!doctype html><p>about gengap</p>")
     (tmp_path / "data.csv").write_text("a,b")
     for name in ("thesis.html", "data.csv"):
-        with pytest.raises(StoreError, match="is no report of gengap, and would be written over"):
+        with pytest.raises(StoreError, match="is not a report of gengap, and would be written over"):
             check_report(tmp_path / name, lang="en")
     with pytest.raises(StoreError, match="is a folder; give the report a name"):
         check_report(tmp_path, lang="en")

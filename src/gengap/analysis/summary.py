@@ -28,7 +28,7 @@ def summarize(result: "Result") -> Table:
     """Table of all variants: two rows each, at the best epoch (chosen on validation) and at the last.
 
     Scores are means over seeds with the standard deviation between seeds. Skill is one minus the Brier score (for
-    regression: the mean squared error) over that of always forecasting the training climatology: 1 is perfect, 0 is
+    regression: the mean squared error) over that of always predicting the training climatology: 1 is perfect, 0 is
     no better than the base rate. The gap is the held-out minus the training score at the same epoch, both without
     penalties and noise. A run that diverged counts in no mean; a note says so.
 

@@ -1,4 +1,4 @@
-"""Would more data help? The same model on growing shares of the data, and what they foretell."""
+"""Would more data help? The same model on growing shares of the data, and what they predict."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -38,7 +38,7 @@ class Suggestion:
 
 
 def suggest(model: Model, data: Dataset | Split | tuple[Any, Any]) -> tuple[Suggestion, ...]:
-    """Suggest remedies for a model and an amount of data, the likeliest to help first.
+    """Suggest remedies for a model and an amount of data, the most promising first.
 
     The rules look at the number of parameters for each training case, at what the layers are, and at what the model
     has already; they have not seen a training curve. A study decides, this only says where to begin. Remedies that

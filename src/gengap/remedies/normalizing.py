@@ -82,7 +82,7 @@ def _why_not(anatomy: Anatomy, call: Call) -> str:
     if call.is_output or not anatomy.is_hidden(call):
         return "its output is an output of the model"
     if not isinstance(call.operation, keras.Layer):
-        return "it is no layer"
+        return "it is not a layer"
     if any(isinstance(other.operation, NORMALIZATIONS) for other in anatomy.consumers(call)):
         return "it is normalized already"
     if isinstance(getattr(call.operation, "activation", None), keras.Layer):

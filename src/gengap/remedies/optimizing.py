@@ -52,7 +52,7 @@ class WeightDecay(Surgery):
         check_strength(self, self.strength)
 
     def edit(self, anatomy: Anatomy) -> Edit:
-        """Give the optimizer its decay, and exclude all that is no kernel of a chosen layer."""
+        """Give the optimizer its decay, and exclude all that is not a kernel of a chosen layer."""
         if self.strength == 0:
             return Edit(changes=(Change(str(self), "(optimizer)", reason="a strength of 0 changes nothing"),))
         chosen = [call.operation for call in anatomy.select(self.on)]

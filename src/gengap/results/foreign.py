@@ -19,18 +19,18 @@ Parts = tuple[xr.Dataset, xr.Dataset, xr.Dataset, xr.Dataset, dict[str, Any]]
 
 
 def curves_of_others(
-    histories: Mapping[str, Sequence[Any]], *, task: str, score: str, higher_is_better: bool, models: Mapping[str, Any]
+    histories: Mapping[str, Sequence[Any]], *, task: str, score: str, larger_is_better: bool, models: Mapping[str, Any]
 ) -> Parts:
     """Return the parts of a result from curves, as `Result.from_histories` describes them."""
-    check_orientation(score, higher_is_better=higher_is_better)
+    check_orientation(score, larger_is_better=larger_is_better)
     written = dict(zip(histories, check_names(histories, "variants"), strict=True))
     curves = {written[name]: [dict(getattr(one, "history", one)) for one in runs] for name, runs in histories.items()}
     if not curves or not all(curves.values()):
         raise DataError("`histories` needs at least one variant, and one history for each of its seeds.")
     if missing := [name for name, runs in curves.items() for run in runs if score not in run]:
         raise DataError(f"The histories of {sorted(set(missing))} have no curve {score!r}.")
-    history = _history_of(curves, score, higher_is_better=higher_is_better)
-    called = f"negative_{score}" if higher_is_better else score
+    history = _history_of(curves, score, larger_is_better=larger_is_better)
+    called = f"negative_{score}" if larger_is_better else score
     manifest = _foreign_manifest(list(curves), history.sizes["seed"], task, called, "histories")
     models = {written.get(name, str(name)): model for name, model in models.items()}
     if unknown := sorted(set(models) - set(curves)):
@@ -77,7 +77,7 @@ def forecasts_of_others(
     return empty_history, runs, splits["validation"], splits["test"], manifest
 
 
-def _history_of(curves: Mapping[str, Sequence[Mapping[str, Any]]], score: str, *, higher_is_better: bool) -> xr.Dataset:
+def _history_of(curves: Mapping[str, Sequence[Mapping[str, Any]]], score: str, *, larger_is_better: bool) -> xr.Dataset:
     names = sorted({curve for runs in curves.values() for run in runs for curve in run})
     num_epochs = max(len(run[score]) for runs in curves.values() for run in runs)
     num_seeds = max(map(len, curves.values()))
@@ -89,7 +89,7 @@ def _history_of(curves: Mapping[str, Sequence[Mapping[str, Any]]], score: str, *
         for seed, run in enumerate(runs):
             for name, values in run.items():
                 history[name].loc[variant, seed, : len(values)] = np.asarray(values, dtype=np.float64)
-    sign = -1 if higher_is_better else 1
+    sign = -1 if larger_is_better else 1
     history["train_score"] = sign * history[score]
     if f"val_{score}" in history:
         history["val_score"] = sign * history[f"val_{score}"]

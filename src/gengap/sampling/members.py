@@ -109,7 +109,7 @@ def look_for_noise(model: Any, x: Any) -> ModelNoise:
 
 
 def say_what_is_off(noise: ModelNoise) -> None:
-    """Warn of noise that is no part of the members, and of noise that is part of the forecast without any."""
+    """Warn of noise that is not a part of the members, and of noise that is part of the forecast without any."""
     for name, reason in noise.off.items():
         warnings.warn(f"The noise of layer {name!r} is left off: {reason}.", NoiseWarning, stacklevel=3)
     if noise.always:

@@ -84,7 +84,7 @@ def check_class_weight(class_weight: Any, kind: OutputKind) -> None:
     """Check the weights of labels.
 
     Raises:
-        DataError: They are no mapping from labels that exist to finite numbers from 0.
+        DataError: They are not a mapping from labels that exist to finite numbers from 0.
     """
     if class_weight is None:
         return

@@ -29,7 +29,7 @@ def make_variants(models: Any, remedies: Sequence[Remedy | str]) -> tuple[Varian
         remedies: What to try on a single model, as remedies or in their written form.
 
     Raises:
-        ModelError: A model is not compiled or not a Keras model, or names are no text, or not told apart.
+        ModelError: A model is not compiled or not a Keras model, or names are not text, or not told apart.
     """
     if isinstance(models, Mapping):
         if remedies:
@@ -105,7 +105,7 @@ def check_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
 
     Raises:
         ValueError: There is none, one is given twice, below 0 or beyond 63 bits, or there are more than a million.
-        TypeError: One is no integer.
+        TypeError: One is not an integer.
     """
     if isinstance(seeds, bool | str) or not isinstance(seeds, int | Iterable):
         raise TypeError(f"`seeds` must be a number of seeds or integers; received {seeds!r}.")

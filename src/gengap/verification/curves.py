@@ -37,7 +37,7 @@ class PerformanceCurve:
         success_ratio: Share of forecasts of the event that came true, shape `(k,)`.
         critical_success_index: Hits among events and forecasts of events, shape `(k,)`.
         frequency_bias: Forecasts of the event per event, shape `(k,)`.
-        base_rate: Share of events: the success ratio of always forecasting the event.
+        base_rate: Share of events: the success ratio of always predicting the event.
     """
 
     threshold: Floats

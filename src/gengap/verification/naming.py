@@ -55,19 +55,19 @@ _SMALLER = {"loss", "error", "crossentropy", "mse", "mae", "rmse", "brier", "dev
 _NEITHER = {"neg", "negative", "minus", "inverse"}  # what turns a name round
 
 
-def check_orientation(curve: str, *, higher_is_better: bool) -> None:
+def check_orientation(curve: str, *, larger_is_better: bool) -> None:
     """Check that a curve whose name says which values are better is not read the wrong way round.
 
     Raises:
         DataError: The name says the other thing; names that say neither, or both, are taken as the user says.
 
     Example:
-        >>> check_orientation("sparse_categorical_accuracy", higher_is_better=True)
+        >>> check_orientation("sparse_categorical_accuracy", larger_is_better=True)
     """
     said = set(re.split(r"[^a-z0-9]+", curve.lower()))
     larger, smaller = bool(_LARGER & said), bool(_SMALLER & said)
     if said & _NEITHER:
         return
-    if larger is not smaller and larger is not higher_is_better:
+    if larger is not smaller and larger is not larger_is_better:
         better = "Larger" if larger else "Smaller"
-        raise DataError(f"{better} values of {curve!r} are better: pass `higher_is_better={larger}`.")
+        raise DataError(f"{better} values of {curve!r} are better: pass `larger_is_better={larger}`.")

@@ -235,7 +235,7 @@ def test_a_curve_to_maximize_is_judged_the_right_way_round():
         name: [{"auc": [a], "val_auc": [a]} for a in mean + 0.001 * rng.standard_normal(8)]
         for name, mean in (("baseline", 0.8), ("remedy", 0.9))
     }
-    result = Result.from_histories(histories, task="binary", score="auc", higher_is_better=True)
+    result = Result.from_histories(histories, task="binary", score="auc", larger_is_better=True)
     assert compare(result, claim="this test set")["remedy"].verdict.kind == "better"
 
 

@@ -65,8 +65,8 @@ class VariantDiagnosis:
         fluctuation: Standard deviation of the held-out score's steps from epoch to epoch after the first third.
         skill_best: Score of climatology minus that of the variant at the best epoch, for new cases and new seeds.
         skill_last: The same at the last epoch.
-        over_majority: Accuracy at the best epoch minus that of always saying the training split's commonest label, for
-            new cases and new seeds.
+        over_majority: Accuracy at the best epoch minus that of always predicting the training split's most frequent
+            class, for new cases and new seeds.
         against: Differences from the baseline; None for the baseline itself.
     """
 
@@ -139,7 +139,7 @@ def diagnose(result: "Result", *, ignore: Sequence[str] = ()) -> Diagnosis:
     Thresholds are in units of seed noise: a rise counts as overfitting once it exceeds the noise between seeds at the
     best epoch (the median of all variants, so that no variant's own stuck run hides its rise), a slope or a gap once
     its interval excludes zero. Differences from the baseline are paired by seed, and their intervals hold for all
-    variants together. Skill over climatology and over the commonest label are claims about new cases and new seeds,
+    variants together. Skill over climatology and over the most frequent class are claims about new cases and new seeds,
     where held-out predictions are stored. What noise of seeds allows in skewness makes intervals longer on one side.
 
     Args:
@@ -227,7 +227,7 @@ def _size(result: "Result", variant: str) -> str:
 
 
 def _climatology(result: "Result") -> float:
-    """Return the score on the training cases of always forecasting their climatology; NaN where it is unknown."""
+    """Return the score on the training cases of always predicting their climatology; NaN where it is unknown."""
     data = result.manifest.get("data") or {}
     p = np.asarray(data.get("training_climatology", np.nan), dtype=np.float64)
     if result.score == "squared_error":
@@ -256,7 +256,7 @@ def _skills(result: "Result", rule: EpochRule) -> dict[str, IntervalEstimate]:
 
 
 def _over_majority(result: "Result") -> dict[str, IntervalEstimate]:
-    """Accuracy of each variant at the best epoch minus that of the commonest label."""
+    """Accuracy of each variant at the best epoch minus that of the most frequent class."""
     held = held_out(result, "test") or held_out(result, "validation")
     label = None if held is None else training_majority(result, held)
     if held is None or label is None:

@@ -154,7 +154,7 @@ _DIAGNOSIS = (
         "Overfits",
         "From this epoch on the held-out score stays above its minimum by more than the noise between seeds. The "
         "numbers in brackets are a 95 % confidence set for the epoch, found by inverting tests on the mean curve; the "
-        "epoch of the lowest score is no estimate of it (on a plateau it is biased by two to three epochs).",
+        "epoch of the lowest score is not an estimate of it (on a plateau it is biased by two to three epochs).",
         "Stop there (gg.EarlyStopping), or try the remedies that gg.suggest names.",
     ),
     Code(

@@ -102,7 +102,7 @@ class PredictiveDistribution:
         """Return the entropy of the mean forecast over `sample`, in nats: how unsure the forecast is in all.
 
         Raises:
-            DataError: The task is a regression, whose members are no probabilities.
+            DataError: The task is a regression, whose members are not probabilities.
         """
         return self._entropy_of(self.mean)
 
@@ -210,11 +210,11 @@ class PredictiveDistribution:
         """Read a distribution that `to_netcdf` wrote.
 
         Raises:
-            StoreError: The file is no such distribution.
+            StoreError: The file is not such a distribution.
         """
         with xr.open_dataset(path, engine="h5netcdf") as stored:
             if stored.attrs.get("format") != _FORMAT:
-                raise StoreError(f"{path} is no predictive distribution of gengap.")
+                raise StoreError(f"{path} is not a predictive distribution of gengap.")
             data = stored.load()
         members = data["member_forecast"].rename(None)
         return cls(members, data["deterministic"].rename(None), data.attrs["task"], json.loads(data.attrs["settings"]))

@@ -209,7 +209,8 @@ TEXTS: dict[str, str] = {
     "cases and new seeds, given this training set. AUC: how well events are separated from non-events (0.5 is "
     "chance). Brier score: mean squared error of the probability (always predicting the base rate: "
     "{climatology}). Brier skill score: the share of that which is removed. Miscalibration is what recalibration "
-    "would take off the Brier score, discrimination what the recalibrated forecasts gain over the base rate.",
+    "would take off the Brier score, discrimination what the recalibrated "
+    "forecasts gain over the base rate of these cases.",
     "lead.measures.multiclass": "Of all seeds, on the {part} cases at the {rule} epoch; intervals are 95 % for "
     "new cases and new seeds, given this training set. Brier score: squared error of the probabilities, summed "
     "over classes (always predicting the class frequencies: {climatology}); the skill score is the share of that "
@@ -242,7 +243,7 @@ TEXTS: dict[str, str] = {
     "diagram.reliability": "Reliability",
     "caption.reliability": "The curve is the best monotone recalibration. Inside the band, chance alone could "
     "explain its departure from the diagonal. MCB (miscalibration) is what recalibration would gain, DSC "
-    "(discrimination) what the recalibrated forecast gains over the base rate.",
+    "(discrimination) what the recalibrated forecast gains over the base rate of these cases.",
     "diagram.top_label": "Reliability of the most probable class",
     "caption.top_label": "Is the most probable class right as often as its probability says? Inside the band, "
     "chance alone could explain the departure from the diagonal.",

@@ -26,7 +26,7 @@ _SAID_ABOVE = frozenset({"GG111"})
 
 @dataclass(frozen=True)
 class Sentence:
-    """One finding: how it is marked, what it says, and whether it is one of those that a reader in haste needs."""
+    """One finding: how it is marked, what it says, and whether it is one of those that a reader in a hurry needs."""
 
     tone: Tone
     text: str
