@@ -17,26 +17,23 @@ from gengap.datasets.output_kind import OutputKind
 from gengap.engine.batches import epoch_order, subset
 from gengap.engine.constraints import Constraints
 from gengap.engine.evaluation import Evaluation
-from gengap.engine.loader import BatchLoader, per_run, to_tensor
+from gengap.engine.front_ends import StepCases, make_front_end
+from gengap.engine.loader import per_run, to_tensor
 from gengap.engine.log import RunLog
 from gengap.engine.losses import Objective
 from gengap.engine.metrics import Metrics
-from gengap.engine.optimizers import choose_updater
 from gengap.engine.optimizers.base import to_numpy
-from gengap.engine.optimizers.in_place import InPlace
 from gengap.engine.penalties import Penalties
 from gengap.engine.recording import CompiledStep
 from gengap.engine.reference import case_weights
 from gengap.engine.running_means import RunningMeans
 from gengap.engine.runs import Array, Listener, Run, TrainingData, TrainingSettings
-from gengap.engine.sparse_first import SparseFirst, sparse_kernel_place
 from gengap.engine.state import CheckpointListener, ChunkState, Interrupted, nest, unnest
 from gengap.engine.step import Batch, TrainingStep
 from gengap.keras_models.outputs import targets
 from gengap.kernels.transfer import upload
-from gengap.layers.doors import PassContext, SparseProduct
+from gengap.layers.doors import PassContext
 from gengap.layers.program import Program
-from gengap.layers.stack import Stack
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,20 +86,20 @@ class Trainer:
         self._objective, self._metrics = Objective(first.model), Metrics(first.model, settings.batch_size)
         self._num_cases = count_cases(data.train.x)
         models = [prepared.model for prepared in self._runs]
-        place = sparse_kernel_place(models, data.train.x)
-        self._feed = None if place is not None else BatchLoader(first.model, data.train.x, device=device)
         self._y = _tensors(targets(data.train.y, first.kind), device)
         weight = case_weights(data, settings)
         self._weight = None if weight is None else to_tensor(weight).to(device)
-        self._evaluation = Evaluation(first.model, first.kind, data, settings, feed=self._feed, device=device)
+        self._evaluation = Evaluation(first.kind, data, settings, device=device)
         self._logs = [self._new_log(prepared, data) for prepared in self._runs]
-        weights = [prepared.weights for prepared in self._runs]
-        self.stack = Stack(first.model, weights, device=device, outside=[] if place is None else [place])
-        self._updater = choose_updater(models, self.stack)
-        self._sparse: SparseFirst | None = None
-        if place is not None:
-            seeds = [prepared.run.seed for prepared in self._runs]
-            self._sparse = SparseFirst(models, seeds, self.stack, place=place, x=data.train.x, threads=threads)
+        self._front_end, self.stack, self._updater = make_front_end(
+            models,
+            [prepared.weights for prepared in self._runs],
+            {"train": data.train.x, **{name: split.x for name, split in data.held_out().items()}},
+            seeds=[prepared.run.seed for prepared in self._runs],
+            batch_size=settings.batch_size,
+            device=device,
+            threads=threads,
+        )
         self._doors = dict(doors or {})
         self._compile_steps, self._num_runs = compile_steps, len(self._runs)
         self._assemble()
@@ -159,16 +156,16 @@ class Trainer:
         """Take one step: forward, one backward pass of the sum of all objectives, update."""
         started = time.perf_counter()
         size = self._settings.batch_size
-        cases = slice((self.step - 1) * size, self.step * size)
-        places = self._places[:, cases]
-        weight = None if self._weight is None else per_run([_pick(self._weight, places)], self._row)[0]
-        batch = Batch(self._inputs(self._orders[:, cases], places), self._answers(places), weight)
+        taken = slice((self.step - 1) * size, self.step * size)
+        on_device = self._orders_on_device[:, taken]
+        cases = StepCases(self.step, self._orders[:, taken], on_device, self._seed_of_run)
+        batch = Batch(self._front_end.inputs(cases), self._answers(on_device), self._case_weights(on_device))
         context = PassContext(training=True, epoch=self.epoch, step=self.step)
         scales = self._updater.loss_scales()
         found = self._take(batch, context, scales)
         self._update(found.gradients, scales)
         self._constraints.apply()
-        self._gathered.add(places.shape[1], found.objective, found.parts, found.outputs, found.added)
+        self._means.add(on_device.shape[1], found.objective, found.parts, found.outputs, found.added)
         self.step += 1
         self._share_out(time.perf_counter() - started)
 
@@ -184,21 +181,19 @@ class Trainer:
             going_on = self._evaluate(listener)
         self._keep(going_on)
         self.epoch, self.step = self.epoch + 1, 1
-        self._begin_epoch()
+        if self._runs:
+            self._begin_epoch()
 
     def _evaluate(self, listener: Listener) -> list[int]:
         """Log the epoch of every run, hand out the records of those that are done, return those that go on."""
         started = time.perf_counter()
-        logs = self._gathered.logs()
+        logs = self._means.logs()
         logs |= self._training_metrics()
-        penalty = self._penalties.values()
-        if self._sparse is not None:
-            self._sparse.write_back()
-            penalty = penalty + self._sparse.layer.penalties()
+        self._front_end.write_back()
+        penalty = self._penalties.values() + self._front_end.penalties()
         logs["penalty"] = logs.get("penalty", 0.0) + penalty.cpu().numpy()  # what layers added while training
-        sparse_layer = None if self._sparse is None else self._sparse.layer
         evaluated = self._evaluation(
-            self._program, self._objective, self._metrics, own_cases=self._own_cases(), sparse_layer=sparse_layer
+            self._program, self._front_end, self._objective, self._metrics, own_cases=self._own_cases()
         )
         logs |= evaluated.logs
         going_on = []
@@ -235,14 +230,13 @@ class Trainer:
     def state(self) -> ChunkState:
         """Return the state from which `restore` goes on to the same numbers."""
         logs = [log.state() for log in self._logs]
-        if self._sparse is not None:
-            self._sparse.write_back()
+        self._front_end.write_back()
         arrays = {
             "stack/flat": self.stack.flat.detach().cpu().numpy().copy(),
             **{f"stack/other/{place:05d}": to_numpy(self.stack.values[place]) for place in self.stack.untrained()},
             **nest("optimizer", self._updater.state()),
-            **nest("gathered", self._gathered.arrays()),
-            **nest("sparse", self._sparse.state() if self._sparse is not None else {}),
+            **nest("gathered", self._means.arrays()),  # its name in checkpoints since the first version
+            **nest("sparse", self._front_end.state()),
         }
         for k, (log_arrays, _) in enumerate(logs):
             arrays |= nest(f"log/{k:05d}", log_arrays)
@@ -267,25 +261,17 @@ class Trainer:
         others = [torch.from_numpy(np.array(state.arrays[f"stack/other/{p:05d}"])) for p in self.stack.untrained()]
         self.stack.load(torch.from_numpy(np.array(state.arrays["stack/flat"])), others)
         self._updater.restore(unnest("optimizer", state.arrays))
-        if self._sparse is not None:
-            self._sparse.restore(unnest("sparse", state.arrays))
-        self._gathered.restore(unnest("gathered", state.arrays), self._device)
+        self._front_end.restore(unnest("sparse", state.arrays))
+        self._means.restore(unnest("gathered", state.arrays), self._device)
         self._seconds = list(state.scalars["seconds"])
         for k, (log, scalars) in enumerate(zip(self._logs, state.scalars["logs"], strict=True)):
             log.restore(unnest(f"log/{k:05d}", state.arrays), scalars)
-
-    def _inputs(self, cases: NDArray[np.int64], places: torch.Tensor) -> list[Any]:
-        if self._sparse is not None:
-            return [SparseProduct(self._sparse.forward(self.step))]
-        return per_run(self._feed.rows(cases, places), self._row) if self._feed is not None else []
 
     def _update(self, gradients: Sequence[torch.Tensor], scales: torch.Tensor | None) -> None:
         inside = len(self.stack.trained())
         self.stack.collect(gradients[:inside])
         self._penalties.add_gradients(scales)
-        if self._sparse is not None and isinstance(self._updater, InPlace):
-            rate, update = self._updater.rates.at(self._updater.iterations), self._updater.iterations + 1
-            self._sparse.update(self.step, gradients[inside], update=update, learning_rate=rate)
+        self._front_end.update(self.step, gradients[inside:])
         self._updater.update()
 
     def _keep(self, runs: Sequence[int]) -> None:
@@ -298,8 +284,7 @@ class Trainer:
             self._doors |= self.doors
             self.stack.keep(runs)
             self._updater.keep(runs)
-            if self._sparse is not None:
-                self._sparse.keep(runs)
+            self._front_end.keep(runs)
             self._assemble()
 
     def _assemble(self) -> None:
@@ -307,7 +292,7 @@ class Trainer:
         models = [prepared.model for prepared in self._runs]
         seeds = [prepared.run.seed for prepared in self._runs]
         self._seeds = list(dict.fromkeys(seeds))
-        self._row = torch.tensor([self._seeds.index(seed) for seed in seeds], device=self._device)
+        self._seed_of_run = torch.tensor([self._seeds.index(seed) for seed in seeds], device=self._device)
         self._program = Program(models, seeds, self.stack, doors=self._doors)
         self._penalties = Penalties(models, self.stack)
         self._constraints = Constraints(models, self.stack)
@@ -316,25 +301,26 @@ class Trainer:
         self._take = CompiledStep(step) if self._compile_steps and whole else step
 
     def _begin_epoch(self) -> None:
-        share, shuffle = self._runs[0].run.share if self._runs else 1.0, self._settings.shuffle
+        share, shuffle = self._runs[0].run.share, self._settings.shuffle
         orders = [epoch_order(s, self.epoch, self._num_cases, share=share, shuffle=shuffle) for s in self._seeds]
         self._orders: NDArray[np.int64] = np.stack(orders)
-        self._places = upload(torch.from_numpy(self._orders), self._device)
+        self._orders_on_device = upload(torch.from_numpy(self._orders), self._device)
         self._steps_per_epoch: int = -(-self._orders.shape[1] // self._settings.batch_size)
-        if self._sparse is not None and self._runs:
-            self._sparse.begin_epoch(dict(zip(self._seeds, self._orders, strict=True)), self._settings.batch_size)
-        self._gathered = RunningMeans(keep_outputs=self._metrics.wanted)
+        self._front_end.begin_epoch(dict(zip(self._seeds, self._orders, strict=True)))
+        self._means = RunningMeans(keep_outputs=self._metrics.wanted)
 
     def _training_metrics(self) -> dict[str, NDArray[np.float64]]:
         if not self._metrics.wanted:
             return {}
-        outputs = self._gathered.outputs()
-        y_true = self._objective.answers(self._answers(self._places), outputs)
-        weight = None if self._weight is None else per_run([_pick(self._weight, self._places)], self._row)[0]
-        return self._metrics.values(y_true, outputs, weight)
+        outputs = self._means.outputs()
+        y_true = self._objective.answers(self._answers(self._orders_on_device), outputs)
+        return self._metrics.values(y_true, outputs, self._case_weights(self._orders_on_device))
 
-    def _answers(self, places: torch.Tensor) -> Any:
-        return tree.map_structure(lambda values: per_run([_pick(values, places)], self._row)[0], self._y)
+    def _answers(self, cases: torch.Tensor) -> Any:
+        return tree.map_structure(lambda values: per_run([_pick(values, cases)], self._seed_of_run)[0], self._y)
+
+    def _case_weights(self, cases: torch.Tensor) -> torch.Tensor | None:
+        return None if self._weight is None else per_run([_pick(self._weight, cases)], self._seed_of_run)[0]
 
     def _own_cases(self) -> NDArray[np.int64] | None:
         """Return the training cases of each run in their original order, `(K, n)`; None where all runs see all."""
@@ -355,9 +341,9 @@ class Trainer:
         return RunLog(prepared.run, prepared.kind, data, self._settings, training_cases=chosen, parameters=parameters)
 
 
-def _pick(values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+def _pick(values: torch.Tensor, cases: torch.Tensor) -> torch.Tensor:
     """Return rows `(G, B, ...)` of `values` for indices `(G, B)` on the same device."""
-    return values.index_select(0, places.flatten()).reshape(*places.shape, *values.shape[1:])
+    return values.index_select(0, cases.flatten()).reshape(*cases.shape, *values.shape[1:])
 
 
 def _tensors(y: Any, device: str) -> Any:
