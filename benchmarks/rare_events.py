@@ -11,9 +11,9 @@ import numpy as np
 from scipy.special import expit
 
 import gengap.verification as gv
-from gengap.analysis.contrasts import Pairs, leaned, pair
-from gengap.analysis.intervals import limits
-from gengap.analysis.looks import look_level
+from gengap.analysis.comparison.contrasts import Pairs, leaned, pair
+from gengap.analysis.inference.intervals import limits
+from gengap.analysis.inference.looks import look_level
 from gengap.verification.discrimination import linear_roc_auc
 from gengap.verification.estimates import estimate
 from gengap.verification.inputs import binary_cases, label_cases

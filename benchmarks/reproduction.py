@@ -27,13 +27,13 @@ from scipy import sparse
 from gengap import datasets
 from gengap.datasets import Split
 from gengap.engine.batches import batches_of, epoch_order
-from gengap.engine.initial_weights import draw_initial_weights
-from gengap.engine.kernels.noise import draw_uniform
-from gengap.engine.randomness import key
-from gengap.experiments.demos import review_models
 from gengap.experiments.joining import joined
-from gengap.experiments.side_by_side import against_itself, read_runs, side_by_side
+from gengap.keras_models.initial_weights import draw_initial_weights
+from gengap.kernels.noise import draw_uniform
+from gengap.randomness import key
 from gengap.study import load
+from gengap_examples.demos import review_models
+from gengap_examples.side_by_side import against_itself, read_runs, side_by_side
 
 RESULTS = Path(__file__).parent / "results" / "reproduction.json"
 BATCH = 512

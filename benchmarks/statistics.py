@@ -23,15 +23,16 @@ sys.path.append(sys.path.pop(0))  # this folder last: its `statistics` must not 
 import numpy as np
 import scipy
 
-from gengap.analysis.auditing import audit
-from gengap.analysis.comparison import compare
-from gengap.analysis.components import MeanEstimate, from_mean_squares, leaning, seeds_share, two_way
-from gengap.analysis.intervals import limits
-from gengap.analysis.looks import look_level
-from gengap.analysis.onset import onset, onset_of, seed_noise
-from gengap.analysis.over_seeds import differences, means
-from gengap.analysis.simultaneous import comparison_level
-from gengap.analysis.skewness import (
+from gengap.analysis.comparison.comparison import compare
+from gengap.analysis.comparison.verdicts import judge
+from gengap.analysis.diagnosis.auditing import audit
+from gengap.analysis.diagnosis.onset import onset, onset_of, seed_noise
+from gengap.analysis.inference.components import MeanEstimate, from_mean_squares, leaning, seeds_share, two_way
+from gengap.analysis.inference.intervals import limits
+from gengap.analysis.inference.looks import look_level
+from gengap.analysis.inference.over_seeds import differences, means
+from gengap.analysis.inference.simultaneous import comparison_level
+from gengap.analysis.inference.skewness import (
     Lean,
     l_skewness,
     l_skewness_error,
@@ -39,7 +40,6 @@ from gengap.analysis.skewness import (
     lean_of_units,
     pooled_range,
 )
-from gengap.analysis.verdicts import judge
 from gengap.results import Result
 from rare_events import EVENTS, FORECASTS, RARE, TRAINING_CASES, one_training_set, rare_skill, scarce_events
 from simulated_results import LAWS, Floats, Law, draw, losses, result_from_losses
@@ -74,7 +74,7 @@ def machine() -> dict[str, Any]:
 
 
 def as_the_tool_does(estimate: MeanEstimate, treated: Floats, untreated: Floats, of_units: Floats) -> MeanEstimate:
-    """Estimates of many studies with the skewness that they allow, as `gengap.analysis.contrasts` has it.
+    """Estimates of many studies with the skewness that they allow, as `gengap.analysis.comparison.contrasts` has it.
 
     Scores of seeds have the shape `(studies, variants, seeds)`, those of the baseline `(studies, 1, seeds)`, the
     L-skewness of differences of units `(studies, variants)`.

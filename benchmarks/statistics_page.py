@@ -106,7 +106,8 @@ tool pays for them; the same looks at 5 % each, unpaid; and following the tool's
 ## Onset of overfitting
 
 Coverage of the 95 % set, in percent, with the margin declared / estimated from the seeds, and in brackets the set's
-mean size in epochs, of 20. The margin is the noise between seeds (`gengap.analysis.onset.seed_noise`). These sets
+mean size in epochs, of 20. The margin is the noise between seeds (`gengap.analysis.diagnosis.onset.seed_noise`). These
+sets
 speak for the cases at hand: noise of the cases is not drawn.
 {onset}
 {onset_studies:,} studies a cell.

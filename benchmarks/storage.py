@@ -23,10 +23,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from gengap.engine.runs import Predictions, RunRecord
-from gengap.experiments.demos import get_demo
 from gengap.runners import RayRunner
 from gengap.storage import Store
 from gengap.storage import listener as listening
+from gengap_examples.demos import get_demo
 
 RESULTS = Path(__file__).parent / "results" / "storage.json"
 

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 import gengap as gg
-from gengap.sampling import PredictiveDistribution, choose_rate, classifier_uncertainty, predict_distribution
+from gengap.analysis.uncertainty import PredictiveDistribution, classifier_uncertainty
+from gengap.sampling import choose_rate, predict_distribution
 from gengap.verification import brier_score
+from gengap_examples import synthetic_storms
 from uncertainty_speed import storm_net
 
 SIZES = {"n_train": 2000, "n_validation": 1000, "n_test": 1000}
@@ -22,7 +24,7 @@ FILTERS = (8, 16, 32)
 def truth() -> dict[str, Any]:
     """Train one study on synthetic storms; judge dropout, its chosen rate, the deep ensemble, and both together."""
     began = time.perf_counter()
-    data = gg.datasets.synthetic_storms(**SIZES)
+    data = synthetic_storms(**SIZES)
     result = gg.Study(storm_net(FILTERS), seeds=SEEDS).run(data, **SETTINGS)
     trained = time.perf_counter()
     assert data.test is not None

@@ -23,8 +23,8 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from gengap.experiments.demos import get_demo, review_models
-from gengap.experiments.retelling import retell_reviews
+from gengap_examples.demos import get_demo, review_models
+from gengap_examples.reviews_retold import retell_reviews
 
 demo = get_demo("reviews")
 data = demo.load()  # the path in GENGAP_IMDB; without it Keras downloads its own file, hash-checked

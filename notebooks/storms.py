@@ -27,8 +27,8 @@ import numpy as np
 import pandas as pd
 
 import gengap as gg
-from gengap.experiments.demos import get_demo, storm_models
-from gengap.experiments.retelling_storms import retell_storms
+from gengap_examples.demos import get_demo, storm_models
+from gengap_examples.storms_retold import retell_storms
 from gengap.plots.predictive_distribution import PredictiveDistributionDisplay
 
 demo = get_demo("storms")

@@ -25,12 +25,12 @@ from PIL import Image
 import gengap as gg
 from gengap import plots
 from gengap.datasets import Dataset
-from gengap.experiments.demos import DEMOS
 from gengap.plots.predictive_distribution import PredictiveDistributionDisplay
 from gengap.plots.style import style
 from gengap.plots.uncertainty_quality import EntropyErrorDisplay, RateChoiceDisplay
 from gengap.results import Result
 from gengap.verification import Platt, case_brier_scores
+from gengap_examples.demos import DEMOS
 
 DOCS = Path(__file__).parents[1] / "docs"
 DPI = 110

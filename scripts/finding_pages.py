@@ -1,10 +1,10 @@
-"""Write docs/findings: one page per code, made from the registry in gengap.analysis.codes and its sentences."""
+"""Write docs/findings: one page per code, from the registry in gengap.analysis.findings.codes and its sentences."""
 
 import re
 from pathlib import Path
 
-from gengap.analysis.codes import CODES, Code
-from gengap.analysis.wording import ENGLISH
+from gengap.analysis.findings.codes import CODES, Code
+from gengap.analysis.findings.wording import ENGLISH
 
 BLANK = re.compile(r"\{[^}]*\}")
 FOLDER = Path(__file__).parents[1] / "docs" / "findings"
@@ -93,7 +93,7 @@ Three runs of a net that overfits, recorded by any tool:
 ```python
 import numpy as np
 import gengap as gg
-from gengap.analysis.codes import describe
+from gengap.analysis.findings.codes import describe
 
 epoch = np.arange(1, 13)
 rng = np.random.default_rng(0)

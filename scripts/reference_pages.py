@@ -31,7 +31,7 @@ PAGES = {
     "study": Page(
         "Studies and results",
         "Declare, plan, run; what is left. `gg` is `import gengap as gg` throughout.",
-        ("gengap.study", "gengap.results", "gengap.engine", "gengap.runners"),
+        ("gengap.study", "gengap.results", "gengap.engine", "gengap.runners", "gengap.keras_models"),
     ),
     "remedies": Page(
         "Remedies", "Functions from a compiled Keras model to a compiled Keras model.", ("gengap.remedies",)
@@ -48,11 +48,18 @@ PAGES = {
         "[What the intervals cover](../coverage.md); the [gallery](../gallery.md) shows every figure.",
         ("gengap.verification",),
     ),
-    "sampling": Page("Uncertainty", "Predictive distributions and what they are worth.", ("gengap.sampling",)),
+    "sampling": Page(
+        "Uncertainty",
+        "Predictive distributions and what they are worth.",
+        ("gengap.sampling", "gengap.analysis.uncertainty"),
+    ),
     "plots": Page(
         "Figures", "One display per figure: `.data` is what is drawn, `.plot(ax=)` draws it.", ("gengap.plots",)
     ),
     "datasets": Page("Data sets", "Each loader returns a `Dataset` of up to three splits.", ("gengap.datasets",)),
+    "examples": Page(
+        "Examples", "The tutorials retold; what `gengap demo` runs. `import gengap_examples`.", ("gengap_examples",)
+    ),
     "errors": Page("Errors and warnings", "One tree; catch `GengapError` to catch them all.", ("gengap.errors",)),
 }
 

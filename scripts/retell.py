@@ -22,15 +22,15 @@ mpl.use("Agg")
 from gengap import datasets
 from gengap._version import __version__
 from gengap.analysis import audit
-from gengap.experiments.demos import DEMOS, review_models
 from gengap.experiments.joining import joined
-from gengap.experiments.retelling import retell_reviews, to_markdown
-from gengap.experiments.retelling_storms import retell_storms
-from gengap.experiments.side_by_side import Runs, against_itself, by_law, read_runs, side_by_side
 from gengap.plots.learning_curves import LearningCurvesDisplay
 from gengap.results import Result
 from gengap.storage import Store
 from gengap.study import Study, load
+from gengap_examples.demos import DEMOS, review_models
+from gengap_examples.reviews_retold import retell_reviews, to_markdown
+from gengap_examples.side_by_side import Runs, against_itself, by_law, read_runs, side_by_side
+from gengap_examples.storms_retold import retell_storms
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -18,12 +18,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 CORE = (
-    "tests/test_private_keras.py",
+    "tests/keras_models/test_private.py",
     "tests/engine/test_fused.py",
     "tests/engine/test_on_cuda.py",
-    "tests/engine/test_outputs.py",
+    "tests/keras_models/test_outputs.py",
     "tests/engine/test_trainer.py",
-    "tests/engine/kernels",
+    "tests/kernels",
     "tests/remedies",
     "tests/sampling",
     "tests/study",

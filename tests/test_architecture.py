@@ -1,80 +1,217 @@
 """The rooms of docs/architecture.md and the direction of their imports, read from the source itself."""
 
 import ast
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "gengap"
+EXAMPLES = SOURCE.parent / "gengap_examples"
 
 ORDER = (
-    "errors", "_version", "randomness", "shared_generators", "naming", "datasets", "verification", "intake",
-    "rebuilding", "result_file", "results", "analysis", "remedies", "engine", "storage",
-    "runners", "study", "sampling", "experiments", "plots", "reporting", "cli",
+    "errors", "_version", "randomness", "naming", "datasets", "verification", "results", "analysis",
+    "keras_models", "remedies", "plots", "kernels", "layers", "engine", "storage", "runners", "study", "sampling",
+    "experiments", "reporting", "cli",
 )  # fmt: skip
 SAME_HEIGHT = {"datasets": "verification", "verification": "datasets"}
 FORBIDDEN = {
     "verification": {"keras", "torch", "xarray", "matplotlib", "jinja2", "rich"},
     "results": {"torch", "matplotlib"},
-    "rebuilding": {"torch", "matplotlib"},
     "analysis": {"keras", "torch", "matplotlib"},
     "datasets": {"torch", "matplotlib"},
     "reporting": {"keras", "torch"},
     "plots": {"torch"},
 }
+PRIVATE_PARTS = "keras_models/private.py"
+"""The one file that names what Keras does not publish."""
+
+ANALYSIS = ("tables", "findings", "cases", "climatology", "curves", "summary", "inference", "uncertainty", "comparison",
+            "decision", "diagnosis")  # fmt: skip
+"""The rooms within the analysis, each of which may look at those before it."""
 
 
 def room(path: Path) -> str:
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
-def imported(path: Path, *, top_level_only: bool = False) -> list[str]:
+def imports_of(tree: ast.Module, *, top_level_only: bool = False) -> list[str]:
     """Absolute names of all modules that a file imports, those inside functions too."""
-    tree = ast.parse(path.read_text())
-    nodes = tree.body if top_level_only else ast.walk(tree)
     names: list[str] = []
-    for node in nodes:
+    for node in tree.body if top_level_only else ast.walk(tree):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative imports hide their direction"
-            names += [f"{node.module}.{alias.name}" for alias in node.names]
+            names += ["." * node.level + f"{node.module}.{alias.name}" for alias in node.names]
     return names
 
 
-FILES = sorted(p for p in SOURCE.rglob("*.py") if p.parent != SOURCE or p.name != "__init__.py")
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
-def test_imports_point_downwards(path):
-    here = room(path)
-    assert here in ORDER, f"{here} is no room of the architecture"
-    for name in imported(path):
+def upward_imports(here: str, tree: ast.Module) -> list[str]:
+    """What a file of a room imports from rooms above or beside it, or without saying from where."""
+    bad = []
+    for name in imports_of(tree):
         parts = name.split(".")
-        if parts[0] != "gengap" or len(parts) == 1:
-            continue
-        there = parts[1]
-        if there in {here, "__version__"}:
-            continue
-        assert ORDER.index(there) < ORDER.index(here), f"{here} imports upwards: {name}"
-        assert SAME_HEIGHT.get(here) != there, f"{here} and {there} stand side by side"
+        if name.startswith("."):
+            bad.append(name)
+        elif parts[0] == "gengap" and len(parts) > 1 and parts[1] not in {here, "__version__"}:
+            there = parts[1]
+            if there not in ORDER or ORDER.index(there) > ORDER.index(here) or SAME_HEIGHT.get(here) == there:
+                bad.append(name)
+    return bad
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
-def test_rooms_keep_to_their_libraries(path):
-    forbidden = FORBIDDEN.get(room(path), set())
+def forbidden_libraries(here: str, tree: ast.Module) -> set[str]:
+    """Which libraries a file loads that its room must do without."""
     # results and datasets may reach for Keras inside a function (rebuilding a model, downloading a file)
-    heavy = {name.split(".")[0] for name in imported(path)}
-    assert not heavy & forbidden
-    if room(path) in {"results", "rebuilding", "datasets", "cli", "plots"}:
-        at_import = {name.split(".")[0] for name in imported(path, top_level_only=True)}
-        assert not at_import & {"keras", "torch"}
+    bad = {name.split(".")[0] for name in imports_of(tree)} & FORBIDDEN.get(here, set())
+    if here in {"results", "datasets", "cli", "plots"}:
+        bad |= {name.split(".")[0] for name in imports_of(tree, top_level_only=True)} & {"keras", "torch"}
+    return bad
+
+
+@cache
+def private_names() -> set[str]:
+    """The names with an underscore that the file of private parts opens."""
+    tree = ast.parse((SOURCE / PRIVATE_PARTS).read_text())
+    return {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and is_private(node.attr)}
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.endswith("__")
+
+
+def keras_private_parts(tree: ast.Module) -> Iterator[str]:
+    """Where a file opens what Keras does not publish, or judges a thing by the module that its class comes from."""
+    yield from (name for name in imports_of(tree) if name.startswith("keras.src"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            text = ast.unparse(node)
+            own = isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"}
+            if text.startswith("keras.src") or (node.attr in private_names() and not own):
+                yield text
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in {"getattr", "hasattr", "setattr"}:
+            named = node.args[1] if len(node.args) > 1 else None
+            if isinstance(named, ast.Constant) and named.value in private_names():
+                yield ast.unparse(node)
+        elif isinstance(node, ast.Call) and judges_by_module(node):
+            yield ast.unparse(node)
+
+
+def judges_by_module(call: ast.Call) -> bool:
+    by_start = isinstance(call.func, ast.Attribute) and call.func.attr == "startswith" and bool(call.args)
+    return by_start and "__module__" in ast.unparse(call.func) and "keras" in ast.unparse(call.args[0])
+
+
+FILES = sorted(p for p in SOURCE.rglob("*.py") if p.parent != SOURCE or p.name != "__init__.py")
+TREES = {path: ast.parse(path.read_text()) for path in FILES}
+over_files = pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+
+
+@over_files
+def test_imports_point_downwards(path):
+    assert room(path) in ORDER, f"{room(path)} is no room of the architecture"
+    assert not upward_imports(room(path), TREES[path])
+
+
+@over_files
+def test_rooms_keep_to_their_libraries(path):
+    assert not forbidden_libraries(room(path), TREES[path])
+
+
+@over_files
+def test_one_file_opens_the_private_parts_of_keras(path):
+    if path != SOURCE / PRIVATE_PARTS:
+        assert not list(keras_private_parts(TREES[path]))
+
+
+@pytest.mark.parametrize(
+    ("here", "planted"),
+    [
+        ("verification", "from gengap.results import Result"),
+        ("engine", "def f():\n    from gengap.study import Study"),
+        ("datasets", "import gengap.verification.scores"),
+        ("remedies", "from . import base"),
+        ("analysis", "from gengap.no_such_room import x"),
+    ],
+)
+def test_a_planted_import_upwards_is_found(here, planted):
+    assert upward_imports(here, ast.parse(planted))
+
+
+@pytest.mark.parametrize(
+    ("here", "planted"),
+    [
+        ("analysis", "def f():\n    import keras"),
+        ("verification", "import xarray as xr"),
+        ("plots", "import keras"),
+        ("reporting", "from torch import nn"),
+    ],
+)
+def test_a_planted_library_is_found(here, planted):
+    assert forbidden_libraries(here, ast.parse(planted))
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "from keras.src.models.functional import Functional",
+        "device = keras.src.backend.torch.core.get_device()",
+        "operation = tensor._keras_history.operation",
+        "mask = getattr(tensor, '_keras_mask', None)",
+        "own = type(layer).__module__.startswith('keras.')",
+        "layers = model._flatten_layers()",
+    ],
+)
+def test_a_planted_private_part_is_found(planted):
+    assert list(keras_private_parts(ast.parse(planted)))
+
+
+def test_rooms_of_the_analysis_look_only_at_those_before_them():
+    for path in (SOURCE / "analysis").rglob("*.py"):
+        here = path.relative_to(SOURCE / "analysis").parts[0].removesuffix(".py")
+        if here == "__init__":
+            continue
+        assert here in ANALYSIS, f"{here} is no room of the analysis"
+        for name in imports_of(TREES[path]):
+            if match := re.match(r"gengap\.analysis\.(\w+)", name):
+                assert ANALYSIS.index(match[1]) <= ANALYSIS.index(here), f"{path}: {name}"
+
+
+def test_only_the_command_line_opens_the_examples():
+    openers = {room(p) for p in FILES if any(name.split(".")[0] == "gengap_examples" for name in imports_of(TREES[p]))}
+    assert openers <= {"cli"}
+
+
+def test_the_examples_stand_beside_gengap_and_not_above_its_command_line():
+    for path in EXAMPLES.glob("*.py"):
+        assert not [name for name in imports_of(ast.parse(path.read_text())) if name.startswith("gengap.cli")]
 
 
 def test_nothing_is_called_utils():
     assert not list(SOURCE.rglob("*util*.py"))
+
+
+def test_no_file_of_the_core_is_longer_than_a_reader_can_hold():
+    too_long = {str(p.relative_to(SOURCE)): n for p in FILES if (n := len(p.read_text().splitlines())) > 400}
+    assert not too_long
+
+
+def test_no_function_is_longer_than_a_screen():
+    """Bodies only: the public docstring of a function of many options may be as long as it must."""
+    too_long = {}
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                documented = isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant)
+                body = node.body[1:] if documented else node.body
+                lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+                if lines > 50 and not path.name.endswith("_code.py"):
+                    too_long[f"{path.relative_to(SOURCE)}:{node.name}"] = lines
+    assert not too_long
 
 
 @pytest.mark.parametrize("module", ["gengap.results", "gengap.analysis", "gengap.verification", "gengap.reporting"])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gengap.analysis.codes import CODES
+from gengap.analysis.findings.codes import CODES
 
 ROOT = Path(__file__).parents[1]
 _SPEC = importlib.util.spec_from_file_location("finding_pages", ROOT / "scripts" / "finding_pages.py")

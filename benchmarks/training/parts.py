@@ -22,13 +22,13 @@ def parts(net: str, data: Path, *, seeds: int, threads: int) -> dict[str, float]
 
     from gengap.datasets.split import Split
     from gengap.engine.fused import members_of
-    from gengap.engine.kernels.vectors import VectorFirstLayer
     from gengap.engine.memory import keep_freed_memory
     from gengap.engine.optimizers.in_place import InPlace
-    from gengap.engine.program import Program
     from gengap.engine.runs import Collector, Run, TrainingData, TrainingSettings
-    from gengap.engine.stack import Stack
     from gengap.engine.trainer import Trainer
+    from gengap.kernels.vectors import VectorFirstLayer
+    from gengap.layers.program import Program
+    from gengap.layers.stack import Stack
 
     x, y, x_held, y_held = load(data, dense=False)
     settings = TrainingSettings(

@@ -93,6 +93,7 @@ def quick(workload: Workload) -> Workload:
 
 def prepare(name: DataName, folder: Path, *, rows: int | None = None) -> tuple[Path, str]:
     """Write the arrays that all contestants read, and return their file and what they are."""
+    import gengap_examples
     from gengap import datasets
 
     file = folder / f"{name}.npz"
@@ -102,11 +103,11 @@ def prepare(name: DataName, folder: Path, *, rows: int | None = None) -> tuple[P
             chosen = datasets.imdb(path, split="tutorial")
             what = f"the {len(chosen.train):,} + {len(chosen.validation):,} IMDB reviews, 10,000 words"
         else:
-            chosen = datasets.reviews(n_train=25_000, n_validation=25_000, n_test=1, num_words=10_000)
+            chosen = gengap_examples.reviews(n_train=25_000, n_validation=25_000, n_test=1, num_words=10_000)
             what = "25,000 + 25,000 synthetic reviews, 10,000 words (GENGAP_IMDB is not set)"
     elif name == "storms":
         rows = rows or 12_800
-        chosen = datasets.synthetic_storms(n_train=rows, n_validation=2_560, n_test=1)
+        chosen = gengap_examples.synthetic_storms(n_train=rows, n_validation=2_560, n_test=1)
         what = f"{rows:,} + 2,560 synthetic storms, 32 x 32 x 3 (the course has 76,377)"
     else:
         chosen = datasets.soundings()

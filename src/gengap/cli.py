@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from gengap.experiments.telling_cases import CaseStudy
     from gengap.results import Result
+    from gengap_examples.telling_cases import CaseStudy
 
 app = typer.Typer(
     add_completion=False,
@@ -50,9 +50,9 @@ def demo(
     storage: Annotated[Path | None, typer.Option(help="Folder that keeps the study; again: continues.")] = None,
 ) -> None:
     """Run a ready-made study and write its result, figures, table and report."""
-    from gengap.experiments.demos import get_demo
-    from gengap.experiments.telling_cases import study_cases
     from gengap.reporting.output import check_output
+    from gengap_examples.demos import get_demo
+    from gengap_examples.telling_cases import study_cases
 
     chosen, folder = get_demo(name), output or Path("demo") / name
     check_output(folder, lang=lang)
@@ -72,7 +72,7 @@ def demo(
         typer.echo("\n".join(asked.choice.findings))
     if chosen.retell is not None:
         from gengap.analysis import audit
-        from gengap.experiments.retelling import to_markdown
+        from gengap_examples.reviews_retold import to_markdown
 
         table = chosen.retell(result)
         (folder / "retold.md").write_text(to_markdown(table), encoding="utf-8")

@@ -8,11 +8,11 @@ import xarray as xr
 from sklearn import metrics
 
 from gengap.analysis.cases import case_scores, held_out
-from gengap.analysis.comparison import compare
-from gengap.analysis.diagnosis import diagnose
-from gengap.analysis.stopping import early_stopping
+from gengap.analysis.comparison.comparison import compare
+from gengap.analysis.diagnosis.diagnosis import diagnose
+from gengap.analysis.diagnosis.stopping import early_stopping
+from gengap.analysis.diagnosis.verify import verify
 from gengap.analysis.summary import summarize
-from gengap.analysis.verify import verify
 from gengap.errors import DataError
 from gengap.reporting import render_report
 from gengap.results import Result

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gengap.analysis.comparison import compare
-from gengap.analysis.verify import verify
+from gengap.analysis.comparison.comparison import compare
+from gengap.analysis.diagnosis.verify import verify
 from gengap.errors import DataError
 from gengap.reporting.languages import get_language
 from gengap.reporting.material import Material

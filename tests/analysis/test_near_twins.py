@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from gengap.analysis.auditing import audit
-from gengap.analysis.data_audit import audit_data
-from gengap.analysis.near_twins import near_twins
+from gengap.analysis.diagnosis.auditing import audit
+from gengap.datasets.data_audit import audit_data
+from gengap.datasets.near_twins import near_twins
 from gengap.datasets.split import Split
 from gengap.results import Result
 

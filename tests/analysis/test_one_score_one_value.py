@@ -15,8 +15,8 @@ from gengap import verification as gv
 from gengap.analysis import compare, diagnose, early_stopping, summarize
 from gengap.analysis.cases import held_out
 from gengap.analysis.climatology import climatology_scores
-from gengap.analysis.estimators import SCORES_OF, case_values
-from gengap.analysis.verify import verify
+from gengap.analysis.comparison.estimators import SCORES_OF, case_values
+from gengap.analysis.diagnosis.verify import verify
 from gengap.engine.scoring import mean_score
 from gengap.errors import UnknownNameError
 from gengap.reporting.languages import get_language

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from gengap.analysis.comparison import compare
-from gengap.analysis.diagnosis import diagnose
-from gengap.analysis.stopping import early_stopping
+from gengap.analysis.comparison.comparison import compare
+from gengap.analysis.diagnosis.diagnosis import diagnose
+from gengap.analysis.diagnosis.stopping import early_stopping
+from gengap.analysis.diagnosis.verify import verify
 from gengap.analysis.summary import summarize
-from gengap.analysis.verify import verify
+from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Split
 from gengap.engine.log import RunLog
-from gengap.engine.outputs import OutputKind
 from gengap.engine.runs import Run, TrainingData, TrainingSettings
 from gengap.errors import DataError, DataWarning
 from gengap.results import Result

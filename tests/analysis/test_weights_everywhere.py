@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from gengap.analysis.auditing import audit
-from gengap.analysis.data_audit import audit_data
-from gengap.analysis.diagnosis import diagnose
+from gengap.analysis.diagnosis.auditing import audit
+from gengap.analysis.diagnosis.diagnosis import diagnose
+from gengap.analysis.diagnosis.verify import verify
 from gengap.analysis.summary import summarize
-from gengap.analysis.verify import verify
+from gengap.datasets.data_audit import audit_data
+from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Split
-from gengap.engine.outputs import OutputKind
 from gengap.engine.runs import TrainingData
 from gengap.results import Result
 from gengap.study.manifest import describe_data

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import gengap_examples
 from gengap import datasets
 from gengap.errors import UnknownNameError
 
@@ -23,12 +24,22 @@ def test_every_name_is_a_public_function_that_says_what_it_returns(name):
         ("soundings", {}),
         ("digits", {}),
         ("diabetes", {}),
-        ("reviews", {"n_train": 10, "n_validation": 5, "n_test": 5}),
-        ("synthetic_storms", {"n_train": 10, "n_validation": 5, "n_test": 5}),
     ],
 )
 def test_a_data_set_says_what_it_is(name, options):
-    data = datasets.load(name, **options)
+    says_what_it_is(datasets.load(name, **options), name)
+
+
+@pytest.mark.parametrize("name", ["reviews", "synthetic_storms"])
+def test_the_generators_say_what_they_are_and_where_they_have_moved(name):
+    with pytest.warns(DeprecationWarning, match=f"from gengap_examples import {name}"):
+        data = datasets.load(name, n_train=10, n_validation=5, n_test=5)
+    says_what_it_is(data, name)
+    with pytest.warns(DeprecationWarning, match="has moved"):
+        assert getattr(datasets, name) is getattr(gengap_examples, name)
+
+
+def says_what_it_is(data, name):
     assert data.name == name
     assert data.synthetic == bool(data.truth)
     assert all((data.description, data.licence, data.citation, data.feature_names))

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from gengap.engine.batches import batches_of, count_cases, epoch_order, subset, take
+from gengap.datasets.cases import count_cases, take
+from gengap.engine.batches import batches_of, epoch_order, subset
 
 SEEDS = st.integers(0, 2**31)
 

@@ -9,11 +9,11 @@ from keras import layers
 from gengap.datasets.split import Split
 from gengap.engine.fused import train_fused
 from gengap.engine.planner import Chunk, Plan
-from gengap.engine.probe import PerRun
 from gengap.engine.reference import train_reference
 from gengap.engine.runs import Run, TrainingData
-from gengap.engine.separability import is_keras_made, is_separate
 from gengap.errors import ModelError
+from gengap.keras_models.separability import is_keras_made, is_separate
+from gengap.layers.probe import PerRun
 
 ops = keras.ops
 pytestmark = pytest.mark.filterwarnings("ignore::gengap.errors.SlowPathWarning")

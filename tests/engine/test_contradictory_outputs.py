@@ -8,9 +8,9 @@ import pytest
 from keras import layers, losses, ops
 
 import gengap as gg
-from gengap.engine.loss_kinds import read_loss
-from gengap.engine.outputs import describe_output
 from gengap.errors import DataError, ModelError
+from gengap.keras_models.loss_kinds import read_loss
+from gengap.keras_models.outputs import describe_output
 
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(60, 3)).astype(np.float32)

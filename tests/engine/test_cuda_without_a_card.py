@@ -18,9 +18,9 @@ from scipy import sparse
 
 from gengap.datasets.split import Split
 from gengap.engine.fused import _on, members_of
-from gengap.engine.kernels.transfer import upload
 from gengap.engine.runs import Collector, Run, TrainingData, TrainingSettings
 from gengap.engine.trainer import Trainer
+from gengap.kernels.transfer import upload
 
 SETTINGS = TrainingSettings(epochs=2, batch_size=8, task="binary", score="log_loss")
 

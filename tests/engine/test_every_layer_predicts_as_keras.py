@@ -14,10 +14,10 @@ import pytest
 import torch
 from keras import layers
 
-from gengap.engine.doors import Pass
-from gengap.engine.program import Program
-from gengap.engine.stack import Stack
 from gengap.errors import SlowPathWarning
+from gengap.layers.doors import Pass
+from gengap.layers.program import Program
+from gengap.layers.stack import Stack
 
 ops = keras.ops
 

@@ -6,16 +6,16 @@ import pytest
 import torch
 from keras import layers
 
-from gengap.engine.doors import Pass
 from gengap.engine.fused import train_fused
-from gengap.engine.kernels import convolution
 from gengap.engine.optimizers import choose_updater
 from gengap.engine.planner import Chunk, Plan
-from gengap.engine.program import Program
 from gengap.engine.reference import train_reference
 from gengap.engine.runs import Run
-from gengap.engine.stack import Stack
-from gengap.engine.walk import read_graph
+from gengap.keras_models.graph import read_graph
+from gengap.kernels import convolution
+from gengap.layers.doors import Pass
+from gengap.layers.program import Program
+from gengap.layers.stack import Stack
 
 L1, L2, L1L2 = keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2
 

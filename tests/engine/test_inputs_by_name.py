@@ -9,9 +9,9 @@ import pytest
 from keras import layers
 
 import gengap as gg
-from gengap.engine.heads import flat_inputs
 from gengap.errors import DataError
-from gengap.remedies.clone import clone_compiled
+from gengap.keras_models.clone import clone_compiled
+from gengap.keras_models.heads import flat_inputs
 
 RNG = np.random.default_rng(1)
 A, B = RNG.normal(size=(40, 3)).astype(np.float32), RNG.normal(size=(40, 3)).astype(np.float32) + 2

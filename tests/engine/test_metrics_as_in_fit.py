@@ -7,7 +7,7 @@ import torch
 from keras import layers, metrics, ops
 
 import gengap as gg
-from gengap.remedies.clone import clone_compiled
+from gengap.keras_models.clone import clone_compiled
 
 RNG = np.random.default_rng(2)
 X, XV = RNG.normal(size=(40, 3)).astype(np.float32), RNG.normal(size=(16, 3)).astype(np.float32)

@@ -178,7 +178,7 @@ def test_the_users_generators_are_left_alone(engine, train):
 
 @pytest.mark.parametrize("name", ["keras.random", "torch", "numpy", "a seed generator"])
 def test_noise_that_stays_on_in_inference_is_said_and_equal_in_both_engines(name, train, monkeypatch):
-    monkeypatch.setattr("gengap.engine.noise_keys._said", set())
+    monkeypatch.setattr("gengap.layers.noise_keys._said", set())
     with pytest.warns(GengapWarning, match=r"\(Noisy\) draws random numbers in inference too"):
         fused = train(train_fused, Run("a", 0, net(Noisy(name, always=True))), Run("b", 1, net(Noisy(name, True))))
     by_keras = train(train_reference, Run("a", 0, net(Noisy(name, always=True))))

@@ -9,10 +9,10 @@ import pytest
 from keras import layers
 
 from gengap.datasets.split import Split
-from gengap.engine.fitness import why_not_fused
 from gengap.engine.fused import train_fused
 from gengap.engine.reference import train_reference
 from gengap.engine.runs import Run, TrainingData
+from gengap.keras_models.fusable import why_not_fused
 
 ops = keras.ops
 L2 = keras.regularizers.L2

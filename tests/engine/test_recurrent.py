@@ -6,10 +6,10 @@ import pytest
 import torch
 from keras import layers
 
-from gengap.engine.doors import Pass
-from gengap.engine.layers.recurrent import RecurrentDoor
-from gengap.engine.program import Program
-from gengap.engine.stack import Stack
+from gengap.layers.doors import Pass
+from gengap.layers.program import Program
+from gengap.layers.recurrent import RecurrentDoor
+from gengap.layers.stack import Stack
 
 RUNS, CASES, STEPS, FEATURES = 3, 5, 6, 4
 

@@ -6,9 +6,9 @@ from sklearn.metrics import log_loss
 
 from gengap.datasets.split import Split
 from gengap.engine.batches import epoch_order, subset
-from gengap.engine.initial_weights import draw_initial_weights
 from gengap.engine.reference import train_reference
 from gengap.engine.runs import Collector, Run, StoppingRule, TrainingData, TrainingSettings
+from gengap.keras_models.initial_weights import draw_initial_weights
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 6)).astype(np.float32)

@@ -11,7 +11,6 @@ from keras import layers
 from scipy import sparse
 
 from gengap.datasets.split import Split
-from gengap.engine.doors import Pass, Stacked
 from gengap.engine.fused import members_of, plan_fused, train_fused
 from gengap.engine.parity import certify
 from gengap.engine.planner import Chunk, Plan
@@ -20,6 +19,7 @@ from gengap.engine.runs import Collector, Run, TrainingData
 from gengap.engine.state import ChunkState
 from gengap.engine.trainer import Trainer
 from gengap.errors import SlowPathWarning
+from gengap.layers.doors import Pass, Stacked
 from gengap.remedies.stopping import StoppingRule
 
 

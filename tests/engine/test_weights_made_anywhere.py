@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from gengap.engine.initial_weights import draw_initial_weights
 from gengap.errors import GengapWarning
+from gengap.keras_models.initial_weights import draw_initial_weights
 
 registered = keras.saving.register_keras_serializable("weights tests")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gengap as gg
-from gengap.experiments.demos import soundings_model
+from gengap_examples.demos import soundings_model
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gengap.engine.outputs import describe_output, to_predictions
+from gengap.keras_models.outputs import describe_output, to_predictions
 
 
 def test_what_was_stored(bench):

@@ -12,11 +12,11 @@ import xarray as xr
 import gengap.plots as gp
 import gengap.verification as gv
 from gengap.analysis.curves import Curve
-from gengap.analysis.data_value import PowerLaw
+from gengap.analysis.diagnosis.data_value import PowerLaw
 from gengap.analysis.tables import Column, Estimate, Table
+from gengap.analysis.uncertainty.distribution import PredictiveDistribution
 from gengap.plots.predictive_distribution import PredictiveDistributionDisplay
 from gengap.plots.uncertainty_quality import EntropyErrorDisplay, RateChoiceDisplay
-from gengap.sampling.distribution import PredictiveDistribution
 
 TWELVE = [f"spatial_dropout(0.{k})+dropout(0.5)+l2(0.00{k})+width(0.25)" for k in range(12)]
 

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 
 import gengap.remedies as gr
-from gengap.engine.doors import Pass
-from gengap.engine.fitness import why_not_fused
-from gengap.engine.heads import flat_inputs
-from gengap.engine.program import Program
-from gengap.engine.stack import Stack
 from gengap.errors import RemedyError, SlowPathWarning
+from gengap.keras_models.fusable import why_not_fused
+from gengap.keras_models.heads import flat_inputs
+from gengap.layers.doors import Pass
+from gengap.layers.program import Program
+from gengap.layers.stack import Stack
 
 layers = keras.layers
 RNG = np.random.default_rng(7)

@@ -9,7 +9,7 @@ import pytest
 
 import gengap.remedies as gr
 from gengap.errors import ModelError
-from gengap.remedies.clone import excluded_from_decay
+from gengap.keras_models.clone import excluded_from_decay
 
 spec = importlib.util.spec_from_file_location("remedy_laws", Path(__file__).with_name("laws.py"))
 laws = sys.modules.setdefault(spec.name, importlib.util.module_from_spec(spec))

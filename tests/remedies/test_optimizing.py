@@ -6,7 +6,7 @@ import pytest
 
 import gengap.remedies as gr
 from gengap.errors import RemedyError, UnknownNameError
-from gengap.remedies.clone import excluded_from_decay
+from gengap.keras_models.clone import excluded_from_decay
 from gengap.study import Study
 
 layers = keras.layers

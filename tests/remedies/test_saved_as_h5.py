@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 import gengap as gg
-from gengap.remedies.clone import clone_compiled
+from gengap.keras_models.clone import clone_compiled
 
 X = np.random.default_rng(7).normal(size=(40, 3)).astype(np.float32)
 Y = (X[:, 0] > 0).astype(int)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gengap.analysis.stopping import early_stopping
+from gengap.analysis.diagnosis.stopping import early_stopping
 
 pytestmark = pytest.mark.browser
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gengap.analysis import compare, diagnose, early_stopping, summarize
-from gengap.analysis.codes import CODES
-from gengap.analysis.wording import ENGLISH, GIVEN
+from gengap.analysis.findings.codes import CODES
+from gengap.analysis.findings.wording import ENGLISH, GIVEN
 from gengap.plots import ComparisonDisplay
 from gengap.reporting.languages import LANGUAGES, get_language
 from gengap.reporting.languages.zh_findings import SENTENCES

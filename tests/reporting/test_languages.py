@@ -7,8 +7,8 @@ from string import Formatter
 import pytest
 
 import gengap.reporting
-from gengap.analysis.codes import CODES
-from gengap.analysis.wording import ENGLISH
+from gengap.analysis.findings.codes import CODES
+from gengap.analysis.findings.wording import ENGLISH
 from gengap.errors import UnknownNameError
 from gengap.reporting.languages import LANGUAGES, get_language, zh_findings
 

@@ -9,9 +9,9 @@ import pytest
 import xarray as xr
 from tests.reporting.conftest import make_result
 
+from gengap.analysis.uncertainty.distribution import PredictiveDistribution
 from gengap.reporting import render_report
 from gengap.sampling import choose_rate
-from gengap.sampling.distribution import PredictiveDistribution
 
 
 def choice(task="binary", weight=3.0):

@@ -14,10 +14,10 @@ from sklearn.metrics import log_loss as sklearn_log_loss
 
 import gengap
 from gengap.analysis import audit, compare, diagnose
-from gengap.analysis.components import seeds_share, two_way
+from gengap.analysis.inference.components import seeds_share, two_way
+from gengap.analysis.uncertainty.distribution import PredictiveDistribution
 from gengap.reporting import render_report
 from gengap.reporting.sections.weights import SPARSE_BELOW
-from gengap.sampling.distribution import PredictiveDistribution
 
 NUMBER = r"[−+]?[\d,]*\.?\d+"
 

@@ -5,8 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from gengap.analysis.uncertainty import conformal_interval, conformal_set
 from gengap.errors import DataError
-from gengap.sampling import conformal_interval, conformal_set
 from gengap.sampling.predict import assemble
 
 

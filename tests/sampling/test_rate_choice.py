@@ -3,6 +3,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gengap.analysis.uncertainty import RateChoice, classifier_uncertainty, regression_uncertainty
 from gengap.datasets import Split
 from gengap.errors import DataError, StoreError
 from gengap.plots import (
@@ -12,13 +13,7 @@ from gengap.plots import (
     RateChoiceDisplay,
     SpreadSkillDisplay,
 )
-from gengap.sampling import (
-    RateChoice,
-    choose_rate,
-    classifier_uncertainty,
-    predict_distribution,
-    regression_uncertainty,
-)
+from gengap.sampling import choose_rate, predict_distribution
 
 L = keras.layers
 

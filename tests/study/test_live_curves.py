@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from gengap.engine.runs import Collector, Run
+from gengap.plots.live_curves import Curves, LiveCurvesDisplay
 from gengap.study.live_curves import LiveCurves, live_curves
-from gengap.study.live_figure import Curves, to_html, to_svg
 from gengap.study.notebook import notebook_display
 from gengap.study.progress import shown
 
@@ -128,7 +128,7 @@ def test_means_are_over_the_runs_that_have_come_so_far():
 
 
 def test_the_figure_holds_every_run_and_both_means():
-    svg = to_svg(filled())
+    svg = LiveCurvesDisplay(filled()).to_svg()
     assert len(re.findall("<path", svg)) == 2 * (3 + 2)
     numbers = [float(one) for one in re.findall(r"[\d.]+,([\d.]+)(?=[L\"])", svg)]
     assert min(numbers) >= 12
@@ -139,15 +139,15 @@ def test_scores_that_are_missing_or_infinite_are_left_out():
     curves = Curves(["a"], {"a": 1}, 3, "log_loss")
     curves.add("a", 0, 1, {"train_score": 0.5})
     curves.add("a", 0, 2, {"train_score": float("nan")})
-    page = to_html(curves, "")
+    page = LiveCurvesDisplay(curves).to_html("")
     assert "nan" not in page
     assert "inf" not in page.replace("infinite", "")
     assert curves.mean("a", "train_score") == [(1, 0.5)]
-    assert "<svg" in to_html(Curves(["a"], {"a": 1}, 1, "log_loss"), "")  # nothing known yet
+    assert "<svg" in LiveCurvesDisplay(Curves(["a"], {"a": 1}, 1, "log_loss")).to_html("")  # nothing known yet
 
 
 def test_names_are_text():
-    page = to_html(filled((HOSTILE,)), HOSTILE)
+    page = LiveCurvesDisplay(filled((HOSTILE,))).to_html(HOSTILE)
     assert HOSTILE not in page
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 2
 

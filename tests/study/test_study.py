@@ -9,7 +9,7 @@ from sklearn.metrics import log_loss
 import gengap as gg
 from gengap.datasets import Dataset, Split
 from gengap.errors import DataError, ModelError, UnknownNameError
-from gengap.experiments.demos import review_models, storm_models
+from gengap_examples.demos import review_models, storm_models
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(150, 6)).astype(np.float32)

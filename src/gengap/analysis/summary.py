@@ -13,8 +13,8 @@ from gengap.analysis.cases import (
     held_out,
 )
 from gengap.analysis.climatology import SKILL_OF, climatology_scores
+from gengap.analysis.findings.wording import GIVEN
 from gengap.analysis.tables import Cell, Column, Spread, Table
-from gengap.analysis.wording import GIVEN
 
 if TYPE_CHECKING:
     from gengap.results import Result

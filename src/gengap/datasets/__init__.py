@@ -1,9 +1,18 @@
-"""Data sets with splits, units, provenance and groups; and generators whose true probabilities are known.
+"""Data sets with splits, units, provenance and groups.
 
-Real: `soundings` (embedded), `digits`, `diabetes` (scikit-learn's), `imdb` (downloaded, or a path), `storms` (a path).
-Drawn by a generator: `synthetic_storms`, `reviews`. Each returns a `Dataset`; `load` finds one by name.
+Embedded: `soundings`, `digits`, `diabetes` (scikit-learn's). From files: `imdb` (downloaded, or a path), `storms` (a
+path), `read_split`. Each returns a `Dataset` or a `Split`; `load` finds one by name. Generators whose true
+probabilities are known, `reviews` and `synthetic_storms`, are in `gengap_examples`.
 """
+
+from typing import Any
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from gengap.datasets.moved import MOVED, moved
+
+_listed, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> Any:
+    return moved(name) if name in MOVED else _listed(name)

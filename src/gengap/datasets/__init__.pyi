@@ -5,13 +5,10 @@ from .movie_reviews import imdb as imdb
 from .movie_reviews import imdb_word_index as imdb_word_index
 from .movie_reviews import load_reviews as load_reviews
 from .patients import diabetes as diabetes
-from .review_generator import reviews as reviews
 from .sars import soundings as soundings
 from .split import Dataset as Dataset
 from .split import Split as Split
 from .split import Task as Task
-from .storm_generator import rotation_probability as rotation_probability
-from .storm_generator import synthetic_storms as synthetic_storms
 from .storm_patches import storms as storms
 from .table_files import read_split as read_split
 from .tokens import TokenSequences as TokenSequences

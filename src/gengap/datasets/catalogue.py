@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import Any
 
+from gengap.datasets.moved import MOVED, moved
 from gengap.datasets.split import Dataset
 from gengap.errors import UnknownNameError
 
@@ -10,10 +11,8 @@ MODULES = {
     "diabetes": "patients",
     "digits": "handwriting",
     "imdb": "movie_reviews",
-    "reviews": "review_generator",
     "soundings": "sars",
     "storms": "storm_patches",
-    "synthetic_storms": "storm_generator",
 }
 
 
@@ -22,7 +21,7 @@ def available() -> tuple[str, ...]:
 
     Example:
         >>> available()
-        ('diabetes', 'digits', 'imdb', 'reviews', 'soundings', 'storms', 'synthetic_storms')
+        ('diabetes', 'digits', 'imdb', 'soundings', 'storms')
     """
     return tuple(sorted(MODULES))
 
@@ -41,6 +40,9 @@ def load(name: str, **options: Any) -> Dataset:
         >>> load("soundings", standardize=False).name
         'soundings'
     """
+    if name in MOVED:
+        drawn: Dataset = moved(name)(**options)
+        return drawn
     if name not in MODULES:
         raise UnknownNameError(f"no data set is called {name!r}; there are {', '.join(available())}")
     function = getattr(import_module(f"gengap.datasets.{MODULES[name]}"), name)

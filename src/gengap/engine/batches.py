@@ -1,13 +1,11 @@
 """Which cases a run sees, in which order: the same for every variant of a seed."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
-from gengap.engine.randomness import generator
+from gengap.randomness import generator
 
 
 def subset(seed: int, num_cases: int, *, share: float) -> NDArray[np.bool_]:
@@ -48,30 +46,3 @@ def batches_of(order: NDArray[np.int64], batch_size: int) -> Iterator[NDArray[np
     """Cut an order into batches; the last one may be smaller, as in Keras."""
     for start in range(0, len(order), batch_size):
         yield order[start : start + batch_size]
-
-
-def take(x: Any, indices: NDArray[np.int64] | slice) -> Any:
-    """Return the given cases of an array, a mapping or sequence of arrays, a table, a tensor or a sparse matrix.
-
-    Sparse rows come back dense, since Keras' layers want them so; the fused engine keeps them sparse by itself.
-    """
-    if x is None:  # an output without answers
-        return None
-    if isinstance(x, dict):
-        return type(x)((name, take(part, indices)) for name, part in x.items())
-    if isinstance(x, list | tuple):
-        return type(x)(take(part, indices) for part in x)
-    if sparse.issparse(x):
-        return x[indices].toarray()
-    if hasattr(x, "iloc"):
-        return x.iloc[indices].to_numpy()
-    return x[indices]
-
-
-def count_cases(x: Any) -> int:
-    """Return the number of cases of whatever `take` understands."""
-    if isinstance(x, dict):
-        return count_cases(next(iter(x.values())))
-    if isinstance(x, list | tuple):
-        return count_cases(x[0])
-    return int(x.shape[0])

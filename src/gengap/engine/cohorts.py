@@ -8,11 +8,12 @@ import keras
 import numpy as np
 from keras import tree
 
-from gengap.engine.kernels.optimizers import rule_from_keras
-from gengap.engine.layers.noise import FUSED_NOISE
 from gengap.engine.optimizers.base import config, has_schedule
 from gengap.engine.runs import Run
-from gengap.engine.walk import Slot, read_graph
+from gengap.keras_models.graph import Slot, read_graph
+from gengap.keras_models.private import compile_config, is_keras_own
+from gengap.kernels.optimizers import rule_from_keras
+from gengap.layers.noise import FUSED_NOISE
 
 _PER_WEIGHT = ("_regularizer", "_initializer", "_constraint")
 _PER_RUN_RATES = ("weight_decay", "clipvalue", "clipnorm", "global_clipnorm")
@@ -48,10 +49,10 @@ def signature(model: Any) -> str:
         str(read_graph(model).outputs),
         [(tuple(weight.shape), str(weight.dtype), weight.trainable) for weight in model.weights],
         [id(weight) in {id(one) for one in model.trainable_weights} for weight in model.weights],
-        tree.map_structure(_value, model._compile_config.config.get("loss")),  # noqa: SLF001  see `compile_arguments`
-        tree.map_structure(_value, model._compile_config.config.get("loss_weights")),  # noqa: SLF001
-        tree.map_structure(_value, model._compile_config.config.get("metrics")),  # noqa: SLF001
-        tree.map_structure(_value, model._compile_config.config.get("weighted_metrics")),  # noqa: SLF001
+        tree.map_structure(_value, compile_config(model).get("loss")),
+        tree.map_structure(_value, compile_config(model).get("loss_weights")),
+        tree.map_structure(_value, compile_config(model).get("metrics")),
+        tree.map_structure(_value, compile_config(model).get("weighted_metrics")),
         _optimizer(model.optimizer),
     ]
     return blake2b(repr(parts).encode(), digest_size=16).hexdigest()
@@ -96,7 +97,7 @@ def _value(leaf: Any) -> Any:
         return str(leaf.shape)
     if isinstance(leaf, np.ndarray):
         return leaf.shape, blake2b(leaf.tobytes(), digest_size=8).hexdigest()
-    if type(leaf).__module__.startswith("keras."):
+    if is_keras_own(leaf):
         described = {name: value for name, value in _describe(leaf).items() if name not in {"name", "seed"}}
         return type(leaf).__qualname__, repr(described)
     return id(leaf)

@@ -6,7 +6,8 @@ from typing import Any
 import keras
 import torch
 
-from gengap.engine.stack import Stack
+from gengap.keras_models.private import is_keras_own
+from gengap.layers.stack import Stack
 
 _BY_AXIS = {"MaxNorm", "UnitNorm", "MinMaxNorm"}
 
@@ -40,7 +41,7 @@ def _together(constraints: Sequence[Any]) -> Callable[[torch.Tensor], torch.Tens
     """Return one function for all runs: a stacked one where they share a constraint that Keras' own code can stack."""
     first = constraints[0]
     name = type(first).__name__
-    known = type(first).__module__.startswith("keras.")
+    known = is_keras_own(first)
     same = all(type(one) is type(first) and one.get_config() == first.get_config() for one in constraints if one)
     if known and same and all(constraints):
         if name == "NonNeg":

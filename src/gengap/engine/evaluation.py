@@ -10,14 +10,15 @@ from keras import tree
 from numpy.typing import NDArray
 from scipy import sparse
 
-from gengap.engine.doors import Pass, Projected
-from gengap.engine.feed import Feed, to_tensor
-from gengap.engine.kernels.first_layer import FirstLayer
+from gengap.datasets.output_kind import OutputKind
+from gengap.engine.loader import Feed, to_tensor
 from gengap.engine.losses import Objective
 from gengap.engine.metrics import Metrics
-from gengap.engine.outputs import OutputKind, targets, to_predictions
-from gengap.engine.program import Program, say_batches
 from gengap.engine.runs import Array, TrainingData, TrainingSettings
+from gengap.keras_models.outputs import targets, to_predictions
+from gengap.kernels.first_layer import FirstLayer
+from gengap.layers.doors import Pass, Projected
+from gengap.layers.program import Program, say_batches
 
 _SAMPLES_AT_ONCE = 4096
 

@@ -8,15 +8,17 @@ import keras
 import numpy as np
 from keras import tree
 
-from gengap.engine.batches import count_cases, epoch_order, take
-from gengap.engine.moment import INFERENCE, Moment
-from gengap.engine.noise_hooks import HookedNoise
-from gengap.engine.noise_keys import NoiseKeys, is_foreign, say_noisy
-from gengap.engine.outputs import describe_output, targets
+from gengap.datasets.cases import count_cases, take
+from gengap.engine.batches import epoch_order
 from gengap.engine.runs import Run, TrainingData, TrainingSettings
-from gengap.engine.walk import Step, read_graph
 from gengap.errors import ModelError
-from gengap.remedies.clone import clone_compiled
+from gengap.keras_models.clone import clone_compiled
+from gengap.keras_models.graph import Step, read_graph
+from gengap.keras_models.outputs import describe_output, targets
+from gengap.keras_models.private import all_layers, compile_config, function_and_options, is_keras_own, origin_of
+from gengap.layers.moment import INFERENCE, Moment
+from gengap.layers.noise_hooks import HookedNoise
+from gengap.layers.noise_keys import NoiseKeys, is_foreign, say_noisy
 
 _TOLERANCE = 1e-4
 _LIBRARIES = {"keras", "gengap", "builtins"}
@@ -37,10 +39,11 @@ def why_not_together(
         keep: Whether training starts from the weights that the model has.
 
     Raises:
-        ModelError: A layer draws random numbers that no seed reaches, or the clone of a model whose weights are kept
-            computes something else than the model.
+        ModelError: A layer draws random numbers that no seed reaches, the graph holds numbers computed from weights, or
+            the clone of a model whose weights are kept computes something else than the model.
     """
-    parts = model._flatten_layers(include_self=not type(model).__module__.startswith("keras."))  # noqa: SLF001
+    parts = all_layers(model, include_self=not is_keras_own(model))
+    _refuse_computed_constants(model)
     own_layers = any(map(is_foreign, parts))
     if own_layers and keep:
         _check_clone(model, inputs)
@@ -50,11 +53,27 @@ def why_not_together(
     return reason
 
 
+def _refuse_computed_constants(model: Any) -> None:
+    """Refuse a graph with numbers that a layer made of its weights while the model was built.
+
+    They are no function of the inputs, so Keras does not know the layer, and torch ends the second step of training.
+    """
+    for step in read_graph(model).steps:
+        for leaf in tree.flatten((step.args, step.kwargs)):
+            if getattr(leaf, "grad_fn", None) is not None:
+                name = getattr(step.operation, "name", type(step.operation).__name__)
+                raise ModelError(
+                    f"The model {model.name!r} gives {name!r} numbers of shape {tuple(leaf.shape)} that a layer made "
+                    "of its weights when the model was built, as an Embedding called on `ops.arange` does: that layer "
+                    "is no part of the model and cannot be trained. Call it in the `call` of a layer of your own."
+                )
+
+
 def examine_run(run: Run, data: TrainingData, settings: TrainingSettings) -> str | None:
     """Examine the model of a run on its first batch, where Keras runs on torch: see `why_not_together`."""
     if keras.backend.backend() != "torch" or not run.model.built:
         return None
-    from gengap.engine.feed import Feed  # torch is imported only where it is used
+    from gengap.engine.loader import Feed  # torch is imported only where it is used
 
     kind = describe_output(run.model, settings.output, task=settings.task)
     order = epoch_order(run.seed, 1, count_cases(data.train.x), share=run.share, shuffle=settings.shuffle)
@@ -137,16 +156,16 @@ def _unreachable(operation: Any) -> str:
 
 def _compiled_with_own_code(model: Any) -> bool:
     """Tell whether something of a user's takes part in a step outside the layers."""
-    given = model._compile_config.config  # noqa: SLF001  see `compile_arguments`
+    given = compile_config(model)
     parts = tree.flatten([given.get(name) for name in ("loss", "metrics", "weighted_metrics")])
     parts += [model.optimizer, *(w.regularizer for w in model.weights), *(w.constraint for w in model.weights)]
-    functions = [getattr(part, "fn", None) or getattr(part, "_fn", None) for part in parts]
-    modules = [getattr(part, "__module__", None) for part in (*parts, *functions)]
-    return any(name is not None and name.split(".")[0] not in _LIBRARIES for name in modules)
+    functions = [function_and_options(part)[0] for part in parts]
+    origins = {origin_of(one) for one in (*parts, *functions) if one is not None and not isinstance(one, str)}
+    return not origins <= _LIBRARIES | {""}
 
 
 def _is_users(kind: type) -> bool:
-    return kind.__module__.split(".")[0] not in _LIBRARIES | {"torch", "numpy", "random"}
+    return origin_of(kind) not in _LIBRARIES | {"torch", "numpy", "random"}
 
 
 def _draws_outside_layers(model: Any, train: Callable[[Any], object]) -> str | None:
@@ -160,12 +179,12 @@ def _draws_outside_layers(model: Any, train: Callable[[Any], object]) -> str | N
 
 def _attributes(operation: Any) -> dict[tuple[int, str], Any]:
     """Return the plain values that the layers of an operation hold besides their variables, in comparable form."""
-    layers = list(operation._flatten_layers()) if isinstance(operation, keras.Layer) else [operation]  # noqa: SLF001
+    layers = all_layers(operation) if isinstance(operation, keras.Layer) else [operation]
     ignored = set(vars(keras.layers.Layer())) - {"_buffers"} | {"call"}
     return {
         (place, name): _comparable(value)
         for place, layer in enumerate(layers)
-        if not type(layer).__module__.startswith("keras.")
+        if not is_keras_own(layer)
         for name, value in vars(layer).items()
         if name not in ignored
     }

@@ -6,14 +6,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from gengap.datasets.cases import count_cases
 from gengap.datasets.split import Split, Task
-from gengap.engine.batches import count_cases
 from gengap.engine.fused import train_fused
-from gengap.engine.outputs import describe_output, plain_answers, wants_codes
 from gengap.engine.planner import Device, Plan
 from gengap.engine.runs import Array, Collector, Run, TrainingData, TrainingSettings
 from gengap.engine.scoring import choose_score
 from gengap.errors import DataError, ModelError
+from gengap.keras_models.outputs import describe_output, plain_answers, wants_codes
 from gengap.remedies.stopping import StoppingRule
 
 

@@ -10,19 +10,19 @@ from typing import Any
 import keras
 import torch
 
-from gengap.engine.compiled import judge_logits_at_zero
 from gengap.engine.examination import examine_run
-from gengap.engine.initial_weights import draw_initial_weights
+from gengap.engine.kinds import kind_of
 from gengap.engine.memory import keep_freed_memory
-from gengap.engine.noise_states import obey_their_state
-from gengap.engine.outputs import kind_of
 from gengap.engine.planner import Device, Plan, choose_device, make_plan, timed
-from gengap.engine.precision import in_precision
 from gengap.engine.reference import train_reference
 from gengap.engine.runs import Listener, Run, TrainingData, TrainingSettings
 from gengap.engine.state import ChunkState, Interrupted
 from gengap.engine.trainer import Member, Trainer
-from gengap.remedies.clone import clone_compiled
+from gengap.keras_models.clone import clone_compiled
+from gengap.keras_models.compile_state import judge_logits_at_zero
+from gengap.keras_models.initial_weights import draw_initial_weights
+from gengap.keras_models.precision import in_precision
+from gengap.keras_models.seed_generators import obey_their_state
 
 
 def train_fused(

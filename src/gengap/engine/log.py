@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.engine.outputs import OutputKind, scored_answers
+from gengap.datasets.output_kind import OutputKind, scored_answers
 from gengap.engine.runs import Array, Predictions, Run, RunRecord, TrainingData, TrainingSettings
 from gengap.engine.scoring import mean_score
 

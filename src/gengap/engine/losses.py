@@ -7,9 +7,10 @@ import keras
 import torch
 from keras import tree
 
-from gengap.engine.compiled import CompiledLoss, align_answers, compiled_losses
-from gengap.engine.probe import PerRun
-from gengap.engine.separability import is_separate
+from gengap.keras_models.compile_state import CompiledLoss, align_answers, compiled_losses
+from gengap.keras_models.private import is_keras_own
+from gengap.keras_models.separability import is_separate
+from gengap.layers.probe import PerRun
 
 
 class Objective:
@@ -126,7 +127,7 @@ class _Reduced:
 
 def _is_separate(loss: Any) -> bool:
     """Tell whether a loss gives every sample's own value by a function of Keras."""
-    own = type(loss).__module__.startswith("keras.")
+    own = is_keras_own(loss)
     return own and is_separate(getattr(loss, "fn", None), dict(getattr(loss, "_fn_kwargs", {})))
 
 

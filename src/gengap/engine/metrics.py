@@ -10,9 +10,10 @@ import torch
 from keras import tree
 from numpy.typing import NDArray
 
-from gengap.engine.compiled import CompiledMetric, compiled_metrics, has_metrics, named_values
-from gengap.engine.probe import PerRun
-from gengap.engine.separability import is_separate
+from gengap.keras_models.compile_state import CompiledMetric, compiled_metrics, has_metrics, named_values
+from gengap.keras_models.private import function_and_options, is_keras_own
+from gengap.keras_models.separability import is_separate
+from gengap.layers.probe import PerRun
 
 
 class Metrics:
@@ -70,9 +71,9 @@ class Metrics:
 
 def adds_up(metric: Any) -> bool:
     """Tell whether a metric of Keras' own comes to the same whatever batches it is given the cases in."""
-    function = getattr(metric, "_fn", None)  # of MeanMetricWrapper: a mean over cases of what a function says of each
-    own = type(metric).__module__.startswith("keras.")
-    return own and (function is None or is_separate(function, getattr(metric, "_fn_kwargs", {})))
+    function, options = function_and_options(metric)  # a mean over cases of what a function says of each
+    own = is_keras_own(metric)
+    return own and (function is None or is_separate(function, options))
 
 
 def _run_by_run(
@@ -105,9 +106,8 @@ def _mean_of(metric: Any) -> PerRun | None:
         return None
     if type(metric).result is not wrapper.result:
         return None
-    if not is_separate(metric._fn, metric._fn_kwargs):  # noqa: SLF001  the wrapper has no public name for it
-        return None
-    return PerRun(partial(metric._fn, **metric._fn_kwargs), separate=True)  # noqa: SLF001
+    function, options = function_and_options(metric)
+    return PerRun(partial(function, **options), separate=True) if is_separate(function, options) else None
 
 
 def _numbers(values: torch.Tensor) -> NDArray[np.float64]:

@@ -9,16 +9,17 @@ import numpy as np
 import torch
 from keras import tree
 
-from gengap.engine.batches import batches_of, count_cases, epoch_order, take
-from gengap.engine.feed import Feed
+from gengap.datasets.cases import count_cases, take
+from gengap.engine.batches import batches_of, epoch_order
 from gengap.engine.fused import members_of
-from gengap.engine.noise_hooks import HookedNoise
-from gengap.engine.outputs import targets
+from gengap.engine.loader import Feed
 from gengap.engine.reference import case_weights
 from gengap.engine.runs import Run, TrainingData, TrainingSettings
 from gengap.engine.trainer import Member, Trainer
-from gengap.engine.walk import Step, walk
-from gengap.remedies.clone import clone_compiled
+from gengap.keras_models.clone import clone_compiled
+from gengap.keras_models.graph import Step, walk
+from gengap.keras_models.outputs import targets
+from gengap.layers.noise_hooks import HookedNoise
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import Any
 import keras
 import torch
 
-from gengap.engine.kernels.penalties import add_penalty_gradient, penalty_values
-from gengap.engine.stack import Stack
+from gengap.kernels.penalties import add_penalty_gradient, penalty_values
+from gengap.layers.stack import Stack
 
 
 class Penalties:

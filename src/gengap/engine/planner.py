@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from keras import tree
 
 from gengap.engine.cohorts import cohorts
-from gengap.engine.fitness import why_not_fused
 from gengap.engine.recording import why_not_compiled
 from gengap.engine.runs import Run, TrainingSettings
 from gengap.errors import UnknownNameError
+from gengap.keras_models.fusable import why_not_fused
+from gengap.keras_models.private import all_layers, outputs_of_calls
 
 Device = Literal["auto", "cpu", "cuda"]
 _NO_GAIN = 0.95  # of a step's cost alone
@@ -168,10 +168,7 @@ def bytes_per_run(model: Any, batch_size: int) -> int:
     """Estimate what one more run in a chunk takes: weights, gradients, slots, and activations there and back."""
     parameters = sum(int(np.prod(weight.shape)) for weight in model.weights)
     outputs = [
-        tensor.shape[1:]
-        for layer in model._flatten_layers(include_self=False)  # noqa: SLF001  nested ones too
-        for node in getattr(layer, "_inbound_nodes", ())
-        for tensor in tree.flatten(node.output_tensors)
+        tensor.shape[1:] for layer in all_layers(model, include_self=False) for tensor in outputs_of_calls(layer)
     ]
     activations = sum(int(np.prod([size or 1 for size in shape])) for shape in outputs)
     return 4 * (6 * parameters + 3 * batch_size * activations)

@@ -19,9 +19,9 @@ import torch
 from keras import tree
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from gengap.engine.doors import NoiseDraw, Pass, Projected
 from gengap.engine.step import Batch, Differentiated, Step
 from gengap.errors import GengapWarning
+from gengap.layers.doors import NoiseDraw, Pass, Projected
 
 _TOLERANCE = 1e-4
 """Relative difference that is taken for rounding, where operations are compiled or a GPU sums in any order."""

@@ -9,20 +9,23 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.engine.batches import batches_of, count_cases, epoch_order, subset, take
-from gengap.engine.compiled import judge_logits_at_zero, named_values
+from gengap.datasets.cases import count_cases, take
+from gengap.datasets.output_kind import OutputKind
+from gengap.engine.batches import batches_of, epoch_order, subset
 from gengap.engine.examination import examine_run
-from gengap.engine.fitness import leaves_more_than_an_output
-from gengap.engine.heads import as_returned, as_taken
-from gengap.engine.initial_weights import draw_initial_weights
+from gengap.engine.kinds import kind_of
 from gengap.engine.log import RunLog
-from gengap.engine.moment import INFERENCE
-from gengap.engine.noise_hooks import HookedNoise
-from gengap.engine.outputs import OutputKind, kind_of, targets, to_predictions
 from gengap.engine.runs import Listener, Run, RunRecord, TrainingData, TrainingSettings
-from gengap.engine.separability import may_mix_samples
 from gengap.errors import DataError
-from gengap.remedies.clone import clone_compiled
+from gengap.keras_models.clone import clone_compiled
+from gengap.keras_models.compile_state import judge_logits_at_zero, named_values
+from gengap.keras_models.fusable import leaves_more_than_an_output
+from gengap.keras_models.heads import as_returned, as_taken
+from gengap.keras_models.initial_weights import draw_initial_weights
+from gengap.keras_models.outputs import targets, to_predictions
+from gengap.keras_models.separability import may_mix_samples
+from gengap.layers.moment import INFERENCE
+from gengap.layers.noise_hooks import HookedNoise
 
 _CASES_PER_PREDICTION = 4096
 

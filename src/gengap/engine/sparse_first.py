@@ -10,15 +10,15 @@ from keras import tree
 from numpy.typing import NDArray
 from scipy import sparse
 
-from gengap.engine.kernels.first_layer import FirstLayer
-from gengap.engine.kernels.optimizers import UpdateRule, rule_from_keras
-from gengap.engine.kernels.sparse import SparseFirstLayer
-from gengap.engine.kernels.vectors import VectorFirstLayer, vectors_fit
 from gengap.engine.optimizers.base import Array, to_numpy
 from gengap.engine.optimizers.in_place import InPlace, decays_at
 from gengap.engine.penalties import read_strengths
-from gengap.engine.stack import Stack
-from gengap.engine.walk import read_graph
+from gengap.keras_models.graph import read_graph
+from gengap.kernels.first_layer import FirstLayer
+from gengap.kernels.optimizers import UpdateRule, rule_from_keras
+from gengap.kernels.sparse import SparseFirstLayer
+from gengap.kernels.vectors import VectorFirstLayer, vectors_fit
+from gengap.layers.stack import Stack
 
 _CLIPS = ("clipvalue", "clipnorm", "global_clipnorm")
 

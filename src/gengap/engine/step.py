@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from gengap.engine.doors import Pass, Projected
 from gengap.engine.losses import Objective
 from gengap.engine.penalties import Penalties
-from gengap.engine.program import Program
-from gengap.engine.stack import Stack
+from gengap.layers.doors import Pass, Projected
+from gengap.layers.program import Program
+from gengap.layers.stack import Stack
 
 
 @dataclass(frozen=True, eq=False)

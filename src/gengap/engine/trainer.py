@@ -12,29 +12,31 @@ import torch
 from keras import tree
 from numpy.typing import NDArray
 
-from gengap.engine.batches import count_cases, epoch_order, subset
+from gengap.datasets.cases import count_cases
+from gengap.datasets.output_kind import OutputKind
+from gengap.engine.batches import epoch_order, subset
 from gengap.engine.constraints import Constraints
-from gengap.engine.doors import Pass, Projected
 from gengap.engine.evaluation import Evaluation
-from gengap.engine.feed import Feed, per_run, to_tensor
-from gengap.engine.gathered import Gathered
-from gengap.engine.kernels.transfer import upload
+from gengap.engine.loader import Feed, per_run, to_tensor
 from gengap.engine.log import RunLog
 from gengap.engine.losses import Objective
 from gengap.engine.metrics import Metrics
 from gengap.engine.optimizers import choose_updater
 from gengap.engine.optimizers.base import to_numpy
 from gengap.engine.optimizers.in_place import InPlace
-from gengap.engine.outputs import OutputKind, targets
 from gengap.engine.penalties import Penalties
-from gengap.engine.program import Program
 from gengap.engine.recording import CompiledStep
 from gengap.engine.reference import case_weights
+from gengap.engine.running_means import Gathered
 from gengap.engine.runs import Array, Listener, Run, TrainingData, TrainingSettings
 from gengap.engine.sparse_first import SparseFirst, sparse_kernel_place
-from gengap.engine.stack import Stack
 from gengap.engine.state import CheckpointListener, ChunkState, Interrupted, nest, unnest
 from gengap.engine.step import Batch, Step
+from gengap.keras_models.outputs import targets
+from gengap.kernels.transfer import upload
+from gengap.layers.doors import Pass, Projected
+from gengap.layers.program import Program
+from gengap.layers.stack import Stack
 
 
 @dataclass(frozen=True, eq=False)

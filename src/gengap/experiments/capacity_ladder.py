@@ -1,20 +1,18 @@
 """How large must the model be? Start small, add units or layers until the held-out score stops improving."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gengap.analysis.cases import HeldOut, held_out, primary_score
-from gengap.analysis.estimators import case_values
-from gengap.analysis.ladder import Choice, Gain, Rung, gain, smallest_sufficient
-from gengap.analysis.tables import Cell, Column, Spread, Table
-from gengap.analysis.wording import GIVEN
+from gengap.analysis.comparison.estimators import case_values
+from gengap.analysis.decision.capacity import CapacityLadder
+from gengap.analysis.decision.ladder import Gain, Rung, gain, smallest_sufficient
 from gengap.datasets.split import Dataset, Split
 from gengap.errors import DataError, RemedyError
 from gengap.experiments.joining import joined
+from gengap.keras_models.anatomy import Anatomy
 from gengap.remedies import Depth, Remedy, Width
-from gengap.remedies.anatomy import Anatomy
 from gengap.remedies.base import trainable_parameters
 from gengap.remedies.channels import width_of
 from gengap.results import Result
@@ -24,86 +22,6 @@ if TYPE_CHECKING:
     import keras
 
 _TWICE = 2.0
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class CapacityLadder:
-    """What a climb found: where it stopped, why, and which size to keep.
-
-    Attributes:
-        rungs: Everything that was trained, in the order of the climb.
-        path: Names of the rungs that were climbed, from the smallest.
-        steps: Every step that was tried, with its gain.
-        choice: The smallest rung that is as good as the best, by the rule.
-        margin: Gain that is worth a step; None for the one-standard-error rule.
-        score: The score that rungs are compared on; smaller is better.
-        ended: Why the climb ended, as a clause.
-        result: All rungs as one result, for curves, comparison and models.
-    """
-
-    rungs: tuple[Rung, ...]
-    path: tuple[str, ...]
-    steps: tuple[Gain, ...]
-    choice: Choice
-    margin: float | None
-    score: str
-    ended: str
-    result: Result
-
-    def __getitem__(self, name: str) -> Rung:
-        """Return a rung by name."""
-        return {rung.name: rung for rung in self.rungs}[name]
-
-    @property
-    def sentence(self) -> str:
-        """Where it stopped and why, and what to keep."""
-        kept, top = self[self.choice.name], self[self.path[-1]]
-        said = f"Stopped at {_size(top)}: {self.ended}. Keep {_size(kept)}"
-        if kept.name == self.choice.best:
-            return f"{said}, the best of {len(self.rungs)} sizes."
-        rule = "one standard error" if self.margin is None else f"{self.margin:g}"
-        best = _size(self[self.choice.best])
-        return (
-            f"{said}: the smallest within {rule} of the best ({best}), at a cost of {self.choice.cost.show('.4f')} in "
-            f"{_words(self.score)}."
-        )
-
-    @property
-    def table(self) -> Table:
-        """All rungs by size: score, what the step to it gained, and what became of it."""
-        tried = {step.upper: step for step in self.steps}
-        rows = [self._row(rung, tried.get(rung.name)) for rung in sorted(self.rungs, key=lambda one: one.parameters)]
-        notes = (self.sentence, *_notes(self.result, self.margin))
-        title = f"Capacity ladder on {_words(self.score)}, smaller is better, {GIVEN}"
-        return Table(title, _COLUMNS, tuple(rows), notes)
-
-    def model(self, *, seed: int | None = None) -> "keras.Model":
-        """Return the trained model of the chosen size; without a seed, that of median validation score."""
-        return self.result.model(self.choice.name, seed=seed)
-
-    def __str__(self) -> str:
-        return str(self.table)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.table.to_html()
-
-    def _row(self, rung: Rung, step: Gain | None) -> tuple[Cell, ...]:
-        of_seeds = rung.values.mean(axis=-1)
-        spread = Spread(rung.mean, float(of_seeds.std(ddof=1)) if len(of_seeds) > 1 else float("nan"))
-        state = "kept" if rung.name == self.choice.name else "climbed" if rung.name in self.path else "tried"
-        return (rung.shape, rung.name, rung.parameters, spread, None if step is None else step.gain, state)
-
-
-_COLUMNS = (
-    Column("shape", "hidden units"),
-    Column("variant", "variant"),
-    Column("parameters", "parameters", ",d"),
-    Column("score", "validation score", ".4f"),
-    Column("gain", "gain over the rung below", "+.4f"),
-    Column("state", "state"),
-)
 
 
 def capacity_ladder(
@@ -126,8 +44,8 @@ def capacity_ladder(
     From each rung two larger ones are trained with the same seeds, batches and cases: twice the units, and one hidden
     layer more. The better one that improves becomes the next rung; where neither does, the climb ends. A step
     improves by the one-standard-error rule, or unless its gain is shown to be below `margin`; see
-    `gengap.analysis.ladder.gain`. Scores are read on validation, at each run's best epoch, since sizes are chosen:
-    the chosen model's own score is to be read on test data, which the climb never looks at.
+    `gengap.analysis.decision.ladder.gain`. Scores are read on validation, at each run's best epoch, since sizes are
+    chosen: the chosen model's own score is to be read on test data, which the climb never looks at.
 
     Args:
         model: A compiled model; its width and depth are what rungs are measured in. It may be any rung itself.
@@ -263,26 +181,8 @@ def _splits(data: Dataset | Split, validation_data: Any) -> tuple[Split, Any]:
 
 
 def _why(tried: Sequence[tuple[Gain, Rung]], margin: float | None) -> str:
-    gains = " and ".join(f"{_size(rung)} would gain {step.gain.show('+.4f')}" for step, rung in tried)
+    gains = " and ".join(f"{rung.size} would gain {step.gain.show('+.4f')}" for step, rung in tried)
     if margin is not None:
         return f"{gains}, shown to be less than the {margin:g} that is worth a step"
     errors = " and ".join(f"{step.se:.4f}" for step, _ in tried)
     return f"{gains}, not more than one standard error ({errors})"
-
-
-def _size(rung: Rung) -> str:
-    return f"{rung.shape} units ({rung.parameters:,d} parameters)"
-
-
-def _words(score: str) -> str:
-    return score.replace("_", " ")
-
-
-def _notes(result: Result, margin: float | None) -> tuple[str, ...]:
-    rule = "one standard error of the paired difference" if margin is None else f"a gain of {margin:g}"
-    notes = [f"Rule: {rule}. Scores are means over {len(result.seeds)} seeds (± sd), at the best epoch, on validation."]
-    epochs, last = result.runs["best_epoch"], int(result.history.sizes["epoch"])
-    late = [str(name) for name in result.variants if float((epochs.sel(variant=name) >= last).mean()) > 0.5]
-    if late:
-        notes.append(f"Not yet at their best after {last} epochs: {', '.join(late)}; train longer.")
-    return tuple(notes)

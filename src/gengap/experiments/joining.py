@@ -5,8 +5,8 @@ from typing import Any
 
 import xarray as xr
 
-from gengap.rebuilding import Remembered
 from gengap.results import Result
+from gengap.results.remembered import Remembered
 
 _PARTS = ("history", "runs", "validation", "test")
 _ACROSS = ("prediction_epochs",)

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 
 from gengap.datasets import Dataset, Split
+from gengap.datasets.data_files import read_files
 from gengap.errors import DataError, GengapError, ModelError
-from gengap.experiments.data_files import read_files
 from gengap.remedies import suggest as suggest_remedies
 from gengap.results import Result
 from gengap.study import Study

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from gengap.analysis.cases import Floats, primary_score, reading_part
-from gengap.analysis.data_value import DataValue, judge_data
-from gengap.analysis.estimators import case_values
+from gengap.analysis.comparison.estimators import case_values
+from gengap.analysis.diagnosis.data_value import DataValue, judge_data
 from gengap.analysis.tables import Cell, Column, Spread, Table
 from gengap.datasets.split import Dataset, Split
 from gengap.errors import DataError

@@ -6,6 +6,7 @@ from .discard import DiscardDisplay as DiscardDisplay
 from .dropout_masks import DropoutMasksDisplay as DropoutMasksDisplay
 from .dropout_masks import DropoutScalingDisplay as DropoutScalingDisplay
 from .learning_curves import LearningCurvesDisplay as LearningCurvesDisplay
+from .live_curves import LiveCurvesDisplay as LiveCurvesDisplay
 from .performance import PerformanceDisplay as PerformanceDisplay
 from .predictive_distribution import PredictiveDistributionDisplay as PredictiveDistributionDisplay
 from .rank_histogram import PitDisplay as PitDisplay

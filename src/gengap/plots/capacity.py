@@ -11,7 +11,7 @@ from gengap.plots.style import COLOURS, REFERENCE, axes_for, style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from gengap.experiments.capacity_ladder import CapacityLadder
+    from gengap.analysis.decision.capacity import CapacityLadder
     from gengap.verification.inputs import Floats
 
 

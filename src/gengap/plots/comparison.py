@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gengap.analysis.wording import GIVEN
+from gengap.analysis.findings.wording import GIVEN
 from gengap.plots.style import COLOURS, INK, REFERENCE, axes_for, shortened, style
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gengap.analysis.data_value import FARTHEST, PowerLaw
+from gengap.analysis.diagnosis.data_value import FARTHEST, PowerLaw
 from gengap.analysis.tables import Estimate
 from gengap.plots.style import COLOURS, REFERENCE, axes_for, style
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from gengap.analysis.data_value import DataValue
+    from gengap.analysis.diagnosis.data_value import DataValue
     from gengap.verification.inputs import Floats
 
 

@@ -13,7 +13,7 @@ from gengap.verification import DiscardCurve, discard_curve
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from gengap.sampling import ClassifierUncertainty, RegressionUncertainty
+    from gengap.analysis.uncertainty import ClassifierUncertainty, RegressionUncertainty
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gengap.analysis.uncertainty.distribution import PredictiveDistribution
 from gengap.plots.style import COLOURS, INK, axes_for, literal, style
-from gengap.sampling.distribution import PredictiveDistribution
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

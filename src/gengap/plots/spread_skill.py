@@ -14,7 +14,7 @@ from gengap.verification import SpreadSkillCurve, spread_skill_curve
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from gengap.sampling import RegressionUncertainty
+    from gengap.analysis.uncertainty import RegressionUncertainty
 
 
 @dataclass(frozen=True, eq=False)

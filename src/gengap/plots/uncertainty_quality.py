@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from gengap.analysis.uncertainty.quality import ClassifierUncertainty
 from gengap.plots.style import COLOURS, REFERENCE, axes_for, band, style
-from gengap.sampling.quality import ClassifierUncertainty
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from gengap.sampling.chosen_rate import RateChoice
+    from gengap.analysis.uncertainty.chosen_rate import RateChoice
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,6 @@ from .capacity import Depth as Depth
 from .capacity import Width as Width
 from .catalogue import REMEDIES as REMEDIES
 from .catalogue import remedy as remedy
-from .clone import clone_compiled as clone_compiled
 from .code import to_code as to_code
 from .constraints import MaxNorm as MaxNorm
 from .explanation import Change as Change

@@ -9,7 +9,7 @@ import numpy as np
 
 from gengap.datasets.split import Dataset, Split
 from gengap.errors import RemedyError
-from gengap.remedies.anatomy import DROPOUTS, NORMALIZATIONS, Anatomy
+from gengap.keras_models.anatomy import DROPOUTS, NORMALIZATIONS, Anatomy
 from gengap.remedies.augmenting import Augment
 from gengap.remedies.base import Model, Remedy, Variant, trainable_parameters
 from gengap.remedies.capacity import Depth, Width

@@ -6,7 +6,8 @@ from typing import Any
 import keras
 
 from gengap.errors import RemedyError, UnknownNameError
-from gengap.remedies.anatomy import Anatomy
+from gengap.keras_models.anatomy import Anatomy
+from gengap.keras_models.private import operation_of
 from gengap.remedies.base import Layer, Plan, Surgery
 from gengap.remedies.explanation import Change
 
@@ -35,7 +36,7 @@ class Augment(Surgery):
 
     def plan(self, anatomy: Anatomy) -> Plan:
         """Put a copy of the layer after the input."""
-        inputs = {tensor._keras_history.operation.name: tensor for tensor in anatomy.model.inputs}  # noqa: SLF001
+        inputs = {operation_of(tensor).name: tensor for tensor in anatomy.model.inputs}
         if self.on == "inputs" and len(inputs) > 1:
             raise RemedyError(f"{self}: the model has several inputs, choose with `on`: {', '.join(inputs)}.")
         name = next(iter(inputs)) if self.on == "inputs" else self.on

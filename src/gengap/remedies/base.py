@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, final
 
 from gengap.errors import ModelError, RemedyError
+from gengap.keras_models.private import is_keras_own
 from gengap.remedies.explanation import Change, Explanation
 from gengap.remedies.notation import snake, write_call
 from gengap.remedies.stopping import StoppingRule
 
 if TYPE_CHECKING:
-    from gengap.remedies.anatomy import Anatomy
+    from gengap.keras_models.anatomy import Anatomy
 
 Model = Any
 Layer = Any
@@ -88,8 +89,7 @@ def check_remedy(candidate: Any) -> Remedy:
         return candidate
     if isinstance(candidate, type) and issubclass(candidate, Remedy):
         raise TypeError(f"`remedies` takes instances: write gg.{candidate.__name__}(...) with its strength.")
-    module = getattr(candidate, "__module__", type(candidate).__module__) or ""
-    if module.startswith("keras"):
+    if is_keras_own(candidate):
         name = candidate.__name__ if isinstance(candidate, type) else type(candidate).__name__
         raise TypeError(
             f"{name} is a Keras object, not a remedy: gg.Dropout(0.5), gg.L2(1e-3) and the like say where in the model "
@@ -203,7 +203,7 @@ class Surgery(Remedy):
         return (self,)
 
     def _operate(self, model: Model) -> tuple[Model, list[Change]]:
-        from gengap.remedies.anatomy import Anatomy
+        from gengap.keras_models.anatomy import Anatomy
         from gengap.remedies.surgery import perform
 
         if not getattr(model, "compiled", False):

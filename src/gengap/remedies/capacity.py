@@ -7,12 +7,12 @@ from typing import Any
 import keras
 
 from gengap.errors import RemedyError
-from gengap.remedies.anatomy import Anatomy, Call, On, closed_layers
+from gengap.keras_models.anatomy import Anatomy, Call, On, closed_layers
+from gengap.keras_models.rebuild import copy_operation
 from gengap.remedies.base import Plan, Surgery
 from gengap.remedies.channels import Channels, width_of, with_width
 from gengap.remedies.checks import check_positive
 from gengap.remedies.explanation import Change, grouped
-from gengap.remedies.graph import copy_operation
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,8 @@ from typing import Any
 
 import keras
 
-from gengap.remedies.anatomy import NORMALIZATIONS, Anatomy, Call, is_activation, is_merge
-from gengap.remedies.graph import Operation
+from gengap.keras_models.anatomy import NORMALIZATIONS, Anatomy, Call, is_activation, is_merge
+from gengap.keras_models.rebuild import Operation
 
 FIXED = "fixed"
 """The group of everything whose number of channels cannot change: inputs, outputs, what we cannot see through."""

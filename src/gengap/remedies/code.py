@@ -12,8 +12,9 @@ import keras
 import numpy as np
 
 from gengap.errors import ModelError
-from gengap.remedies.clone import compile_config, excluded_from_decay
-from gengap.remedies.graph import Model, Operation, function_of, is_graph, nodes_of
+from gengap.keras_models.clone import compile_config, excluded_from_decay
+from gengap.keras_models.private import is_keras_own, operation_of
+from gengap.keras_models.rebuild import Model, Operation, function_of, is_graph, nodes_of
 from gengap.remedies.notation import snake
 
 OMITTED = frozenset({"build_config", "registered_name", "build_input_shape", "batch_input_shape"})
@@ -88,7 +89,7 @@ class _Writer:
     def _functional(self, model: Model, variable: str) -> list[str]:
         lines = []
         for tensor in function_of(model).inputs:
-            word = self._word(tensor._keras_history.operation.name)  # noqa: SLF001
+            word = self._word(operation_of(tensor).name)
             self.tensors[id(tensor)] = word
             lines.append(f"{word} = {_input(tensor)}")
         nodes = list(nodes_of(model))
@@ -148,7 +149,7 @@ def write_value(value: Any) -> str:
         return repr(value) if float(np.float32(value)) != value else str(np.float32(value))
     if isinstance(value, int) or value is None:
         return repr(value)
-    if inspect.isfunction(value) and not value.__module__.startswith("keras"):
+    if inspect.isfunction(value) and not is_keras_own(value):
         raise ModelError(f"{value.__name__!r} is a function that exists as an object only and cannot be written.")
     return write_value(keras.saving.serialize_keras_object(value))
 
@@ -226,7 +227,7 @@ def _function_name(operation: Operation) -> str:
 
 
 def _input(tensor: Any) -> str:
-    layer = tensor._keras_history.operation  # noqa: SLF001
+    layer = operation_of(tensor)
     shape = tuple(tensor.shape)
     words = [write_value(shape[1:]) if shape[0] is None else f"batch_shape={write_value(shape)}"]
     words += [f'dtype="{tensor.dtype}"'] * (tensor.dtype != "float32") + ["sparse=True"] * bool(tensor.sparse)

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from gengap.errors import RemedyError
-from gengap.remedies.anatomy import Anatomy, On
+from gengap.keras_models.anatomy import Anatomy, On
 from gengap.remedies.base import Plan, Surgery
 from gengap.remedies.checks import check_positive
 from gengap.remedies.explanation import Change, grouped

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from gengap.remedies.graph import Operation
+from gengap.keras_models.rebuild import Operation
 
 PARTS = ("kernel", "recurrent", "depthwise", "pointwise", "embeddings")
 """What Keras' layers call weights that multiply: `kernel_regularizer`, `recurrent_constraint`, ..."""

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from gengap.errors import RemedyError
-from gengap.remedies.anatomy import Anatomy
+from gengap.keras_models.anatomy import Anatomy
 from gengap.remedies.base import Plan, Surgery
 from gengap.remedies.checks import check_rate
 from gengap.remedies.explanation import Change

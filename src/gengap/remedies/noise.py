@@ -8,7 +8,7 @@ from typing import Any, Literal, final
 import keras
 
 from gengap.errors import RemedyError
-from gengap.remedies.anatomy import DROPOUTS, Anatomy, Call, On
+from gengap.keras_models.anatomy import DROPOUTS, Anatomy, Call, On
 from gengap.remedies.base import Layer, Plan, Surgery
 from gengap.remedies.checks import check_choice, check_rate, check_strength
 from gengap.remedies.explanation import Change, grouped

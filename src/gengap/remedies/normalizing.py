@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from gengap.errors import RemedyError
-from gengap.remedies.anatomy import NORMALIZATIONS, Anatomy, Call, On, own_activation
+from gengap.keras_models.anatomy import NORMALIZATIONS, Anatomy, Call, On, own_activation
 from gengap.remedies.base import Layer, Plan, Surgery
 from gengap.remedies.checks import check_rate
 from gengap.remedies.explanation import Change, grouped

@@ -7,10 +7,10 @@ from typing import Any
 import keras
 
 from gengap.errors import RemedyError
-from gengap.remedies.anatomy import Anatomy, On
+from gengap.keras_models.anatomy import Anatomy, On
+from gengap.keras_models.clone import innermost
 from gengap.remedies.base import Model, Plan, Surgery
 from gengap.remedies.checks import check_rate, check_strength
-from gengap.remedies.clone import innermost
 from gengap.remedies.explanation import Change
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, final
 import keras
 
 from gengap.errors import RemedyError
-from gengap.remedies.anatomy import Anatomy, On, closed_layers
+from gengap.keras_models.anatomy import Anatomy, On, closed_layers
 from gengap.remedies.base import Plan, Surgery
 from gengap.remedies.checks import check_choice, check_strength
 from gengap.remedies.explanation import Change

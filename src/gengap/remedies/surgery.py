@@ -2,9 +2,9 @@
 
 import keras
 
+from gengap.keras_models.clone import carry_weights, compile_like
+from gengap.keras_models.rebuild import Operation, Rebuild, copy_operation
 from gengap.remedies.base import Model, Plan
-from gengap.remedies.clone import carry_weights, compile_like
-from gengap.remedies.graph import Operation, Rebuild, copy_operation
 
 
 def perform(plan: Plan, model: Model) -> tuple[Model, list[tuple[str, str]]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gengap.remedies.anatomy import Anatomy
+from gengap.keras_models.anatomy import Anatomy
 from gengap.remedies.base import Model
 
 

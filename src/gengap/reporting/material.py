@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gengap.analysis.auditing import audit
 from gengap.analysis.cases import HeldOut, held_out, primary_rule, primary_score
-from gengap.analysis.codes import Finding
-from gengap.analysis.comparison import Comparison, compare
-from gengap.analysis.components import two_way
-from gengap.analysis.diagnosis import Diagnosis, diagnose
-from gengap.analysis.estimators import SKILL_SCORE, case_values
+from gengap.analysis.comparison.comparison import Comparison, compare
+from gengap.analysis.comparison.estimators import SKILL_SCORE, case_values
+from gengap.analysis.comparison.verdicts import interval
+from gengap.analysis.diagnosis.auditing import audit
+from gengap.analysis.diagnosis.diagnosis import Diagnosis, diagnose
+from gengap.analysis.findings.codes import Finding
+from gengap.analysis.inference.components import two_way
 from gengap.analysis.summary import summarize
 from gengap.analysis.tables import Estimate, Table
-from gengap.analysis.verdicts import interval
 from gengap.errors import GengapError, StatisticsWarning
 from gengap.reporting.languages import Language
 from gengap.results import EpochRule
 
 if TYPE_CHECKING:
+    from gengap.analysis.uncertainty import PredictiveDistribution, RateChoice
     from gengap.results import Result
-    from gengap.sampling import PredictiveDistribution, RateChoice
     from gengap.verification.inputs import Floats
 
 
@@ -134,8 +134,8 @@ def estimate_of(values: "Floats", *, carriers: int | None = None) -> Estimate:
 
     Args:
         values: Shape `(seeds, units)`.
-        carriers: How many units carry the sampling error, see `gengap.analysis.components.two_way`; 0 for so few that
-            there is no interval.
+        carriers: How many units carry the sampling error, see `gengap.analysis.inference.components.two_way`; 0 for so
+            few that there is no interval.
     """
     values = values[np.isfinite(values).all(axis=-1)] if values.size else values
     if not values.size:

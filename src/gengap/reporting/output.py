@@ -13,7 +13,7 @@ from gengap.results import Result, is_result
 from gengap.storage.files import saying_unwritable
 
 if TYPE_CHECKING:
-    from gengap.sampling import PredictiveDistribution, RateChoice
+    from gengap.analysis.uncertainty import PredictiveDistribution, RateChoice
 
 RESULT = "result.nc"
 WEIGHTS = "weights"
@@ -105,11 +105,11 @@ def report_of_folder(result: Result, folder: Path, path: Path, *, lang: str) -> 
     beside = result.manifest.get("beside", [DISTRIBUTION, RATE_CHOICE])  # a folder of before does not say
     distribution = rate_choice = None
     if DISTRIBUTION in beside and asked.exists():
-        from gengap.sampling import PredictiveDistribution
+        from gengap.analysis.uncertainty import PredictiveDistribution
 
         distribution = PredictiveDistribution.from_netcdf(asked)
     if RATE_CHOICE in beside and chosen.exists():
-        from gengap.sampling import RateChoice
+        from gengap.analysis.uncertainty import RateChoice
 
         rate_choice = RateChoice.from_json(chosen)
     report(result, path, lang=lang, distribution=distribution, rate_choice=rate_choice)

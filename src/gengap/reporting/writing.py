@@ -17,8 +17,8 @@ from gengap.reporting.sections import SECTIONS
 from gengap.reporting.sections.findings import sentences
 
 if TYPE_CHECKING:
+    from gengap.analysis.uncertainty import PredictiveDistribution, RateChoice
     from gengap.results import Result
-    from gengap.sampling import PredictiveDistribution, RateChoice
 
 
 def report(

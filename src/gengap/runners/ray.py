@@ -17,8 +17,8 @@ from gengap.errors import GengapError, MissingExtraError
 from gengap.runners import ray_worker
 from gengap.runners.base import Engine, Planner, Runner, States
 from gengap.runners.ray_pool import Job, Pool
+from gengap.runners.serialization import pack
 from gengap.runners.spreading import cost, spread
-from gengap.runners.travel import pack
 
 try:
     import ray

@@ -14,7 +14,7 @@ from typing import Any, Self, final
 import keras
 
 from gengap.errors import GengapError, GengapWarning
-from gengap.runners.exchange import Exchange
+from gengap.runners.job_queue import Exchange
 from gengap.runners.ray_worker import work
 
 try:

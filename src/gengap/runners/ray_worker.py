@@ -11,7 +11,7 @@ from gengap.engine.runs import Run, RunRecord, TrainingSettings
 from gengap.engine.state import ChunkState
 from gengap.errors import GengapWarning
 from gengap.runners.base import Engine, Planner
-from gengap.runners.travel import unpack
+from gengap.runners.serialization import unpack
 
 if TYPE_CHECKING:
     from gengap.engine.planner import Plan

@@ -1,11 +1,2 @@
-from .centres import compare_centres as compare_centres
-from .chosen_rate import RateChoice as RateChoice
-from .conformal import conformal_interval as conformal_interval
-from .conformal import conformal_set as conformal_set
-from .distribution import PredictiveDistribution as PredictiveDistribution
 from .predict import predict_distribution as predict_distribution
-from .quality import ClassifierUncertainty as ClassifierUncertainty
-from .quality import RegressionUncertainty as RegressionUncertainty
-from .quality import classifier_uncertainty as classifier_uncertainty
-from .quality import regression_uncertainty as regression_uncertainty
 from .rate_choice import choose_rate as choose_rate

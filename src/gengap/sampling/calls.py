@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from gengap.keras_models.private import own_state
+
 Call = Callable[..., Any]
 Around = Callable[[Any, Call], Call]
 """Takes a layer and its `call`, and returns what is to be called in its place."""
@@ -81,7 +83,7 @@ def unchanged(layers: Sequence[Any]) -> Iterator[keras.StatelessScope]:
 
 def _small_state(layers: Sequence[Any]) -> list[Any]:
     """Return the variables of layers themselves that training by gradients does not move: counters, moving averages."""
-    return [v for layer in layers for v in layer._non_trainable_variables]  # noqa: SLF001  without the layers inside
+    return [variable for layer in layers for variable in own_state(layer)]
 
 
 def _attributes(layer: Any) -> dict[str, tuple[Any, Any]]:

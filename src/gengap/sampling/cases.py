@@ -6,9 +6,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from gengap.engine.heads import flat_inputs
-from gengap.engine.walk import input_specs
 from gengap.errors import DataError
+from gengap.keras_models.graph import input_specs
+from gengap.keras_models.heads import flat_inputs
 
 
 def flat_cases(model: Any, x: Any) -> list[Any]:

@@ -6,8 +6,8 @@ from typing import Any
 import keras
 import torch
 
-from gengap.engine.kernels.convolution import convolve
-from gengap.engine.kernels.pooling import average_pool, max_pool
+from gengap.kernels.convolution import convolve
+from gengap.kernels.pooling import average_pool, max_pool
 
 Door = Callable[[torch.Tensor], torch.Tensor]
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras.src import backend  # not public: what `keras.random` and Keras' own layers call stands in `backend.random`
 from numpy.typing import NDArray
 from scipy import special
+
+from gengap.keras_models.private import random_functions
 
 FUNCTIONS = (
     "normal", "categorical", "uniform", "randint", "truncated_normal",
@@ -90,7 +91,7 @@ def draws_answered_by(answer: Callable[[Draw], Any]) -> Iterator[None]:
 
     A call with a whole number as its seed asks for none: it returns the same each time, and is Keras' own.
     """
-    functions, owner = backend.random, get_ident()
+    functions, owner = random_functions(), get_ident()
     originals = {name: getattr(functions, name) for name in FUNCTIONS}
 
     def answered(name: str) -> Callable[..., Any]:

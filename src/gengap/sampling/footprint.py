@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from gengap.engine.walk import Step
+from gengap.keras_models.graph import Step
 from gengap.sampling.values import Coming, Masked, PerCase, Value
 
 CACHE = 1 << 23

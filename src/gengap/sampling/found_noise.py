@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import keras
 
+from gengap.keras_models.private import is_keras_own, layers_inside
 from gengap.sampling.noise import NoiseLayer, all_layers
 
 Grain = Literal["rows", "member", "row"]
@@ -91,7 +92,7 @@ def treats_rows_alone(operation: Any) -> bool:
         return all(map(treats_rows_alone, parts))
     if type(operation).__name__ in _RUN_OTHERS or not all(map(_is_harmless, vars(operation).items())):
         return False
-    inside = operation._flatten_layers(include_self=False, recursive=False)  # noqa: SLF001  no public way
+    inside = layers_inside(operation)
     return all(map(treats_rows_alone, inside))
 
 
@@ -108,14 +109,14 @@ def takes_masks_away(model: Any) -> bool:
 def _makes_masks(layer: Any) -> bool:
     if isinstance(layer, keras.layers.Masking) or getattr(layer, "mask_zero", False):
         return True
-    return is_ones_own(layer) and not type(layer).compute_mask.__module__.startswith("keras.")
+    return is_ones_own(layer) and not is_keras_own(type(layer).compute_mask)
 
 
 _RUN_OTHERS = {"Lambda", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "TFSMLayer"}
 
 
 def _is_keras_model(layer: Any) -> bool:
-    return isinstance(layer, keras.Model) and type(layer).__module__.startswith("keras.")
+    return isinstance(layer, keras.Model) and is_keras_own(layer)
 
 
 def _is_harmless(attribute: tuple[str, Any]) -> bool:
@@ -127,5 +128,5 @@ def _is_harmless(attribute: tuple[str, Any]) -> bool:
         given, result = value.replace("...", "").split("->")
         return "..." in value or result[:1] == given[:1]
     if callable(value) and hasattr(value, "__module__") and hasattr(value, "__code__"):
-        return str(value.__module__).startswith("keras.")
+        return is_keras_own(value)
     return True

@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import scipy.sparse as sp
 import torch
-from numpy.typing import NDArray
 
-from gengap.engine.kernels.small_planes import TiledConvolution
-from gengap.engine.walk import Graph, Step, read_graph
+from gengap.keras_models.graph import Graph, Step, read_graph
+from gengap.kernels.small_planes import TiledConvolution
 from gengap.sampling.doors import (
     Door,
-    activate,
     activate_own,
     channel_parts,
     find_door,
@@ -28,9 +25,22 @@ from gengap.sampling.doors import (
 from gengap.sampling.footprint import Footprint
 from gengap.sampling.found_noise import ModelNoise, treats_rows_alone
 from gengap.sampling.masks import Block
-from gengap.sampling.noise import NoiseLayer, NoiseStrength, all_layers
+from gengap.sampling.noise import NoiseLayer, NoiseStrength
 from gengap.sampling.sampler import Precision, Sampler, dense, no_gradients, noise_of, plain
 from gengap.sampling.spectral import spectral_convolution
+from gengap.sampling.step_values import (
+    as_rows,
+    call_step,
+    contains,
+    has_parts,
+    in_dtype_of,
+    is_unmasked,
+    on_device,
+    part_of,
+    plain_value,
+    sparse_dense,
+    to_device,
+)
 from gengap.sampling.switch import NoiseSource, NoiseSwitch
 from gengap.sampling.tiled import (
     can_sum_planes,
@@ -46,7 +56,6 @@ from gengap.sampling.values import (
     PerMember,
     Value,
     add_noise,
-    carry_mask,
     is_masked,
     per_member,
     row_shape,
@@ -81,7 +90,7 @@ class GraphSampler(Sampler):
         self._reads = {step.index: [slot.index for slot in step.input_slots()] for step in self._graph.steps}
         self._last_reader = {index: step.index for step in self._graph.steps for index in self._reads[step.index]}
         self._results = {slot.index for slot in keras.tree.flatten(self._graph.outputs)}
-        self._noisy = {step.index for step in self._graph.steps if _contains(step.operation, noisy)}
+        self._noisy = {step.index for step in self._graph.steps if contains(step.operation, noisy)}
         self._opaque = any(
             id(step.operation) not in self._noise for step in self._graph.steps if step.index in self._noisy
         )
@@ -93,7 +102,7 @@ class GraphSampler(Sampler):
         self._bare = self._without_checks()
         self._alone = {step.index for step in self._after if self._treats_rows_alone(step)}
         self._scaling = {step.index for step in self._after if scales_channels(step.operation)}
-        self._summable = {step.index for step in self._after if _has_parts(step.operation)}
+        self._summable = {step.index for step in self._after if has_parts(step.operation)}
         self._footprint = Footprint(self._after, cached=self._device.type == "cpu")
         self._loaded: dict[int, Value] = {}
         self._first_case, self._focus = 0, (0, 0)
@@ -107,7 +116,7 @@ class GraphSampler(Sampler):
             self._prepare(noise_of(self._graph.model, inputs))
             self._is_prepared = True
         values: dict[int, Value] = {
-            slot.index: PerCase(_as_rows(x, self._device)) for slot, x in zip(self._graph.inputs, inputs, strict=True)
+            slot.index: PerCase(as_rows(x, self._device)) for slot, x in zip(self._graph.inputs, inputs, strict=True)
         }
         needed = {index for step in self._after for index in self._reads[step.index]} | self._results
         self._first_case, self._focus = first_case, (0, 0)
@@ -125,7 +134,7 @@ class GraphSampler(Sampler):
             for step in self._after:
                 self._store(step, values, self._infer(step, values))
                 self._forget(step, values, self._results)
-            return keras.tree.map_structure(lambda slot: plain(_plain(values[slot.index])), self._graph.outputs)
+            return keras.tree.map_structure(lambda slot: plain(plain_value(values[slot.index])), self._graph.outputs)
 
     def draw(self, block: Block, strength: NoiseStrength) -> Any:
         """Compute the rest of the graph for the members of `block`, some or all of the loaded cases."""
@@ -164,7 +173,7 @@ class GraphSampler(Sampler):
             return
         first = block.first_case - self._first_case
         part = slice(first, first + block.cases)
-        self._kept = {index: PerCase(_part(_plain(value), part)) for index, value in self._loaded.items()}
+        self._kept = {index: PerCase(part_of(plain_value(value), part)) for index, value in self._loaded.items()}
         self._focus, self._once, self._parts = (block.first_case, block.cases), {}, {}
 
     def _door(self, step: Step) -> Door | None:
@@ -238,7 +247,7 @@ class GraphSampler(Sampler):
         noise = self._noise.get(id(step.operation))
         given = [values[index] for index in self._reads[step.index]]
         if noise is not None:
-            return [self._add_noise(noise, _cast(given[0], step.operation), block, strength.of(noise), calls)]
+            return [self._add_noise(noise, in_dtype_of(given[0], step.operation), block, strength.of(noise), calls)]
         if step.index in self._noisy:
             return self._fold(step, values, block)
         if all(isinstance(value, PerCase) for value in given):
@@ -268,7 +277,7 @@ class GraphSampler(Sampler):
         if strength == 0:
             return value
         if isinstance(value, PerCase) and sp.issparse(value.tensor):
-            value = PerCase(_tensor(dense(value.tensor), self._device))
+            value = PerCase(to_device(dense(value.tensor), self._device))
         shape = noise.mask_shape(row_shape(value))
         drawn = self._source.draw(noise, call, block, shape, strength)
         factor, summand = (None if part is None else torch.from_numpy(part).to(self._device) for part in drawn)
@@ -290,22 +299,22 @@ class GraphSampler(Sampler):
 
     def _infer(self, step: Step, values: dict[int, Value]) -> list[Value]:
         if id(step.operation) in self._noise:
-            return [_cast(values[self._reads[step.index][0]], step.operation)]
-        given = {index: _plain(values[index]) for index in self._reads[step.index]}
-        if step.index in self._bare and all(map(_is_unmasked, given.values())):
+            return [in_dtype_of(values[self._reads[step.index][0]], step.operation)]
+        given = {index: plain_value(values[index]) for index in self._reads[step.index]}
+        if step.index in self._bare and all(map(is_unmasked, given.values())):
             return [PerCase(step.operation.call(*given.values()))]
         sparse = next((tensor for tensor in given.values() if sp.issparse(tensor)), None)
         if sparse is not None and type(step.operation) is keras.layers.Dense and len(given) == 1:
-            return [PerCase(_sparse_dense(step.operation, sparse, self._device))]
-        given = {index: _tensor(dense(t), self._device) if sp.issparse(t) else t for index, t in given.items()}
-        return [PerCase(tensor) for tensor in _call(step, given)]
+            return [PerCase(sparse_dense(step.operation, sparse, self._device))]
+        given = {index: to_device(dense(t), self._device) if sp.issparse(t) else t for index, t in given.items()}
+        return [PerCase(tensor) for tensor in call_step(step, given)]
 
     def _behind_mask(self, step: Step, value: Masked) -> Masked:
         """Apply a step that commutes with the mask to what stands before it."""
         if isinstance(value.base, PerCase):
             if step.index not in self._once:
                 self._once[step.index] = [PerCase(self._on_base(step, value.base.tensor))]
-            return Masked(PerCase(_plain(self._once[step.index][0])), value.mask)
+            return Masked(PerCase(plain_value(self._once[step.index][0])), value.mask)
         taken = take_in(step.operation, value.base) if isinstance(value.base, Coming) else None
         return Masked(taken or PerMember(self._on_base(step, value.base.tensor)), value.mask)
 
@@ -313,7 +322,7 @@ class GraphSampler(Sampler):
         door = self._doors[step.index]
         if door is not None:
             return door(tensor)
-        result: torch.Tensor = _call(step, {self._reads[step.index][0]: tensor.float()})[0]
+        result: torch.Tensor = call_step(step, {self._reads[step.index][0]: tensor.float()})[0]
         return result
 
     def _sum_parts(self, step: Step, value: Masked, block: Block) -> PerMember | Coming:
@@ -340,87 +349,13 @@ class GraphSampler(Sampler):
         full = door is None or needs_full_precision(step.operation)
         dtype = torch.float32 if full else self._dtype
         given = {
-            index: per_member(_on_device(values[index], self._device), block.cases, block.members, dtype)
+            index: per_member(on_device(values[index], self._device), block.cases, block.members, dtype)
             for index in self._reads[step.index]
         }
-        if door is not None and len(given) == 1 and all(map(_is_unmasked, given.values())):
+        if door is not None and len(given) == 1 and all(map(is_unmasked, given.values())):
             return [PerMember(door(next(iter(given.values()))))]
-        return [PerMember(tensor) for tensor in _call(step, given)]
+        return [PerMember(tensor) for tensor in call_step(step, given)]
 
 
 _OPAQUE_ROWS = 1024
 """Rows of a pass through a step that makes noise inside, and whose activations cannot be seen."""
-
-
-def _contains(operation: Any, wanted: set[int]) -> bool:
-    """Tell whether an operation is one of the layers of these ids, or holds one inside."""
-    return any(id(layer) in wanted for layer in all_layers(operation))
-
-
-def _has_parts(operation: Any) -> bool:
-    """Tell whether summing parts of channels pays: a window of more than one cell costs more than a product."""
-    return is_linear_in_channels(operation) and math.prod(operation.kernel_size) > 1
-
-
-def _part(tensor: Any, part: slice) -> Any:
-    """Return some cases of a value, with their part of its mask."""
-    taken = tensor[part]
-    mask = getattr(tensor, "_keras_mask", None)
-    return taken if mask is None else carry_mask(mask[part], taken)
-
-
-def _cast(value: Value, layer: Any) -> Value:
-    """Return a value in the number format that a noise layer computes in, as Keras casts what it is called with."""
-    dtype = getattr(torch, layer.compute_dtype)
-    if not isinstance(value, PerCase | PerMember) or sp.issparse(value.tensor) or value.tensor.dtype == dtype:
-        return value
-    if not torch.is_floating_point(value.tensor):
-        return value
-    cast = carry_mask(getattr(value.tensor, "_keras_mask", None), value.tensor.to(dtype))
-    return PerCase(cast) if isinstance(value, PerCase) else PerMember(cast)
-
-
-def _plain(value: Value) -> Any:
-    """Return a value that no noise has touched."""
-    assert isinstance(value, PerCase)  # noqa: S101  the split of the graph promises it
-    return value.tensor
-
-
-def _is_unmasked(tensor: Any) -> bool:
-    return isinstance(tensor, torch.Tensor) and getattr(tensor, "_keras_mask", None) is None
-
-
-def _call(step: Step, given: dict[int, Any]) -> list[Any]:
-    """Call a step as Keras wrote it, in inference mode; returns its flat results."""
-    by_index: list[Any] = [None] * (max(given, default=-1) + 1)
-    for index, value in given.items():
-        by_index[index] = value
-    args, kwargs = step.arguments(by_index)
-    if step.takes_training:
-        kwargs = {**kwargs, "training": False}
-    return list(keras.tree.flatten(step.operation(*args, **kwargs)))
-
-
-def _as_rows(x: Any, device: torch.device) -> Any:
-    return sp.csr_matrix(x) if sp.issparse(x) else _tensor(np.asarray(x), device)
-
-
-def _tensor(values: NDArray[Any], device: torch.device) -> torch.Tensor:
-    if values.dtype == np.float64:
-        values = values.astype(np.float32)
-    return torch.from_numpy(np.ascontiguousarray(values)).to(device)
-
-
-def _on_device(value: Value, device: torch.device) -> Value:
-    if isinstance(value, PerCase) and sp.issparse(value.tensor):
-        return PerCase(_tensor(dense(value.tensor), device))
-    return value
-
-
-def _sparse_dense(layer: Any, rows: Any, device: torch.device) -> torch.Tensor:
-    """Return a Dense layer's output for CSR rows, which are never written out."""
-    product = rows.astype(np.float32) @ keras.ops.convert_to_numpy(layer.kernel)
-    result = _tensor(np.asarray(product), device)
-    if layer.use_bias:
-        result = result + layer.bias.value
-    return activate(layer, result)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from gengap.engine.randomness import key
+from gengap.randomness import key
 
 _LEVELS = 1 << 16
 """Uniform numbers have 16 bits; rates are rounded to multiples of 1 / 65,536, and kept values rescaled accordingly."""

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.engine.walk import input_specs
 from gengap.errors import ModelError, NoiseWarning
+from gengap.keras_models.graph import input_specs
 from gengap.sampling.cases import count_cases, flat_cases
 from gengap.sampling.found_noise import Grain, ModelNoise, takes_masks_away
 from gengap.sampling.masks import Block
@@ -28,7 +28,7 @@ from gengap.sampling.switch import NoiseSource
 
 Array = NDArray[np.float32]
 Reader = Callable[[Any], Array]
-"""Turns raw outputs into predictions: see `gengap.engine.outputs.to_predictions`."""
+"""Turns raw outputs into predictions: see `gengap.keras_models.outputs.to_predictions`."""
 
 PREDICT_BATCH = 32
 """Rows that `Model.predict` takes at once; the same here, so that the deterministic forecast is equal to the bit."""

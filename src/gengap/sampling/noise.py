@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.errors import UnknownNameError
+from gengap.keras_models.private import all_layers as layers_of
 from gengap.sampling.masks import (
     Block,
     MaskStream,
@@ -143,7 +144,7 @@ def all_layers(operation: Any) -> list[Any]:
     if not isinstance(operation, keras.layers.Layer):
         return []
     # Keras has no public way to the layers inside wrappers, attention and subclassed models.
-    return list(operation._flatten_layers(include_self=True, recursive=True))  # noqa: SLF001
+    return layers_of(operation)
 
 
 def _kind(layer: Any) -> Kind | None:

@@ -8,8 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from gengap.engine.randomness import generator
 from gengap.errors import ModelError
+from gengap.keras_models.private import own_variables
+from gengap.randomness import generator
 from gengap.sampling.calls import Call, Mode, hooked, unchanged
 from gengap.sampling.draws import Draw, draws_answered_by
 from gengap.sampling.found_noise import AUGMENTATION, ForeignNoise, ModelNoise, is_ones_own
@@ -210,11 +211,7 @@ class _Watcher:
         self.scope = keras.StatelessScope()
         self._on, self._modes, self._training, self._seed = {id(layer) for layer in on}, modes, training, numbers
         self._position = {id(layer): position for position, layer in enumerate(layers)}
-        self._variables = {
-            id(variable): variable
-            for layer in layers
-            for variable in (*layer._trainable_variables, *layer._non_trainable_variables)  # noqa: SLF001
-        }
+        self._variables = {id(variable): variable for layer in layers for variable in own_variables(layer)}
         self._stack: list[Any] = []
         self._written: dict[int, Any] = {}
         self._numbers = read_generators()

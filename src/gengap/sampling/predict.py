@@ -8,22 +8,17 @@ import keras
 import numpy as np
 import xarray as xr
 
+from gengap.analysis.uncertainty.distribution import PredictiveDistribution
+from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Task
-from gengap.engine.loss_kinds import read_loss
 from gengap.engine.memory import keep_freed_memory
-from gengap.engine.outputs import (
-    OutputKind,
-    describe_output,
-    output_position,
-    read_activation,
-    to_predictions,
-)
-from gengap.engine.randomness import key
-from gengap.engine.walk import input_specs
 from gengap.errors import ModelError
+from gengap.keras_models.graph import input_specs
+from gengap.keras_models.loss_kinds import read_loss
+from gengap.keras_models.outputs import describe_output, output_position, read_activation, to_predictions
+from gengap.randomness import key
 from gengap.results import Result
 from gengap.sampling.cases import count_cases, flat_cases
-from gengap.sampling.distribution import PredictiveDistribution
 from gengap.sampling.found_noise import ModelNoise
 from gengap.sampling.members import Array, draw_members, look_for_noise, predict_deterministic, say_what_is_off
 from gengap.sampling.noise import NoiseStrength, noise_layers

@@ -8,19 +8,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from gengap.analysis.uncertainty.chosen_rate import RateChoice
+from gengap.analysis.uncertainty.distribution import PredictiveDistribution
+from gengap.analysis.uncertainty.quality import classifier_uncertainty, plain_answers, regression_uncertainty
+from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Split, Task
 from gengap.engine.memory import keep_freed_memory
-from gengap.engine.outputs import OutputKind, to_predictions
 from gengap.errors import DataError
+from gengap.keras_models.outputs import to_predictions
 from gengap.sampling.cases import count_cases, flat_cases
-from gengap.sampling.chosen_rate import RateChoice
-from gengap.sampling.distribution import PredictiveDistribution
 from gengap.sampling.found_noise import ModelNoise
 from gengap.sampling.members import draw_members, look_for_noise, say_what_is_off
 from gengap.sampling.noise import NoiseStrength, noise_layers
 from gengap.sampling.predict import MEMORY_LIMIT, assemble, check_settings, output_kind
 from gengap.sampling.progress import RowProgress
-from gengap.sampling.quality import classifier_uncertainty, plain_answers, regression_uncertainty
 from gengap.sampling.sampler import Precision
 from gengap.verification import Estimate, score_difference, score_interval
 

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gengap.engine.kernels.window import pad_same
+from gengap.kernels.window import pad_same
 from gengap.sampling.doors import activate_own, is_linear_in_channels
 
 _WORTH = 1.4

@@ -9,8 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from gengap.engine.randomness import key
 from gengap.errors import ModelError
+from gengap.randomness import key
 from gengap.sampling.calls import Call, Mode, hooked, unchanged
 from gengap.sampling.draws import Draw, draws_answered_by
 from gengap.sampling.found_noise import ForeignNoise, ModelNoise

@@ -6,8 +6,8 @@ from typing import Any
 import keras
 import torch
 
-from gengap.engine.kernels.compiled_code import HIGH, LANES
-from gengap.engine.kernels.small_planes import (
+from gengap.kernels.compiled_code import HIGH, LANES
+from gengap.kernels.small_planes import (
     Ending,
     TiledConvolution,
     is_available,

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from gengap.engine.kernels.small_planes import Ending
+from gengap.keras_models.private import mask_of, put_mask
+from gengap.kernels.small_planes import Ending
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,13 +79,13 @@ def row_shape(value: Value) -> tuple[int, ...]:
 def is_masked(value: Value) -> bool:
     """Tell whether a value carries a mask of Keras' (padded time steps), which layers after it heed."""
     base = value.base if isinstance(value, Masked) else value
-    return not isinstance(base, Coming) and getattr(base.tensor, "_keras_mask", None) is not None
+    return not isinstance(base, Coming) and mask_of(base.tensor) is not None
 
 
 def carry_mask(mask: Any, tensor: Any) -> Any:
     """Return a tensor that carries a mask of Keras', as `Layer.__call__` leaves it on what a layer returns."""
     if mask is not None:
-        tensor._keras_mask = mask  # noqa: SLF001  Keras has no public way
+        put_mask(tensor, mask)
     return tensor
 
 
@@ -92,7 +93,7 @@ def per_member(value: Value, cases: int, members: int, dtype: torch.dtype | None
     """Return a value written out for every case and member, in `dtype` where that is given and it is real."""
     if isinstance(value, Masked):
         return _multiply(value, cases, members, dtype)
-    mask = getattr(value.tensor, "_keras_mask", None)
+    mask = mask_of(value.tensor)
     tensor = value.tensor
     if dtype is not None and torch.is_floating_point(tensor):
         tensor = tensor.to(dtype)
@@ -112,9 +113,7 @@ def add_noise(
     if summand is not None:
         tensor = tensor + summand.to(tensor.dtype)
     rows = tensor.reshape(cases * members, *tensor.shape[2:])
-    return PerMember(
-        carry_mask(getattr(per_member(value, cases, members), "_keras_mask", None), rows) if is_masked(value) else rows
-    )
+    return PerMember(carry_mask(mask_of(per_member(value, cases, members)), rows) if is_masked(value) else rows)
 
 
 def _by_case(value: Value, cases: int, members: int) -> torch.Tensor:

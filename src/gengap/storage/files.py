@@ -62,17 +62,14 @@ def write_arrays(folder: Path, arrays: Mapping[str, Array], meta: Mapping[str, A
     Raises:
         StoreError: An array holds objects or text; or the disk is full (nothing is left behind then).
     """
-    header, parts = encode(arrays, meta)
-    size = len(header) + sum(part.nbytes for part in parts)
+    content = encode(arrays, meta)
+    size = len(content)
     require_space(folder, size)
     part_path = folder / f"{uuid.uuid4().hex}{PART}"
-    digest = blake2b(header, digest_size=32)
+    digest = blake2b(content, digest_size=32)
     with saying_unwritable(folder), saying_full(folder, size), _removed_on_failure(part_path):
         with part_path.open("xb") as file:
-            file.write(header)
-            for part in parts:
-                digest.update(part)
-                file.write(part)
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         blob = Blob(digest.hexdigest(), size)

@@ -5,21 +5,23 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import safetensors.numpy
 from numpy.typing import NDArray
+from safetensors import SafetensorError, deserialize
 
 from gengap.errors import StoreError
 
 Array = NDArray[Any]
 
-_CODES = {
-    "float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16", "int64": "I64", "int32": "I32",
-    "int16": "I16", "int8": "I8", "uint64": "U64", "uint32": "U32", "uint16": "U16", "uint8": "U8", "bool": "BOOL",
+_NUMBERS = frozenset("biuf")
+_DTYPES = {
+    "F64": "f8", "F32": "f4", "F16": "f2", "I64": "i8", "I32": "i4", "I16": "i2", "I8": "i1",
+    "U64": "u8", "U32": "u4", "U16": "u2", "U8": "u1", "BOOL": "?",
 }  # fmt: skip
-_NAMES = {code: name for name, code in _CODES.items()}
 
 
-def encode(arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> tuple[bytes, list[memoryview]]:
-    """Return a header, and the arrays' bytes to be written behind it.
+def encode(arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> bytes:
+    """Return the content of a file.
 
     Args:
         arrays: Numbers or booleans of any shape, by name.
@@ -28,49 +30,39 @@ def encode(arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> tuple[bytes,
     Raises:
         StoreError: An array holds objects or text.
     """
-    entries: dict[str, Any] = {"__metadata__": {"gengap": json.dumps(meta)}}
-    parts: list[memoryview] = []
-    begin = 0
-    for name, given in arrays.items():
-        array = np.asarray(given)
-        code = _CODES.get(array.dtype.name)
-        if code is None:
-            raise StoreError(f"array {name!r} of dtype {array.dtype} cannot be stored: only numbers and booleans can")
-        little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-        entries[name] = {"dtype": code, "shape": list(array.shape), "data_offsets": [begin, begin + little.nbytes]}
-        begin += little.nbytes
-        parts.append(little.reshape(-1).view(np.uint8).data)
-    text = json.dumps(entries).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text, parts
+    little = {name: _little(name, np.asarray(given)) for name, given in arrays.items()}
+    # the format sorts by size of the numbers; whoever wrote the arrays gets them back in his own order
+    return safetensors.numpy.save(little, {"gengap": json.dumps(meta), "order": json.dumps(list(little))})
 
 
-def decode(content: bytearray) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Return the arrays (views into `content`) and values that `encode` wrote.
+def decode(content: bytes | bytearray) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Return the arrays and values that `encode` wrote.
 
     Raises:
         StoreError: The bytes are not in this format.
     """
     try:
-        length = int.from_bytes(content[:8], "little")
-        entries = json.loads(content[8 : 8 + length])
-        meta = json.loads(entries.pop("__metadata__")["gengap"])
-        arrays = {name: _array(content, 8 + length, entry) for name, entry in entries.items()}
-    except (ValueError, KeyError, TypeError) as error:
+        # not the library's `load`, which knows no bfloat16 (0.8)
+        arrays = {name: _array(view) for name, view in deserialize(bytes(content))}
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        about = header.pop("__metadata__")
+        meta = json.loads(about["gengap"])
+        order = json.loads(about["order"]) if "order" in about else list(header)  # as 0.x wrote it
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise StoreError("it is not a file of gengap") from error
-    return arrays, meta
+    return {name: arrays[name] for name in order}, meta
 
 
-def _array(content: bytearray, start: int, entry: Mapping[str, Any]) -> Array:
-    begin, end = entry["data_offsets"]
-    flat = np.frombuffer(memoryview(content)[start + begin : start + end], dtype=_dtype(_NAMES[entry["dtype"]]))
-    return flat.reshape(entry["shape"])
-
-
-def _dtype(name: str) -> np.dtype[Any]:
-    if name != "bfloat16":
-        return np.dtype(name)
+def _array(view: Mapping[str, Any]) -> Array:
+    if view["dtype"] != "BF16":
+        return np.frombuffer(view["data"], dtype=f"<{_DTYPES[view['dtype']]}").reshape(view["shape"])
     import ml_dtypes  # NumPy's own dtypes lack it
 
-    bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
-    return bfloat16
+    return np.frombuffer(view["data"], dtype=ml_dtypes.bfloat16).reshape(view["shape"])
+
+
+def _little(name: str, array: Array) -> Array:
+    if array.dtype.kind not in _NUMBERS and array.dtype.name != "bfloat16":
+        raise StoreError(f"array {name!r} of dtype {array.dtype} cannot be stored: only numbers and booleans can")
+    # not `ascontiguousarray`, which turns a number into an array of one
+    return np.require(array, dtype=array.dtype.newbyteorder("<"), requirements="C")

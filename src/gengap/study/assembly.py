@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gengap.datasets.output_kind import OutputKind, scored_answers
 from gengap.datasets.split import Split
-from gengap.engine.output_kind import OutputKind, scored_answers
 from gengap.engine.runs import Array, RunRecord, TrainingData
-from gengap.intake import fine_enough
-from gengap.rebuilding import Remembered
 from gengap.results import EpochRule, Result
+from gengap.results.intake import fine_enough
+from gengap.results.remembered import Remembered
 
 SPARSE_BELOW = 1e-3
 """Weights smaller than this count as zero: gradient training with L1 gives no exact zeros."""

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import keras
 import numpy as np
 
+from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Dataset, Task
-from gengap.engine.outputs import OutputKind, wants_codes
 from gengap.engine.runs import Collector, Listener, Run, TrainingData, TrainingSettings
 from gengap.engine.scoring import choose_score
 from gengap.errors import UnknownNameError
-from gengap.rebuilding import UsersCode, first_cases
+from gengap.keras_models.clone import clone_compiled
+from gengap.keras_models.outputs import wants_codes
 from gengap.remedies.base import Remedy, Variant
-from gengap.remedies.clone import clone_compiled
 from gengap.results import Result
+from gengap.results.remembered import UsersCode, first_cases
 from gengap.runners.base import Runner
-from gengap.runners.travel import custom_objects
+from gengap.runners.serialization import custom_objects
 from gengap.study.assembly import assemble
 from gengap.study.engines import Engine, choose_engine, choose_runner, engine_functions
 from gengap.study.fit_arguments import refuse_arguments

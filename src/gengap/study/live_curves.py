@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from gengap.engine.runs import Listener, Run, RunRecord
-from gengap.study.live_figure import Curves, to_html
+from gengap.plots.live_curves import Curves, LiveCurvesDisplay
 from gengap.study.notebook import Handle
 
 _AT_MOST_EVERY = 0.5
@@ -63,7 +63,7 @@ class LiveCurves:
         self._wait = max(_AT_MOST_EVERY, (self._drawn_at - begin) / _SHARE_OF_TIME)
 
     def _bundle(self) -> dict[str, str]:
-        return {"text/html": to_html(self.curves, self._status()), "text/plain": self._status()}
+        return {"text/html": LiveCurvesDisplay(self.curves).to_html(self._status()), "text/plain": self._status()}
 
     def _status(self) -> str:
         """How far it has come, in one line."""

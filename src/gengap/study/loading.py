@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from gengap.datasets.output_kind import OutputKind, scored_answers
 from gengap.datasets.split import Split
-from gengap.engine.output_kind import OutputKind, scored_answers
 from gengap.engine.runs import Array, TrainingData
 from gengap.errors import StoreError
-from gengap.rebuilding import first_cases
 from gengap.results import Result
+from gengap.results.remembered import first_cases
 from gengap.storage import Store
 from gengap.study.assembly import assemble
 

@@ -17,14 +17,13 @@ import numpy as np
 from scipy import sparse
 
 from gengap._version import __version__
-from gengap.analysis.data_audit import audit_data
+from gengap.datasets.cases import arrays_of, count_cases
+from gengap.datasets.data_audit import audit_data
+from gengap.datasets.output_kind import OutputKind, scored_answers
 from gengap.datasets.split import Split, Task
-from gengap.engine.batches import count_cases
-from gengap.engine.outputs import OutputKind, scored_answers
 from gengap.engine.runs import TrainingData, TrainingSettings
 from gengap.remedies.base import Variant
-from gengap.result_file import FORMAT
-from gengap.study.inputs import arrays_of
+from gengap.results.checks import FORMAT
 from gengap.study.notebook import without_displays
 
 _LIBRARIES = ("keras", "torch", "jax", "tensorflow", "numpy", "scipy", "scikit-learn", "xarray", "numba")

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gengap.engine.outputs import OutputKind
+from gengap.datasets.output_kind import OutputKind
 from gengap.engine.runs import Listener, Run, TrainingData, TrainingSettings
 from gengap.errors import GengapWarning, ModelError, StoreError
 from gengap.runners.base import Engine, Planner, Runner, States

@@ -7,13 +7,14 @@ from typing import Any
 import keras
 
 from gengap.analysis.tables import Column, Table
-from gengap.engine.heads import output_names
-from gengap.engine.outputs import OutputKind, describe_output
+from gengap.datasets.output_kind import OutputKind
 from gengap.errors import ModelError
+from gengap.keras_models.clone import compile_config
+from gengap.keras_models.heads import output_names
+from gengap.keras_models.outputs import describe_output
 from gengap.naming import check_names
 from gengap.remedies.base import Remedy, Variant, check_remedy
 from gengap.remedies.catalogue import remedy
-from gengap.remedies.clone import compile_config
 
 BASELINE = "baseline"
 _MOST_SEEDS = 1_000_000

@@ -36,7 +36,9 @@ def timeseries_transformer(noise):
     x = layers.GlobalAveragePooling1D(data_format="channels_last")(x)
     x = layers.Dropout(0.3 * noise)(layers.Dense(6, activation="relu")(x))
     model = keras.Model(inputs, layers.Dense(3, activation="softmax")(x))
-    model.compile(keras.optimizers.SGD(0.02), "sparse_categorical_crossentropy", metrics=["sparse_categorical_accuracy"])
+    model.compile(
+        keras.optimizers.SGD(0.02), "sparse_categorical_crossentropy", metrics=["sparse_categorical_accuracy"]
+    )
     return model
 
 

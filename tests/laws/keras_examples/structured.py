@@ -39,7 +39,9 @@ def column_inputs():
 def embedded(inputs, width=4):
     """Every column as a vector."""
     return [
-        layers.Reshape((width,))(layers.Embedding(SIZES[name], width)(one)) if name in SIZES else layers.Dense(width)(one)
+        layers.Reshape((width,))(layers.Embedding(SIZES[name], width)(one))
+        if name in SIZES
+        else layers.Dense(width)(one)
         for name, one in inputs.items()
     ]
 
@@ -54,7 +56,7 @@ class GatedLinearUnit(layers.Layer):
 
 
 class GatedResidualNetwork(layers.Layer):
-    """Dense, dropout, a gate and a normalized sum, as the example writes it: parts by constructor, a projection by shape."""
+    """Dense, dropout, a gate and a normalized sum; its parts are built when it is called."""
 
     def __init__(self, units, dropout_rate):
         super().__init__()
@@ -105,14 +107,10 @@ class ColumnEmbedding(layers.Layer):
         return x + self.embedding(ops.arange(self.num_columns))
 
 
-def embedded_outside(kinds):
-    """As the example has it: the columns' vectors are numbers before the model is made, and no weights of it."""
-    return layers.Concatenate(axis=1)(kinds) + layers.Embedding(2, 4)(ops.arange(2))
-
-
-def tab_transformer(noise, columns=lambda kinds: ColumnEmbedding(2, 4)(layers.Concatenate(axis=1)(kinds))):
+def tab_transformer(noise):
     inputs = column_inputs()
-    x = columns([layers.Embedding(size, 4)(layers.Flatten()(inputs[name])) for name, size in SIZES.items()])
+    kinds = [layers.Embedding(size, 4)(layers.Flatten()(inputs[name])) for name, size in SIZES.items()]
+    x = ColumnEmbedding(2, 4)(layers.Concatenate(axis=1)(kinds))
     for _ in range(2):
         attended = layers.MultiHeadAttention(2, 2, dropout=0.2 * noise)(x, x)
         x = layers.LayerNormalization(epsilon=1e-6)(layers.Add()([attended, x]))
@@ -122,7 +120,9 @@ def tab_transformer(noise, columns=lambda kinds: ColumnEmbedding(2, 4)(layers.Co
     features = layers.Concatenate()([layers.Flatten()(x), numeric])
     features = layers.Dropout(0.2 * noise)(layers.Dense(8, "selu")(layers.BatchNormalization()(features)))
     model = keras.Model(inputs, layers.Dense(1, "sigmoid")(features))
-    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "binary_crossentropy", metrics=[keras.metrics.AUC(name="auc")])
+    model.compile(
+        keras.optimizers.SGD(0.1, momentum=0.9), "binary_crossentropy", metrics=[keras.metrics.AUC(name="auc")]
+    )
     return model
 
 

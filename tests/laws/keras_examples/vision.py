@@ -76,7 +76,9 @@ def vision_transformer(noise):
     augmented = layers.RandomFlip("horizontal")(inputs) if noise else inputs
     x = PatchEncoder(4, 6)(Patches(4)(augmented))
     for _ in range(2):
-        attended = layers.MultiHeadAttention(num_heads=2, key_dim=3, dropout=0.1 * noise)(*[layers.LayerNormalization()(x)] * 2)
+        attended = layers.MultiHeadAttention(num_heads=2, key_dim=3, dropout=0.1 * noise)(
+            *[layers.LayerNormalization()(x)] * 2
+        )
         x2 = layers.Add()([attended, x])
         x = layers.Add()([feed_forward(layers.LayerNormalization()(x2), [8, 6], 0.1 * noise), x2])
     x = layers.Dropout(0.3 * noise)(layers.Flatten()(layers.LayerNormalization(epsilon=1e-6)(x)))

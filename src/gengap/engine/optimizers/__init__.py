@@ -7,7 +7,7 @@ from gengap.engine.optimizers.apart import Apart
 from gengap.engine.optimizers.base import Updater
 from gengap.engine.optimizers.in_place import InPlace
 from gengap.engine.optimizers.stacked import Stacked
-from gengap.engine.stack import Stack
+from gengap.layers.stack import Stack
 
 
 def choose_updater(models: Sequence[Any], stack: Stack) -> Updater:

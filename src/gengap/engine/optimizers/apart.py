@@ -7,8 +7,8 @@ import torch
 
 from gengap.engine.optimizers.base import Array, Updater
 from gengap.engine.optimizers.variables import bind, load_optimizer, moving_averages, numpy_state, variable_over
-from gengap.engine.stack import Stack
-from gengap.remedies.clone import copy_optimizer, excluded_from_decay
+from gengap.keras_models.clone import copy_optimizer, excluded_from_decay
+from gengap.layers.stack import Stack
 
 
 @final

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from gengap.engine.stack import Stack
+from gengap.layers.stack import Stack
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,11 +8,11 @@ import keras
 import numpy as np
 import torch
 
-from gengap.engine.kernels.optimizers import UpdateRule, decay_weights, rule_from_keras
 from gengap.engine.optimizers.base import Array, Updater, config, has_schedule, to_numpy
 from gengap.engine.optimizers.clipping import read_clipping
-from gengap.engine.stack import Stack
-from gengap.remedies.clone import copy_optimizer, excluded_from_decay
+from gengap.keras_models.clone import copy_optimizer, excluded_from_decay
+from gengap.kernels.optimizers import UpdateRule, decay_weights, rule_from_keras
+from gengap.layers.stack import Stack
 
 _OWN_WORK = ("loss_scale_factor", "gradient_accumulation_steps", "use_ema")
 

@@ -9,8 +9,9 @@ import torch
 from gengap.engine.optimizers.base import Array, Updater, config
 from gengap.engine.optimizers.clipping import Clipping, read_clipping
 from gengap.engine.optimizers.variables import bind, load_optimizer, moving_averages, numpy_state, variable_over
-from gengap.engine.stack import Stack
-from gengap.remedies.clone import copy_optimizer, excluded_from_decay
+from gengap.keras_models.clone import copy_optimizer, excluded_from_decay
+from gengap.keras_models.private import is_keras_own
+from gengap.layers.stack import Stack
 
 _ELEMENTWISE = (
     "SGD", "RMSprop", "Adam", "AdamW", "Adamax", "Nadam", "Adagrad", "Adadelta", "Lion", "Ftrl", "ScheduleFreeAdamW",
@@ -41,7 +42,7 @@ class Stacked(Updater):
         """Tell whether all runs share an elementwise optimizer of Keras, their clipping aside."""
         optimizers = [model.optimizer for model in models]
         first = optimizers[0]
-        known = type(first).__module__.startswith("keras.") and type(first).__name__ in _ELEMENTWISE
+        known = is_keras_own(first) and type(first).__name__ in _ELEMENTWISE
         clips = {"clipvalue", "clipnorm", "global_clipnorm"}
         first_config = config(first)
         same = all(type(one) is type(first) and config(one) == first_config for one in optimizers[1:])

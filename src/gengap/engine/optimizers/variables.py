@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from gengap.engine.optimizers.base import Array, to_numpy
+from gengap.keras_models.private import averages_of, put_value
 
 
 def variable_over(value: torch.Tensor, name: str) -> keras.Variable:
@@ -22,7 +23,7 @@ def variable_over(value: torch.Tensor, name: str) -> keras.Variable:
 
 def bind(variable: keras.Variable, value: torch.Tensor) -> None:
     """Let a variable read and write the memory of `value`."""
-    variable._value = value  # noqa: SLF001  the torch backend keeps the tensor there; `assign` copies into it
+    put_value(variable, value)
 
 
 def numpy_state(optimizer: Any) -> dict[str, Array]:
@@ -44,4 +45,4 @@ def moving_averages(optimizer: Any) -> list[torch.Tensor] | None:
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     if not inner.use_ema:
         return None
-    return [average.value.detach() for average in inner._model_variables_moving_average]  # noqa: SLF001  no public name
+    return [average.value.detach() for average in averages_of(inner)]

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gengap.analysis.codes import CODES, Code
-from gengap.analysis.wording import ENGLISH, Message, Word, Wording
+from gengap.analysis.findings.codes import CODES, Code
+from gengap.analysis.findings.wording import ENGLISH, Message, Word, Wording
 from gengap.errors import UnknownNameError
 from gengap.reporting.languages import en, zh, zh_findings
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
-from gengap.analysis.codes import Code, Finding, Severity
+from gengap.analysis.findings.codes import Code, Finding, Severity
 from gengap.reporting.languages import Language
 from gengap.reporting.material import Material
 from gengap.reporting.section import Section

@@ -14,7 +14,7 @@ from gengap.reporting.section import Section
 from gengap.verification.inputs import Floats
 
 if TYPE_CHECKING:
-    from gengap.sampling import PredictiveDistribution
+    from gengap.analysis.uncertainty import PredictiveDistribution
 
 Kind = Literal["sure_right", "sure_wrong", "unsure", "disagree"]
 

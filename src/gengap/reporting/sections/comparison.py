@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gengap.analysis.comparison import Comparison
-from gengap.analysis.contrasts import Contrast
+from gengap.analysis.comparison.comparison import Comparison
+from gengap.analysis.comparison.contrasts import Contrast
 from gengap.reporting.material import Material
 from gengap.reporting.numbers import decimals_for, write_estimate, write_number
 from gengap.reporting.section import Section

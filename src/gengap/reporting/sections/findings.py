@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gengap.analysis.contrasts import FEW_SEEDS, Contrast
-from gengap.analysis.onset import Onset
+from gengap.analysis.comparison.contrasts import FEW_SEEDS, Contrast
+from gengap.analysis.diagnosis.onset import Onset
 from gengap.analysis.tables import Estimate
 from gengap.reporting.material import Material
 from gengap.reporting.numbers import write_estimate, write_number

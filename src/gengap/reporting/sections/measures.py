@@ -10,9 +10,9 @@ import numpy as np
 
 from gengap.analysis.cases import HeldOut
 from gengap.analysis.climatology import SKILL_OF, climatology_scores
-from gengap.analysis.estimators import ScoreName, carriers, case_values, to_units
+from gengap.analysis.comparison.estimators import ScoreName, carriers, case_values, to_units
+from gengap.analysis.diagnosis.verify import verify
 from gengap.analysis.tables import Estimate
-from gengap.analysis.verify import verify
 from gengap.errors import GengapError
 from gengap.reporting.material import Material, estimate_of
 from gengap.reporting.numbers import decimals_for, write_estimate, write_number

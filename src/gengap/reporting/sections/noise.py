@@ -10,7 +10,7 @@ from gengap.reporting.section import Section
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gengap.sampling import RateChoice
+    from gengap.analysis.uncertainty import RateChoice
 
 _ROWS = {
     "brier_score": "score",

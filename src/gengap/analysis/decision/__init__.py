@@ -1,0 +1,1 @@
+"""What to choose when something must be chosen."""

@@ -1,0 +1,371 @@
+"""Does a variant overfit, underfit, memorize, or is it not done? What a reader sees in curves, with error bars."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from gengap.analysis.cases import CaseScore, EpochRule, Floats, HeldOut, held_out, primary_score, task_of
+from gengap.analysis.climatology import climatology_scores, training_majority
+from gengap.analysis.comparison.contrasts import Pairs, leaned, pair
+from gengap.analysis.comparison.estimators import to_units
+from gengap.analysis.diagnosis.onset import Onset, noise_at_best, onset
+from gengap.analysis.findings.codes import Finding, found
+from gengap.analysis.findings.wording import GIVEN, Message, Word
+from gengap.analysis.inference.over_seeds import NOTHING, as_estimate, differences, late_slopes, means, rises, roughness
+from gengap.analysis.inference.simultaneous import comparison_level
+from gengap.analysis.summary import at_epoch
+from gengap.analysis.tables import Column, Estimate, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gengap.results import Result
+
+LEVEL = 0.05
+LATE_SHARE = 1 / 3
+"""The late slope is read off the last third of the epochs."""
+MEMORIZED = 0.05
+"""A training score below this share of climatology's counts as memorized."""
+_RULES: tuple[EpochRule, EpochRule] = ("best", "last")
+
+
+@dataclass(frozen=True)
+class AgainstBaseline:
+    """How a variant's curves differ from the baseline's, seed by seed; intervals hold for all variants together.
+
+    Attributes:
+        gap_last: Difference of the gaps at the last epoch.
+        rise: Difference of what the held-out score rises from the best to the last epoch.
+        late_slope: Difference of the late slopes.
+        fluctuation: Difference of the fluctuations.
+        parameters: `"fewer"`, `"as_many"` or `"more"` than the baseline has; `"unknown"` where nobody said.
+    """
+
+    gap_last: Estimate
+    rise: Estimate
+    late_slope: Estimate
+    fluctuation: Estimate
+    parameters: str
+
+
+@dataclass(frozen=True)
+class VariantDiagnosis:
+    """What the curves of one variant say; intervals are 95 %, over new seeds.
+
+    Attributes:
+        variant: Name of the variant.
+        onset: From which epoch it overfits, with a confidence set; None where epochs or seeds are too few.
+        gap_best: Held-out minus training score at the best epoch.
+        gap_last: The same at the last epoch.
+        rise: Held-out score at the last epoch minus the lowest.
+        late_slope: Change of the held-out score per epoch over the last third of the epochs.
+        memorization: Training score at the last epoch as a share of climatology's.
+        fluctuation: Standard deviation of the held-out score's steps from epoch to epoch after the first third.
+        skill_best: Score of climatology minus that of the variant at the best epoch, for new cases and new seeds.
+        skill_last: The same at the last epoch.
+        over_majority: Accuracy at the best epoch minus that of always saying the training split's commonest label, for
+            new cases and new seeds.
+        against: Differences from the baseline; None for the baseline itself.
+    """
+
+    variant: str
+    onset: Onset | None
+    gap_best: Estimate
+    gap_last: Estimate
+    rise: Estimate
+    late_slope: Estimate
+    memorization: Estimate
+    fluctuation: Estimate
+    skill_best: Estimate
+    skill_last: Estimate
+    over_majority: Estimate
+    against: AgainstBaseline | None
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Diagnoses of all variants, and what follows from them.
+
+    Attributes:
+        variants: One diagnosis for each variant, the baseline first.
+        findings: What follows, as coded sentences.
+    """
+
+    variants: tuple[VariantDiagnosis, ...]
+    findings: tuple[Finding, ...]
+
+    def __getitem__(self, variant: str) -> VariantDiagnosis:
+        """Return the diagnosis of one variant."""
+        return {one.variant: one for one in self.variants}[variant]
+
+    @property
+    def table(self) -> Table:
+        """The diagnoses as a table, findings below."""
+        names = (
+            "gap_best", "gap_last", "rise", "late_slope", "memorization", "fluctuation", "skill_best", "skill_last",
+        )  # fmt: skip
+        columns = [Column("variant", "variant"), Column("onset", "overfits from")]
+        columns += [Column(name, name.replace("_", " "), ".3f" if name != "late_slope" else ".4f") for name in names]
+        rows = [
+            (one.variant, None if one.onset is None else str(one.onset), *(getattr(one, name) for name in names))
+            for one in self.variants
+        ]
+        title = f"Diagnosis (95 % intervals over seeds, {GIVEN})"
+        return Table(title, tuple(columns), tuple(rows), tuple(map(str, self.findings)))
+
+    def __str__(self) -> str:
+        return str(self.table)
+
+    def __rich__(self) -> object:
+        return self.table.__rich__()
+
+    def _repr_html_(self) -> str:
+        return self.table.to_html()
+
+    def to_latex(self) -> str:
+        """Return the table for a paper."""
+        return self.table.to_latex()
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """Return the table as numbers."""
+        return self.table.to_dataframe()
+
+
+def diagnose(result: "Result", *, ignore: Sequence[str] = ()) -> Diagnosis:
+    """Diagnose every variant of a result.
+
+    Thresholds are in units of seed noise: a rise counts as overfitting once it exceeds the noise between seeds at the
+    best epoch (the median of all variants, so that no variant's own stuck run hides its rise), a slope or a gap once
+    its interval excludes zero. Differences from the baseline are paired by seed, and their intervals hold for all
+    variants together. Skill over climatology and over the commonest label are claims about new cases and new seeds,
+    where held-out predictions are stored. What noise of seeds allows in skewness makes intervals longer on one side.
+
+    Args:
+        result: A study's result, or curves of another tool (`Result.from_histories`).
+        ignore: Codes of findings to leave out.
+
+    Returns:
+        The diagnosis; `gengap.analysis.findings.codes.describe(code)` explains a finding's code.
+    """
+    variants = _diagnoses(result)
+    findings = [
+        finding
+        for one in variants
+        for finding in (*_of_curves(one), *_of_skill(one), *_of_difference(one, result.baseline))
+    ]
+    findings += list(_underfitting(result))
+    return Diagnosis(variants, tuple(finding for finding in findings if finding.code not in set(ignore)))
+
+
+def _diagnoses(result: "Result") -> tuple[VariantDiagnosis, ...]:
+    curves = {variant: _curves(result, variant) for variant in result.variants}
+    values = _measures(result, curves)
+    over = {name: means(one, level=LEVEL) for name, one in values.items()}
+    baseline, others = result.baseline, len(result.variants) - 1
+    level = comparison_level(LEVEL, comparisons=others)
+    apart = {
+        name: differences(values[name], baseline, level=level)
+        for name in ("gap_last", "rise", "late_slope", "fluctuation")
+    }
+    complete = {variant: one[np.isfinite(one).all(axis=1)] for variant, one in curves.items()}
+    telling = [one for one in complete.values() if one.shape[0] > 1 and one.shape[1] > 1]
+    noise = float(np.median([noise_at_best(one) for one in telling])) if telling else float("nan")
+    skills = {rule: _skills(result, rule) for rule in _RULES}
+    majority = _over_majority(result)
+    return tuple(
+        VariantDiagnosis(
+            variant,
+            onset(complete[variant], noise=noise) if min(complete[variant].shape) > 1 else None,
+            **{name: one[variant] for name, one in over.items()},
+            skill_best=skills["best"][variant],
+            skill_last=skills["last"][variant],
+            over_majority=majority[variant],
+            against=None
+            if variant == baseline
+            else AgainstBaseline(
+                **{name: one[variant] for name, one in apart.items()}, parameters=_size(result, variant)
+            ),
+        )
+        for variant in result.variants
+    )
+
+
+def _measures(result: "Result", curves: Mapping[str, Floats]) -> dict[str, dict[str, Floats]]:
+    """One value per seed of every measure and variant."""
+
+    def gap(variant: str, rule: EpochRule) -> Floats:
+        return at_epoch(result, variant, "val_score", rule) - at_epoch(result, variant, "train_score", rule)
+
+    climatology = _climatology(result)
+    return {
+        "gap_best": {name: gap(name, "best") for name in curves},
+        "gap_last": {name: gap(name, "last") for name in curves},
+        "rise": {name: rises(one) for name, one in curves.items()},
+        "late_slope": {name: late_slopes(one, share=LATE_SHARE) for name, one in curves.items()},
+        "memorization": {name: at_epoch(result, name, "train_score", "last") / climatology for name in curves},
+        "fluctuation": {name: roughness(one) for name, one in curves.items()},
+    }
+
+
+def _curves(result: "Result", variant: str) -> Floats:
+    """Return held-out curves, shape `(seeds, epochs)`; all NaN for a seed that was not trained to the end."""
+    if "val_score" not in result.history:
+        return np.empty((len(result.seeds), 0))
+    curves = result.history["val_score"].sel(variant=variant).transpose("seed", "epoch").to_numpy().astype(np.float64)
+    length = int(np.isfinite(curves).sum(axis=1).max(initial=0))
+    curves = curves[:, :length]
+    return np.where(np.isfinite(curves).all(axis=1, keepdims=True), curves, np.nan)
+
+
+def _size(result: "Result", variant: str) -> str:
+    if "parameters" not in result.runs:
+        return "unknown"
+    own, other = (int(result.runs["parameters"].sel(variant=name).max()) for name in (variant, result.baseline))
+    return "as_many" if own == other else "more" if own > other else "fewer"
+
+
+def _climatology(result: "Result") -> float:
+    """Return the score on the training cases of always forecasting their climatology; NaN where it is unknown."""
+    data = result.manifest.get("data") or {}
+    p = np.asarray(data.get("training_climatology", np.nan), dtype=np.float64)
+    if result.score == "squared_error":
+        return float(np.mean(data.get("training_variance", np.nan)))
+    several = task_of(result) == "multiclass"
+    shares = p if several else np.append(p, 1 - p)
+    shares = shares[~(shares <= 0)]
+    if result.score == "log_loss":
+        return float(-(shares * np.log(shares)).sum())
+    doubled = 1 if several else 2  # the binary Brier score counts one label, the multiclass one all of them
+    return float((1 - np.square(shares).sum()) / doubled) if result.score == "brier_score" else float("nan")
+
+
+def _skills(result: "Result", rule: EpochRule) -> dict[str, Estimate]:
+    """Score of climatology minus that of each variant, on test where there is one, for new cases and new seeds."""
+    held = held_out(result, "test") or held_out(result, "validation")
+    if held is None or primary_score(result) not in ("log_loss", "brier_score", "squared_error"):
+        return dict.fromkeys(result.variants, NOTHING)
+    score = cast("CaseScore", primary_score(result))
+    reference = climatology_scores(result, held, score=score)
+    family = []
+    for variant in result.variants:
+        own = held.scores(held.predictions(variant, rule), score=score)
+        family.append(_beside(held, variant, rule, own, reference))
+    return {name: Estimate(-one.value, -one.high, -one.low) for name, one in _estimates(family).items()}
+
+
+def _over_majority(result: "Result") -> dict[str, Estimate]:
+    """Accuracy of each variant at the best epoch minus that of the commonest label."""
+    held = held_out(result, "test") or held_out(result, "validation")
+    label = None if held is None else training_majority(result, held)
+    if held is None or label is None:
+        return dict.fromkeys(result.variants, NOTHING)
+    family = []
+    for variant in result.variants:
+        prediction = held.predictions(variant, "best")
+        several = held.task == "multiclass"
+        said = prediction.argmax(axis=-1) if several else prediction > 0.5
+        known = np.isfinite(prediction).all(axis=-1) if several else np.isfinite(prediction)
+        right = np.where(known, said == held.y_true, np.nan)
+        family.append(_beside(held, variant, "best", right, (held.y_true == label).astype(np.float64)))
+    return _estimates(family)
+
+
+def _beside(held: HeldOut, variant: str, rule: EpochRule, own: Floats, reference: Floats) -> Pairs:
+    """Pair what every case gives a variant with what it gives a forecast without any skill."""
+    treated = to_units(own, weight=held.weight, group=held.group)
+    untreated = to_units(np.broadcast_to(reference, own.shape), weight=held.weight, group=held.group)
+    return pair(variant, rule, treated, untreated, new_cases=True)
+
+
+def _estimates(family: Sequence[Pairs]) -> dict[str, Estimate]:
+    return {
+        one.variant: NOTHING if estimate is None else as_estimate(estimate, LEVEL)
+        for one, estimate in zip(family, leaned(family), strict=True)
+    }
+
+
+def _of_curves(one: VariantDiagnosis) -> Iterator[Finding]:
+    yield from _of_onset(one.variant, one.onset)
+    if one.gap_last.low > 0:
+        yield found("GG102", one.variant, "info", gap=one.gap_last)
+    if one.late_slope.low > 0:
+        yield found("GG103", one.variant, slope=one.late_slope)
+    if one.late_slope.high < 0:
+        slope = Estimate(-one.late_slope.value, -one.late_slope.high, -one.late_slope.low)
+        yield found("GG112", one.variant, "info", slope=slope)
+    if one.memorization.high < MEMORIZED:
+        yield found("GG104", one.variant, share=one.memorization)
+
+
+def _of_onset(variant: str, seen: Onset | None) -> Iterator[Finding]:
+    if seen is None or seen.epoch is None or seen.low is None:
+        return
+    if seen.high is None:  # the confidence set holds "never"
+        yield found("GG101.open", variant, "info", epoch=seen.epoch, low=seen.low, epochs=seen.epochs)
+    else:
+        yield found("GG101", variant, epoch=seen.epoch, low=seen.low, high=seen.high, epochs=seen.epochs)
+
+
+def _of_skill(one: VariantDiagnosis) -> Iterator[Finding]:
+    for rule, skill in zip(_RULES, (one.skill_best, one.skill_last), strict=True):
+        if skill.high < 0:
+            loss = Estimate(-skill.value, -skill.high, -skill.low)
+            yield found("GG111", one.variant, "serious", rule=Word(rule), loss=loss)
+    if one.skill_best.low <= 0 <= one.skill_best.high:
+        yield found("GG110", one.variant, skill=one.skill_best)
+    if one.over_majority.low <= 0 and not one.skill_best.low > 0:  # of rare events skill says more
+        yield found("GG114", one.variant, gain=one.over_majority)
+
+
+_OVERFITTING = ("gap_last", "rise", "late_slope")
+
+
+def _of_difference(one: VariantDiagnosis, baseline: str) -> Iterator[Finding]:
+    """How a variant overfits, and fluctuates, beside the baseline."""
+    if one.against is None:
+        return
+    seen = {name: getattr(one.against, name) for name in _OVERFITTING}
+    if any(_sure(by) for by in seen.values()):
+        clauses = tuple(_clause(name, by) for name, by in seen.items() if np.isfinite(by.value))
+        size = Word(one.against.parameters)
+        yield found("GG106", one.variant, "info", baseline=baseline, size=size, clauses=clauses)
+    by = one.against.fluctuation
+    if by.low > 0:
+        yield found("GG105", one.variant, "info", baseline=baseline, own=one.fluctuation, by=by)
+
+
+def _sure(by: Estimate) -> bool:
+    return by.low > 0 or by.high < 0
+
+
+def _clause(measure: str, by: Estimate) -> Message:
+    key = "larger" if by.low > 0 else "smaller" if by.high < 0 else "open"
+    shown = Estimate(-by.value, -by.high, -by.low) if key == "smaller" else by
+    return Message(f"against.{key}", {"measure": Word(measure), "by": shown})
+
+
+def _underfitting(result: "Result") -> Iterator[Finding]:
+    """A variant underfits where one with more parameters does better on held-out and on training cases alike."""
+    if "parameters" not in result.runs or "val_score" not in result.history or len(result.variants) < 2:
+        return
+    sizes = {name: int(result.runs["parameters"].sel(variant=name).max()) for name in result.variants}
+    scores = {
+        name: {one: at_epoch(result, one, name, "best") for one in result.variants}
+        for name in ("val_score", "train_score")
+    }
+    pairs = sum(a < b for a in sizes.values() for b in sizes.values())
+    level = comparison_level(LEVEL, comparisons=2 * pairs)
+    for small in result.variants:
+        held_out_loss = differences(scores["val_score"], small, level=level)
+        training_loss = differences(scores["train_score"], small, level=level)
+        better = [
+            name
+            for name in result.variants
+            if sizes[name] > sizes[small] and held_out_loss[name].high < 0 and training_loss[name].high < 0
+        ]
+        if better:
+            best = min(better, key=lambda name: held_out_loss[name].value)
+            lost = held_out_loss[best]
+            yield found("GG113", small, bigger=best, loss=Estimate(-lost.value, -lost.high, -lost.low))

@@ -1,0 +1,1 @@
+"""Coded findings and their words."""

@@ -1,0 +1,240 @@
+"""The codes of all findings: what each means, and what to do about it; the documentation has a page for each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from gengap.analysis.findings.wording import Message, Value, Word
+from gengap.errors import UnknownNameError
+
+Severity = Literal["info", "warning", "serious"]
+
+
+@dataclass(frozen=True)
+class Code:
+    """A kind of finding.
+
+    Attributes:
+        code: For example `"GG301"`; it never changes its meaning.
+        title: What was found, in a few words.
+        meaning: Why it matters.
+        remedy: What to do.
+    """
+
+    code: str
+    title: str
+    meaning: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One finding about one subject.
+
+    Attributes:
+        subject: The variant (its name) or, as a word of our own, the split or group of variants that it is about.
+        message: What was found, as a key with typed values, for any language.
+        severity: How much it touches what can be concluded.
+    """
+
+    subject: str | Word
+    message: Message
+    severity: Severity = "warning"
+
+    @property
+    def code(self) -> str:
+        """Its code, see `CODES`: the key of its message up to a dot."""
+        return self.message.key.partition(".")[0]
+
+    @property
+    def values(self) -> Mapping[str, Value]:
+        """The numbers and names of the message."""
+        return self.message.values
+
+    @property
+    def sentence(self) -> str:
+        """What was found, in English."""
+        return str(self.message)
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.subject}: {self.sentence}"
+
+
+def found(key: str, subject: str | Word, severity: Severity = "warning", **values: Value) -> Finding:
+    """Make a finding from a key of `gengap.analysis.findings.wording` and what fills its blanks."""
+    return Finding(subject, Message(key, values), severity)
+
+
+_AUDIT = (
+    Code(
+        "GG301",
+        "Several things differ at once",
+        "A variant differs from the baseline in more than one respect, so a difference in score cannot be put down to "
+        "any one of them. In the storm course the net with spatial dropout is also twice as wide.",
+        "Add variants that change one thing at a time, for example the wide net without dropout.",
+    ),
+    Code(
+        "GG302",
+        "Runs trained for different numbers of epochs",
+        "Curves of unequal length compare training times as much as models. In the storm course's stored output the L2 "
+        "run stopped after 5 of 10 epochs.",
+        "Train all variants for the same number of epochs, or compare at the best epoch chosen on validation.",
+    ),
+    Code(
+        "GG303",
+        "Weight decay on biases",
+        "Keras' AdamW and `weight_decay=` also decay biases and normalization scales, which is rarely meant.",
+        "Use gg.WeightDecay, or call `optimizer.exclude_from_weight_decay(var_names=['bias', 'gamma', 'beta'])`.",
+    ),
+    Code(
+        "GG304",
+        "Variants learn from different shares of the data",
+        "A variant that sees fewer cases also takes fewer steps in the same number of epochs.",
+        "Compare at the best epoch, or use gg.value_of_data, which matches the steps.",
+    ),
+    Code(
+        "GG305",
+        "Penalty inside the printed loss",
+        "Keras 3 adds L1 and L2 penalties to `loss` and `val_loss`. Ranked by those, a variant is punished for its "
+        "penalty, as the net with L2 is in the review tutorial; the score that gengap compares holds none.",
+        "Compare scores, never printed losses; where only histories are left, compare a metric such as accuracy.",
+    ),
+    Code(
+        "GG310",
+        "The same cases choose and judge",
+        "Epochs or variants were chosen on the cases that also say how good they are: such scores are too good.",
+        "Hold out a third split: `study.run(..., validation_data=..., test_data=...)`.",
+    ),
+    Code(
+        "GG320",
+        "Duplicates across splits",
+        "Held-out cases that also stand in the training data are remembered, not predicted.",
+        "Remove them from one of the splits, and compare again.",
+    ),
+    Code(
+        "GG321",
+        "Near duplicates across splits",
+        "Held-out cases that differ from a training case only slightly are partly remembered.",
+        "Look at them; keep what belongs together (a patient, a storm, a document) in one split.",
+    ),
+    Code(
+        "GG322",
+        "Groups on both sides of a split",
+        "Cases of one group (a day, a patient) resemble each other; a group on both sides lets a model recognize it.",
+        "Split by group.",
+    ),
+    Code(
+        "GG323",
+        "Held-out cases from the time of the training cases",
+        "A forecast is for the future; cases between training cases in time are easier than those after them.",
+        "Split by time, as far as the use of the model is in the future.",
+    ),
+    Code(
+        "GG324",
+        "Classes shift between splits",
+        "The share of a label differs between splits by more than chance; scores that depend on it differ, too.",
+        "Report skill against the climatology of the evaluated split, and find out why it shifted.",
+    ),
+    Code(
+        "GG330",
+        "Too few seeds",
+        "With n pairs the smallest two-sided sign-flip p is 2/2^n, and intervals from few seeds are wide.",
+        "Take at least 9 seeds to judge eight remedies; `study.with_seeds(n)` trains only the new ones in a store.",
+    ),
+    Code(
+        "GG331",
+        "Too few cases",
+        "Scores over so few held-out cases, or groups of them, are dominated by which cases they happened to be.",
+        "Hold out more cases, or say less.",
+    ),
+)
+
+_DIAGNOSIS = (
+    Code(
+        "GG101",
+        "Overfits",
+        "From this epoch on the held-out score stays above its minimum by more than the noise between seeds. The "
+        "numbers in brackets are a 95 % confidence set for the epoch, found by inverting tests on the mean curve; the "
+        "epoch of the lowest score is no estimate of it (on a plateau it is biased by two to three epochs).",
+        "Stop there (gg.EarlyStopping), or try the remedies that gg.suggest names.",
+    ),
+    Code(
+        "GG102",
+        "Gap between training and held-out score",
+        "The model does better on cases that it has seen, beyond the noise between seeds. A gap alone is no fault: "
+        "what counts is the held-out score.",
+        "Compare remedies; the smallest gap is not the goal.",
+    ),
+    Code(
+        "GG103",
+        "Keeps getting worse",
+        "Over the last third of the epochs the held-out score rises.",
+        "Train for fewer epochs, or regularize more.",
+    ),
+    Code(
+        "GG104",
+        "Memorizes the training data",
+        "The training score is nearly perfect. With a poor held-out score it means that cases were remembered.",
+        "A smaller network, noise or more data.",
+    ),
+    Code(
+        "GG105",
+        "Fluctuates more than the baseline",
+        "The held-out score jumps from epoch to epoch, so which epoch is called best is partly luck.",
+        "A smaller learning rate, gg.EMA, or a larger validation split.",
+    ),
+    Code(
+        "GG106",
+        "Overfits otherwise than the baseline",
+        "Paired by seed: whether the gap at the last epoch, the rise of the held-out score from its best to its last "
+        "epoch, and its late rise an epoch are larger or smaller than the baseline's. Intervals hold for all variants "
+        "together.",
+        "Prefer what rises less at an equal best score; a smaller gap alone is no merit.",
+    ),
+    Code(
+        "GG113",
+        "Underfits",
+        "A variant with more parameters does better at its best epoch, on held-out and on training cases: capacity is "
+        "what is missing. Paired by seed, and corrected for all pairs of sizes.",
+        "Take the larger one, or climb further with gg.capacity_ladder.",
+    ),
+    Code(
+        "GG114",
+        "No better than the commonest label",
+        "Always saying the commonest label of the training split would be right as often, as far as these cases and "
+        "seeds can tell, and no skill over climatology is shown either.",
+        "More cases, other inputs; or another score, where one label is rare.",
+    ),
+    Code(
+        "GG110",
+        "No skill over climatology is shown",
+        "Always forecasting the training base rate would do as well, as far as these cases and seeds can tell.",
+        "More cases, other inputs, a better model; or accept that there is nothing to learn here.",
+    ),
+    Code(
+        "GG111",
+        "Worse than climatology",
+        "Always forecasting the training base rate would do better: the probabilities are overconfident.",
+        "Stop earlier, regularize, or recalibrate on validation.",
+    ),
+    Code(
+        "GG112",
+        "Not converged",
+        "The held-out score still falls at the end of training, so its value there says little about the variant.",
+        "Train longer before you compare.",
+    ),
+)
+
+CODES: dict[str, Code] = {code.code: code for code in (*_DIAGNOSIS, *_AUDIT)}
+"""All codes by name."""
+
+
+def describe(code: str) -> Code:
+    """Return what a code means.
+
+    Raises:
+        UnknownNameError: There is no such code.
+    """
+    if code not in CODES:
+        raise UnknownNameError(f"There is no finding {code!r}; codes are {', '.join(CODES)}.")
+    return CODES[code]

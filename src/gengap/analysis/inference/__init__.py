@@ -1,0 +1,1 @@
+"""Standard errors, intervals and levels: seeds and cases as random factors."""

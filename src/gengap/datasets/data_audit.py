@@ -1,0 +1,105 @@
+"""What is wrong between the splits of a data set: duplicates, shared groups, times that overlap, shifted classes.
+
+Computed while a study has the data, and kept in its manifest: the inputs themselves are not.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from gengap.datasets.near_twins import near_twins
+from gengap.datasets.split import Split
+
+
+def audit_data(train: Split, validation: Split | None = None, test: Split | None = None) -> dict[str, Any]:
+    """Compare the splits of a study.
+
+    Near duplicates are nearer than independent cases would be by chance, see `gengap.datasets.near_twins`; in wide
+    tables they are searched by locality-sensitive hashing, so the count is a lower bound.
+
+    Args:
+        train: The training split.
+        validation: The validation split, or None.
+        test: The test split, or None.
+
+    Returns:
+        JSON-able: `duplicates` and `near_duplicates` (number of held-out cases with a twin, by `"validation"`,
+        `"test"` against training and `"test in validation"`; near ones are None where they were not looked for:
+        inputs are no numbers, or cases are too few), `shared_groups` (number of groups that occur on both sides),
+        `time_overlap` (whether a held-out case is not later than all training cases), `answers` (counts of labels, or
+        mean and standard deviation, by split).
+    """
+    held_out = {name: split for name, split in (("validation", validation), ("test", test)) if split is not None}
+    pairs = {name: (train, split) for name, split in held_out.items()}
+    if validation is not None and test is not None:
+        pairs["test in validation"] = (validation, test)
+    return {
+        "duplicates": {name: _num_exact(a, b) for name, (a, b) in pairs.items()},
+        "near_duplicates": {name: _num_near(a.x, b.x) for name, (a, b) in pairs.items()},
+        "shared_groups": {name: _num_shared(a.groups, b.groups) for name, (a, b) in pairs.items()},
+        "time_overlap": {name: _overlap(a.times, b.times) for name, (a, b) in pairs.items()},
+        "answers": {
+            name: _answers(split.y, split.sample_weight) for name, split in {"train": train, **held_out}.items()
+        },
+    }
+
+
+def row_digests(x: Any) -> NDArray[np.str_]:
+    """Return a digest of every case, shape `(n,)`; equal cases have equal digests."""
+    if isinstance(x, Mapping | list | tuple):
+        parts = [row_digests(part) for part in (x.values() if isinstance(x, Mapping) else x)]
+        return np.array(["|".join(row) for row in zip(*parts, strict=True)])
+    if sparse.issparse(x):
+        rows = x.tocsr().sorted_indices()
+        spans = zip(rows.indptr[:-1], rows.indptr[1:], strict=True)
+        return np.array([_digest(rows.indices[a:b].tobytes() + rows.data[a:b].tobytes()) for a, b in spans])
+    array = x.to_numpy() if hasattr(x, "iloc") else np.asarray(x)
+    return np.array([_digest(np.ascontiguousarray(row).tobytes()) for row in array])
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=12).hexdigest()
+
+
+def _num_exact(reference: Split, held_out: Split) -> int:
+    return int(np.isin(row_digests(held_out.x), row_digests(reference.x)).sum())
+
+
+def _num_near(reference: Any, held_out: Any) -> int | None:
+    """Count held-out cases with a near, but not equal, twin."""
+    twins = near_twins(reference, held_out)
+    if twins is None:
+        return None
+    return int((twins & ~np.isin(row_digests(held_out), row_digests(reference))).sum())
+
+
+def _num_shared(a: Any, b: Any) -> int | None:
+    if a is None or b is None:
+        return None
+    return len(np.intersect1d(np.asarray(a), np.asarray(b)))
+
+
+def _overlap(a: Any, b: Any) -> bool | None:
+    return None if a is None or b is None else bool(np.min(b) <= np.max(a))
+
+
+def _answers(y: Any, weight: Any = None) -> dict[str, Any]:
+    """Summarize answers: shares of labels for integer codes, else mean and standard deviation; weighted as scores are.
+
+    With weights the counts are those of as many equal cases as the weights are worth (Kish's effective number).
+    """
+    values = np.asarray(y) if not isinstance(y, Mapping) else np.asarray(next(iter(y.values())))
+    given = None if weight is None else np.asarray(weight, dtype=np.float64)
+    if values.dtype.kind in "iub":
+        labels, codes = np.unique(values, return_inverse=True)
+        counts = np.bincount(codes.ravel(), weights=given)
+        if given is not None:
+            counts = counts * (given.sum() / np.square(given).sum())
+        return {"n": len(values), "labels": labels.tolist(), "counts": counts.tolist()}
+    mean = np.average(values.astype(np.float64), weights=given, axis=0)
+    spread = np.sqrt(np.average(np.square(values - mean), weights=given, axis=0))
+    return {"n": len(values), "mean": float(np.mean(mean)), "sd": float(np.mean(spread))}

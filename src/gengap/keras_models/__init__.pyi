@@ -1,0 +1,1 @@
+from .clone import clone_compiled as clone_compiled

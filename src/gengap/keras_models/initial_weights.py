@@ -1,0 +1,182 @@
+"""Initial weights as a pure function of (seed, layer class, ordinal within that class, weight)."""
+
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+
+from gengap.errors import GengapWarning
+from gengap.keras_models.clone import rebuild_subclassed
+from gengap.keras_models.private import all_layers, is_keras_own, own_variables
+from gengap.keras_models.rebuild import is_graph, made_anew
+from gengap.keras_models.shared_generators import SharedGenerators
+from gengap.randomness import key
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def identified_layers(model: keras.Model) -> Iterator[tuple[str, Any]]:
+    """Yield every layer of a model, nested ones too, with its identity, for example `"Dense/1"`.
+
+    The identity is the class and the ordinal within that class, so inserting a Dropout or BatchNormalization layer
+    changes the identity of no other layer, and variants of a seed share what they can. Names are no identity: Keras
+    numbers them on through a whole session.
+    """
+    seen: Counter[str] = Counter()
+    for layer in all_layers(model, include_self=False):
+        name = type(layer).__name__
+        yield f"{name}/{seen[name]}", layer
+        seen[name] += 1
+
+
+def draw_initial_weights(model: keras.Model, seed: int) -> list[Array]:
+    """Draw the weights that a run starts from.
+
+    Every weight is drawn by its own initializer, keyed by (seed, layer, weight), also where the initializer carries a
+    fixed seed, or none, and where the weight is made in a constructor. Layers without trainable weights of their own
+    keep what they hold, but for weights of a user's class that are drawn at random and never trained: so do frozen
+    layers, and adapted ones such as `Normalization`.
+
+    Args:
+        model: A built model; it is not changed.
+        seed: Seed of the run.
+
+    Returns:
+        Values in the order of `model.weights`.
+    """
+    values = {id(weight): weight for weight in model.weights}
+    itself = [] if is_graph(model) else [(f"{type(model).__name__}/itself", model)]
+    for identity, layer in [*itself, *identified_layers(model)]:
+        own = _own_weights(layer)
+        if layer.trainable and _may_be_random(layer, own):
+            values.update(_drawn(layer, own, identity, seed))
+    return [keras.ops.convert_to_numpy(values[id(weight)]) for weight in model.weights]
+
+
+def _own_weights(layer: Any) -> list[Any]:
+    """Return the weights of a layer that are of none of the layers inside it."""
+    return own_variables(layer)
+
+
+def _may_be_random(layer: Any, own: Sequence[Any]) -> bool:
+    return any(weight.trainable for weight in own) or (_is_users(layer) and bool(own))
+
+
+def _is_users(layer: Any) -> bool:
+    return not is_keras_own(layer)
+
+
+def _drawn(layer: Any, own: Sequence[Any], identity: str, seed: int) -> dict[int, Any]:
+    """Return new values of a layer's own weights, by the `id` of the weight."""
+    twin = _Twin(layer, identity, seed)
+    if twin.trouble is None and [tuple(w.shape) for w in twin.weights] != [tuple(w.shape) for w in own]:
+        twin.trouble = "make all of its weights in its constructor or in `build`"
+    if twin.trouble is not None:
+        if any(weight.trainable for weight in own):
+            _say_equal(layer, twin.trouble)
+        return {}
+    fresh = list(zip(own, twin.weights, strict=True))
+    if not any(weight.trainable for weight in own):
+        return {id(weight): new for weight, new in fresh if id(new) in twin.random}
+    unsure = [place for place, (weight, new) in enumerate(fresh) if weight.trainable and id(new) in twin.unsure]
+    if unsure and _is_users(layer):
+        other = _Twin(layer, identity, seed + 1).weights
+        if any(_equal_but_not_constant(twin.weights[place], other[place]) for place in unsure):
+            _say_equal(layer, "make its weights with `add_weight` and one of Keras' initializers")
+    return {id(weight): new for weight, new in fresh}
+
+
+class _Twin:
+    """A layer built once more, each of its random initializers with a key of its own.
+
+    Attributes:
+        weights: Its own weights, in the order of the layer's.
+        random: Those that Keras' initializers drew at random, by `id`.
+        unsure: Those that came about in another way, by `id`: nobody knows whether their numbers heed a key.
+        trouble: What the class lacks to be built again; None where it was.
+    """
+
+    def __init__(self, layer: Any, identity: str, seed: int) -> None:
+        self.weights: list[Any] = []
+        self.random: set[int] = set()
+        self._sure: set[int] = set()
+        self.trouble: str | None = None
+        self._kind, self._parts, self._names = type(layer), (seed, "weights", identity), Counter[str]()
+        try:
+            with self._keyed(), keras.device("cpu"):
+                twin = self._build(layer)
+        except (NotImplementedError, TypeError, ValueError, AttributeError) as reason:
+            self.trouble = f"give the class a `get_config` from which it can be built ({reason})"
+            return
+        self.weights = _own_weights(twin)
+        self.unsure = {id(weight) for weight in self.weights} - self._sure
+
+    def _build(self, layer: Any) -> Any:
+        if isinstance(layer, keras.Model) and not is_graph(layer):
+            return rebuild_subclassed(layer)
+        twin = made_anew(layer)
+        for name, value in list(vars(twin).items()):
+            if _is_random(value):
+                setattr(twin, name, _keyed(value, key(*self._parts, name)))
+        with warnings.catch_warnings():
+            # of layers inside, which have twins of their own
+            warnings.filterwarnings("ignore", message=r"`build\(\)` was called on layer")
+            twin.build_from_config(layer.get_build_config())
+        return twin
+
+    @contextmanager
+    def _keyed(self) -> Iterator[None]:
+        """Key every weight that is made in here; what needs no seed draws from the generators that all code shares."""
+        original = keras.layers.Layer.add_weight
+        shared = SharedGenerators()
+
+        def add_weight(layer: Any, *args: Any, initializer: Any = None, name: str | None = None, **kwargs: Any) -> Any:
+            if type(layer) is not self._kind:
+                return original(layer, *args, initializer=initializer, name=name, **kwargs)
+            place, given = name or len(layer.weights), keras.initializers.get(args[1] if len(args) > 1 else initializer)
+            met = self._names[str(place)]
+            self._names[str(place)] += 1
+            word = key(*self._parts, place, *([met] if met else []))  # two weights may have one name
+            shared.key(word)
+            given = _keyed(given, word) if _is_random(given) else given
+            made = original(layer, *args[:1], *args[2:], initializer=given, name=name, **kwargs)
+            if given is None or isinstance(given, keras.initializers.Initializer):
+                self._sure.add(id(made))
+            if given is None or _is_random(given):
+                self.random.add(id(made))
+            return made
+
+        with shared:
+            shared.key(key(*self._parts))
+            keras.layers.Layer.add_weight = add_weight
+            try:
+                yield
+            finally:
+                keras.layers.Layer.add_weight = original
+
+
+def _say_equal(layer: Any, remedy: str) -> None:
+    warnings.warn(
+        f"The weights of layer {layer.name!r} ({type(layer).__name__}) cannot be drawn anew, so they start equal "
+        f"for every seed: {remedy}.",
+        GengapWarning,
+        stacklevel=5,
+    )
+
+
+def _equal_but_not_constant(one: Any, other: Any) -> bool:
+    a, b = keras.ops.convert_to_numpy(one), keras.ops.convert_to_numpy(other)
+    return bool(np.array_equal(a, b) and (a != a.flat[0]).any())
+
+
+def _is_random(value: Any) -> bool:
+    return isinstance(value, keras.initializers.Initializer) and "seed" in value.get_config()
+
+
+def _keyed(initializer: Any, new_key: int) -> Any:
+    config = initializer.get_config() | {"seed": new_key % 2**31}
+    return type(initializer).from_config(config)

@@ -1,0 +1,250 @@
+"""Keras' private parts, a function each: the only file that names them, so that a new Keras fails at one line.
+
+Every function says why the public face of Keras 3.15 does not do. `tests/keras_models/test_private.py` holds each.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+from keras.src import backend
+from keras.src.backend.common import global_state
+from keras.src.backend.common.stateless_scope import in_stateless_scope
+from keras.src.models.functional import Functional, functional_like_constructor
+from keras.src.utils.tracking import TrackedDict, TrackedList, TrackedSet
+
+_SHARED = "global_seed_generator"
+CONTAINERS = (TrackedList, TrackedDict, TrackedSet)
+"""What Keras makes of plain containers that are set as attributes of layers."""
+
+
+def is_functional(operation: Any) -> bool:
+    """Tell whether an operation is a functional model: `keras.Model(inputs, outputs)` makes one, no name shows it."""
+    return isinstance(operation, Functional)
+
+
+def calls_its_graph(operation: Any) -> bool:
+    """Tell whether a functional model's call is the walk through its graph, and no code of the user's."""
+    return isinstance(operation, Functional) and type(operation).call is Functional.call
+
+
+def is_made_like_functional(cls: type) -> bool:
+    """Tell whether a class is constructed as `cls(inputs, outputs)`."""
+    return bool(functional_like_constructor(cls))
+
+
+def functional_of(sequential: keras.Sequential) -> Any | None:
+    """Return the functional model inside a Sequential, which has no public graph; None where it is not built."""
+    return sequential._functional
+
+
+def input_layer_of(sequential: keras.Sequential) -> Any:
+    """Return the input layer of a Sequential, which `layers` leaves out."""
+    return sequential._layers[0]
+
+
+def nodes_by_depth(functional: Any) -> Iterator[Any]:
+    """Yield the calls of operations in a functional model in the order in which Keras runs them, inputs left out."""
+    for _, nodes in sorted(functional._nodes_by_depth.items(), reverse=True):
+        yield from (node for node in nodes if not node.is_input)
+
+
+def run_through_graph(functional: Any, inputs: Sequence[Any], operation_fn: Callable[[Any], Any]) -> Any:
+    """Walk a functional model's graph, every operation replaced by what `operation_fn` makes of it."""
+    return functional._run_through_graph(list(inputs), operation_fn=operation_fn)
+
+
+def input_structure(functional: Any) -> Any:
+    """Return the structure of a functional model's inputs; the public `input` loses lists of one."""
+    return functional._inputs_struct
+
+
+def output_structure(functional: Any) -> Any:
+    """Return the structure of a functional model's outputs."""
+    return functional._outputs_struct
+
+
+def operation_of(tensor: Any) -> Any:
+    """Return the operation that made a symbolic tensor.
+
+    Raises:
+        AttributeError: No operation made it.
+    """
+    return tensor._keras_history.operation
+
+
+def history_of(tensor: Any) -> tuple[Any, int, int]:
+    """Return the operation that made a symbolic tensor, which of its calls it was, and the place in its result."""
+    operation, call, place = tensor._keras_history
+    return operation, call, place
+
+
+def inputs_of_call(operation: Any, call: int) -> list[Any]:
+    """Return what an operation was called with, one of its calls; the public `input` fails for shared layers."""
+    return list(operation._inbound_nodes[call].input_tensors)
+
+
+def outputs_of_calls(layer: Any) -> list[Any]:
+    """Return the symbolic tensors that a layer has made, of all its calls."""
+    return [
+        tensor for node in getattr(layer, "_inbound_nodes", ()) for tensor in keras.tree.flatten(node.output_tensors)
+    ]
+
+
+def mask_of(tensor: Any) -> Any | None:
+    """Return the mask that travels on a tensor, None where there is none (`keras.src.backend.get_keras_mask`)."""
+    return getattr(tensor, "_keras_mask", None)
+
+
+def put_mask(tensor: Any, mask: Any) -> None:
+    """Let a mask travel on a tensor, where layers look for it."""
+    tensor._keras_mask = mask
+
+
+def all_layers(layer: Any, *, include_self: bool = True) -> list[Any]:
+    """Return a layer and all layers inside it; the public `layers` shows one level, and only of models."""
+    return list(layer._flatten_layers(include_self=include_self, recursive=True))
+
+
+def layers_inside(layer: Any) -> list[Any]:
+    """Return the layers that a layer holds itself, not those inside them."""
+    return list(layer._flatten_layers(include_self=False, recursive=False))
+
+
+def own_metrics(layer: Any) -> list[Any]:
+    """Return the metrics that a layer's own code keeps; the public `metrics` adds those that `compile` was given."""
+    return list(layer._metrics)
+
+
+def own_state(layer: Any) -> list[Any]:
+    """Return the variables of a layer itself that training by gradients does not move: counters, moving averages."""
+    return list(layer._non_trainable_variables)
+
+
+def own_variables(layer: Any) -> list[Any]:
+    """Return the variables of a layer itself, trainable ones first, without those of the layers inside it."""
+    return [*layer._trainable_variables, *layer._non_trainable_variables]
+
+
+def compile_config(model: keras.Model) -> dict[str, Any]:
+    """Return what `compile` was given, as objects; `get_compile_config` turns a lambda loss into refused bytes."""
+    return dict(model._compile_config.config)
+
+
+def compile_loss(model: keras.Model) -> Any | None:
+    """Return the container of a model's losses; nothing public says how Keras spreads them over outputs."""
+    return model._compile_loss
+
+
+def user_loss(container: Any) -> tuple[Any, Any]:
+    """Return the losses and weights that a container of losses was made of."""
+    return container._user_loss, container._user_loss_weights
+
+
+def flat_losses(container: Any) -> Sequence[Any]:
+    """Return the flat losses of a built container, each with `loss`, `loss_weights`, `path` and `name`."""
+    return list(container._flat_losses)
+
+
+def compile_metrics(model: keras.Model) -> Any | None:
+    """Return the container of a model's metrics; the public `metrics` hides names and outputs."""
+    return model._compile_metrics
+
+
+def flat_metrics(container: Any) -> tuple[Sequence[Any], Sequence[Any]]:
+    """Return the metrics of a built container by output: those without and those with sample weights."""
+    return container._flat_metrics, container._flat_weighted_metrics
+
+
+def names_of_outputs(container: Any) -> Sequence[str] | None:
+    """Return the names by which a container of metrics tells outputs apart, in its own order; None without."""
+    names: Sequence[str] | None = container._resolved_output_names
+    return names
+
+
+def function_and_options(wrapper: Any) -> tuple[Any, dict[str, Any]]:
+    """Return the function that a loss or a mean metric wraps, and its options; (None, {}) where it wraps none."""
+    function = getattr(wrapper, "fn", None) or getattr(wrapper, "_fn", None)
+    return function, dict(getattr(wrapper, "_fn_kwargs", {}))
+
+
+def decays(optimizer: Any, variable: Any) -> bool:
+    """Tell whether an optimizer, built or not, takes weight decay off a variable.
+
+    Keras up to 3.15 answers at any time; from 3.16 on `_use_weight_decay` wants a built optimizer, and what it then
+    looks up is asked of a method that is new.
+    """
+    excluded = getattr(optimizer, "_is_excluded_from_weight_decay", None)
+    return bool(optimizer._use_weight_decay(variable)) if excluded is None else not excluded(variable)
+
+
+def rate_of(optimizer: Any) -> Any:
+    """Return the learning rate as it was given: a number's variable, a schedule, or a function that Keras calls."""
+    return getattr(optimizer, "_learning_rate", None)
+
+
+def averages_of(optimizer: Any) -> Sequence[Any]:
+    """Return the moving averages of the weights that an optimizer with `use_ema` keeps."""
+    return list(optimizer._model_variables_moving_average)
+
+
+def put_value(variable: keras.Variable, value: Any) -> None:
+    """Let a variable read and write the memory of a tensor; `assign` would copy into its own (torch backend)."""
+    variable._value = value
+
+
+def obey_state(generator: keras.random.SeedGenerator) -> None:
+    """Make a seed generator's noise a function of its state.
+
+    Keras 3.15 on torch draws dropout from torch's global generator where the user gave no seed, whatever the state of
+    the layer's own generator says.
+    """
+    if generator._initial_seed is None:  # what `keras.random.dropout` looks at
+        generator._initial_seed = 0
+
+
+def asks_for_shapes() -> bool:
+    """Tell whether Keras calls an operation for its shapes only, as it does once before a model's first step."""
+    return bool(in_stateless_scope())
+
+
+def shared_generator() -> Any:
+    """Return Keras' generator for draws without a seed, which has no public name; None where nobody has drawn yet."""
+    return global_state.get_global_attribute(_SHARED)
+
+
+def share_generator(generator: Any) -> None:
+    """Put a generator in the place of the one that Keras draws from without a seed."""
+    global_state.set_global_attribute(_SHARED, generator)
+
+
+def random_functions() -> Any:
+    """Return the module whose functions `keras.random` and Keras' own layers call."""
+    return backend.random
+
+
+def is_keras_own(value: Any) -> bool:
+    """Tell whether a class, function or the class of an object is Keras' own, and no user's subclass of the name."""
+    return origin_of(value) == "keras"
+
+
+def is_of_applications(value: Any) -> bool:
+    """Tell whether something is one of the layers that only the networks of `keras.applications` have."""
+    return _module_of(value).startswith("keras.src.applications")
+
+
+def origin_of(value: Any) -> str:
+    """Return the library that a class, function or the class of an object comes from; empty where nobody can say."""
+    return _module_of(value).partition(".")[0]
+
+
+def _module_of(value: Any) -> str:
+    found = value if isinstance(value, type) or hasattr(value, "__qualname__") else type(value)
+    return getattr(found, "__module__", None) or ""
+
+
+def optimizer_class(optimizer: Any) -> type | None:
+    """Return the public class of one of Keras' own optimizers, None for a user's: on torch Keras subclasses each."""
+    if not is_keras_own(optimizer):
+        return None
+    return next((cls for cls in type(optimizer).__mro__ if cls.__module__.startswith("keras.src.optimizers.")), None)

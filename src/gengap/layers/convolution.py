@@ -1,0 +1,81 @@
+"""Convolutions of K runs: ordinary, depthwise and separable, in one to three dimensions."""
+
+from typing import Any, final
+
+import torch
+
+from gengap.kernels.convolution import convolve
+from gengap.layers.base import Activation, Fused
+from gengap.layers.doors import Pass, Place
+
+
+class _Convolution(Fused):
+    """What the three kinds share: channels last inside, activation outside."""
+
+    @final
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self._activation = Activation(place.operation)
+        self._channels_first = place.operation.data_format == "channels_first"
+
+    @final
+    def compute(self, x: torch.Tensor, now: Pass) -> torch.Tensor:  # noqa: ARG002  the same in training
+        """Return the activated convolution."""
+        last = x.movedim(2, -1) if self._channels_first else x
+        result = self.convolve(last)
+        return self._activation(result.movedim(-1, 2) if self._channels_first else result)
+
+    def convolve(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the convolution of channels-last activations."""
+        raise NotImplementedError
+
+
+class FusedConvolution(_Convolution):
+    """Conv1D, Conv2D, Conv3D."""
+
+    def convolve(self, x: torch.Tensor) -> torch.Tensor:
+        """Convolve, with the layer's groups."""
+        layer = self.place.operation
+        common = x[0] if x.stride(0) == 0 and len(x) > 1 else x  # one batch under all kernels
+        return convolve(common, self.weight("kernel"), self.bias(), groups=layer.groups, **_window(layer))
+
+
+class FusedDepthwiseConvolution(_Convolution):
+    """DepthwiseConv1D and DepthwiseConv2D: as many groups as channels."""
+
+    def convolve(self, x: torch.Tensor) -> torch.Tensor:
+        """Convolve each channel by itself."""
+        layer = self.place.operation
+        return _depthwise(x, self.weight("kernel"), self.bias(), layer)
+
+
+class FusedSeparableConvolution(_Convolution):
+    """SeparableConv1D and SeparableConv2D: each channel by itself, then all channels at each point."""
+
+    def convolve(self, x: torch.Tensor) -> torch.Tensor:
+        """Convolve twice."""
+        layer = self.place.operation
+        ones = (1,) * layer.rank
+        depthwise = _depthwise(x, self.weight("depthwise_kernel"), None, layer)
+        pointwise = self.weight("pointwise_kernel")
+        return convolve(depthwise, pointwise, self.bias(), strides=ones, padding="valid", dilation=ones)
+
+
+def _depthwise(x: torch.Tensor, kernel: Any, bias: torch.Tensor | None, layer: Any) -> torch.Tensor:
+    one_per_group = kernel.flatten(-2).unsqueeze(-2)
+    return convolve(x, one_per_group, bias, groups=x.shape[-1], **_window(layer))
+
+
+def _window(layer: Any) -> dict[str, Any]:
+    return {"strides": layer.strides, "padding": layer.padding, "dilation": layer.dilation_rate}
+
+
+FUSED_CONVOLUTIONS: dict[str, type[Fused]] = {
+    "Conv1D": FusedConvolution,
+    "Conv2D": FusedConvolution,
+    "Conv3D": FusedConvolution,
+    "DepthwiseConv1D": FusedDepthwiseConvolution,
+    "DepthwiseConv2D": FusedDepthwiseConvolution,
+    "SeparableConv1D": FusedSeparableConvolution,
+    "SeparableConv2D": FusedSeparableConvolution,
+}

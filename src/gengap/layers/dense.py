@@ -1,0 +1,97 @@
+"""Dense, EinsumDense and Embedding of K runs."""
+
+from typing import Any
+
+import torch
+
+from gengap.layers.base import Activation, Fused
+from gengap.layers.doors import Door, Pass, Place, Stacked
+
+
+class FusedDense(Fused):
+    """`activation(x @ kernel + bias)` of each run."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self._activation = Activation(place.operation)
+
+    def compute(self, x: torch.Tensor, now: Pass) -> torch.Tensor:  # noqa: ARG002  the same in training
+        """Return `(K, B, ..., units)`."""
+        kernel, bias = self.weight("kernel"), self.bias()
+        return self._activation(stacked_matmul(x, kernel, bias))
+
+
+class ProjectedDense(Door):
+    """A Dense layer whose product with sparse rows is there already."""
+
+    name = "fuse"
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self._activation = Activation(place.operation)
+
+    def __call__(self, now: Pass, *args: Any, **_: Any) -> Any:  # noqa: ARG002  the same in training
+        """Add the bias and activate."""
+        bias = self.place.operation.bias
+        product = args[0].product
+        return Stacked(self._activation(product if bias is None else product + self.place.weight(bias)[:, None]))
+
+
+def stacked_matmul(x: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    """Return `x @ kernel + bias` of each run.
+
+    Args:
+        x: `(K, B, ..., features)`; a view that repeats one batch for all runs is multiplied once with all kernels.
+        kernel: `(K, features, units)`.
+        bias: `(K, units)` or None.
+    """
+    num_runs, units = kernel.shape[0], kernel.shape[-1]
+    if x.stride(0) == 0 and num_runs > 1:
+        side_by_side = kernel.permute(1, 0, 2).reshape(kernel.shape[1], num_runs * units)
+        rows = x[0].reshape(-1, x.shape[-1])
+        flat = (rows @ side_by_side).view(-1, num_runs, units).transpose(0, 1)
+        flat = flat if bias is None else flat + bias[:, None]
+    else:
+        rows = x.flatten(1, -2)
+        flat = torch.bmm(rows, kernel) if bias is None else torch.baddbmm(bias[:, None], rows, kernel)
+    return flat.reshape(num_runs, *x.shape[1:-1], units)
+
+
+class FusedEinsumDense(Fused):
+    """Keras' EinsumDense with one more index, the run, in every term of its equation."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self._activation = Activation(place.operation)
+        inputs, rest = place.operation.equation.replace(" ", "").split(",")
+        kernel, output = rest.split("->")
+        run = next(letter for letter in "zyxwvutsrqponmlkjihgfedcba" if letter not in inputs + rest)
+        self._equation = f"{run}{inputs},{run}{kernel}->{run}{output}"
+
+    def compute(self, x: torch.Tensor, now: Pass) -> torch.Tensor:  # noqa: ARG002  the same in training
+        """Return the equation's output with the run in front."""
+        kernel, bias = self.weight("kernel"), self.bias()
+        z = torch.einsum(self._equation, x, kernel)
+        if bias is not None:
+            z = z + bias.reshape(bias.shape[0], *[1] * (z.ndim - bias.ndim), *bias.shape[1:])
+        return self._activation(z)
+
+
+class FusedEmbedding(Fused):
+    """Rows of each run's own table."""
+
+    def compute(self, x: torch.Tensor, now: Pass) -> torch.Tensor:  # noqa: ARG002  the same in training
+        """Return `(K, B, ..., output_dim)` for indices `(K, B, ...)`."""
+        table = self.place.weight(self.place.operation.embeddings)
+        num_runs, words = table.shape[:2]
+        indices = x.long()
+        indices = torch.where(indices < 0, indices + words, indices)  # as Keras' take, which counts from the end too
+        offset = words * torch.arange(num_runs, device=x.device).reshape(-1, *[1] * (x.ndim - 1))
+        return self.cast(torch.nn.functional.embedding(indices + offset, table.flatten(0, 1)))
+
+
+FUSED_DENSE: dict[str, type[Fused]] = {
+    "Dense": FusedDense,
+    "EinsumDense": FusedEinsumDense,
+    "Embedding": FusedEmbedding,
+}

@@ -1,0 +1,146 @@
+"""Dropout and noise of K runs: one rate per run, one draw per seed for all of them."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+import torch
+
+from gengap.kernels.noise import draw_normal, draw_uniform, drop, keep_scale
+from gengap.layers.base import Fused
+from gengap.layers.doors import Pass, Place
+
+Draw = Callable[..., torch.Tensor]
+"""`draw_uniform` or `draw_normal`."""
+
+
+class FusedNoise(Fused):
+    """Noise in training, nothing in inference."""
+
+    strength: ClassVar[str] = "rate"
+
+    @final
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self.strengths = place.strengths(lambda layer: getattr(layer, self.strength))
+        self._silent = not bool(self.strengths.any())
+        self._seeds = list(dict.fromkeys(place.seeds))
+        self._row = torch.tensor([self._seeds.index(seed) for seed in place.seeds], device=self.strengths.device)
+
+    @final
+    def compute(self, x: torch.Tensor, now: Pass) -> torch.Tensor:
+        """Return `x` with each run's noise of this step."""
+        return self.disturb(x, now) if self.speaks(now) else x
+
+    @final
+    def speaks(self, now: Pass) -> bool:
+        """Tell whether there is noise in this pass."""
+        return now.training and not self._silent
+
+    @final
+    def keys(self, now: Pass) -> list[int]:
+        """Return the key of this step's noise, one per seed."""
+        return self.place.keys(self._seeds, now.epoch, now.step)
+
+    @final
+    def draw(self, draw: Draw, shape: Sequence[int], now: Pass) -> torch.Tensor:
+        """Return this step's draws of the shape of one run, one row per run, on the device of the runs."""
+        device = self._row.device
+        numbers = now.drawn(lambda moment: draw(self.keys(moment), shape, device=device))
+        return numbers.index_select(0, self._row)
+
+    @final
+    def broadcast(self, strengths: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """Shape `(K,)` so that it broadcasts against `x`, in its dtype."""
+        return strengths.to(x.dtype).reshape(-1, *[1] * (x.ndim - 1))
+
+    @abstractmethod
+    def disturb(self, x: torch.Tensor, now: Pass) -> torch.Tensor:
+        """Return the disturbed activations."""
+
+
+class FusedDropout(FusedNoise):
+    """Dropout, its noise shape included, and spatial dropout of any rank."""
+
+    def disturb(self, x: torch.Tensor, now: Pass) -> torch.Tensor:
+        """Drop by one uniform draw per seed: a higher rate drops what a lower one drops, and more."""
+        shape = _noise_shape(self.place.operation, x.shape[1:])
+        return drop(x, self.draw(draw_uniform, shape, now), self.strengths)
+
+    def factors(self, shape: Sequence[int], dtype: torch.dtype, now: Pass) -> torch.Tensor | None:
+        """Return what this step multiplies activations `(K, *shape)` by; None where that is one."""
+        if not self.speaks(now):
+            return None
+        uniform = self.draw(draw_uniform, _noise_shape(self.place.operation, shape), now)
+        return keep_scale(uniform, self.strengths, dtype=dtype)
+
+
+class FusedGaussianDropout(FusedNoise):
+    """Multiplication by normal noise of mean 1 and variance `rate / (1 - rate)`."""
+
+    def disturb(self, x: torch.Tensor, now: Pass) -> torch.Tensor:
+        """Multiply."""
+        deviation = self.broadcast((self.strengths / (1.0 - self.strengths)).sqrt(), x)
+        return x * (1.0 + deviation * self.draw(draw_normal, x.shape[1:], now).to(x.dtype))
+
+
+class FusedGaussianNoise(FusedNoise):
+    """Addition of normal noise."""
+
+    strength: ClassVar[str] = "stddev"
+
+    def disturb(self, x: torch.Tensor, now: Pass) -> torch.Tensor:
+        """Add."""
+        return x + self.broadcast(self.strengths, x) * self.draw(draw_normal, x.shape[1:], now).to(x.dtype)
+
+
+def disturbed(layer: Any, x: torch.Tensor, word: int) -> torch.Tensor:
+    """Return the activations of one run with the noise that a noise layer of Keras' makes under one key.
+
+    Args:
+        layer: One of the classes of `FUSED_NOISE`.
+        x: Activations, `(B, ...)`.
+        word: The key.
+    """
+    door = FUSED_NOISE[type(layer).__name__](_Alone(layer, x.device, word))  # type: ignore[arg-type]
+    return door.compute(x.unsqueeze(0), Pass(training=True)).squeeze(0)
+
+
+@dataclass(frozen=True, eq=False)
+class _Alone:
+    """What a noise layer asks of its `Place`, for one run whose key is known."""
+
+    operation: Any
+    device: torch.device
+    word: int
+    seeds: Sequence[int] = (0,)
+
+    def strengths(self, read: Callable[[Any], float]) -> torch.Tensor:
+        return torch.tensor([float(read(self.operation))], device=self.device)
+
+    def keys(self, *_: object) -> list[int]:
+        return [self.word]
+
+
+def _noise_shape(layer: object, of_run: Sequence[int]) -> tuple[int, ...]:
+    """Return the shape of the mask of one run: 1 along axes that share it."""
+    shape = tuple(of_run)
+    if type(layer).__name__.startswith("Spatial"):
+        channels_first = getattr(layer, "data_format", "channels_last") == "channels_first"
+        ones = (1,) * (len(shape) - 2)
+        return (shape[0], shape[1], *ones) if channels_first else (shape[0], *ones, shape[-1])
+    given = getattr(layer, "noise_shape", None)
+    if given is None:
+        return shape
+    return tuple(size if wanted is None else wanted for wanted, size in zip(given, shape, strict=True))
+
+
+FUSED_NOISE: dict[str, type[Fused]] = {
+    "Dropout": FusedDropout,
+    "SpatialDropout1D": FusedDropout,
+    "SpatialDropout2D": FusedDropout,
+    "SpatialDropout3D": FusedDropout,
+    "GaussianDropout": FusedGaussianDropout,
+    "GaussianNoise": FusedGaussianNoise,
+}

@@ -1,0 +1,260 @@
+"""The graph of K runs as one program: each step behind the door that is right and fastest for it."""
+
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import torch
+from keras import tree
+
+from gengap.errors import ModelError, SlowPathWarning
+from gengap.keras_models.graph import Graph, read_graph
+from gengap.keras_models.initial_weights import identified_layers
+from gengap.keras_models.private import all_layers
+from gengap.keras_models.separability import is_keras_made
+from gengap.layers import fused_door
+from gengap.layers.blocks import find_blocks
+from gengap.layers.doors import (
+    Door,
+    Fold,
+    Loop,
+    Map,
+    Pass,
+    Place,
+    Projected,
+    Stacked,
+    of_one_run,
+    quiet,
+    stacked_leaves,
+)
+from gengap.layers.noise_keys import NoiseKeys, say_noisy
+from gengap.layers.probe import maps, sane, separates, unlike
+from gengap.layers.stack import Stack
+
+_said: set[str] = set()
+
+
+class Program:
+    """K models of equal architecture, computed together.
+
+    Args:
+        models: The model of each run; runs of one variant may share theirs. They are read, never changed.
+        seeds: Seed of each run.
+        stack: Weights of all runs.
+        doors: Doors chosen before, by step, so that a smaller or resumed stack takes the same ones; None chooses.
+    """
+
+    def __init__(
+        self, models: Sequence[Any], seeds: Sequence[int], stack: Stack, *, doors: Mapping[int, str] | None = None
+    ) -> None:
+        self.graph = read_graph(models[0])
+        self.stack = stack
+        self._places = _places(self.graph, models, seeds, stack)
+        self._doors: list[Door | None] = [None] * len(self._places)
+        self._chosen = dict(doors or {})
+        for index, door in find_blocks(self.graph, self._places).items():
+            self._doors[index] = door
+
+    @property
+    def doors(self) -> dict[int, str]:
+        """The door of every step: `"fold"`, `"loop"` or the name of a fused layer. Complete after the first pass."""
+        return {index: door.name for index, door in enumerate(self._doors) if door is not None}
+
+    @property
+    def choices(self) -> Sequence[Door]:
+        """The doors that are chosen already, in the order of the steps."""
+        return [door for door in self._doors if door is not None]
+
+    @property
+    def mixes_samples(self) -> bool:
+        """Whether a step looks at several samples at once even in inference, or is not known not to."""
+        return any(may_mix(door) for door in self.choices)
+
+    @property
+    def draws_in_inference(self) -> bool:
+        """Whether a step's noise stays on in inference, so that it matters which cases are predicted together."""
+        return any(isinstance(door, Loop) and door.draws_in_inference for door in self._doors)
+
+    @property
+    def is_recordable(self) -> bool:
+        """Whether every door is chosen, and none calls layers of the runs one by one: their code may do anything."""
+        return all(door is not None and not isinstance(door, Loop) for door in self._doors)
+
+    def __call__(self, inputs: Sequence[torch.Tensor | Projected], now: Pass) -> Any:
+        """Compute the outputs of all runs.
+
+        Args:
+            inputs: Flat inputs, each `(K, B, ...)`, or what a first layer made of sparse ones.
+            now: Mode and moment of the pass; collects extra losses.
+
+        Returns:
+            Outputs `(K, B, ...)` in the structure of the model's output.
+        """
+
+        def call(step: Any, *args: Any, **kwargs: Any) -> Any:
+            door = self._doors[step.index]
+            if door is not None:
+                return door(now, *args, **kwargs)
+            place = self._places[step.index]
+            door = self._doors[step.index] = self._choose(place, args, kwargs)
+            result = door(now, *args, **kwargs)
+            if len(getattr(place.operation, "weights", ())) != len(place.weights):
+                raise ModelError(
+                    f"Layer {place.operation.name!r} makes weights when it is first called, after the model was built "
+                    "(as PReLU does where it is given as an activation): make them in `build`, or give what makes them "
+                    "as a layer of its own."
+                )
+            return result
+
+        outputs = self.graph.run([one if isinstance(one, Projected) else Stacked(one) for one in inputs], call)
+        if any(leaf.mask is not None for leaf in tree.flatten(outputs)):
+            raise ModelError(
+                f"The output of the model {self.graph.model.name!r} carries a mask, which Keras' losses and metrics "
+                "heed and the fused engine does not: use engine='keras', or end the model with a layer that drops it."
+            )
+        return tree.map_structure(lambda leaf: leaf.value, outputs)
+
+    def _choose(self, place: Place, args: Any, kwargs: Any) -> Door:
+        chosen = self._chosen.get(place.step.index)
+        draws, loop = False, Loop(place)
+        if place.noises[0].is_foreign(place.operation) and not any(isinstance(one, Projected) for one in args):
+            loop.draws_in_inference = loop.draws(args, kwargs, training=False)
+            draws = loop.draws_in_inference or loop.draws(args, kwargs, training=True)
+        if loop.draws_in_inference:
+            say_noisy(place.operation)
+        if chosen == "loop":
+            return loop
+        fused = None if draws else fused_door(place, args, kwargs)
+        if fused is not None:
+            return fused
+        if not draws and may_fold(place, args, kwargs, chosen=chosen):
+            return Fold(place)
+        if not draws and (chosen == "map" or may_map(place, args, kwargs)):
+            return Map(place)
+        if len(place.operations) > 1:
+            _say_slow(place, draws=draws)
+        return loop
+
+
+def may_fold(place: Place, args: Any, kwargs: Any, *, chosen: str | None = None) -> bool:
+    """Tell whether an operation treats samples independently, by calling it with noise on and off.
+
+    Only code of Keras' own is asked: whether it mixes samples depends on its axes, not on the numbers of a batch. What
+    keeps weights, noise or losses is never folded: the probe could not see it.
+    """
+    operation = place.operation
+    if place.weights or _keeps_state(operation) or not is_keras_made(operation) or chosen not in {None, "fold"}:
+        return False
+    if chosen == "fold":
+        return True
+    leaves = stacked_leaves((args, kwargs))
+    tensors = [tensor for leaf in leaves for tensor in (leaf.value, leaf.mask) if tensor is not None]
+    one = tuple(sane(tensor[0]) for tensor in tensors)
+    other = tuple(map(unlike, one))
+    with quiet(leaves):
+        return all(separates(of_one_run(operation, args, kwargs, mode), one, other) for mode in _modes(place))
+
+
+def may_map(place: Place, args: Any, kwargs: Any) -> bool:
+    """Tell whether an operation can be computed under `vmap`, and leaves nothing behind but its result."""
+    leaves = stacked_leaves((args, kwargs))
+    masked = any(leaf.mask is not None for leaf in leaves)  # would stay behind on a tensor of vmap's
+    if place.weights or masked or _keeps_state(place.operation):
+        return False
+    values = [leaf.value for leaf in leaves]
+    for mode in _modes(place):
+        scope = keras.StatelessScope(collect_losses=True)
+        with scope:
+            works = maps(of_one_run(place.operation, args, kwargs, mode), values)
+        if not works or scope.losses or scope.state_mapping:
+            return False
+    return True
+
+
+def may_mix(door: Door) -> bool:
+    """Tell whether what a door computes may look at several samples at once in inference."""
+    place = door.place
+    if isinstance(door, Fold):
+        return False
+    if not isinstance(door, Loop | Map):
+        return not is_keras_made(place.operation)  # the activation may be somebody else's
+    layer = isinstance(place.operation, keras.layers.Layer) and not _holds_operations(place.operation)
+    known = layer and (bool(place.weights) or _keeps_state(place.operation))  # looped for its weights, noise or losses
+    return not (known and is_keras_made(place.operation))
+
+
+def _holds_operations(layer: Any) -> bool:
+    """Tell whether a nested model holds operations besides layers, which nobody has asked whether they mix samples."""
+    inside = getattr(layer, "operations", ())
+    return any(not isinstance(one, keras.layers.Layer) and type(one).__name__ != "NotEqual" for one in inside)
+
+
+def say_batches(program: Program, batch_size: int) -> None:
+    """Say once of a class of layers that predictions are made in the batches of the training, and why."""
+    for place in (door.place for door in program.choices if may_mix(door)):
+        layer = type(place.operation).__name__
+        if f"batches of {layer}" not in _said:
+            _said.add(f"batches of {layer}")
+            warnings.warn(
+                f"Predictions are made in batches of {batch_size}, as Keras' `evaluate` makes them, since layer "
+                f"{getattr(place.operation, 'name', layer)!r} ({layer}) may look at several samples at once.",
+                SlowPathWarning,
+                stacklevel=2,
+            )
+
+
+def _modes(place: Place) -> list[dict[str, bool]]:
+    return [{"training": mode} for mode in (True, False)] if place.step.takes_training else [{}]
+
+
+def _keeps_state(operation: Any) -> bool:
+    if not isinstance(operation, keras.layers.Layer):
+        return False
+    layers = all_layers(operation)
+    return (
+        bool(operation.variables)
+        or any(layer.activity_regularizer is not None for layer in layers)
+        or any(type(layer).add_loss is not keras.layers.Layer.add_loss for layer in layers)
+        or bool(operation.losses)
+    )
+
+
+def _places(graph: Graph, models: Sequence[Any], seeds: Sequence[int], stack: Stack) -> list[Place]:
+    graphs = {id(model): read_graph(model) for model in models}
+    position = {id(weight): place for place, weight in enumerate(graph.model.weights)}
+    identities = {id(layer): identity for identity, layer in identified_layers(graph.model)}
+    noises = {id(model): NoiseKeys(model) for model in models}
+    occurrences: Counter[int] = Counter()
+    places = []
+    for step in graph.steps:
+        operation = step.operation
+        weights = [position[id(weight)] for weight in getattr(operation, "weights", ())]
+        identity = f"{identities.get(id(operation), type(operation).__name__)}/{occurrences[id(operation)]}"
+        occurrences[id(operation)] += 1
+        operations = [graphs[id(model)].steps[step.index].operation for model in models]
+        places.append(Place(step, operations, weights, seeds, identity, [noises[id(model)] for model in models], stack))
+    return places
+
+
+def _say_slow(place: Place, *, draws: bool) -> None:
+    layer = type(place.operation).__name__
+    if layer in _said:
+        return
+    _said.add(layer)
+    if draws:
+        reason = "it draws random numbers, which differ from seed to seed"
+    elif place.weights:
+        reason = "the engine has no stacked kernel for it"
+    elif _keeps_state(place.operation):
+        reason = "it keeps noise or losses of its own"
+    else:
+        reason = "it mixes the samples of a batch, or is not known not to"
+    name = getattr(place.operation, "name", layer)
+    warnings.warn(
+        f"Layer {name!r} ({layer}) is computed once per run instead of for all runs together, since {reason}: "
+        "right, but slower.",
+        SlowPathWarning,
+        stacklevel=2,
+    )

@@ -1,0 +1,205 @@
+"""Recurrent layers of K runs: one loop over time for all of them, in both directions."""
+
+from abc import abstractmethod
+from typing import Any, final
+
+import keras
+import torch
+
+from gengap.kernels.recurrence import GatedRecurrentUnit, LongShortTermMemory
+from gengap.layers.base import torch_dtype
+from gengap.layers.dense import stacked_matmul
+from gengap.layers.doors import Door, Pass, Place, Stacked
+
+_ELEMENTWISE = {"tanh", "sigmoid", "relu", "linear", "hard_sigmoid", "softsign", "softplus", "elu", "selu", "gelu"}
+
+
+class Recurrence:
+    """One recurrent layer of all runs, `(K, B, T, features)` to all its states.
+
+    Args:
+        place: Where the layer, or the layer that holds it, stands.
+        layer: The first run's LSTM, GRU or SimpleRNN.
+    """
+
+    def __init__(self, place: Place, layer: Any) -> None:
+        self._place, self.layer, self._cell = place, layer, layer.cell
+
+    def __call__(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        """Return outputs `(K, B, T, units)`, or `(K, B, units)` where the layer returns the last one.
+
+        Args:
+            x: Inputs in the compute dtype.
+            mask: Which steps count, `(K, B, T)`, or None.
+        """
+        over_time = x.transpose(1, 2)
+        kept = None if mask is None else mask.bool().transpose(1, 2).unsqueeze(-1)
+        if self.layer.go_backwards:
+            over_time, kept = over_time.flip(1), None if kept is None else kept.flip(1)
+        states = self._states(over_time, kept)
+        if kept is not None and self.layer.zero_output_for_mask:
+            states = torch.where(kept, states, torch.zeros_like(states))
+        return states.transpose(1, 2) if self.layer.return_sequences else states[:, -1]
+
+    def _weight(self, name: str) -> torch.Tensor | None:
+        variable = getattr(self._cell, name)
+        return None if variable is None else self._place.weight(variable).to(torch_dtype(self.layer.compute_dtype))
+
+    def _states(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        """Return the states after every step, `(K, T, B, units)`, for inputs `(K, T, B, features)`."""
+        kernel, recurrent, bias = self._weight("kernel"), self._weight("recurrent_kernel"), self._weight("bias")
+        assert kernel is not None  # noqa: S101  a built cell has its kernels
+        assert recurrent is not None  # noqa: S101
+        kind = type(self.layer).__name__
+        inner_bias = None
+        if kind == "GRU" and bias is not None and self._cell.reset_after:
+            bias, inner_bias = bias.unbind(1)
+        projected = stacked_matmul(x, kernel, bias)
+        if kind == "LSTM" and self._is_standard():
+            result = LongShortTermMemory.apply(projected, recurrent, mask)  # type: ignore[no-untyped-call]
+        elif kind == "GRU" and self._cell.reset_after and self._is_standard():
+            result = GatedRecurrentUnit.apply(projected, recurrent, inner_bias, mask)  # type: ignore[no-untyped-call]
+        else:
+            result = self._step_by_step(projected, recurrent, inner_bias, mask)
+        states: torch.Tensor = result
+        return states
+
+    def _is_standard(self) -> bool:
+        return (
+            self._cell.activation is keras.activations.tanh
+            and self._cell.recurrent_activation is keras.activations.sigmoid
+        )
+
+    def _step_by_step(
+        self, projected: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None, mask: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Go through time by Keras' own formulas and torch's differentiation: for other activations and SimpleRNN."""
+        step = {"LSTM": self._lstm, "GRU": self._gru, "SimpleRNN": self._simple}[type(self.layer).__name__]
+        zeros = projected.new_zeros(projected.shape[0], projected.shape[2], kernel.shape[1])
+        states, outputs = (zeros, zeros), []
+        for t, z in enumerate(projected.unbind(1)):
+            new = step(z, states, kernel, bias)
+            if mask is not None:
+                new = tuple(torch.where(mask[:, t], after, before) for after, before in zip(new, states, strict=True))
+            states = new
+            outputs.append(states[0])
+        return torch.stack(outputs, dim=1)
+
+    def _lstm(self, z: torch.Tensor, states: Any, kernel: torch.Tensor, _: Any) -> Any:
+        act, gate = self._cell.activation, self._cell.recurrent_activation
+        i, f, g, o = torch.baddbmm(z, states[0], kernel).chunk(4, dim=-1)
+        c = gate(f) * states[1] + gate(i) * act(g)
+        return gate(o) * act(c), c
+
+    def _gru(self, x: torch.Tensor, states: Any, kernel: torch.Tensor, bias: torch.Tensor | None) -> Any:
+        act, gate, units = self._cell.activation, self._cell.recurrent_activation, kernel.shape[1]
+        x_gates, x_candidate = torch.split(x, [2 * units, units], dim=-1)
+        if self._cell.reset_after:
+            inner = stacked_matmul(states[0], kernel, bias)
+            z, r = gate(x_gates + inner[..., : 2 * units]).chunk(2, dim=-1)
+            candidate = act(x_candidate + r * inner[..., 2 * units :])
+        else:
+            z, r = gate(torch.baddbmm(x_gates, states[0], kernel[..., : 2 * units])).chunk(2, dim=-1)
+            candidate = act(torch.baddbmm(x_candidate, r * states[0], kernel[..., 2 * units :]))
+        h = z * states[0] + (1 - z) * candidate
+        return h, h
+
+    def _simple(self, z: torch.Tensor, states: Any, kernel: torch.Tensor, _: Any) -> Any:
+        h = self._cell.activation(torch.baddbmm(z, states[0], kernel))
+        return h, h
+
+
+class RecurrentDoor(Door):
+    """Recurrent layers, which read the mask on their input."""
+
+    name = "fuse"
+
+    @classmethod
+    @abstractmethod
+    def fits(cls, place: Place) -> bool:
+        """Tell whether the kernel can do this layer as it is configured."""
+
+    @abstractmethod
+    def compute(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        """Return the layer's output for `(K, B, T, features)`."""
+
+    @final
+    def __call__(self, now: Pass, *args: Any, mask: Stacked | None = None, **_: Any) -> Any:  # noqa: ARG002  as in training
+        """Go through time, and hand on the mask where all steps are returned."""
+        layer, x = self.place.operation, args[0]
+        heeded = x.mask if mask is None else mask.value  # a mask that the graph shows is not attached
+        result = self.compute(x.value.to(torch_dtype(layer.compute_dtype)), heeded)
+        return Stacked(result, x.mask if layer.return_sequences else None)
+
+
+class FusedRecurrent(RecurrentDoor):
+    """LSTM, GRU or SimpleRNN of all runs."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self._recurrence = Recurrence(place, place.operation)
+
+    @classmethod
+    def fits(cls, place: Place) -> bool:
+        """States that are kept or returned, and dropout inside, take the slow door."""
+        return all(_fits(layer) for layer in place.operations)
+
+    def compute(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        """Return outputs of all runs."""
+        return self._recurrence(x, mask)
+
+
+class FusedBidirectional(RecurrentDoor):
+    """Two recurrent layers over the same sequence, from both ends."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        layer = place.operation
+        self._directions = [Recurrence(place, one) for one in (layer.forward_layer, layer.backward_layer)]
+
+    @classmethod
+    def fits(cls, place: Place) -> bool:
+        """Both layers must have a kernel, and their outputs must become one."""
+        return all(
+            layer.merge_mode is not None
+            and all(type(one) in {keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN} for one in _both(layer))
+            and all(_fits(one) for one in _both(layer))
+            for layer in place.operations
+        )
+
+    def compute(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        """Return the merged outputs of all runs."""
+        layer = self.place.operation
+        forward, backward = (direction(x, mask) for direction in self._directions)
+        backward = backward.flip(2) if layer.return_sequences else backward
+        if layer.merge_mode == "concat":
+            return torch.cat([forward, backward], dim=-1)
+        if layer.merge_mode == "mul":
+            return forward * backward
+        total = forward + backward
+        return total / 2 if layer.merge_mode == "ave" else total
+
+
+def _both(layer: Any) -> tuple[Any, Any]:
+    return layer.forward_layer, layer.backward_layer
+
+
+def _fits(layer: Any) -> bool:
+    cell = layer.cell
+    functions = [cell.activation, *([cell.recurrent_activation] if hasattr(cell, "recurrent_activation") else [])]
+    return (
+        not (layer.stateful or layer.return_state or cell.dropout or cell.recurrent_dropout)
+        and not (layer.unroll and layer.go_backwards)  # Keras 3.15 turns the mask of such a layer round twice
+        and layer.activity_regularizer is None
+        and layer.compute_dtype == cell.compute_dtype
+        and all(getattr(keras.activations, getattr(f, "__name__", ""), None) is f for f in functions)
+        and all(f.__name__ in _ELEMENTWISE for f in functions)
+    )
+
+
+FUSED_RECURRENT: dict[str, type[RecurrentDoor]] = {
+    "LSTM": FusedRecurrent,
+    "GRU": FusedRecurrent,
+    "SimpleRNN": FusedRecurrent,
+    "Bidirectional": FusedBidirectional,
+}

@@ -1,0 +1,128 @@
+"""Results of other tools: curves that they recorded, forecasts that they made."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from gengap.errors import DataError
+from gengap.naming import check_names
+from gengap.results.checks import FORMAT
+from gengap.results.intake import answers_of, groups_of, runs_of
+
+Parts = tuple[xr.Dataset, xr.Dataset, xr.Dataset, xr.Dataset, dict[str, Any]]
+"""History, runs, validation, test and manifest of a result."""
+
+
+def curves_of_others(
+    histories: Mapping[str, Sequence[Any]], *, task: str, score: str, higher_is_better: bool, models: Mapping[str, Any]
+) -> Parts:
+    """Return the parts of a result from curves, as `Result.from_histories` describes them."""
+    written = dict(zip(histories, check_names(histories, "variants"), strict=True))
+    curves = {written[name]: [dict(getattr(one, "history", one)) for one in runs] for name, runs in histories.items()}
+    if not curves or not all(curves.values()):
+        raise DataError("`histories` needs at least one variant, and one history for each of its seeds.")
+    if missing := [name for name, runs in curves.items() for run in runs if score not in run]:
+        raise DataError(f"The histories of {sorted(set(missing))} have no curve {score!r}.")
+    history = _history_of(curves, score, higher_is_better=higher_is_better)
+    manifest = _foreign_manifest(list(curves), history.sizes["seed"], task, score, "histories")
+    models = {written.get(name, str(name)): model for name, model in models.items()}
+    if unknown := sorted(set(models) - set(curves)):
+        raise DataError(f"`models` names {', '.join(unknown)}, of which there are no histories.")
+    manifest["variants"] |= {name: _described(model) for name, model in models.items()}
+    told = _runs_of(history)
+    if set(models) == set(curves):
+        counts = [manifest["variants"][name]["parameters"] for name in curves]
+        told["parameters"] = xr.full_like(told["epochs"], 0) + xr.DataArray(counts, dims="variant")
+    return history, told, xr.Dataset(), xr.Dataset(), manifest
+
+
+def forecasts_of_others(
+    y_true: Any,
+    predictions: Mapping[str, Any],
+    *,
+    task: str,
+    score: str,
+    groups: Any,
+    split: Literal["validation", "test"],
+) -> Parts:
+    """Return the parts of a result from forecasts, as `Result.from_predictions` describes them."""
+    named = dict(zip(check_names(predictions, "variants"), predictions.values(), strict=True))
+    answers = answers_of(y_true, task)
+    arrays = runs_of(named, answers, task)
+    stacked = np.stack(list(arrays.values()))
+    dims = ("variant", "seed", "sample", "label")[: stacked.ndim]
+    coords = {"variant": list(arrays), "seed": np.arange(stacked.shape[1])}
+    answer_dims = ("sample", "label")[: answers.ndim]
+    held_out = xr.Dataset(
+        {"prediction_last": (dims, stacked), "prediction_best": (dims, stacked), "y_true": (answer_dims, answers)},
+        coords=coords | ({} if groups is None else {"group": ("sample", groups_of(groups, len(answers)))}),
+    )
+    empty_history = xr.Dataset(coords=coords | {"epoch": np.arange(1, 1)})
+    empty_history["train_score"] = (("variant", "seed", "epoch"), np.empty((*stacked.shape[:2], 0)))
+    manifest = _foreign_manifest(list(arrays), stacked.shape[1], task, score, "predictions")
+    other: Literal["validation", "test"] = "validation" if split == "test" else "test"
+    splits = {split: held_out, other: xr.Dataset()}
+    runs = _runs_of(empty_history)
+    lost = ~np.isfinite(stacked).all(axis=tuple(range(2, stacked.ndim)))
+    runs["status"] = runs["status"].astype("<U60").where(~lost, "diverged: forecasts are NaN or infinite")
+    return empty_history, runs, splits["validation"], splits["test"], manifest
+
+
+def _history_of(curves: Mapping[str, Sequence[Mapping[str, Any]]], score: str, *, higher_is_better: bool) -> xr.Dataset:
+    names = sorted({curve for runs in curves.values() for run in runs for curve in run})
+    num_epochs = max(len(run[score]) for runs in curves.values() for run in runs)
+    num_seeds = max(map(len, curves.values()))
+    history = xr.Dataset(
+        {name: (("variant", "seed", "epoch"), np.full((len(curves), num_seeds, num_epochs), np.nan)) for name in names},
+        coords={"variant": list(curves), "seed": np.arange(num_seeds), "epoch": np.arange(1, num_epochs + 1)},
+    )
+    for variant, runs in curves.items():
+        for seed, run in enumerate(runs):
+            for name, values in run.items():
+                history[name].loc[variant, seed, : len(values)] = np.asarray(values, dtype=np.float64)
+    sign = -1 if higher_is_better else 1
+    history["train_score"] = sign * history[score]
+    if f"val_{score}" in history:
+        history["val_score"] = sign * history[f"val_{score}"]
+    return history
+
+
+def _runs_of(history: xr.Dataset) -> xr.Dataset:
+    """Read best epoch and length of every run off its curves."""
+    scored = history["val_score"] if "val_score" in history else history["train_score"]
+    filled = scored.fillna(np.inf)
+    epochs = scored.notnull().sum("epoch")
+    best = filled.argmin("epoch") + 1 if scored.sizes["epoch"] else epochs
+    runs = xr.Dataset({"best_epoch": best, "epochs": epochs})
+    runs["status"] = xr.full_like(epochs, "completed", dtype="<U9")
+    return runs
+
+
+def _described(model: Any) -> dict[str, Any]:
+    """What a manifest says of a Keras model: its configuration and size."""
+    import keras
+
+    try:
+        configuration = json.loads(json.dumps(keras.saving.serialize_keras_object(model)))
+    except (TypeError, ValueError, NotImplementedError):
+        configuration = None
+    return {"model": configuration, "parameters": int(model.count_params())}
+
+
+def _foreign_manifest(variants: list[str], num_seeds: int, task: str, score: str, origin: str) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "origin": origin,
+        "task": task,
+        "score": score,
+        "primary": {"score": score, "epoch": "best"},
+        "seeds": list(range(num_seeds)),
+        "looks": [],
+        "settings": {},
+        "variants": {name: {} for name in variants},
+        "data": {},
+        "engine": "other",
+    }

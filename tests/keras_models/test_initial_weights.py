@@ -1,0 +1,129 @@
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from gengap.errors import GengapWarning
+from gengap.keras_models.initial_weights import draw_initial_weights, identified_layers
+
+
+def net(*inserted, seed_of_initializer=None, name=None):
+    initializer = keras.initializers.GlorotUniform(seed=seed_of_initializer)
+    return keras.Sequential(
+        [
+            keras.Input((6,)),
+            layers.Dense(8, activation="relu", kernel_initializer=initializer),
+            *inserted,
+            layers.Dense(4, activation="relu"),
+            layers.Dense(1),
+        ],
+        name=name,
+    )
+
+
+def equal(a, b):
+    return [np.array_equal(one, other) for one, other in zip(a, b, strict=True)]
+
+
+def kernels(weights):
+    return [weight for weight in weights if weight.ndim > 1]
+
+
+def test_a_seed_fixes_the_weights_and_another_seed_gives_others():
+    model = net()
+    assert all(equal(draw_initial_weights(model, 3), draw_initial_weights(model, 3)))
+    assert not any(equal(kernels(draw_initial_weights(model, 3)), kernels(draw_initial_weights(model, 4))))
+
+
+def test_an_initializer_with_a_seed_of_its_own_does_not_start_all_seeds_alike():
+    model = net(seed_of_initializer=1)
+    assert not np.array_equal(draw_initial_weights(model, 0)[0], draw_initial_weights(model, 1)[0])
+
+
+def test_two_equal_layers_start_differently():
+    twins = keras.Sequential([keras.Input((5,)), layers.Dense(5), layers.Dense(5)])
+    first, _, second, _ = draw_initial_weights(twins, 0)
+    assert not np.array_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    "inserted",
+    [(layers.Dropout(0.5),), (layers.BatchNormalization(),), (layers.GaussianNoise(1.0), layers.LayerNormalization())],
+    ids=["dropout", "batch-normalization", "noise-and-layer-normalization"],
+)
+def test_inserting_a_layer_leaves_all_other_weights_equal(inserted):
+    plain = kernels(draw_initial_weights(net(), 7))
+    treated = kernels(draw_initial_weights(net(*inserted, name="another"), 7))
+    assert all(equal(plain, treated))
+
+
+def test_drawing_leaves_the_model_as_it_is():
+    model = net()
+    before = model.get_weights()
+    draw_initial_weights(model, 0)
+    assert all(equal(before, model.get_weights()))
+
+
+def test_weights_follow_the_distribution_of_their_initializer():
+    model = keras.Sequential(
+        [keras.Input((300,)), layers.Dense(200, kernel_initializer=keras.initializers.RandomNormal(0.5, 0.1))]
+    )
+    kernel, bias = draw_initial_weights(model, 0)
+    assert kernel.mean() == pytest.approx(0.5, abs=4 * 0.1 / np.sqrt(kernel.size))
+    assert kernel.std() == pytest.approx(0.1, rel=0.02)
+    assert not bias.any()
+
+
+def test_the_forget_bias_of_an_lstm_is_kept():
+    model = keras.Sequential([keras.Input((4, 3)), layers.LSTM(5)])
+    bias = draw_initial_weights(model, 0)[2]
+    np.testing.assert_array_equal(bias, np.r_[np.zeros(5), np.ones(5), np.zeros(10)])
+
+
+def test_frozen_and_adapted_layers_keep_what_they_hold():
+    normalization = layers.Normalization()
+    normalization.adapt(np.random.default_rng(0).normal(3, 2, (100, 6)))
+    pretrained = layers.Dense(8, trainable=False)
+    model = keras.Sequential([keras.Input((6,)), normalization, pretrained, layers.Dense(1)])
+    drawn = draw_initial_weights(model, 0)
+    held = model.get_weights()
+    changed = [not same for same in equal(drawn, held)]
+    assert [weight.path.split("/")[-2] for weight, new in zip(model.weights, changed, strict=True) if new] == [
+        model.layers[-1].name
+    ]
+
+
+def test_the_kernels_of_attention_differ_from_each_other():
+    inputs = keras.Input((4, 6))
+    model = keras.Model(inputs, layers.MultiHeadAttention(2, 3)(inputs, inputs))
+    query, key, value = (draw_initial_weights(model, 0)[place] for place in (0, 2, 4))
+    assert not np.array_equal(query, key)
+    assert not np.array_equal(key, value)
+
+
+def test_nested_models_are_reached():
+    inner = keras.Sequential([keras.Input((6,)), layers.Dense(3)])
+    model = keras.Sequential([keras.Input((6,)), inner, layers.Dense(1)])
+    assert {"Dense/0", "Dense/1"} <= set(dict(identified_layers(model)))
+    assert not any(equal(kernels(draw_initial_weights(model, 0)), kernels(draw_initial_weights(model, 1))))
+
+
+class Stubborn(layers.Layer):
+    """Cannot be built from its configuration."""
+
+    def __init__(self, matrix):
+        super().__init__()
+        self.inner = self.add_weight(shape=matrix.shape, initializer="glorot_uniform")
+
+    def call(self, x):
+        return x @ self.inner
+
+    def get_config(self):
+        raise NotImplementedError
+
+
+def test_a_layer_that_cannot_be_rebuilt_is_named():
+    model = keras.Sequential([keras.Input((2,)), Stubborn(np.eye(2)), layers.Dense(1)])
+    with pytest.warns(GengapWarning, match="Stubborn.*cannot be drawn anew"):
+        drawn = draw_initial_weights(model, 0)
+    np.testing.assert_array_equal(drawn[0], model.get_weights()[0])
