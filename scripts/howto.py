@@ -14,7 +14,20 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```diff\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-DIFF = ("git", "diff", "--unified=1", "--no-color", "--no-ext-diff", "HEAD", "--", "src", "tests", "scripts", "docs")
+DIFF = (
+    "git",
+    "diff",
+    "--unified=1",
+    "--no-color",
+    "--no-ext-diff",
+    "HEAD",
+    "--",
+    "src",
+    "tests",
+    "scripts",
+    "docs",
+    ":!docs/howto",
+)
 
 
 def diff_of(page: Path) -> str:
@@ -23,11 +36,10 @@ def diff_of(page: Path) -> str:
     return str(found)
 
 
-def diff_of_tree(leave_out: Path) -> str:
-    """Return what the working tree holds beyond its last commit, new files included, but for the page itself."""
+def diff_of_tree() -> str:
+    """Return what the working tree holds beyond its last commit, new files included, but for these pages."""
     subprocess.run(["git", "add", "--intent-to-add", "."], check=True, cwd=ROOT)
-    asked = [*DIFF, f":!{leave_out.resolve().relative_to(ROOT)}"]
-    made = subprocess.run(asked, check=True, cwd=ROOT, capture_output=True, text=True, encoding="utf-8").stdout
+    made = subprocess.run(DIFF, check=True, cwd=ROOT, capture_output=True, text=True, encoding="utf-8").stdout
     return re.sub(r"^index .*\n", "", made, flags=re.MULTILINE)  # digests of files would be old tomorrow
 
 
@@ -40,7 +52,7 @@ def main() -> None:
         print(diff_of(asked.page), end="")
         return
     text = asked.page.read_text(encoding="utf-8")
-    block = f"```diff\n{diff_of_tree(asked.page)}```"
+    block = f"```diff\n{diff_of_tree()}```"
     asked.page.write_text(BLOCK.sub(lambda _: block, text), encoding="utf-8")
 
 

@@ -1,9 +1,12 @@
 """The how-to pages hold real diffs: each still applies to this tree, and touches both the code and its tests."""
 
 import importlib.util
+import os
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,6 +55,21 @@ def test_a_diff_holds_code_and_tests_and_the_page_names_every_file(page):
     assert any(file.startswith("tests/") for file in files)
     for file in files:
         assert Path(file).name in prose, f"{page.name} does not say what {file} is for"
+
+
+@pytest.mark.slow
+@every_page
+def test_with_the_diff_applied_the_tests_of_the_page_pass(page, tmp_path):
+    for name in ("src", "tests", "scripts", "docs", "benchmarks", "pyproject.toml"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    done = apply(howto.diff_of(page), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (asked,) = re.findall(r"^python -m (pytest .*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    command = [sys.executable, "-m", *shlex.split(asked), "-q", "-p", "no:cacheprovider"]
+    there = {**os.environ, "PYTHONPATH": str(tmp_path / "src")}
+    tested = subprocess.run(command, check=False, cwd=tmp_path, env=there, capture_output=True, text=True, timeout=900)
+    assert tested.returncode == 0, tested.stdout[-3000:]
 
 
 def test_a_diff_that_no_longer_applies_is_found():
