@@ -2,6 +2,8 @@
 
 from gengap.analysis.comparison.comparison import Comparison, compare
 from gengap.analysis.comparison.contrasts import Contrast
+from gengap.analysis.decision.gate import Gate, gate
+from gengap.analysis.decision.recommendation import Recommendation, recommend
 from gengap.analysis.diagnosis.auditing import Audit, audit
 from gengap.analysis.diagnosis.diagnosis import Diagnosis, diagnose
 from gengap.analysis.diagnosis.stopping import early_stopping
@@ -14,11 +16,15 @@ __all__ = [
     "Comparison",
     "Contrast",
     "Diagnosis",
+    "Gate",
+    "Recommendation",
     "Table",
     "audit",
     "compare",
     "diagnose",
     "early_stopping",
+    "gate",
+    "recommend",
     "summarize",
     "verify",
 ]

@@ -40,6 +40,16 @@ TEXTS: dict[str, str] = {
     "curve.loss": "objective, without penalty",
     "curve.penalty": "penalty",
     "curve.accuracy": "accuracy",
+    # decision
+    "title.decision": "What to ship",
+    "decision.bottom": "Bottom line",
+    "decision.action": "Do this",
+    "decision.risk": "Could be lost",
+    "decision.claim": "Claim",
+    "decision.says": "The bound is for {claim}, with {confidence} confidence. Scores are {score} ({better}) on the "
+    "{part} cases; what is lost, and by how much something is better or worse, counts upwards.",
+    "decision.says_plain": "Nothing is claimed of other seeds. Scores are {score} ({better}) on the {part} cases, "
+    "given this training set; what is lost, and by how much something is better or worse, counts upwards.",
     # findings
     "title.findings": "What was found",
     "lead.findings": "Numbers in brackets are 95 % intervals or, of a comparison, hold together at {confidence}. All "
@@ -68,15 +78,15 @@ TEXTS: dict[str, str] = {
     "{low} on)",
     "onset.none": "{subject} shows no overfitting within {epochs} epochs",
     "onset.one_seed": "{subject} is best at epoch {epoch} in the one run that there is",
-    "skill.positive": "{rule} {subject} is better than always forecasting {reference} ({name} {skill})",
-    "skill.negative": "{rule} {subject} is worse than always forecasting {reference} ({name} {skill})",
-    "skill.unclear": "{rule} {subject} cannot be told from always forecasting {reference} ({name} {skill})",
+    "skill.positive": "{rule} {subject} is better than always forecasting {reference} ({name}: {skill})",
+    "skill.negative": "{rule} {subject} is worse than always forecasting {reference} ({name}: {skill})",
+    "skill.unclear": "{rule} {subject} cannot be told from always forecasting {reference} ({name}: {skill})",
     "reference.binary": "the base rate",
     "reference.multiclass": "the shares of the labels",
     "reference.regression": "the mean",
-    "skill_name.binary": "Brier skill score",
-    "skill_name.multiclass": "Brier skill score",
-    "skill_name.regression": "skill in squared error",
+    "skill_name.binary": "Brier skill score, larger is better",
+    "skill_name.multiclass": "Brier skill score, larger is better",
+    "skill_name.regression": "skill in squared error, larger is better",
     "verdict.better": "{variant} is better than {baseline} by {amount} in {score}, for {claim}.",
     "verdict.worse": "{variant} is worse than {baseline} by {amount} in {score}, for {claim}.",
     "verdict.equivalent": "{variant} and {baseline} are equivalent within {margin}: it is better by {amount} in "
@@ -96,7 +106,8 @@ TEXTS: dict[str, str] = {
     "differ from {baseline}, given this training set.",
     "verdict.others_open_curves": "With {seeds} it cannot be said whether the other {count} variants differ from "
     "{baseline}, given this training set.",
-    "verdict.nearest": "The nearest to a verdict is {variant}. {needs}",
+    "verdict.nearest": "Of those that are ahead so far, {variant} is the nearest to a verdict. {needs}",
+    "verdict.none_ahead": "None of these is ahead of {baseline} so far, given this training set.",
     "other.better_one": "Read {rule} instead, {variant} is better than {baseline} by {amount} in {score}, given this "
     "training set. That describes; the verdicts were declared for the other reading.",
     "other.better": "Read {rule} instead, {count} variants are better than {baseline}, most of all {variant}: by "
