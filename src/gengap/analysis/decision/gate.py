@@ -190,7 +190,7 @@ def _judged(match: Match, margin: float, alpha: float, notes: list[str]) -> Gate
     notes = [*notes, *_weakened(match)]
     if outcome == "holds" and match.lost:
         outcome = "cannot say"
-        notes.append(f"Runs of {match.variant} diverged whose partners did not; those left do not speak for it.")
+        notes.append(f"Runs of {match.variant} are lost whose partners are not; those left do not speak for it.")
     return Gate(
         variant=match.variant,
         against=match.against,
@@ -242,7 +242,7 @@ def _weakened(match: Match) -> list[str]:
     elif held.part == "validation":
         said.append("There is no test split: epochs were chosen on the cases that are read.")
     if pairs.dropped:
-        said.append(f"{pairs.dropped} pairs of runs left out, because one of them diverged.")
+        said.append(f"{pairs.dropped} pairs of runs left out, because one of them diverged or has not come to an end.")
     if estimate is None:
         alone = "One pair of runs, or one case, says nothing about others."
         said.append(alone if len(pairs.treated) else "No pair of runs came to an end.")

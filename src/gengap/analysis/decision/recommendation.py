@@ -42,7 +42,7 @@ class Recommendation:
         excluded: Those that are shown not to be.
         bounds: Upper bound of the regret of every option of `options`, all from one error.
         options: All options, in the order of the study.
-        set_aside: Options that are not considered because runs of theirs diverged.
+        set_aside: Options that are not considered because runs of theirs diverged, or have not come to an end.
         tolerance: What does not matter, in the score's units.
         confidence: With which probability the set holds the best and all bounds hold, together.
         score: The score.
@@ -236,7 +236,7 @@ def _without_lost(found: Sequence[Option]) -> tuple[tuple[Option, ...], tuple[Op
         return whole, tuple(one for one in found if one.lost)
     some = tuple(one for one in found if math.isfinite(one.score))
     if not some:
-        raise DataError("Nothing can be recommended: every run diverged.")
+        raise DataError("Nothing can be recommended: no run came to an end.")
     return some, tuple(one for one in found if one not in some)
 
 

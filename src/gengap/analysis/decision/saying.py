@@ -46,7 +46,10 @@ def bottom_line(said: "Recommendation") -> Message:
         return Message("decision.one", {"choice": named(said.best_set[0]), "count": count})
     if not said.excluded:
         return Message("decision.all", {"count": count})
-    return Message("decision.some", {"left": len(said.best_set), "count": count})
+    blanks = {"left": len(said.best_set), "count": count}
+    if len(said.excluded) > _MOST_NAMED:
+        return Message("decision.some_of_many", blanks)
+    return Message("decision.some", blanks | {"excluded": tuple(map(named, said.excluded))})
 
 
 def action(said: "Recommendation") -> Message:

@@ -9,8 +9,10 @@ SENTENCES: dict[str, str] = {
     "decision.unknown": "Which of {count} options is the best cannot be said, given this training set.",
     "decision.one": "The best of {count} options, given this training set: {choice}.",
     "decision.all": "Any of {count} options may be the best, given this training set.",
-    "decision.some": "The best is among {left} of {count} options, given this training set; the others are shown not "
-    "to be.",
+    "decision.some": "Any of {left} of {count} options may be the best, given this training set; shown not to be: "
+    "{excluded:; }.",
+    "decision.some_of_many": "Any of {left} of {count} options may be the best, given this training set; the others "
+    "are shown not to be.",
     "decision.ship": "Ship {choice}: mean {score} {value} ({better}).",
     "decision.why.alone": "It is the only one.",
     "decision.why.best": "It has the best mean, and nothing cheaper or more regularized is within {tolerance} of that.",
@@ -37,8 +39,9 @@ SENTENCES: dict[str, str] = {
     "decision.enough": "To bring it down to {tolerance} would take about {seeds:,d} seeds and {cases:,d} held-out "
     "cases.",
     "decision.enough_seeds": "To bring it down to {tolerance} would take about {seeds:,d} seeds.",
-    "decision.lost": "Not considered, because {lost} of its {runs} runs diverged: {option}.",
-    "decision.all_lost": "Of every option some runs diverged; they count in no mean, so shipping may do worse.",
+    "decision.lost": "Not considered, because {lost} of its {runs} runs diverged or have not come to an end: {option}.",
+    "decision.all_lost": "Of every option some runs diverged or have not come to an end; they count in no mean, so "
+    "shipping may do worse.",
     "decision.same": "The same as an option above in every run, so not counted again: {options:; }.",
     "decision.validation": "There is no test split, so epochs were chosen on the cases that are read: stopping at the "
     "best epoch cannot be weighed against training on.",

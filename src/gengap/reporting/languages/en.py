@@ -47,7 +47,8 @@ TEXTS: dict[str, str] = {
     "decision.risk": "Could be lost",
     "decision.claim": "Claim",
     "decision.says": "The bound is for {claim}, with {confidence} confidence. Scores are {score} ({better}) on the "
-    "{part} cases; what is lost, and by how much something is better or worse, counts upwards.",
+    "{part} cases; what is lost, and by how much something is better or worse, counts upwards. "
+    "The score of what was chosen for looking best flatters; the bound allows for the choice.",
     "decision.says_plain": "Nothing is claimed of other seeds. Scores are {score} ({better}) on the {part} cases, "
     "given this training set; what is lost, and by how much something is better or worse, counts upwards.",
     # findings

@@ -47,7 +47,7 @@ TEXTS: dict[str, str] = {
     "decision.risk": "可能的损失",
     "decision.claim": "适用范围",
     "decision.says": "上界适用于{claim}，置信度 {confidence}。评分为{part}样本上的{score}（{better}）；"
-    "损失多少、好多少、差多少，均以正数计。",
+    "损失多少、好多少、差多少，均以正数计。因看来最好而被选中者，其评分偏好；上界已考虑到这一选择。",
     "decision.says_plain": "对其他种子没有任何断言。评分为{part}样本上的{score}（{better}），就这一训练集而言；"
     "损失多少、好多少、差多少，均以正数计。",
     # findings
