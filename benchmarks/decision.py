@@ -20,9 +20,15 @@ sys.path.append(sys.path.pop(0))  # this folder last: its `statistics` must not 
 import numpy as np
 
 from gengap.analysis.decision.best import holds_best, one_sided_level, regret_bounds
-from gengap.analysis.inference.components import MeanEstimate, leaning, seeds_share, two_way
+from gengap.analysis.inference.components import MeanEstimate, seeds_share, two_way, with_skewness
 from gengap.analysis.inference.intervals import limits, students, widening
-from gengap.analysis.inference.skewness import Lean, l_skewness, lean_of_difference, lean_of_units, pooled_range
+from gengap.analysis.inference.skewness import (
+    Skewness,
+    l_skewness,
+    pooled_range,
+    skewness_of_difference,
+    skewness_of_units,
+)
 from simulated_results import LAWS, Floats, Law, draw
 
 RESULTS = Path(__file__).parent / "results" / "decision.json"
@@ -116,11 +122,13 @@ def _family(
 ) -> MeanEstimate:
     difference = values[:, others] - values[:, [anchor]]
     estimate = two_way(difference)
-    noise = lean_of_difference(of_seeds[:, others], of_seeds[:, [anchor]], tuple(one[:, None] for one in allowed))  # type: ignore[arg-type]
+    noise = skewness_of_difference(of_seeds[:, others], of_seeds[:, [anchor]], tuple(one[:, None] for one in allowed))  # type: ignore[arg-type]
     seen = l_skewness(difference.mean(axis=-2))
-    units = lean_of_units([seen[:, k] for k in range(len(others))], estimate.units)
-    lean = Lean(*(np.stack([getattr(one, side) for one in units], axis=1) for side in ("left", "right")))
-    return leaning(estimate, seeds=noise, units=lean, typical_share=seeds_share(estimate).mean(axis=1, keepdims=True))
+    units = skewness_of_units([seen[:, k] for k in range(len(others))], estimate.units)
+    skewness = Skewness(*(np.stack([getattr(one, side) for one in units], axis=1) for side in ("left", "right")))
+    return with_skewness(
+        estimate, seeds=noise, units=skewness, typical_share=seeds_share(estimate).mean(axis=1, keepdims=True)
+    )
 
 
 def picks(drawn: Studies, estimate: MeanEstimate) -> dict[str, np.ndarray[Any, Any]]:
@@ -128,7 +136,7 @@ def picks(drawn: Studies, estimate: MeanEstimate) -> dict[str, np.ndarray[Any, A
     means = drawn.values.mean(axis=(-2, -1))
     smallest = means.argmin(axis=1)
     near = means <= means.min(axis=1, keepdims=True) + TOLERANCE
-    distance = np.abs(estimate.mean) / estimate.se / widening(estimate.lean.left, 0.05) / students(estimate, 0.05)
+    distance = np.abs(estimate.mean) / estimate.se / widening(estimate.skewness.left, 0.05) / students(estimate, 0.05)
     surest = np.where(estimate.mean < 0, distance, -np.inf)
     by_p = np.where(np.isfinite(surest.max(axis=1)), surest.argmax(axis=1) + 1, 0)
     return {

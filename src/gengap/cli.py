@@ -228,7 +228,7 @@ def gate(
         against=against,
         no_worse_than=no_worse_than,
         other=other,
-        score=score,  # type: ignore[arg-type]  the gate knows the names
+        score=score,  # type: ignore[arg-type]
         epoch=epoch,
     )
     said = found.to_json() if as_json else found.to_markdown()

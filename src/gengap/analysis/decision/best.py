@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.analysis.comparison.contrasts import Pairs, leaned
+from gengap.analysis.comparison.contrasts import Pairs, estimates_with_skewness
 from gengap.analysis.inference.components import MeanEstimate
 from gengap.analysis.inference.intervals import limits
 from gengap.analysis.inference.looks import look_level
@@ -116,7 +116,7 @@ def all_pairs(pairs: Sequence[Sequence[Pairs | None]]) -> AllPairs:
     families = []
     for second in range(count):
         others = [first for first in range(count) if first != second]
-        found = leaned([_of(pairs, first, second) for first in others])
+        found = estimates_with_skewness([_of(pairs, first, second) for first in others])
         known = dict(zip(others, found, strict=True))
         families.append(tuple(known.get(first) for first in range(count)))
     return AllPairs(tuple(families))

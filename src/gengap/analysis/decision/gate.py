@@ -230,8 +230,8 @@ def _advice(match: Match, margin: float, alpha: float) -> Advice:
 
 def _smallest(estimate: MeanEstimate, level: float) -> float:
     df = float(estimate.df)
-    lean = np.maximum(estimate.lean.left, estimate.lean.right)
-    quantile = -special.stdtrit(df, level) * widening(lean, 2 * level) + special.stdtrit(df, POWER)
+    skewness = np.maximum(estimate.skewness.left, estimate.skewness.right)
+    quantile = -special.stdtrit(df, level) * widening(skewness, 2 * level) + special.stdtrit(df, POWER)
     return float(quantile) * float(estimate.se)
 
 

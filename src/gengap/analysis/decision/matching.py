@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from gengap.analysis.cases import EpochRule, Floats
-from gengap.analysis.comparison.contrasts import Pairs, leaned, pair
+from gengap.analysis.comparison.contrasts import Pairs, estimates_with_skewness, pair
 from gengap.analysis.comparison.estimators import carriers
 from gengap.analysis.decision.options import Reading, Rule
 from gengap.analysis.inference.components import MeanEstimate
@@ -62,7 +62,7 @@ class Match:
     @cached_property
     def estimate(self) -> MeanEstimate | None:
         """How much more the variant loses; None where there are fewer than two pairs, or cases."""
-        return leaned(self._family)[0]
+        return estimates_with_skewness(self._family)[0]
 
     @property
     def looks(self) -> tuple[int, ...]:

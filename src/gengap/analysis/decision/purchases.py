@@ -9,7 +9,7 @@ import numpy as np
 from gengap.analysis.comparison.advice import MOST_CASES, MOST_SEEDS
 from gengap.analysis.decision.best import AllPairs, Floats, holds_best, one_sided_level, regret_bounds
 from gengap.analysis.inference.components import MeanEstimate, from_mean_squares
-from gengap.analysis.inference.skewness import Lean
+from gengap.analysis.inference.skewness import Skewness
 
 
 @dataclass(frozen=True)
@@ -97,11 +97,11 @@ def scaled(estimate: MeanEstimate, *, seeds: float, units: float) -> MeanEstimat
     )
     # a mean of more is less skewed; what grows less decides, which errs to the safe side
     less = 1 / math.sqrt(max(min(seeds, units) if estimate.units else seeds, 1.0))
-    lean = Lean(estimate.lean.left * less, estimate.lean.right * less)
+    skewness = Skewness(estimate.skewness.left * less, estimate.skewness.right * less)
     if not estimate.units:
         df: Floats = np.full_like(larger.df, larger.seeds - 1.0)
-        return replace(larger, units=0, df=df, lean=lean)
-    return replace(larger, lean=lean)
+        return replace(larger, units=0, df=df, skewness=skewness)
+    return replace(larger, skewness=skewness)
 
 
 def _smallest(offer: Callable[[int], Purchase], low: int, high: int, bound: float) -> Purchase | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gengap.analysis.decision.options import Option, Reading
 from gengap.analysis.decision.purchases import Purchase
-from gengap.analysis.findings.wording import Message, Word
+from gengap.analysis.findings.wording import Message, Value, Word
 
 if TYPE_CHECKING:
     from gengap.analysis.decision.recommendation import Recommendation
@@ -31,7 +31,7 @@ def named(option: Option) -> Message:
     if option.epoch is None:
         return Message("option.plain", {"variant": option.variant})
     key = "patience" if option.rule.patience is not None else option.rule.name
-    blanks = {"variant": option.variant, "epoch": max(round(option.epoch), 1)}
+    blanks: dict[str, Value] = {"variant": option.variant, "epoch": max(round(option.epoch), 1)}
     return Message(f"option.{key}", blanks | ({"patience": option.rule.patience} if option.rule.patience else {}))
 
 
@@ -46,7 +46,7 @@ def bottom_line(said: "Recommendation") -> Message:
         return Message("decision.one", {"choice": named(said.best_set[0]), "count": count})
     if not said.excluded:
         return Message("decision.all", {"count": count})
-    blanks = {"left": len(said.best_set), "count": count}
+    blanks: dict[str, Value] = {"left": len(said.best_set), "count": count}
     if len(said.excluded) > _MOST_NAMED:
         return Message("decision.some_of_many", blanks)
     return Message("decision.some", blanks | {"excluded": tuple(map(named, said.excluded))})
@@ -54,7 +54,11 @@ def bottom_line(said: "Recommendation") -> Message:
 
 def action(said: "Recommendation") -> Message:
     """What to ship, with its score and which way that points."""
-    blanks = {"choice": named(said.choice), "score": _score(said), "value": f"{said.choice.score:.4f}"}
+    blanks: dict[str, Value] = {
+        "choice": named(said.choice),
+        "score": _score(said),
+        "value": f"{said.choice.score:.4f}",
+    }
     return Message("decision.ship", blanks | {"better": _better(said)})
 
 
@@ -63,7 +67,11 @@ def why(said: "Recommendation") -> Message:
     if said.reason in {"alone", "best"}:
         return Message(f"decision.why.{said.reason}", {"tolerance": amount(said.tolerance)})
     behind = abs(said.choice.score - said.leader.score)
-    blanks = {"leader": named(said.leader), "behind": amount(behind), "tolerance": amount(said.tolerance)}
+    blanks: dict[str, Value] = {
+        "leader": named(said.leader),
+        "behind": amount(behind),
+        "tolerance": amount(said.tolerance),
+    }
     return Message(f"decision.why.{said.reason}", blanks)
 
 
@@ -73,10 +81,14 @@ def bound(said: "Recommendation") -> Message:
         return Message("decision.bound.alone")
     if not math.isfinite(said.regret):
         return Message("decision.bound.unknown", {"claim": _claim(said)})
-    blanks = {"bound": amount(said.regret), "score": _score(said), "confidence": 100 * said.confidence}
-    others = {"claim": _claim(said), "count": len(said.options) - 1}
+    blanks: dict[str, Value] = {
+        "bound": amount(said.regret),
+        "score": _score(said),
+        "confidence": 100 * said.confidence,
+    }
+    others: dict[str, Value] = {"claim": _claim(said), "count": len(said.options) - 1}
     if said.regret == 0:
-        return Message("decision.bound.none", {"confidence": 100 * said.confidence} | others)
+        return Message("decision.bound.none", {"confidence": 100 * said.confidence, **others})
     stops = said.choice.rule.name != "last" and said.choice.epoch is not None
     if stops and said.choice.variant == said.options[0].variant:
         return Message("decision.bound.stop", blanks | others | {"epoch": max(round(said.choice.epoch or 1), 1)})
@@ -88,16 +100,16 @@ def more(said: "Recommendation") -> tuple[Message, ...]:
     found = []
     if len(said.purchases) == 3:
         seeds, cases, both = said.purchases
-        blanks = {"seeds": seeds.seeds, "cases": cases.cases or 0}
+        blanks: dict[str, Value] = {"seeds": seeds.seeds, "cases": cases.cases or 0}
         found.append(Message("decision.more", blanks | _bounds(of_seeds=seeds, of_cases=cases, of_both=both)))
     elif said.purchases:
         seeds = said.purchases[0]
-        found.append(Message("decision.more_seeds", {"seeds": seeds.seeds} | _bounds(of_seeds=seeds)))
+        found.append(Message("decision.more_seeds", {"seeds": seeds.seeds, **_bounds(of_seeds=seeds)}))
     if said.enough is not None:
-        blanks = {"seeds": said.enough.seeds, "tolerance": amount(said.tolerance)}
+        enough: dict[str, Value] = {"seeds": said.enough.seeds, "tolerance": amount(said.tolerance)}
         with_cases = said.enough.cases is not None
         key = "decision.enough" if with_cases else "decision.enough_seeds"
-        found.append(Message(key, blanks | ({"cases": said.enough.cases or 0} if with_cases else {})))
+        found.append(Message(key, enough | ({"cases": said.enough.cases or 0} if with_cases else {})))
     return tuple(found)
 
 
@@ -119,7 +131,7 @@ def notes(
     return tuple(found)
 
 
-def _bounds(**offers: Purchase) -> dict[str, str]:
+def _bounds(**offers: Purchase) -> dict[str, Value]:
     return {name: amount(one.bound) for name, one in offers.items()}
 
 

@@ -227,13 +227,6 @@ def verdict_sentence(material: Material, found: Contrast) -> str:
     return text("list.sentence").join([said, needs(material, found)])
 
 
-def _ahead(material: Material, found: Contrast) -> bool:
-    """Whether a variant's mean is better than the baseline's."""
-    comparison = material.comparison
-    assert comparison is not None  # noqa: S101  a contrast comes from a comparison
-    return (found.difference > 0) == comparison.larger_is_better
-
-
 def _amount(material: Material, found: Contrast) -> str:
     """Write by how much a variant is better, or worse where the mean says so, with its interval."""
     comparison = material.comparison
