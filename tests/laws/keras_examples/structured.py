@@ -113,16 +113,14 @@ def tab_transformer(noise):
     x = ColumnEmbedding(2, 4)(layers.Concatenate(axis=1)(kinds))
     for _ in range(2):
         attended = layers.MultiHeadAttention(2, 2, dropout=0.2 * noise)(x, x)
-        x = layers.LayerNormalization(epsilon=1e-6)(layers.Add()([attended, x]))
+        x = layers.LayerNormalization(epsilon=1e-3)(layers.Add()([attended, x]))
         fed = keras.Sequential([layers.Dense(4, "gelu"), layers.Dropout(0.2 * noise)])(x)
-        x = layers.LayerNormalization(epsilon=1e-6)(layers.Add()([fed, x]))
-    numeric = layers.LayerNormalization(epsilon=1e-6)(layers.Concatenate()([inputs["age"], inputs["hours"]]))
+        x = layers.LayerNormalization(epsilon=1e-3)(layers.Add()([fed, x]))
+    numeric = layers.Concatenate()([inputs["age"], inputs["hours"]])
     features = layers.Concatenate()([layers.Flatten()(x), numeric])
-    features = layers.Dropout(0.2 * noise)(layers.Dense(8, "selu")(layers.BatchNormalization()(features)))
+    features = layers.Dropout(0.2 * noise)(layers.Dense(8, "selu")(features))
     model = keras.Model(inputs, layers.Dense(1, "sigmoid")(features))
-    model.compile(
-        keras.optimizers.SGD(0.1, momentum=0.9), "binary_crossentropy", metrics=[keras.metrics.AUC(name="auc")]
-    )
+    model.compile(keras.optimizers.SGD(0.02), "binary_crossentropy", metrics=[keras.metrics.AUC(name="auc")])
     return model
 
 
