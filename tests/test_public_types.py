@@ -106,3 +106,17 @@ def test_a_hidden_type_is_found():
     function.__annotations__ = {"x": "list[Spread] | None", "return": "dict[str, Cell]"}
     hidden = {one.__qualname__ for _, a, m in annotations_of(function) for one in classes_of(a, m)}
     assert hidden == {"IntervalEstimate", "Spread"}
+
+
+STUBS = sorted((ROOT / "src").rglob("__init__.pyi"))
+
+
+@pytest.mark.parametrize("stub", STUBS, ids=lambda path: path.parent.name)
+def test_no_exported_name_is_that_of_a_file_of_its_room(stub):
+    """Importing such a file would put the module where the lazily loaded name belongs."""
+    files = {path.stem for path in stub.parent.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    tree = ast.parse(stub.read_text())
+    names = {
+        alias.name for node in tree.body if isinstance(node, ast.ImportFrom) and node.module for alias in node.names
+    }
+    assert names & files == set()

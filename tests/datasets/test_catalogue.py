@@ -32,10 +32,10 @@ def test_a_data_set_says_what_it_is(name, options):
 
 @pytest.mark.parametrize("name", ["reviews", "synthetic_storms"])
 def test_the_generators_say_what_they_are_and_where_they_have_moved(name):
-    with pytest.warns(DeprecationWarning, match=f"from gengap_examples import {name}"):
+    with pytest.warns(DeprecationWarning, match=f"is now `gengap_examples.{name}`"):
         data = datasets.load(name, n_train=10, n_validation=5, n_test=5)
     says_what_it_is(data, name)
-    with pytest.warns(DeprecationWarning, match="has moved"):
+    with pytest.warns(DeprecationWarning, match="is now `gengap_examples"):
         assert getattr(datasets, name) is getattr(gengap_examples, name)
 
 

@@ -88,7 +88,7 @@ def test_a_pickle_under_a_flat_name_is_not_opened(tmp_path, flat_arrays):
     trap[0] = _Trap()
     path = tmp_path / "trap.npz"
     np.savez(path, **{**flat_arrays, "x_train_tokens": trap})
-    with pytest.raises(DataError, match="no npz file of reviews, or is damaged"):
+    with pytest.raises(DataError, match="not an npz file of reviews, or is damaged"):
         imdb(path)
 
 
@@ -183,7 +183,7 @@ def test_the_word_index_is_read_and_checked(tmp_path):
     with pytest.raises(DataError, match="must map words to ranks"):
         imdb_word_index(path)
     path.write_text("{")
-    with pytest.raises(DataError, match="no JSON"):
+    with pytest.raises(DataError, match="not a JSON"):
         imdb_word_index(path)
 
 

@@ -61,7 +61,7 @@ def test_a_choice_survives_a_file(choice, tmp_path):
     pd.testing.assert_frame_equal(again.quality, choice.quality)
     assert (again.gain, again.rates, again.findings) == (choice.gain, choice.rates, choice.findings)
     (tmp_path / "other.json").write_text("[1]")
-    with pytest.raises(StoreError, match="no choice of the rate"):
+    with pytest.raises(StoreError, match="not a choice of the rate"):
         RateChoice.from_json(tmp_path / "other.json")
 
 

@@ -1,6 +1,5 @@
 from .certificate import certify as certify
 from .fit_many import History as History
-from .fit_many import fit_many as fit_many
 from .parity import Parity as Parity
 from .planner import Chunk as Chunk
 from .planner import Plan as Plan

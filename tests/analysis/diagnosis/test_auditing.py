@@ -86,7 +86,7 @@ def test_the_storm_course_is_flagged_from_its_histories_and_models_alone():
     assert result.runs["parameters"].to_numpy().ravel().tolist() == [17_169, 66_337]
     said = {one.code: one.sentence for one in audit(result).findings}
     assert "width: 8/16/32/1 versus 16/32/64/1" in said["GG301"]
-    assert "noise: none against" in said["GG301"]
+    assert "noise: none versus" in said["GG301"]
     assert said["GG302"] == "runs without a stopping rule trained for l2 5, spatial dropout 10 epochs"
     with pytest.raises(DataError, match="names l3, of which there are no histories"):
         Result.from_histories(histories, task="binary", models={"l3": models["l2"]})

@@ -88,7 +88,7 @@ def test_it_survives_a_file(tmp_path, random):
     xr.testing.assert_identical(again.deterministic, forecast.deterministic)
     assert (again.task, again.settings) == (forecast.task, forecast.settings)
     xr.Dataset({"a": 1}).to_netcdf(tmp_path / "other.nc", engine="h5netcdf")
-    with pytest.raises(StoreError, match="no predictive distribution"):
+    with pytest.raises(StoreError, match="not a predictive distribution"):
         PredictiveDistribution.from_netcdf(tmp_path / "other.nc")
 
 
