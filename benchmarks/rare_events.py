@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import expit
 
 import gengap.verification as gv
-from gengap.analysis.comparison.contrasts import Pairs, leaned, pair
+from gengap.analysis.comparison.contrasts import Pairs, estimates_with_skewness, pair
 from gengap.analysis.inference.intervals import limits
 from gengap.analysis.inference.looks import look_level
 from gengap.verification.discrimination import linear_roc_auc
@@ -59,7 +59,7 @@ def _areas(y: Floats, runs: Floats) -> Floats:
 
 
 def _interval(pairs: Pairs, level: float) -> tuple[float, float]:
-    (found,) = leaned([pairs])
+    (found,) = estimates_with_skewness([pairs])
     assert found is not None
     low, high = limits(found, level)
     return float(low), float(high)

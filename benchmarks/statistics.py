@@ -27,18 +27,18 @@ from gengap.analysis.comparison.comparison import compare
 from gengap.analysis.comparison.verdicts import judge
 from gengap.analysis.diagnosis.auditing import audit
 from gengap.analysis.diagnosis.onset import onset, onset_of, seed_noise
-from gengap.analysis.inference.components import MeanEstimate, from_mean_squares, leaning, seeds_share, two_way
+from gengap.analysis.inference.components import MeanEstimate, from_mean_squares, seeds_share, two_way, with_skewness
 from gengap.analysis.inference.intervals import limits
 from gengap.analysis.inference.looks import look_level
 from gengap.analysis.inference.over_seeds import differences, means
 from gengap.analysis.inference.simultaneous import comparison_level
 from gengap.analysis.inference.skewness import (
-    Lean,
+    Skewness,
     l_skewness,
     l_skewness_error,
-    lean_of_difference,
-    lean_of_units,
     pooled_range,
+    skewness_of_difference,
+    skewness_of_units,
 )
 from gengap.results import Result
 from rare_events import EVENTS, FORECASTS, RARE, TRAINING_CASES, one_training_set, rare_skill, scarce_events
@@ -81,11 +81,11 @@ def as_the_tool_does(estimate: MeanEstimate, treated: Floats, untreated: Floats,
     """
     variants = range(treated.shape[1])
     low, high = pooled_range([untreated[:, 0], *(treated[:, k] for k in variants)])
-    noise = lean_of_difference(treated, untreated, (low[:, None], high[:, None]))
-    units = lean_of_units([of_units[:, k] for k in variants], estimate.units)
-    lean = Lean(*(np.stack([getattr(one, side) for one in units], axis=1) for side in ("left", "right")))
+    noise = skewness_of_difference(treated, untreated, (low[:, None], high[:, None]))
+    units = skewness_of_units([of_units[:, k] for k in variants], estimate.units)
+    lean = Skewness(*(np.stack([getattr(one, side) for one in units], axis=1) for side in ("left", "right")))
     share = seeds_share(estimate).mean(axis=1, keepdims=True)
-    return leaning(estimate, seeds=noise, units=lean, typical_share=share)
+    return with_skewness(estimate, seeds=noise, units=lean, typical_share=share)
 
 
 def wrong(estimate: MeanEstimate, level: float) -> Any:
@@ -261,9 +261,9 @@ LOOKS = (6, 10, 20)
 def _one_remedy(table: Floats) -> MeanEstimate:
     """Estimates of studies `(..., seeds, groups)` with one remedy and a baseline that does not vary."""
     scores, plain = table.mean(axis=-1), two_way(table)
-    noise = lean_of_difference(scores, np.zeros_like(scores), pooled_range([scores]))
-    (units,) = lean_of_units([l_skewness(table.mean(axis=-2))], table.shape[-1])
-    return leaning(plain, seeds=noise, units=units)
+    noise = skewness_of_difference(scores, np.zeros_like(scores), pooled_range([scores]))
+    (units,) = skewness_of_units([l_skewness(table.mean(axis=-2))], table.shape[-1])
+    return with_skewness(plain, seeds=noise, units=units)
 
 
 def fixed_looks(law: Law, noise: str, studies: int) -> Row:

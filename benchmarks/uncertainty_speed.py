@@ -48,8 +48,8 @@ def speed(wanted: int = 7, limit: float = 25.0) -> dict[str, Any]:
     one, many = _one_case(model, x[:1]), _many_cases(model, x)
     single, disturbed = _rounds(one, wanted, limit)
     several, disturbed_many = _rounds(many, 2, limit)
-    full = predict_distribution(model, x[:1], num_samples=1000)
-    half = predict_distribution(model, x[:1], num_samples=1000, precision="bfloat16")
+    full = predict_distribution(model, x[:1], num_members=1000)
+    half = predict_distribution(model, x[:1], num_members=1000, precision="bfloat16")
     return {
         "machine": describe(),
         "parameters": model.count_params(),
@@ -79,9 +79,9 @@ def _one_case(model: Any, one: Any) -> Mapping[str, Callable[[], float]]:
     return {
         "loop of 1,000 predict calls": lambda: 1000 / LOOP_CALLS * _seconds(predict_loop),
         "batched model(repeat(x), training=True)": lambda: _seconds(batched),
-        "float32": lambda: _seconds(lambda: predict_distribution(model, one, num_samples=1000), 3),
+        "float32": lambda: _seconds(lambda: predict_distribution(model, one, num_members=1000), 3),
         "bfloat16": lambda: _seconds(
-            lambda: predict_distribution(model, one, num_samples=1000, precision="bfloat16"), 3
+            lambda: predict_distribution(model, one, num_members=1000, precision="bfloat16"), 3
         ),
     }
 
@@ -94,7 +94,7 @@ def _many_cases(model: Any, x: Any) -> Mapping[str, Callable[[], float]]:
 
     def ours(precision: Any) -> Callable[[], float]:
         return lambda: _seconds(
-            lambda: predict_distribution(model, x, num_samples=100, precision=precision, progress=False)
+            lambda: predict_distribution(model, x, num_members=100, precision=precision, progress=False)
         )
 
     return {
@@ -146,7 +146,7 @@ def _memory(model: Any, x: Any) -> float:
         return float("nan")
     clear.write_text("5")  # forget the highest resident memory so far: proc(5)
     before = _resident()
-    predict_distribution(model, x, num_samples=100, precision="bfloat16", progress=False)
+    predict_distribution(model, x, num_members=100, precision="bfloat16", progress=False)
     return (_resident("VmHWM") - before) / 1024
 
 

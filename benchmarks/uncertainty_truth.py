@@ -30,8 +30,8 @@ def truth() -> dict[str, Any]:
     assert data.test is not None
     x = data.test.x
     network = result.model(result.baseline)
-    choice = choose_rate(network, data.validation, test=data.test, num_samples=50, progress=False)
-    common: dict[str, Any] = {"num_samples": MEMBERS, "progress": False}
+    choice = choose_rate(network, data.validation, test_data=data.test, num_members=50, progress=False)
+    common: dict[str, Any] = {"num_members": MEMBERS, "progress": False}
     distributions = {
         "dropout, one network": predict_distribution(network, x, **common),
         "the same, rate chosen on validation": predict_distribution(network, x, rate=choice.rates, **common),

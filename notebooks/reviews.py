@@ -221,7 +221,7 @@ gg.plots.SparsityDisplay.from_result(result, variants=names, declared=1e-3).plot
 # %% [markdown] lang="zh"
 # ## T1.8 dropout 对矩阵做了什么
 #
-# 随机置零；然后要么在推断时全部乘以 `1 - rate`，要么在训练时把保留下来的值除以 `1 - rate`（倒置 dropout，Keras 的做法）。
+# 随机置零；然后要么在推理时全部乘以 `1 - rate`，要么在训练时把保留下来的值除以 `1 - rate`（倒置 dropout，Keras 的做法）。
 # 教程除以的是 *rate*。在 .5 时错误看不出来，在 .2 时就暴露了。
 
 # %%
@@ -283,7 +283,7 @@ gg.compare(regression)
 # **Test data chose the epoch**: the half that says how good a network is has also chosen when to stop it (GG310). And some reviews
 # of the test half stand in the training half as well (GG320).
 # %% [markdown] lang="zh"
-# ## 审查对教程本身设计的评价
+# ## 核查对教程本身设计的评价
 #
 # **测试数据选择了轮次**：评判网络好坏的那一半数据，也决定了何时停止（GG310）。而且测试的一半里有些评论也出现在训练的一半里
 # （GG320）。

@@ -71,7 +71,7 @@ gg.summarize(result)
 #
 # Width *and* noise differ (GG301), and so do the epochs (GG302). Nobody told it.
 # %% [markdown] lang="zh"
-# ## 审查自己发现两处混杂
+# ## 核查自己发现两处混杂
 #
 # 宽度*和*噪声都不同（GG301），轮次也不同（GG302）。没有人告诉它。
 
@@ -169,7 +169,7 @@ model = result.model("spatial dropout")
 likely = np.flatnonzero((y == 1) & (forecast("spatial dropout") >= 0.3))
 storm = int(likely[0]) if len(likely) else int(np.argmax(forecast("spatial dropout")))
 began = time.perf_counter()
-one = gg.predict_distribution(model, data.test.x[storm : storm + 1], num_samples=1000, progress=False)
+one = gg.predict_distribution(model, data.test.x[storm : storm + 1], num_members=1000, progress=False)
 print(f"1,000 passes in {time.perf_counter() - began:.2f} s")
 PredictiveDistributionDisplay.from_distribution(one, xlabel="Probability of Strong Rotation").plot().figure
 # %% [markdown] lang="en"
@@ -186,7 +186,7 @@ PredictiveDistributionDisplay.from_distribution(one, xlabel="Probability of Stro
 
 # %%
 cases = slice(0, 300)
-members = gg.predict_distribution(model, data.test.x[cases], num_samples=50, progress=False)
+members = gg.predict_distribution(model, data.test.x[cases], num_members=50, progress=False)
 others = result.test["prediction_best"].sel(variant="spatial dropout").to_numpy()[:, cases].astype(float)
 truth = None if data.truth is None else data.truth["test"][cases]
 quality = gg.classifier_uncertainty(y[cases], members, groups=days[cases], other_seeds=others, true_probability=truth)
@@ -204,14 +204,14 @@ figure
 # "The dropout rate may have to be tuned for the most reliable prediction intervals." Chosen on validation by the Brier score of the
 # mean forecast, judged on test.
 # %% [markdown] lang="zh"
-# ## T2.8 推断时用多大的丢弃率？
+# ## T2.8 推理时用多大的丢弃率？
 #
 # “可能需要调整丢弃率，以得到最可靠的预测区间。”在验证集上用平均预报的 Brier 评分选择，在测试集上评判。
 
 # %%
 small = gg.Split(data.validation.x[:300], data.validation.y[:300], groups=data.validation.groups[:300])
 judged = gg.Split(data.test.x[:300], y[:300], groups=days[:300])
-choice = gg.choose_rate(model, small, test=judged, rates=(0.1, 0.2, 0.3), num_samples=20, progress=False)
+choice = gg.choose_rate(model, small, test_data=judged, rates=(0.1, 0.2, 0.3), num_members=20, progress=False)
 print(*choice.findings, sep="\n")
 
 # %% [markdown] lang="en"

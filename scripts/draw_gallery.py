@@ -70,7 +70,7 @@ class Material:
     @cache  # noqa: B019
     def distribution(self) -> gg.PredictiveDistribution:
         """The dropout net's thousand forecasts of each storm of 2004."""
-        return gg.predict_distribution(self.result().model("dropout(0.5)"), self.data.test.x, num_samples=1000)
+        return gg.predict_distribution(self.result().model("dropout(0.5)"), self.data.test.x, num_members=1000)
 
     @cache  # noqa: B019
     def patients(self) -> tuple[Any, Any]:
@@ -87,7 +87,7 @@ class Material:
         model.fit(data.train.x, np.asarray(data.train.y) - centre, epochs=60, batch_size=32, verbose=0)
         x = np.concatenate([data.validation.x, data.test.x])
         y = np.concatenate([data.validation.y, data.test.y]).astype(np.float64).ravel()
-        members = gg.predict_distribution(model, x, num_samples=20).members
+        members = gg.predict_distribution(model, x, num_members=20).members
         return y, members.transpose("sample", "member", ...).values.reshape(len(y), -1) + centre
 
     @cache  # noqa: B019
@@ -124,7 +124,7 @@ def _value(m: Material) -> Figure:
 
 def _rates(m: Material) -> Figure:
     model = m.result().model("dropout(0.5)")
-    choice = gg.choose_rate(model, m.data.validation, test=m.data.test, num_samples=100)
+    choice = gg.choose_rate(model, m.data.validation, test_data=m.data.test, num_members=100)
     return _figure(RateChoiceDisplay.from_choice(choice).plot())
 
 

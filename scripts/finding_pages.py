@@ -12,30 +12,31 @@ FOLDER = Path(__file__).parents[1] / "docs" / "findings"
 HOW = {
     "GG101": "The held-out score's mean curve over seeds. The first epoch from which it exceeds its minimum, up to the "
     "end, by more than the noise between seeds at the best epoch (the median of all variants; a standard deviation, by "
-    "Gini's estimate, which one stuck run does not inflate); the confidence set holds every epoch that paired tests "
-    'within seeds do not refuse. "May overfit" means that the set also holds "later than trained, or never".',
+    "Gini's estimate, which one stuck run does not inflate); the confidence set contains every epoch that paired tests "
+    'within seeds do not reject. "May overfit" means that the set also contains "later than trained, or never".',
     "GG102": "Held-out minus training score at the last epoch, both in inference mode and without penalties. Reported "
     "where its 95 % interval over seeds lies above 0: Student's, longer on the side on which skewed noise may make it "
     "fall short.",
     "GG103": "A least-squares line through the last third of each seed's held-out curve. Reported where the 95 % "
     "interval of its slope over seeds lies above 0.",
-    "GG104": "The training score at the last epoch, as a share of what always forecasting the training base rate "
+    "GG104": "The training score at the last epoch, as a share of what always predicting the training base rate "
     "scores. Reported where the 95 % interval over seeds lies below 5 %.",
     "GG105": "The standard deviation of the held-out score's steps from epoch to epoch, after the first third. "
-    "Paired by seed with the baseline's; reported where the interval of the difference, which holds for all variants "
-    "together, lies above 0.",
+    "Paired by seed with the baseline's; reported where the interval of the difference, which is simultaneous over "
+    "all variants, lies above 0.",
     "GG106": "Three differences from the baseline, paired by seed: of the gap at the last epoch, of the rise of the "
     "held-out score from its lowest to its last, and of the slope of GG103. Reported where an interval excludes 0; "
-    "each measure's intervals hold for all variants together.",
-    "GG110": "Climatology's score minus the variant's, at the best epoch, with seeds and cases both random (cases in "
-    "their groups). Reported where its 95 % interval holds 0. With several variants and few cases this is common: it "
-    "does not say that there is no skill.",
+    "each measure's intervals are simultaneous over all variants.",
+    "GG110": "The base-rate forecast's score minus the variant's, at the best epoch, with seeds and cases both "
+    "random (cases in their groups). Reported where its 95 % interval contains 0. With several variants and few "
+    "cases this is common: it does not say that there is no skill.",
     "GG111": "The same difference, at the best and at the last epoch. Reported where its interval lies below 0.",
     "GG112": "As GG103, where the interval of the slope lies below 0.",
     "GG113": "Scores at the best epoch of each variant and each one with more parameters, paired by seed, on training "
     "and on held-out cases. Reported where both intervals, corrected for all such pairs, favour the larger one.",
-    "GG114": "Accuracy at the best epoch minus that of the training split's commonest label, with seeds and cases both "
-    "random. Reported where its 95 % interval does not lie above 0, and GG110 or GG111 hold too or cannot be asked.",
+    "GG114": "Accuracy at the best epoch minus that of the training split's most frequent class, with seeds and "
+    "cases both random. Reported where its 95 % interval does not lie above 0, and GG110 or GG111 hold too or "
+    "cannot be asked.",
     "GG301": "The Keras configurations of a hand-written variant and the baseline are compared in ten respects: "
     "layers, width, penalty, noise, normalization, preprocessing, initializer, activation, optimizer, loss; and in the "
     "number of parameters where neither layers nor width explain it. Two or more differ. Remedies are not "
@@ -48,11 +49,12 @@ HOW = {
     "tutorial is of the first kind: its test half chose the epochs, so nothing is left that no choice has seen.",
     "GG320": "Digests of every case's inputs, compared between the splits. IMDB has 123 reviews of its test half in "
     "its training half as well (counted by `gengap demo reviews`), as sets of words.",
-    "GG321": "Pairs of standardized inputs (tables, arrays, sparse rows, several inputs side by side) at a distance of "
-    "at most a fifth of their length, in wide tables proposed by locality-sensitive hashing. Counted are those that "
-    "are nearer than chance allows, by three tests: against the other neighbours of the case, column by column, and "
-    "by principal components; of the twins counted one in twenty may be there by chance. A lower bound: in a table of "
-    "one or two columns little can be told from chance. Text is not looked at, nor are fewer than 20 training cases.",
+    "GG321": "Pairs of standardized inputs (tables, arrays, sparse rows, several inputs side by side) at a "
+    "distance of at most a fifth of their length, in wide tables proposed by locality-sensitive hashing. Counted "
+    "are those that are nearer than chance allows, by three tests: against the other neighbours of the case, "
+    "column by column, and by principal components; of the near duplicates counted one in twenty may be there by "
+    "chance. A lower bound: in a table of one or two columns little can be told from chance. Text is not looked "
+    "at, nor are fewer than 20 training cases.",
     "GG322": "Group labels (`groups=`) that occur in both splits.",
     "GG323": "Times of cases (`times=`): the earliest held-out one is not later than the latest one before it.",
     "GG324": "A chi-squared test of the label counts of two splits (with weights, of as many equal cases as they are "

@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "gengap"
 EXAMPLES = SOURCE.parent / "gengap_examples"
 
 ORDER = (
-    "errors", "_version", "randomness", "naming", "datasets", "verification", "results", "analysis",
+    "errors", "_version", "deprecated", "randomness", "naming", "datasets", "verification", "results", "analysis",
     "keras_models", "remedies", "plots", "kernels", "layers", "engine", "storage", "runners", "study", "sampling",
     "experiments", "reporting", "cli",
 )  # fmt: skip

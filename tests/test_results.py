@@ -88,7 +88,7 @@ def test_a_damaged_file_is_said(tmp_path, damage):
     if damage == "truncated":
         make().to_netcdf(path)
         path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(StoreError, match="is no result of gengap, or it is damaged"):
+    with pytest.raises(StoreError, match="is not a result of gengap, or it is damaged"):
         Result.from_netcdf(path)
 
 
@@ -139,7 +139,7 @@ def test_a_curve_to_maximize_is_negated():
         {"a": [{"accuracy": [0.5, 0.9], "val_accuracy": [0.7, 0.6]}]},
         task="binary",
         score="accuracy",
-        higher_is_better=True,
+        larger_is_better=True,
     )
     assert result.runs["best_epoch"].item() == 1
 

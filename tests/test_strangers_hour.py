@@ -86,14 +86,14 @@ CALLS = {
     "weights of another length": (lambda _: run(sample_weight=np.ones(3)), r"must have shape \(30,\)"),
     "a folder with a thesis for storage": (lambda f: run(study={"storage": f / "home"}), "holds other files"),
     "a file for storage": (lambda f: run(study={"storage": f / "good.csv"}), "is a file"),
-    "a result of nothing": (lambda f: gg.load(f / "home"), "holds no study"),
+    "a result of nothing": (lambda f: gg.load(f / "home"), "contains no stored study"),
     "a folder that is not there": (lambda f: gg.load(f / "nowhere"), "there is no folder"),
     "predictions of another length": (lambda _: results(y_true=Y[:9]), "must hold arrays of shape"),
     "predictions under two alike names": (
         lambda _: results(predictions={"a": np.full((2, 40), 0.5), "a ": np.full((2, 40), 0.4)}),
         "must differ",
     ),
-    "a report in French": (lambda f: gg.report(results(), f / "r.html", lang="fr"), "The report speaks en, zh"),
+    "a report in French": (lambda f: gg.report(results(), f / "r.html", lang="fr"), "Report languages are en, zh"),
     "a variant that is none": (lambda _: results().model("c"), "There is no variant 'c'|cannot be rebuilt|no model"),
     "a result saved over a climate": (lambda f: results().save(f / "climate"), "was not written by gengap"),
     "a store read while it is none": (lambda f: Store.open(f / "good.csv"), "there is no folder|no study"),
@@ -103,8 +103,8 @@ RUN = ("run", "--model", "model.keras", "--data", "good.csv", "--epochs", "1", "
 COMMANDS = {
     "an existing file for output": ((*RUN, "--output", "good.csv"), "good.csv is a file; `--output` needs a folder"),
     "a folder with a climate for output": ((*RUN, "--output", "climate"), "which would be written over"),
-    "a language that is none": ((*RUN, "--lang", "xx"), "The report speaks en, zh"),
-    "a language for a demo": (("demo", "diabetes", "--lang", "xx"), "The report speaks en, zh"),
+    "a language that is none": ((*RUN, "--lang", "xx"), "Report languages are en, zh"),
+    "a language for a demo": (("demo", "diabetes", "--lang", "xx"), "Report languages are en, zh"),
     "a model of before": (("run", "--model", "old.h5", "--data", "good.csv"), "older format of Keras"),
     "a folder for a model": (("run", "--model", "home", "--data", "good.csv"), "older format of Keras"),
     "weights that are too few": (
@@ -112,8 +112,8 @@ COMMANDS = {
         "'sample_weight' of shape",
     ),
     "storage in a home": ((*RUN, "--storage", "home"), "holds other files (thesis.part)"),
-    "a report over a table": (("report", "saved", "--output", "good.csv"), "is no report of gengap"),
-    "a report of a home": (("report", "home"), "holds no study"),
+    "a report over a table": (("report", "saved", "--output", "good.csv"), "is not a report of gengap"),
+    "a report of a home": (("report", "home"), "contains no stored study"),
 }
 
 

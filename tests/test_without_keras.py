@@ -35,7 +35,7 @@ def folders(tmp_path_factory):
     splits = {"validation_data": (x[40:50], y[40:50]), "test_data": (x[50:], y[50:])}
     result = study.run(x[:40], y[:40], **splits, epochs=3, progress=False)
     result.save(folder / "saved")
-    gg.predict_distribution(result.model("baseline"), x[50:53], num_samples=8).to_netcdf(
+    gg.predict_distribution(result.model("baseline"), x[50:53], num_members=8).to_netcdf(
         folder / "saved" / "distribution.nc"
     )
     return folder

@@ -105,12 +105,12 @@ def _profile(runs: list[Any], data: Any, settings: Any, device: str) -> dict[str
     import torch
     from torch.profiler import ProfilerActivity, profile
 
-    from gengap.engine.fused import members_of
+    from gengap.engine.fused import prepare_runs
     from gengap.engine.trainer import Trainer
 
     on_card = device == "cuda"
     kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_card else [])]
-    trainer = Trainer("profile", members_of(runs, data, settings), data, settings, device=device)
+    trainer = Trainer("profile", prepare_runs(runs, data, settings), data, settings, device=device)
     trainer.rehearse()
     wall = []
     for _ in range(5):

@@ -21,7 +21,7 @@ def parts(net: str, data: Path, *, seeds: int, threads: int) -> dict[str, float]
     from benchmarks.training.workloads import load
 
     from gengap.datasets.split import Split
-    from gengap.engine.fused import members_of
+    from gengap.engine.fused import prepare_runs
     from gengap.engine.memory import keep_freed_memory
     from gengap.engine.optimizers.in_place import InPlace
     from gengap.engine.runs import Collector, Run, TrainingData, TrainingSettings
@@ -37,7 +37,7 @@ def parts(net: str, data: Path, *, seeds: int, threads: int) -> dict[str, float]
     training_data = TrainingData(Split(x, y), Split(x_held, y_held))
     model = KERAS[net](x.shape[1])
     cores = torch.get_num_threads()
-    members = members_of([Run(net, seed, model) for seed in range(seeds)], training_data, settings)
+    members = prepare_runs([Run(net, seed, model) for seed in range(seeds)], training_data, settings)
     spent: dict[str, list[float]] = {}
     watched = [
         (Trainer, "advance", "whole step"),

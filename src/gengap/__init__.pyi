@@ -2,6 +2,9 @@ from . import datasets as datasets
 from . import errors as errors
 from . import plots as plots
 from . import verification as verification
+from .analysis import Audit as Audit
+from .analysis import Comparison as Comparison
+from .analysis import Diagnosis as Diagnosis
 from .analysis import audit as audit
 from .analysis import compare as compare
 from .analysis import diagnose as diagnose
@@ -20,10 +23,10 @@ from .analysis.uncertainty import conformal_set as conformal_set
 from .analysis.uncertainty import regression_uncertainty as regression_uncertainty
 from .datasets import Dataset as Dataset
 from .datasets import Split as Split
+from .engine.certificate import certify as certify
 from .engine.fit_many import History as History
 from .engine.fit_many import fit_many as fit_many
 from .engine.parity import Parity as Parity
-from .engine.parity import certify as certify
 from .engine.planner import Plan as Plan
 from .experiments.capacity_ladder import capacity_ladder as capacity_ladder
 from .experiments.value_of_data import ValueOfData as ValueOfData

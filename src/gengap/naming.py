@@ -24,7 +24,7 @@ def check_names(names: Iterable[Any], what: str, *, error: type[GengapError] = D
         error: What is raised.
 
     Raises:
-        GengapError: The given kind: one is no text, empty, looks like another, or holds characters that cannot be seen.
+        GengapError: The given kind: one is not text, is empty, looks like another, or has invisible characters.
 
     Example:
         >>> check_names([16, "wide"], "models")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from gengap.analysis.diagnosis.onset import onset
-from gengap.analysis.tables import Column, Estimate, Table
+from gengap.analysis.tables import Column, IntervalEstimate, Table
 from gengap.results import Result
 
 Floats = NDArray[np.float64]
@@ -155,7 +155,7 @@ def _statements(curves: _Curves) -> list[Retold]:
         return f"{what}, minus original's"
 
     slope, rough = (
-        minus(f"rise an epoch over the last {LATE_EPOCHS}"),
+        minus(f"rise per epoch over the last {LATE_EPOCHS}"),
         minus(f"sd of second differences over the last {LATE_EPOCHS}"),
     )
     compare("smaller", "smaller then degrades more slowly", lambda n: _late_slope(score(n)), slope, positive=False)
@@ -237,16 +237,16 @@ def _named_only(curves: _Curves) -> list[Retold]:
     return rows
 
 
-def mean_interval(values: Sequence[float] | Floats) -> Estimate:
+def mean_interval(values: Sequence[float] | Floats) -> IntervalEstimate:
     """Mean over seeds with Student's 95 % interval; NaN are left out, one value has no interval."""
     kept = np.asarray(values, dtype=np.float64)
     kept = kept[np.isfinite(kept)]
     n = len(kept)
     mean = float(kept.mean()) if n else float("nan")
     if n < 2:
-        return Estimate(mean, float("nan"), float("nan"))
+        return IntervalEstimate(mean, float("nan"), float("nan"))
     half = float(stats.t.ppf(0.975, n - 1) * kept.std(ddof=1) / np.sqrt(n))
-    return Estimate(mean, mean - half, mean + half)
+    return IntervalEstimate(mean, mean - half, mean + half)
 
 
 def printed_row(row: str, said: str, values: Floats, printed: float, *, spec: str = ".4f") -> Retold:

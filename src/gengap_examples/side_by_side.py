@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from gengap.analysis.tables import Cell, Column, Estimate, Table
+from gengap.analysis.tables import Cell, Column, IntervalEstimate, Table
 from gengap.results import Result
 from gengap_examples.reviews_retold import BOOK, BOOK_TOLERANCE, mean_interval
 
@@ -145,8 +145,8 @@ def _row(
     difference = own - other
     mean = float(difference.mean())
     half = float(stats.t.ppf((1 + BOTH_SIDES) / 2, n - 1) * difference.std(ddof=1) / np.sqrt(n))
-    found = Estimate(mean, mean - half, mean + half)
-    in_sds = Estimate(*(value / sd for value in (found.value, found.low, found.high)))
+    found = IntervalEstimate(mean, mean - half, mean + half)
+    in_sds = IntervalEstimate(*(value / sd for value in (found.value, found.low, found.high)))
     inside = max(-in_sds.low, in_sds.high) <= MARGIN
     verdict = "shown" if inside else "as measured" if abs(in_sds.value) <= MARGIN else "no"
     drift = (float(apart[:, 0].max()), float(apart.max()))

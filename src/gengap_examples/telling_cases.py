@@ -53,13 +53,13 @@ def telling_cases(y_true: NDArray[np.int64], probability: NDArray[np.float64]) -
     return np.array([np.argmax(np.where(right, sure, -1)), np.argmax(np.where(right, -1, sure)), np.argmin(sure)])
 
 
-def study_cases(result: "Result", data: Dataset, *, num_samples: int = 1000) -> CaseStudy | None:
+def study_cases(result: "Result", data: Dataset, *, num_members: int = 1000) -> CaseStudy | None:
     """Ask the best variant with dropout about three test cases, and choose its inference rate on validation.
 
     Args:
         result: A study of a binary task with a test split.
         data: Its data set.
-        num_samples: Members of each distribution.
+        num_members: Members of each distribution.
 
     Returns:
         None where no variant has noise, the task is not binary, or there is no test split.
@@ -72,11 +72,11 @@ def study_cases(result: "Result", data: Dataset, *, num_samples: int = 1000) -> 
     forecast = result.test["prediction_best"].sel(variant=variant, seed=seed).to_numpy().astype(np.float64)
     cases = telling_cases(np.asarray(data.test.y).ravel(), forecast)
     model = result.model(variant, seed=seed)
-    distribution = predict_distribution(model, take(data.test.x, cases), num_samples=num_samples, progress=False)
+    distribution = predict_distribution(model, take(data.test.x, cases), num_members=num_members, progress=False)
     distribution = _named(distribution, variant, cases)
     others = result.test["prediction_best"].sel(variant=variant).drop_sel(seed=seed).to_numpy()
     choice = choose_rate(
-        model, data.validation, test=data.test, other_seeds=others if len(others) else None, progress=False
+        model, data.validation, test_data=data.test, other_seeds=others if len(others) else None, progress=False
     )
     return CaseStudy(variant, cases, distribution, choice)
 

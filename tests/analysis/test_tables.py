@@ -4,14 +4,14 @@ import math
 import pytest
 from rich.console import Console
 
-from gengap.analysis.tables import Column, Estimate, Spread, Table
+from gengap.analysis.tables import Column, IntervalEstimate, Spread, Table
 
 TABLE = Table(
     "Nets & scores",
     (Column("net", "net"), Column("loss", "log_loss", ".2f"), Column("d", "difference", ".1f"), Column("n", "n", ",d")),
     (
-        ("l2(0.001)", Spread(0.254, 0.011), Estimate(-1.0, -2.0, 0.5), 17169),
-        ("<b>", Spread(0.3, math.nan), Estimate(math.nan, math.nan, math.nan), None),
+        ("l2(0.001)", Spread(0.254, 0.011), IntervalEstimate(-1.0, -2.0, 0.5), 17169),
+        ("<b>", Spread(0.3, math.nan), IntervalEstimate(math.nan, math.nan, math.nan), None),
     ),
     ("Smaller is better.",),
 )

@@ -9,7 +9,7 @@ from gengap.datasets import Split
 from gengap.datasets.data_files import hold_out, read_files
 from gengap.datasets.table_files import read_split
 from gengap.errors import DataError, ModelError, UnknownNameError
-from gengap.experiments.launch import load_model
+from gengap.experiments.launch import load_model, study_from_files
 
 RNG = np.random.default_rng(0)
 TABLE = pd.DataFrame(RNG.standard_normal((40, 3)), columns=["a", "b", "c"]).assign(storm=RNG.integers(0, 2, 40))
@@ -130,3 +130,13 @@ def test_a_model_in_an_older_format_is_said(tmp_path, name):
         (tmp_path / name).write_bytes(b"\x89HDF")
     with pytest.raises(ModelError, match=r"is in an older format of Keras.*: save it anew as `.keras`"):
         load_model(tmp_path / name)
+
+
+def test_words_are_no_answers_of_a_regression(tmp_path):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.save(tmp_path / "model.keras")
+    TABLE.assign(storm=np.where(TABLE["storm"] == 1, "yes", "no")).to_csv(tmp_path / "train.csv", index=False)
+    given = {"target": None, "groups": None, "remedies": "", "suggest": False, "seeds": 1, "fit": {"epochs": 1}}
+    with pytest.raises(DataError, match=r"predicts real numbers; the answers of train.csv.*words such as 'no'"):
+        study_from_files(tmp_path / "model.keras", {"train": tmp_path / "train.csv"}, **given)

@@ -134,7 +134,7 @@ def test_a_damaged_file_is_named(archive, tmp_path):
     for file in archive.glob("*.nc"):
         (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / f"NCARSTORM_{RUNS[2]}-0000_d01_model_patches.nc").write_bytes(b"not netCDF")
-    with pytest.raises(DataError, match=r"20140101.* is no netCDF file that can be read"):
+    with pytest.raises(DataError, match=r"20140101.* is not a netCDF file that can be read"):
         storms(tmp_path)
 
 

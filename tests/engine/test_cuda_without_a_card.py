@@ -17,7 +17,7 @@ from keras import layers
 from scipy import sparse
 
 from gengap.datasets.split import Split
-from gengap.engine.fused import _on, members_of
+from gengap.engine.fused import _on, prepare_runs
 from gengap.engine.runs import Collector, Run, TrainingData, TrainingSettings
 from gengap.engine.trainer import Trainer
 from gengap.kernels.transfer import upload
@@ -110,7 +110,7 @@ def report() -> dict:
         data = data_for(name, shape)
         model = make()
         runs = [Run("a", seed, model) for seed in (0, 1)]
-        on_cpu, members = train(members_of(runs, data, SETTINGS), data, "cpu"), members_of(runs, data, SETTINGS)
+        on_cpu, members = train(prepare_runs(runs, data, SETTINGS), data, "cpu"), prepare_runs(runs, data, SETTINGS)
         with pretended_card.Card() as card, keras.device("card:0"):
             there = train(members, data, "card")
             resumed = resume(members, data, "card")

@@ -15,7 +15,7 @@ import torch
 from keras import layers
 
 from gengap.errors import SlowPathWarning
-from gengap.layers.doors import Pass
+from gengap.layers.doors import PassContext
 from gengap.layers.program import Program
 from gengap.layers.stack import Stack
 
@@ -244,7 +244,7 @@ def check(model, x):
     tensor = torch.from_numpy(x)
     for position, training in enumerate((False, True)):
         with torch.no_grad():
-            found = program([tensor.expand(2, *tensor.shape)], Pass(training=training)).numpy()
+            found = program([tensor.expand(2, *tensor.shape)], PassContext(training=training)).numpy()
         for k in range(2):
             np.testing.assert_allclose(found[k], wanted[k][position], atol=2e-6, rtol=2e-5)
 
@@ -283,7 +283,7 @@ def test_augmentation_is_off_in_inference(name):
     x = torch.rand(4, 6, 6, 3)
     weights = [np.array(value) for value in model.get_weights()]
     program = Program([model, model], [0, 1], Stack(model, [weights, weights]))
-    found = program([x.expand(2, *x.shape)], Pass(training=False))
+    found = program([x.expand(2, *x.shape)], PassContext(training=False))
     for one in found:
         torch.testing.assert_close(one, model(x, training=False))
 

@@ -13,7 +13,7 @@ from gengap.engine.reference import train_reference
 from gengap.engine.runs import Run
 from gengap.keras_models.graph import read_graph
 from gengap.kernels import convolution
-from gengap.layers.doors import Pass
+from gengap.layers.doors import PassContext
 from gengap.layers.program import Program
 from gengap.layers.stack import Stack
 
@@ -22,7 +22,7 @@ L1, L2, L1L2 = keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.
 
 @keras.saving.register_keras_serializable("tests")
 class Centred(layers.Layer):
-    """Mixes the samples of a batch: must never be folded."""
+    """Mixes the samples of a batch: must never be joined."""
 
     def call(self, x):
         return x - keras.ops.mean(x, axis=0, keepdims=True)
@@ -243,7 +243,9 @@ def block(padding="same", **between):
 @pytest.mark.parametrize("padding", ["same", "valid"])
 def test_blocks_of_convolution_relu_and_pooling_are_keras(padding, make_data, settings, collect, monkeypatch):
     monkeypatch.setattr(convolution, "_FEW", -1)
-    check_contract(lambda: block(padding), make_data((8, 8, 2)), settings, collect)
+    # With the usual data (seed 0) and `valid`, one value before the second relu is 2.4e-7 in the seventh step, computed
+    # in float64: float32 rounds it to either side of zero, and Adam makes .0026 of that. Here the smallest is 4.5e-6.
+    check_contract(lambda: block(padding), make_data((8, 8, 2), seed=2), settings, collect)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -364,7 +366,7 @@ def test_applications_compute_and_differentiate_as_keras_does(name):
     stack = Stack(model, [model.get_weights()] * 2)
     x = torch.from_numpy(np.random.default_rng(0).normal(size=(4, 32, 32, 3)).astype(np.float32))
     program = Program([model, model], [0, 0], stack)
-    together, alone = program([x.expand(2, *x.shape)], Pass(training=False)), model(x, training=False)
+    together, alone = program([x.expand(2, *x.shape)], PassContext(training=False)), model(x, training=False)
     assert torch.allclose(together[0], alone, atol=1e-6)
     assert "loop" not in program.doors.values()
     found = torch.autograd.grad(together.sum(), stack.leaves(), allow_unused=True)

@@ -74,7 +74,7 @@ def test_flat_inputs_predict_what_keras_predicts(case):
 def test_a_predictive_distribution_binds_them_alike():
     model = made(("a", "b"), ("b", "a"), dropout=0.2)
     x = {"a": A[:4], "b": B[:4]}
-    forecast = gg.predict_distribution(model, x, num_samples=8)
+    forecast = gg.predict_distribution(model, x, num_members=8)
     np.testing.assert_allclose(forecast.deterministic.values, model.predict(x, verbose=0)[:, 0], rtol=1e-5)
 
 

@@ -9,8 +9,8 @@ import torch
 from keras import layers, ops
 from keras.src.applications.convnext import StochasticDepth
 
-from gengap.engine.fused import members_of, plan_fused, train_fused
-from gengap.engine.parity import certify
+from gengap.engine.fused import plan_fused, prepare_runs, train_fused
+from gengap.engine.parity import certify_runs
 from gengap.engine.planner import Chunk, Plan
 from gengap.engine.reference import train_reference
 from gengap.engine.runs import Run
@@ -188,14 +188,14 @@ def test_noise_that_stays_on_in_inference_is_said_and_equal_in_both_engines(name
 @pytest.mark.parametrize("name", ["keras.random", "numpy", "dropout", "noise", "hidden dropout"])
 def test_the_certificate_holds_with_noise(name, train):
     runs = [Run("a", seed, NETS[name]()) for seed in (0, 1)]
-    assert all(one.holds for one in certify(runs, train.data, train.settings))
+    assert all(one.holds for one in certify_runs(runs, train.data, train.settings))
 
 
 @pytest.mark.parametrize("source", ["keras.random", "numpy", "a seed generator", "own python"])
 def test_a_training_goes_on_from_a_state_to_the_same_numbers(source, train):
     def trainer():
         runs = [Run("a", seed, net(Noisy(source))) for seed in (0, 1)]
-        return Trainer("chunk", members_of(runs, train.data, train.settings), train.data, train.settings)
+        return Trainer("chunk", prepare_runs(runs, train.data, train.settings), train.data, train.settings)
 
     whole, first, resumed = trainer(), trainer(), trainer()
     whole.advance()

@@ -91,7 +91,7 @@ def data_for(name, shape):
 
 def together(runs, device, *, compiled=False):
     names = tuple((run.variant, run.seed) for run in runs)
-    return Plan(device, "float32", (Chunk("chunk", names, "fused", "", compiled=compiled),))
+    return Plan(device, "float32", (Chunk("chunk", names, "fused", "", compiled_steps=compiled),))
 
 
 def gathered(train):

@@ -14,7 +14,7 @@ from scipy import sparse
 from tests.engine.test_fused import CONVOLUTIONS, FAST, LOOPED, chain, data_for, image, largest_difference, one_per_cell
 
 from gengap.engine import planner, recording
-from gengap.engine.fused import members_of, plan_fused, train_fused
+from gengap.engine.fused import plan_fused, prepare_runs, train_fused
 from gengap.engine.planner import Chunk, Plan
 from gengap.engine.recording import CompiledStep
 from gengap.engine.runs import Run
@@ -40,12 +40,12 @@ pytestmark = pytest.mark.filterwarnings("ignore::gengap.errors.SlowPathWarning")
 
 def compiled_plan(runs):
     names = tuple((run.variant, run.seed) for run in runs)
-    return Plan("cpu", "float32", (Chunk("chunk-000", names, "fused", "test", compiled=True),))
+    return Plan("cpu", "float32", (Chunk("chunk-000", names, "fused", "test", compiled_steps=True),))
 
 
 def plain_plan(runs):
     plan = compiled_plan(runs)
-    return replace(plan, chunks=tuple(replace(chunk, compiled=False) for chunk in plan.chunks))
+    return replace(plan, chunks=tuple(replace(chunk, compiled_steps=False) for chunk in plan.chunks))
 
 
 def compiled_nets(build, number=3, loss="binary_crossentropy"):
@@ -134,7 +134,7 @@ BY_RUN = "some layers are called run by run"
 )
 def test_what_depends_on_numbers_is_not_recorded(layer, loss, reason, make_data, settings, uncompiled):
     data, runs = make_data(), compiled_nets(lambda: chain(layers.Dense(4), layer()), loss=loss)
-    trainer = Trainer("x", members_of(runs, data, settings()), data, settings(), compiled=True)
+    trainer = Trainer("x", prepare_runs(runs, data, settings()), data, settings(), compile_steps=True)
     with pytest.warns(GengapWarning, match=f"goes on without compiling: .*{reason}"):
         trainer.advance()
     assert set(trainer._take._tapes.values()) == {None}
@@ -145,7 +145,7 @@ def test_what_depends_on_numbers_is_not_recorded(layer, loss, reason, make_data,
 def test_a_trace_that_breaks_off_leaves_moving_averages_alone(make_data, settings):
     data, runs = make_data(), compiled_nets(lambda: chain(layers.BatchNormalization(), layers.Dense(4)), loss=branching)
     plain, tried = (
-        Trainer("x", members_of(runs, data, settings()), data, settings(), compiled=compiled)
+        Trainer("x", prepare_runs(runs, data, settings()), data, settings(), compile_steps=compiled)
         for compiled in (False, True)
     )
     plain.advance()
@@ -165,7 +165,7 @@ def test_a_recording_that_is_right_for_one_batch_only_is_not_used(make_data, set
 
     monkeypatch.setattr(recording, "make_fx", constant)
     data, runs = make_data(), compiled_nets(FAST["dense"])
-    trainer = Trainer("x", members_of(runs, data, settings()), data, settings(), compiled=True)
+    trainer = Trainer("x", prepare_runs(runs, data, settings()), data, settings(), compile_steps=True)
     with pytest.warns(GengapWarning, match="recorded does not give the numbers of the step itself"):
         trainer.advance()
     assert set(trainer._take._tapes.values()) == {None}
@@ -173,7 +173,7 @@ def test_a_recording_that_is_right_for_one_batch_only_is_not_used(make_data, set
 
 def test_a_smaller_stack_is_not_compiled_anew(make_data, settings, uncompiled):
     data, runs = make_data(), compiled_nets(FAST["dense"])
-    trainer = Trainer("x", members_of(runs, data, settings()), data, settings(), compiled=True)
+    trainer = Trainer("x", prepare_runs(runs, data, settings()), data, settings(), compile_steps=True)
     assert isinstance(trainer._take, CompiledStep)
     trainer._keep([0, 2])
     assert not isinstance(trainer._take, CompiledStep)
@@ -200,7 +200,7 @@ def test_a_plan_says_whether_steps_are_compiled(against, said, make_data, settin
     monkeypatch.setattr(planner, "why_not_compiled", lambda _: against)
     plan = plan_fused(compiled_nets(FAST["dense"]), make_data(), settings(compile=True))
     assert said in str(plan)
-    assert {chunk.compiled for chunk in plan.chunks} == {against is None}
+    assert {chunk.compiled_steps for chunk in plan.chunks} == {against is None}
     assert Plan.from_json(plan.to_json()) == plan
 
 

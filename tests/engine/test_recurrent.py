@@ -6,7 +6,7 @@ import pytest
 import torch
 from keras import layers
 
-from gengap.layers.doors import Pass
+from gengap.layers.doors import PassContext
 from gengap.layers.program import Program
 from gengap.layers.recurrent import RecurrentDoor
 from gengap.layers.stack import Stack
@@ -83,7 +83,7 @@ def doors_of(program):
 def test_outputs_and_gradients_are_those_of_keras(name, masked):
     model, weights, stack, program = runs_of(LAYERS[name], masked=masked)
     x = inputs(masked=masked)
-    together = program([torch.from_numpy(x)], Pass(training=True))
+    together = program([torch.from_numpy(x)], PassContext(training=True))
     assert doors_of(program), "it took another door"
     direction = torch.from_numpy(np.random.default_rng(2).normal(size=tuple(together.shape)).astype("float32"))
     found = torch.autograd.grad((together * direction).sum(), stack.leaves())
@@ -100,7 +100,7 @@ def test_outputs_and_gradients_are_those_of_keras(name, masked):
 @pytest.mark.parametrize("name", SLOW)
 def test_what_the_kernel_cannot_do_takes_another_door(name):
     *_, program = runs_of(SLOW[name], masked=False)
-    program([torch.from_numpy(inputs(masked=False))], Pass(training=False))
+    program([torch.from_numpy(inputs(masked=False))], PassContext(training=False))
     assert not doors_of(program)
 
 
@@ -111,7 +111,7 @@ def test_a_users_own_layer_of_the_name_takes_another_door():
             return super().call(sequences, initial_state=initial_state, mask=mask, training=training) * 2.0
 
     *_, program = runs_of(lambda: LSTM(3), masked=False)
-    program([torch.from_numpy(inputs(masked=False))], Pass(training=False))
+    program([torch.from_numpy(inputs(masked=False))], PassContext(training=False))
     assert not doors_of(program)
 
 
@@ -120,10 +120,10 @@ def test_a_users_own_layer_of_the_name_takes_another_door():
 def test_a_run_gone_wild_leaves_its_neighbours_alone(name):
     _, _, stack, program = runs_of(LAYERS[name], masked=False)
     x = inputs(masked=False)
-    before = program([torch.from_numpy(x)], Pass(training=True))
+    before = program([torch.from_numpy(x)], PassContext(training=True))
     before_grad = torch.autograd.grad(before[1:].sum(), stack.leaves())
     x[0] = np.nan
-    after = program([torch.from_numpy(x)], Pass(training=True))
+    after = program([torch.from_numpy(x)], PassContext(training=True))
     after_grad = torch.autograd.grad(after[1:].sum(), stack.leaves())
     torch.testing.assert_close(after[1:], before[1:], rtol=0, atol=0)
     assert torch.isnan(after[0]).all()

@@ -118,7 +118,7 @@ def test_synthetic_storms_are_never_held_against_the_courses_scores(storms):
 def test_both_confounds_of_the_course_are_found_by_the_audit_itself(storms):
     told = [row for row in retell_storms(storms).rows if row[3] == "confounded"]
     assert [row[2].split()[0] for row in told] == ["GG301", "GG302"]
-    assert "width: 8/16/32/1 against 16/32/64/1" in told[0][2]
+    assert "width: 8/16/32/1 versus 16/32/64/1" in told[0][2]
     assert f"{STORED} 1 epochs" in told[1][2]
 
 

@@ -39,7 +39,7 @@ def test_a_ring_is_climbed_and_every_rung_is_there(small_net, ring):
         assert rung.mean == pytest.approx(-np.mean(np.where(y == 1, np.log(p), np.log(1 - p))), rel=1e-5)
     assert "<table" in found._repr_html_()
     display = CapacityDisplay.from_ladder(found)
-    assert display.shapes[display.climbed[0]] == "1"
+    assert display.shapes[display.path[0]] == "1"
     assert display.plot().get_xscale() == "log"
     assert found.model().count_params() == found[found.choice.name].parameters
 

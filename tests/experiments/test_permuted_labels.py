@@ -23,5 +23,5 @@ def test_permuted_training_labels_show_no_skill_over_climatology():
         codes = {finding.code for finding in found.findings if finding.subject == one.variant}
         assert codes & {"GG110", "GG111"}, one.variant
     said = [str(finding) for finding in found.findings if finding.code == "GG110"]
-    assert any("no skill over climatology is shown, even at the best epoch" in sentence for sentence in said)
+    assert any("not shown to beat the base-rate forecast, even at the best epoch" in sentence for sentence in said)
     assert all(one.verdict.kind == "cannot say" for one in gg.compare(result).contrasts)

@@ -37,7 +37,7 @@ def test_the_figure_draws_what_was_computed_and_nothing_beyond_twice_the_data(fo
     display = DataValueDisplay.from_value(found.verdict, score=found.score)
     ax = display.plot()
     assert max(float(np.max(line.get_xdata())) for line in ax.lines if len(line.get_xdata()) > 1) <= 640 + 1e-6
-    assert display.foretold.value == pytest.approx(found.verdict.law(2), abs=1e-9)
+    assert display.predicted.value == pytest.approx(found.verdict.law(2), abs=1e-9)
 
 
 @pytest.mark.parametrize("shares", [(1.0,), (0.5, 0.25, 1.0), (0.25, 0.5), (0.0, 1.0)])

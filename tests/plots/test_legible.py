@@ -13,7 +13,7 @@ import gengap.plots as gp
 import gengap.verification as gv
 from gengap.analysis.curves import Curve
 from gengap.analysis.diagnosis.data_value import PowerLaw
-from gengap.analysis.tables import Column, Estimate, Table
+from gengap.analysis.tables import Column, IntervalEstimate, Table
 from gengap.analysis.uncertainty.distribution import PredictiveDistribution
 from gengap.plots.predictive_distribution import PredictiveDistributionDisplay
 from gengap.plots.uncertainty_quality import EntropyErrorDisplay, RateChoiceDisplay
@@ -115,7 +115,7 @@ def data_value(kind):
     cases = np.array([10, 20]) if kind == "two cases" else np.array([1_000_000, 2_000_000, 4_000_000, 8_000_000])
     scores = np.linspace(0.7, 0.5, len(cases))[:, None] + np.zeros((1, 3))
     law = PowerLaw(0.4, 0.1, 0.5)
-    return gp.DataValueDisplay(scores, cases, law, Estimate(0.45, 0.4, 0.5), "cannot say", "log_loss")
+    return gp.DataValueDisplay(scores, cases, law, IntervalEstimate(0.45, 0.4, 0.5), "cannot say", "log_loss")
 
 
 def table(kind):

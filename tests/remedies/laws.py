@@ -17,7 +17,7 @@ import gengap.remedies as gr
 from gengap.errors import RemedyError, SlowPathWarning
 from gengap.keras_models.fusable import why_not_fused
 from gengap.keras_models.heads import flat_inputs
-from gengap.layers.doors import Pass
+from gengap.layers.doors import PassContext
 from gengap.layers.program import Program
 from gengap.layers.stack import Stack
 
@@ -394,7 +394,7 @@ def explained(case):
 
 
 def fused(case):
-    """The fused engine takes every step through fold or fuse that it did not already loop in the original."""
+    """The fused engine takes every step through join or fuse that it did not already loop in the original."""
     if why_not_fused(case.model):
         raise ExemptError(f"the engine trains the original by Keras' own loop: {why_not_fused(case.model)}")
     assert why_not_fused(case.result) is None
@@ -412,7 +412,7 @@ def looped(model, x):
     program = Program([model, model], [0, 1], Stack(model, [weights, weights]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SlowPathWarning)
-        program([torch.from_numpy(value) for value in arrays], Pass(training=True))
+        program([torch.from_numpy(value) for value in arrays], PassContext(training=True))
     steps = {step.index: type(step.operation).__name__ for step in program.graph.steps}
     return {steps[index] for index, door in program.doors.items() if door == "loop"}
 

@@ -81,3 +81,16 @@ def test_figure_words_stand_longest_first():
 def test_other_languages_are_refused():
     with pytest.raises(UnknownNameError, match="en, zh"):
         get_language("fr")
+
+
+def test_a_latin_word_beside_a_chinese_character_gets_a_space():
+    chinese = get_language("zh")
+    blanks = {"part": "测试", "reference": "无噪声的预报", "gain": "+0.01"}
+    assert "测试集上的 Brier 评分改进 +0.01" in chinese("noise.open", score="Brier 评分", **blanks)
+    assert "测试集上的对数损失改进" in chinese("noise.open", score="对数损失", **blanks)
+
+
+def test_a_name_stays_what_it_is():
+    said = get_language("zh")("verdict.lost", variant="中文net", baseline="基线")
+    assert said.startswith("中文net 无法与基线比较")
+    assert get_language("en")("verdict.lost", variant="{a}", baseline="中文net").startswith("{a} cannot be compared")

@@ -24,7 +24,7 @@ def choice(task="binary", weight=3.0):
     signal = 0.3 * x.sum(axis=1)
     y = (random.random(600) < 1 / (1 + np.exp(-signal))).astype(int) if task == "binary" else signal
     parts = (x[:300], y[:300]), (x[300:], y[300:])
-    return choose_rate(model, parts[0], test=parts[1], rates=[0.05, 0.2, 0.4], num_samples=30)
+    return choose_rate(model, parts[0], test_data=parts[1], rates=[0.05, 0.2, 0.4], num_members=30)
 
 
 @pytest.fixture(scope="module")

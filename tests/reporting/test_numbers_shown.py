@@ -193,7 +193,7 @@ def test_findings(result, page):
 def test_the_other_epoch_is_described(result, page):
     found = compare(result).descriptive
     better = [one for one in found if one.verdict.kind == "better"]
-    said = next(text for text in page.sentences if text.startswith("Read at the last epoch instead"))
+    said = next(text for text in page.sentences if text.startswith("At the last epoch, "))
     most = max(better, key=lambda one: abs(one.difference))
     assert f"{len(better)} variants are better than the baseline, most of all {most.variant}" in said
     shown = said.partition(": by ")[2].partition("in log loss")[0]
@@ -297,10 +297,10 @@ def test_predictive_distributions_of_known_cases_say_what_happened(result):
     source = render_report(
         result, distribution=PredictiveDistribution(members, members.mean("member"), "binary", settings)
     )
-    assert "One network of l2(0.01) is asked many times" in source
+    assert "One network of l2(0.01) predicts many times" in source
     for at in (7, 90):
         figure = source.partition(f"<h4>case {at}</h4>")[2].partition("</figure>")[0]
-        assert f"What happened: {result.test['y_true'].values[at]}." in figure
+        assert f"Outcome: {result.test['y_true'].values[at]}." in figure
 
 
 def test_verification_diagrams(result, source):

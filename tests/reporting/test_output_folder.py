@@ -56,7 +56,7 @@ def test_an_output_may_be_written_again_and_leaves_notes_alone(tmp_path, result)
 @pytest.mark.parametrize("lang", ["xx", "", "EN"])
 def test_a_language_is_checked_before_there_is_a_result(tmp_path, lang):
     for check in (check_output, check_report):
-        with pytest.raises(UnknownNameError, match="The report speaks en, zh"):
+        with pytest.raises(UnknownNameError, match="Report languages are en, zh"):
             check(tmp_path / "new", lang=lang)
     assert not list(tmp_path.iterdir())
 
@@ -93,7 +93,7 @@ def test_a_report_replaces_a_report_only(tmp_path, result):
     (tmp_path / "thesis.html").write_text("<!doctype html><p>about gengap</p>")
     (tmp_path / "data.csv").write_text("a,b")
     for name in ("thesis.html", "data.csv"):
-        with pytest.raises(StoreError, match="is no report of gengap, and would be written over"):
+        with pytest.raises(StoreError, match="is not a report of gengap, and would be written over"):
             check_report(tmp_path / name, lang="en")
     with pytest.raises(StoreError, match="is a folder; give the report a name"):
         check_report(tmp_path, lang="en")

@@ -145,8 +145,8 @@ def test_a_variant_that_is_lost_altogether_is_said_to_be(make, read_page):
         result.runs[name][2] = np.nan
     lost = result.variants[2]
     page = read_page(render_report(result))
-    assert f"{lost} cannot be compared with the baseline: no pair of runs came to an end." in page.sentences
-    assert any(text.endswith(f"diverged and count in no mean: {lost} (6).") for text in page.sentences)
+    assert f"{lost} cannot be compared with the baseline: there is no pair of completed runs." in page.sentences
+    assert any(text.endswith(f"diverged and are left out of all means: {lost} (6).") for text in page.sentences)
     for section in ("comparison", "scores", "stopping", "verification"):
         row = next(row for row in page.tables[section] if row[0][0] == lost)
         shown = {text for text, _ in row[1:]}

@@ -46,7 +46,7 @@ def test_the_forecast_is_that_of_predict(build, noise, random):
         model = keras.Model(inputs, L.Dense(1)(L.Flatten()(x)))
     model.compile(loss="mse")
     cases = given(*random.normal(size=(2, 5, 3)).astype("float32"))
-    forecast = predict_distribution(model, cases, num_samples=400)
+    forecast = predict_distribution(model, cases, num_members=400)
     exact = model.predict(cases, verbose=0)[:, 0]
     np.testing.assert_allclose(forecast.deterministic, exact, atol=1e-6)
     trained = model(
@@ -75,6 +75,6 @@ class TwoInputs(keras.Model):
 def test_a_subclassed_model_takes_what_it_is_given(pack, random):
     model, cases = TwoInputs(), pack(*random.normal(size=(2, 5, 3)).astype("float32"))
     exact = np.asarray(keras.ops.convert_to_numpy(model(cases)))[:, 0]
-    forecast = predict_distribution(model, cases, num_samples=20, task="regression")
+    forecast = predict_distribution(model, cases, num_members=20, task="regression")
     np.testing.assert_allclose(forecast.deterministic, exact, atol=1e-6)
     assert forecast.members.values.std(axis=0).min() > 0

@@ -35,8 +35,8 @@ def test_an_ensemble_has_one_member_per_seed(result, cases):
 
 
 def test_seeds_times_dropout_split_their_variance(result, cases):
-    forecast = predict_distribution(result, cases, method="ensemble+dropout", num_samples=300)
-    assert forecast.num_samples == 300
+    forecast = predict_distribution(result, cases, method="ensemble+dropout", num_members=300)
+    assert forecast.num_members == 300
     split = forecast.variance()
     assert float(split["within"].min()) > 0
     assert float(split["between"].max()) > 0
@@ -46,7 +46,7 @@ def test_seeds_times_dropout_split_their_variance(result, cases):
 
 
 def test_dropout_of_a_result_takes_the_run_of_median_score(result, cases):
-    forecast = predict_distribution(result, cases, num_samples=20)
+    forecast = predict_distribution(result, cases, num_members=20)
     assert list(np.unique(forecast.members["seed"])) == [result.median_seed(result.baseline)]
 
 
@@ -65,4 +65,4 @@ def test_networks_of_a_functional_model_can_be_asked_again_and_again(random):
     result = Study(model, seeds=2).run(x[:30], y[:30], validation_data=(x[30:], y[30:]), epochs=1, batch_size=10)
     first, again = (predict_distribution(result, x[30:], method="ensemble").members for _ in range(2))
     np.testing.assert_array_equal(first, again)
-    assert predict_distribution(result, x[30:], method="ensemble+dropout", num_samples=10).num_samples == 10
+    assert predict_distribution(result, x[30:], method="ensemble+dropout", num_members=10).num_members == 10

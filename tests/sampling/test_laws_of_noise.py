@@ -217,7 +217,7 @@ def test_no_variable_changes(name, cases):
     model = built(name) if name == "generators" else model  # whose `predict` counts
     before = state(model)
     noted = notes(model)
-    drawn = predict_distribution(model, cases, num_samples=4, task="regression")
+    drawn = predict_distribution(model, cases, num_members=4, task="regression")
     for now, was in zip(state(model), before, strict=True):
         np.testing.assert_array_equal(now, was)
     assert notes(model) == noted
@@ -231,7 +231,7 @@ def test_no_variable_changes(name, cases):
 def test_all_noise_is_on(name, cases):
     """The spread is that of Keras' own training mode, called again and again."""
     model, samples = built(name), 600
-    ours = predict_distribution(model, cases[:2], num_samples=samples, task="regression").members.values
+    ours = predict_distribution(model, cases[:2], num_members=samples, task="regression").members.values
     many = np.repeat(cases[:2], samples, axis=0)
     if name == "kernel":  # one draw a call
         calls = [model(cases[:2], training=True) for _ in range(samples)]
@@ -247,12 +247,12 @@ def test_all_noise_is_on(name, cases):
 @pytest.mark.parametrize("name", ZOO)
 def test_noise_depends_on_case_and_member_alone(name, cases):
     model = built(name)
-    whole = predict_distribution(model, cases, num_samples=13, task="regression")
-    fewer = predict_distribution(model, cases[:2], num_samples=6, task="regression", memory_limit=1 << 12)
+    whole = predict_distribution(model, cases, num_members=13, task="regression")
+    fewer = predict_distribution(model, cases[:2], num_members=6, task="regression", memory_limit=1 << 12)
     np.testing.assert_allclose(fewer.members, whole.members[:6, :2], atol=2e-6)
     np.testing.assert_allclose(fewer.deterministic, whole.deterministic[:2], atol=2e-6)
     assert whole.members.values.std(axis=0).min() > 0
-    other = predict_distribution(model, cases, num_samples=13, task="regression", seed=1)
+    other = predict_distribution(model, cases, num_members=13, task="regression", seed=1)
     assert np.abs(other.members.values - whole.members.values).max() > 1e-3
 
 
@@ -260,7 +260,7 @@ def test_noise_depends_on_case_and_member_alone(name, cases):
 @pytest.mark.parametrize("name", ZOO)
 def test_a_fixed_mask_is_one_network_whatever_makes_the_noise(name, cases):
     model, same = built(name), np.repeat(cases[:1], 3, axis=0)
-    fixed = predict_distribution(model, same, num_samples=5, task="regression", fixed_mask=True).members.values
+    fixed = predict_distribution(model, same, num_members=5, task="regression", fixed_mask=True).members.values
     np.testing.assert_allclose(fixed[:, 0], fixed[:, 2], atol=2e-6)
     assert fixed.std(axis=0).min() > 0
 
@@ -268,7 +268,7 @@ def test_a_fixed_mask_is_one_network_whatever_makes_the_noise(name, cases):
 def test_the_noise_of_a_layer_that_normalizes_is_its_noise_alone(cases):
     """With the moving averages that it was made with, the variance is a sum over the last kernel."""
     model = built("noise and norm")
-    forecast = predict_distribution(model, cases, num_samples=4000)
+    forecast = predict_distribution(model, cases, num_members=4000)
     exact = float((model.layers[-1].kernel.numpy() ** 2).sum())
     assert forecast.variance()["total"].values == pytest.approx(exact, rel=0.1)
 
@@ -343,7 +343,7 @@ def test_noise_that_stays_off_is_named(build, name, why, cases):
     model(cases)  # a torch module is built by its first call
     before = state(model)
     with pytest.warns(NoiseWarning, match=f"{name!r} is left off: .*{why}"):
-        forecast = predict_distribution(model, cases, num_samples=30, task="regression")
+        forecast = predict_distribution(model, cases, num_members=30, task="regression")
     assert list(forecast.settings["noise_off"]) == [name]
     assert why in forecast.settings["noise_off"][name]
     assert forecast.members.values.std(axis=0).min() > 0
@@ -355,7 +355,7 @@ def test_torch_statistics_stay(cases):
     model = torch_dropout()
     mean = model.layers[0].module[0].running_mean
     with pytest.warns(NoiseWarning):
-        predict_distribution(model, cases, num_samples=5, task="regression")
+        predict_distribution(model, cases, num_members=5, task="regression")
     np.testing.assert_array_equal(mean.numpy(), 0)
 
 
@@ -375,14 +375,14 @@ def test_a_dropout_that_forces_itself_on_has_a_forecast_without(cases):
     forced = plain(AlwaysDropout(0.3))
     free = plain(L.Dropout(0.3))
     free.set_weights(forced.get_weights())
-    ours = predict_distribution(forced, cases, num_samples=5, task="regression")
+    ours = predict_distribution(forced, cases, num_members=5, task="regression")
     np.testing.assert_array_equal(ours.deterministic, free.predict(cases, verbose=0)[:, 0])
 
 
 def test_noise_that_never_rests_is_said_and_repeats(cases):
     model = built("sampling")
     with pytest.warns(NoiseWarning, match="one draw of it"):
-        first, again = (predict_distribution(model, cases, num_samples=3) for _ in range(2))
+        first, again = (predict_distribution(model, cases, num_members=3) for _ in range(2))
     np.testing.assert_array_equal(first.deterministic, again.deterministic)
     assert first.settings["noise_always"] == [model.layers[0].name]
 
@@ -394,7 +394,7 @@ def test_global_generators_are_put_back(cases):
 
     model = plain(TorchNoise(), NumpyNoise())
     before = random.getstate(), np.random.get_state()[1].copy(), torch.random.get_rng_state()  # noqa: NPY002
-    predict_distribution(model, cases[:1], num_samples=2, task="regression")
+    predict_distribution(model, cases[:1], num_members=2, task="regression")
     assert random.getstate() == before[0]
     np.testing.assert_array_equal(np.random.get_state()[1], before[1])  # noqa: NPY002
     assert torch.equal(torch.random.get_rng_state(), before[2])

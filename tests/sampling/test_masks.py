@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from gengap.sampling.masks import Block, MaskStream, dropout_factor
-from gengap.sampling.noise import noise_layers
+from gengap.sampling.noise_layers import noise_layers
 from gengap.sampling.switch import NoiseSource
 
 WHOLE = Block(0, 3, 0, 40)

@@ -9,7 +9,7 @@ from gengap.sampling import predict_distribution
 from gengap.sampling.found_noise import treats_rows_alone
 from gengap.sampling.graph_sampler import GraphSampler
 from gengap.sampling.masks import Block
-from gengap.sampling.noise import NoiseStrength
+from gengap.sampling.noise_layers import NoiseStrength
 from gengap.sampling.sampler import WholeModelSampler
 from gengap.sampling.switch import NoiseSource
 
@@ -75,7 +75,7 @@ def test_members_are_what_they_are_alone(name, members, cases):
     keras.utils.set_random_seed(0)
     model = MIXING[name]()
     model.compile(loss="mse")
-    forecast = predict_distribution(model, cases, num_samples=members)
+    forecast = predict_distribution(model, cases, num_members=members)
     np.testing.assert_allclose(forecast.members, one_by_one(model, cases, members), atol=2e-5)
     np.testing.assert_array_equal(forecast.deterministic, model.predict(cases, verbose=0)[:, 0])
     assert not treats_rows_alone(model)
@@ -85,7 +85,7 @@ def test_the_spread_does_not_depend_on_the_number_of_members(cases):
     keras.utils.set_random_seed(0)
     model = MIXING["capacity"]()
     model.compile(loss="mse")
-    spread = [float(predict_distribution(model, cases, num_samples=n).spread.mean()) for n in (10, 100, 400)]
+    spread = [float(predict_distribution(model, cases, num_members=n).spread.mean()) for n in (10, 100, 400)]
     assert spread[0] == pytest.approx(spread[2], rel=0.15)
     assert spread[1] == pytest.approx(spread[2], rel=0.05)
 
@@ -111,6 +111,6 @@ def test_a_layer_of_ones_own_that_mixes_nothing_stays_in_large_passes(cases, mon
     monkeypatch.setattr(
         GraphSampler, "draw", lambda self, block, how: rows.append(block.rows) or draw(self, block, how)
     )
-    predict_distribution(model, cases, num_samples=200)
+    predict_distribution(model, cases, num_members=200)
     assert sum(rows) < 1.7 * 40 * 200
     assert max(rows) > 1000

@@ -30,8 +30,8 @@ def test_a_model_of_any_policy_is_sampled(policy, last_dtype, random):
     model = net(policy, last_dtype)
     exact = net("float32")
     model.set_weights([weights.astype("float32") for weights in exact.get_weights()])
-    reference = predict_distribution(exact, x, num_samples=100)
-    forecast = predict_distribution(model, x, num_samples=100)
+    reference = predict_distribution(exact, x, num_members=100)
+    forecast = predict_distribution(model, x, num_members=100)
     np.testing.assert_allclose(
         forecast.deterministic, np.asarray(model.predict(x, verbose=0), dtype="float32")[:, 0], atol=1e-6
     )
@@ -47,7 +47,7 @@ def test_a_whole_study_under_a_mixed_policy_is_sampled(random):
         layers = [L.LSTM(4, dropout=0.3), L.Dropout(0.2), L.Dense(3, "softmax")]
         model = keras.Sequential([keras.Input((5, 2)), *layers])
         model.compile(loss="sparse_categorical_crossentropy")
-        forecast = predict_distribution(model, random.normal(size=(3, 5, 2)).astype("float32"), num_samples=20)
+        forecast = predict_distribution(model, random.normal(size=(3, 5, 2)).astype("float32"), num_members=20)
     finally:
         keras.config.set_dtype_policy("float32")
     np.testing.assert_allclose(forecast.members.sum("label"), 1, atol=0.02)

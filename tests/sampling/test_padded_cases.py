@@ -6,7 +6,7 @@ import pytest
 
 from gengap.sampling import predict_distribution
 from gengap.sampling.masks import Block
-from gengap.sampling.noise import NoiseStrength
+from gengap.sampling.noise_layers import NoiseStrength
 from gengap.sampling.sampler import WholeModelSampler
 from gengap.sampling.switch import NoiseSource
 
@@ -49,7 +49,7 @@ def test_padding_counts_for_nothing(name, start, random):
         x = L.Masking()(inputs)
     model = keras.Model(inputs, L.Dense(1)(MIDDLES[name](x)))
     model.compile(loss="mse")
-    forecast = predict_distribution(model, cases, num_samples=8)
+    forecast = predict_distribution(model, cases, num_members=8)
     np.testing.assert_allclose(forecast.deterministic, model.predict(cases, verbose=0)[:, 0], atol=1e-6)
     sampler = WholeModelSampler(model, NoiseSource(0, fixed_mask=False))
     sampler.load([cases])

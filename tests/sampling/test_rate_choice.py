@@ -38,7 +38,7 @@ def splits(random):
 
 @pytest.fixture(scope="module")
 def choice(splits):
-    return choose_rate(overconfident(), splits[0], test=splits[1], rates=[0.05, 0.2, 0.4], num_samples=50)
+    return choose_rate(overconfident(), splits[0], test_data=splits[1], rates=[0.05, 0.2, 0.4], num_members=50)
 
 
 def test_noise_is_chosen_where_it_helps_and_judged_on_test(choice):
@@ -66,7 +66,7 @@ def test_a_choice_survives_a_file(choice, tmp_path):
 
 
 def test_the_sweep_scores_what_predict_distribution_gives(choice, splits):
-    again = predict_distribution(overconfident(), splits[0].x, rate=0.4, num_samples=50)
+    again = predict_distribution(overconfident(), splits[0].x, rate=0.4, num_members=50)
     brier = np.mean((again.mean.values - splits[0].y) ** 2)
     assert choice.table.loc["rate 0.4", "score"] == pytest.approx(brier)
 
@@ -74,12 +74,12 @@ def test_the_sweep_scores_what_predict_distribution_gives(choice, splits):
 def test_no_rate_helps_a_model_that_is_right(splits):
     model = overconfident()
     model.set_weights([np.full((20, 1), 0.3, "float32"), np.zeros(1, "float32")])
-    found = choose_rate(model, splits[0], test=splits[1], rates=[0.3, 0.6, 0.9], num_samples=50)
+    found = choose_rate(model, splits[0], test_data=splits[1], rates=[0.3, 0.6, 0.9], num_members=50)
     assert any(sentence.startswith("No rate helps") for sentence in found.findings)
 
 
 def test_without_a_test_split_the_choice_is_unjudged(splits):
-    found = choose_rate(overconfident(), splits[0], scales=[1.0, 3.0], num_samples=20)
+    found = choose_rate(overconfident(), splits[0], scales=[1.0, 3.0], num_members=20)
     assert found.swept == "scale"
     assert "not judged" in found.findings[-1]
     with pytest.raises(ValueError, match="empty"):
@@ -98,8 +98,8 @@ def test_a_choice_that_cannot_be_made_is_refused(splits):
 
 
 def test_a_split_may_be_a_pair(splits):
-    pair = choose_rate(overconfident(), (splits[0].x, splits[0].y), rates=[0.2], num_samples=20)
-    whole = choose_rate(overconfident(), splits[0], rates=[0.2], num_samples=20)
+    pair = choose_rate(overconfident(), (splits[0].x, splits[0].y), rates=[0.2], num_members=20)
+    whole = choose_rate(overconfident(), splits[0], rates=[0.2], num_members=20)
     pd.testing.assert_series_equal(pair.table["score"], whole.table["score"])
 
 
@@ -112,7 +112,7 @@ def test_layers_may_take_rates_of_their_own(random):
     model.set_weights([weights, np.zeros(1, "float32"), np.ones((1, 1), "float32"), np.zeros(1, "float32")])
     x = random.normal(size=(200, 20)).astype("float32")
     y = x.sum(axis=1) * 0.5 + random.normal(0, 1.0, 200)
-    found = choose_rate(model, Split(x, y), rates=[0.1, 0.3], per_layer=True, num_samples=40)
+    found = choose_rate(model, Split(x, y), rates=[0.1, 0.3], per_layer=True, num_members=40)
     assert set(found.rates) == {"a", "b"}
     assert found.score == "crps_ensemble"
     assert "ssrat" in found.table.columns
@@ -122,7 +122,7 @@ def test_layers_may_take_rates_of_their_own(random):
 def test_figures_draw_what_was_computed(choice, splits):
     from matplotlib import pyplot as plt
 
-    forecast = predict_distribution(overconfident(), splits[0].x, num_samples=40)
+    forecast = predict_distribution(overconfident(), splits[0].x, num_members=40)
     display = PredictiveDistributionDisplay.from_distribution(forecast, sample=2, xlabel="Probability of rotation")
     ax = display.plot()
     assert len(ax.patches) == 20

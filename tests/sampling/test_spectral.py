@@ -78,8 +78,8 @@ def test_a_net_of_small_planes_equals_keras_own_call(compiled, random, monkeypat
     sampler.load([cases])
     spectral = sum(isinstance(door, SpectralConvolution) for door in sampler._doors.values())
     assert (len(sampler._tiled), spectral) == ((2, 0) if compiled else (0, 2))
-    fast = predict_distribution(model, cases, num_samples=20)
-    slow = whole_model(model, cases, num_samples=20)
+    fast = predict_distribution(model, cases, num_members=20)
+    slow = whole_model(model, cases, num_members=20)
     np.testing.assert_allclose(fast.members.values, slow, atol=1e-5 if compiled else 2e-6)
     assert float(fast.spread.mean()) > 0.01
 
@@ -98,6 +98,6 @@ def test_what_follows_a_compiled_convolution_is_done_once(activation, pool, rand
     model = keras.Model(inputs, L.Dense(1)(L.Concatenate()(ends)))
     model.compile(loss="mse")
     cases = random.normal(size=(2, 8, 8, 16)).astype("float32")
-    fast = predict_distribution(model, cases, num_samples=9)
-    np.testing.assert_allclose(fast.members.values, whole_model(model, cases, num_samples=9), atol=1e-5)
+    fast = predict_distribution(model, cases, num_members=9)
+    np.testing.assert_allclose(fast.members.values, whole_model(model, cases, num_members=9), atol=1e-5)
     assert float(fast.spread.mean()) > 0.01

@@ -102,7 +102,7 @@ OTHERS = {
     "a part of another program": lambda f: (f / "arrays" / "movie.part").write_text("array"),
     "a file named like a digest": lambda f: (f / "arrays" / f"{HEX * 4}.safetensors").write_text("weights"),
     "a web application's manifest": lambda f: (f / "manifest.json").write_text('{"name": "my site"}'),
-    "a manifest that is no JSON": lambda f: (f / "manifest.json").write_text("{"),
+    "a manifest that is not JSON": lambda f: (f / "manifest.json").write_text("{"),
     "a writer": lambda f: (f / "writer.json").write_text('{"name": "Kafka"}'),
     "a lock": lambda f: (f / "lock.sqlite").write_text("closed"),
     "a ledger in words": lambda f: (f / "ledger.sqlite").write_text("rent: 900"),
@@ -128,7 +128,7 @@ def test_a_folder_with_something_of_somebody_else_does_not_become_a_store(tmp_pa
     for _ in range(2):
         with pytest.raises(StoreError, match=r"holds other files|was not written by gengap"):
             Store.create(folder, manifest)
-        with pytest.raises(StoreError, match="holds no study of gengap"):
+        with pytest.raises(StoreError, match="contains no stored study"):
             Store.open(folder, mode="w")
     assert tree(tmp_path) == before
 

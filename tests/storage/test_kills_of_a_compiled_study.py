@@ -90,7 +90,7 @@ def test_a_killed_compiled_study_ends_with_the_bits_of_an_undisturbed_one(tmp_pa
     assert last.returncode == 0, error
     assert "compiled" in said.splitlines()
     one, other = load(tmp_path / "whole"), load(tmp_path / "killed")
-    assert all(chunk["compiled"] for result in (one, other) for chunk in result.manifest["plan"]["chunks"])
+    assert all(chunk["compiled_steps"] for result in (one, other) for chunk in result.manifest["plan"]["chunks"])
     assert one.history.identical(other.history)
     assert one.validation.identical(other.validation)
     for key in one.weights:

@@ -24,7 +24,7 @@ def filled(folder, manifest, make_record):
         for seed in range(3):
             store.put(make_record(seed=seed))
         store.put_checkpoint("chunk 1", ChunkState({"weights": np.arange(4.0)}, {"epoch": 2, "note": None}))
-        store.put_epoch("baseline", 7, 1, {"loss": 0.5})
+        store.put_epochs([("baseline", 7, 1, {"loss": 0.5})])
     return folder
 
 
@@ -78,7 +78,7 @@ def test_names_never_become_paths(tmp_path, manifest, make_record):
     with Store.create(tmp_path / "s", manifest) as store:
         for seed, name in enumerate(wild):
             store.put(make_record(name, seed))
-            store.put_epoch(name, seed, 1, {"loss": 1.0})
+            store.put_epochs([(name, seed, 1, {"loss": 1.0})])
             store.put_checkpoint(name, ChunkState({}, {"epoch": 1}))
         assert [r.variant for r in store.records()] == wild
         assert sorted(store.checkpoints()) == sorted(wild)
@@ -326,10 +326,10 @@ def test_a_reader_finds_a_ledger_that_was_cut_in_a_transaction_as_it_was_before(
 def test_folders_that_are_no_store_are_refused(tmp_path, manifest):
     with pytest.raises(StoreError, match="there is no folder"):
         Store.open(tmp_path / "nowhere")
-    with pytest.raises(StoreError, match="holds no study of gengap"):
+    with pytest.raises(StoreError, match="contains no stored study"):
         Store.open(tmp_path)
     (tmp_path / "ledger.sqlite").write_bytes(b"hello")
-    with pytest.raises(StoreError, match="holds no study of gengap"):
+    with pytest.raises(StoreError, match="contains no stored study"):
         Store.open(tmp_path, mode="w")
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(StoreError, match=r"holds other files \(ledger.sqlite, thesis.tex\); choose an empty folder"):
@@ -503,7 +503,7 @@ def test_a_reader_changes_nothing(filled, make_record):
     with Store.open(filled) as store:
         for change in (
             lambda: store.put(make_record("new", 9)),
-            lambda: store.put_epoch("v", 0, 1, {}),
+            lambda: store.put_epochs([("v", 0, 1, {})]),
             lambda: store.discard([("baseline", 0)]),
             lambda: store.put_checkpoint("c", ChunkState({}, {})),
             lambda: store.update_manifest({}),

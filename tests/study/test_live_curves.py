@@ -1,4 +1,4 @@
-"""Curves that grow in a notebook: what is drawn is what was told, seldom enough, and nothing is drawn elsewhere."""
+"""RunCurves that grow in a notebook: what is drawn is what was told, seldom enough, and nothing is drawn elsewhere."""
 
 import re
 import sys
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gengap.engine.runs import Collector, Run
-from gengap.plots.live_curves import Curves, LiveCurvesDisplay
+from gengap.plots.live_curves import LiveCurvesDisplay, RunCurves
 from gengap.study.live_curves import LiveCurves, live_curves
 from gengap.study.notebook import notebook_display
 from gengap.study.progress import shown
@@ -109,7 +109,7 @@ def test_the_last_state_is_drawn_however_training_ends():
 
 
 def filled(variants=("baseline", "l2(0.01)"), *, seeds=3, epochs=5):
-    curves = Curves(list(variants), dict.fromkeys(variants, seeds), epochs, "log_loss")
+    curves = RunCurves(list(variants), dict.fromkeys(variants, seeds), epochs, "log_loss")
     rng = np.random.default_rng(0)
     for variant in variants:
         for seed in range(seeds):
@@ -136,14 +136,14 @@ def test_the_figure_holds_every_run_and_both_means():
 
 
 def test_scores_that_are_missing_or_infinite_are_left_out():
-    curves = Curves(["a"], {"a": 1}, 3, "log_loss")
+    curves = RunCurves(["a"], {"a": 1}, 3, "log_loss")
     curves.add("a", 0, 1, {"train_score": 0.5})
     curves.add("a", 0, 2, {"train_score": float("nan")})
     page = LiveCurvesDisplay(curves).to_html("")
     assert "nan" not in page
     assert "inf" not in page.replace("infinite", "")
     assert curves.mean("a", "train_score") == [(1, 0.5)]
-    assert "<svg" in LiveCurvesDisplay(Curves(["a"], {"a": 1}, 1, "log_loss")).to_html("")  # nothing known yet
+    assert "<svg" in LiveCurvesDisplay(RunCurves(["a"], {"a": 1}, 1, "log_loss")).to_html("")  # nothing known yet
 
 
 def test_names_are_text():

@@ -184,3 +184,37 @@ def test_cases_of_every_form_are_kept(form, tmp_path):
         gg.Result(
             result.history, result.runs, result.validation, result.test, result.manifest, wrong, result.cases
         ).model("baseline")
+
+
+class BuildsInside(layers.Layer):
+    """Has layers inside, of which only a call makes the weights: Keras does not make them from a configuration."""
+
+    def __init__(self, units=3, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.inside = layers.Dense(units, "tanh")
+
+    def call(self, x):
+        return self.inside(x)
+
+    def compute_output_shape(self, shape):
+        return (*shape[:-1], self.units)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+@pytest.mark.parametrize("engine", ["fused", "keras"])
+@pytest.mark.parametrize("form", ["array", "mapping"])
+def test_layers_inside_that_only_a_call_builds(engine, form, tmp_path):
+    inputs = keras.Input((8,), name="x")
+    outputs = layers.Dense(1, "sigmoid")(BuildsInside()(inputs))
+    model = keras.Model(inputs if form == "array" else {"x": inputs}, outputs)
+    model.compile("adam", "binary_crossentropy")
+    x = X if form == "array" else {"x": X}
+    result = gg.Study(model, seeds=2, engine=engine).run(x, Y, validation_split=0.3, epochs=2, progress=False)
+    held_out = X[42:] if form == "array" else {"x": X[42:]}
+    result.save(tmp_path)
+    for one in (result, gg.Result.load(tmp_path, custom_objects={"BuildsInside": BuildsInside})):
+        predicted = one.model("baseline", seed=1, epoch="last").predict(held_out, verbose=0)[:, 0]
+        np.testing.assert_allclose(predicted, one.validation.prediction_last.sel(seed=1).values[0], atol=1e-6)

@@ -239,7 +239,7 @@ def test_load_takes_saved_results_too_and_refuses_the_rest(stored, tmp_path):
     xr.testing.assert_identical(load(tmp_path / "saved").history, result.history)
     with pytest.raises(StoreError, match="there is no folder"):
         load(tmp_path / "nowhere")
-    with pytest.raises(StoreError, match="holds no study of gengap"):
+    with pytest.raises(StoreError, match="contains no stored study"):
         load(tmp_path)
 
 

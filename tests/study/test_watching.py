@@ -42,7 +42,7 @@ def test_following_ends_with_the_study(folder, monkeypatch):
 
 def test_a_writer_does_not_disturb_who_watches(folder):
     with Store.open(folder, mode="w") as store:
-        store.put_epoch("baseline", 0, 3, {"val_score": 0.5})
+        store.put_epochs([("baseline", 0, 3, {"val_score": 0.5})])
         assert "2-3" in shown(progress_table(folder)[0])
 
 
@@ -56,5 +56,5 @@ def test_show_prints_the_table_once_where_nobody_can_watch(folder, monkeypatch, 
 
 
 def test_a_folder_without_a_study_is_refused(tmp_path):
-    with pytest.raises(StoreError, match="holds no study of gengap"):
+    with pytest.raises(StoreError, match="contains no stored study"):
         progress_table(tmp_path)

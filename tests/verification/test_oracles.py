@@ -213,7 +213,7 @@ def test_parametric_forecasts_against_the_integral():
     below, above = quad(lambda x: gamma.cdf(x, 2.0) ** 2, 0, y)[0], quad(lambda x: gamma.sf(x, 2.0) ** 2, y, 50)[0]
     ours = gv.crps_distribution([y, np.nan], family="gamma", shape=2.0, rate=1.0)
     assert ours == pytest.approx(below + above, rel=1e-6)
-    with pytest.raises(UnknownNameError, match="'gauss' is no family of scoringrules; choose from"):
+    with pytest.raises(UnknownNameError, match="'gauss' is not a family of scoringrules; choose from"):
         gv.crps_distribution([y], family="gauss")
 
 

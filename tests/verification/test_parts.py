@@ -165,7 +165,7 @@ def test_a_threshold_may_be_many():
         one = gv.contingency(y, p, threshold=threshold)
         assert many.hits[k] == one.hits
         assert many.correct_negatives[k] == one.correct_negatives
-    with pytest.raises(UnknownNameError, match="'csi' is no contingency score"):
+    with pytest.raises(UnknownNameError, match="'csi' is not a contingency score"):
         many.score("csi")
 
 

@@ -1,24 +1,5 @@
 """What a result means: comparison, diagnosis, audit; all from saved numbers, without Keras or torch."""
 
-from gengap.analysis.comparison.comparison import Comparison, compare
-from gengap.analysis.comparison.contrasts import Contrast
-from gengap.analysis.diagnosis.auditing import Audit, audit
-from gengap.analysis.diagnosis.diagnosis import Diagnosis, diagnose
-from gengap.analysis.diagnosis.stopping import early_stopping
-from gengap.analysis.diagnosis.verify import verify
-from gengap.analysis.summary import summarize
-from gengap.analysis.tables import Table
+import lazy_loader
 
-__all__ = [
-    "Audit",
-    "Comparison",
-    "Contrast",
-    "Diagnosis",
-    "Table",
-    "audit",
-    "compare",
-    "diagnose",
-    "early_stopping",
-    "summarize",
-    "verify",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -43,7 +43,7 @@ def climatology_scores(result: "Result", held: HeldOut, *, score: CaseScore) -> 
 
 
 def training_majority(result: "Result", held: HeldOut) -> int | None:
-    """Return the commonest label of the training split, else of the held-out one; None without labels."""
+    """Return the most frequent class of the training split, else of the held-out one; None without labels."""
     if held.task == "regression":
         return None
     shares = training_climatology(result, held)

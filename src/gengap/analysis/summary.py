@@ -28,7 +28,7 @@ def summarize(result: "Result") -> Table:
     """Table of all variants: two rows each, at the best epoch (chosen on validation) and at the last.
 
     Scores are means over seeds with the standard deviation between seeds. Skill is one minus the Brier score (for
-    regression: the mean squared error) over that of always forecasting the training climatology: 1 is perfect, 0 is
+    regression: the mean squared error) over that of always predicting the training climatology: 1 is perfect, 0 is
     no better than the base rate. The gap is the held-out minus the training score at the same epoch, both without
     penalties and noise. A run that diverged counts in no mean; a note says so.
 
@@ -124,9 +124,20 @@ def _spread(values: Floats) -> Spread | None:
     return Spread(float(kept.mean()), float(kept.std(ddof=1)) if len(kept) > 1 else float("nan"))
 
 
+def _chosen_on(result: "Result") -> str:
+    """Say on which cases the best epoch was chosen, where there are epochs."""
+    if "val_score" in result.history:
+        return "Best epoch: chosen on validation."
+    if not result.history.sizes["epoch"]:
+        return ""
+    without = "There is no validation split, so the best epoch is the last."
+    held = any(held_out(result, part) is not None for part in PARTS)
+    return without if held else f"{without} Nothing was held out, so no score tells how good a variant is."
+
+
 def _notes(result: "Result", score: str) -> tuple[str, ...]:
-    notes = [f"{score.replace('_', ' ').capitalize()}: smaller is better. Best epoch: chosen on validation."]
-    if held_out(result, "test") is None:
+    notes = [f"{score.replace('_', ' ').capitalize()}: smaller is better. {_chosen_on(result)}".rstrip()]
+    if "val_score" in result.history and held_out(result, "test") is None:
         notes.append("There is no test split: the best epoch was chosen on the cases that are scored here.")
     if "status" in result.runs:
         status = result.runs["status"].to_numpy().astype(str)

@@ -33,7 +33,7 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class IntervalEstimate:
     """A value with its interval."""
 
     value: float
@@ -56,7 +56,7 @@ class Estimate:
         return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
 
 
-Cell = str | int | float | None | Spread | Estimate
+Cell = str | int | float | None | Spread | IntervalEstimate
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,13 @@ class Column:
         """Write one cell as people read it."""
         if cell is None or (isinstance(cell, float) and math.isnan(cell)):
             return MISSING
-        if isinstance(cell, Spread | Estimate):
+        if isinstance(cell, Spread | IntervalEstimate):
             return cell.show(self.spec)
         return cell if isinstance(cell, str) else f"{cell:{self.spec}}"
 
     def fields(self, cell: Cell) -> dict[str, Any]:
         """Return what the cell is called in a DataFrame."""
-        return cell.fields(self.name) if isinstance(cell, Spread | Estimate) else {self.name: cell}
+        return cell.fields(self.name) if isinstance(cell, Spread | IntervalEstimate) else {self.name: cell}
 
 
 @dataclass(frozen=True, repr=False)

@@ -9,10 +9,10 @@ from typing import Any
 
 import lazy_loader
 
-from gengap.datasets.moved import MOVED, moved
+from gengap.deprecated import NAMES, moved
 
 _listed, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
 def __getattr__(name: str) -> Any:
-    return moved(name) if name in MOVED else _listed(name)
+    return moved(__name__, name) if name in NAMES[__name__] else _listed(name)

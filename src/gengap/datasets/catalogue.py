@@ -3,8 +3,8 @@
 from importlib import import_module
 from typing import Any
 
-from gengap.datasets.moved import MOVED, moved
 from gengap.datasets.split import Dataset
+from gengap.deprecated import NAMES, moved
 from gengap.errors import UnknownNameError
 
 MODULES = {
@@ -40,8 +40,8 @@ def load(name: str, **options: Any) -> Dataset:
         >>> load("soundings", standardize=False).name
         'soundings'
     """
-    if name in MOVED:
-        drawn: Dataset = moved(name)(**options)
+    if name in NAMES["gengap.datasets"]:
+        drawn: Dataset = moved("gengap.datasets", name)(**options)
         return drawn
     if name not in MODULES:
         raise UnknownNameError(f"no data set is called {name!r}; there are {', '.join(available())}")

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from gengap.datasets.near_twins import near_twins
+from gengap.datasets.near_duplicates import near_duplicates
 from gengap.datasets.split import Split
 
 
 def audit_data(train: Split, validation: Split | None = None, test: Split | None = None) -> dict[str, Any]:
     """Compare the splits of a study.
 
-    Near duplicates are nearer than independent cases would be by chance, see `gengap.datasets.near_twins`; in wide
+    Near duplicates are nearer than independent cases would be by chance, see `gengap.datasets.near_duplicates`; in wide
     tables they are searched by locality-sensitive hashing, so the count is a lower bound.
 
     Args:
@@ -27,9 +27,9 @@ def audit_data(train: Split, validation: Split | None = None, test: Split | None
         test: The test split, or None.
 
     Returns:
-        JSON-able: `duplicates` and `near_duplicates` (number of held-out cases with a twin, by `"validation"`,
+        JSON-able: `duplicates` and `near_duplicates` (number of held-out cases with a duplicate, by `"validation"`,
         `"test"` against training and `"test in validation"`; near ones are None where they were not looked for:
-        inputs are no numbers, or cases are too few), `shared_groups` (number of groups that occur on both sides),
+        inputs are not numbers, or cases are too few), `shared_groups` (number of groups that occur on both sides),
         `time_overlap` (whether a held-out case is not later than all training cases), `answers` (counts of labels, or
         mean and standard deviation, by split).
     """
@@ -70,11 +70,11 @@ def _num_exact(reference: Split, held_out: Split) -> int:
 
 
 def _num_near(reference: Any, held_out: Any) -> int | None:
-    """Count held-out cases with a near, but not equal, twin."""
-    twins = near_twins(reference, held_out)
-    if twins is None:
+    """Count held-out cases with a near, but not equal, duplicate."""
+    duplicates = near_duplicates(reference, held_out)
+    if duplicates is None:
         return None
-    return int((twins & ~np.isin(row_digests(held_out), row_digests(reference))).sum())
+    return int((duplicates & ~np.isin(row_digests(held_out), row_digests(reference))).sum())
 
 
 def _num_shared(a: Any, b: Any) -> int | None:

@@ -46,7 +46,7 @@ def read_reviews(path: Path | None) -> tuple[Half, Half]:
                 return _flat_half(file, "train"), _flat_half(file, "test")
             names = set(file.files)
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, AttributeError, TypeError) as error:
-        raise DataError(f"{path} is no npz file of reviews, or is damaged: {error}") from error
+        raise DataError(f"{path} is not an npz file of reviews, or is damaged: {error}") from error
     if not names >= {"x_train", "y_train", "x_test", "y_test"}:
         raise DataError(f"{path} must hold Keras' arrays (x_train, y_train, ...) or flat ones, got {sorted(names)}")
     digest = hashlib.sha256(content).hexdigest()
@@ -64,13 +64,13 @@ def read_word_index(path: Path | None) -> dict[str, int]:
 
     Raises:
         FileNotFoundError: There is no file at `path`.
-        DataError: The download fails, or the file is no JSON mapping of words to ranks.
+        DataError: The download fails, or the file is not a JSON mapping of words to ranks.
     """
     content = (_download("imdb_word_index.json", WORD_INDEX_MD5) if path is None else path).read_bytes()
     try:
         index = json.loads(content)
     except ValueError as error:
-        raise DataError(f"{path} is no JSON file: {error}") from error
+        raise DataError(f"{path} is not a JSON file: {error}") from error
     if not isinstance(index, dict) or not all(isinstance(rank, int) for rank in index.values()):
         raise DataError(f"{path} must map words to ranks, got a JSON {type(index).__name__} of something else")
     return index

@@ -140,7 +140,7 @@ def _read(file: Path, area: Literal["patch", "storm"]) -> _Patches:
     except (OSError, ValueError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{file} is no netCDF file that can be read: {error}") from error
+        raise DataError(f"{file} is not a netCDF file that can be read: {error}") from error
     x = np.stack([values[name] for name in FIELDS], axis=-1).astype(np.float32)
     vorticity = values[ANSWER]
     if values["time"].shape != (len(x),):

@@ -56,7 +56,7 @@ def read_split(
 
     Tables (`.csv`, `.parquet`) have one case a row: `target` is the answer, `groups` (if named) the group of
     dependent cases, all other columns that are not ignored are features in their order. Text may be separated by
-    commas, semicolons or tabs; a nameless first column of row numbers is no feature. Archives (`.npz`) and netCDF
+    commas, semicolons or tabs; a nameless first column of row numbers is not a feature. Archives (`.npz`) and netCDF
     files (`.nc`) hold arrays `x` and `y`, and where they have them `sample_weight`, `groups` and `times`, cases along
     the first axis.
 

@@ -30,7 +30,8 @@ def why_not_together(
     """Return why the runs of a model have to train one after another; None where they need not.
 
     Code that is not Keras' own is called, on a clone of the model: its layers twice at one moment, in training and in
-    inference; and where loss, metrics, optimizer or penalties are the user's, one step of training is taken.
+    inference (so is `SpectralNormalization`, which sets a weight that is trained); and where loss, metrics, optimizer
+    or penalties are the user's, one step of training is taken.
 
     Args:
         model: A compiled, built model.
@@ -46,7 +47,9 @@ def why_not_together(
     own_layers = any(map(is_foreign, parts))
     if own_layers and keep:
         _check_clone(model, inputs)
-    reason = _Layers(clone_compiled(model)).examine(inputs) if own_layers else None
+    # the one layer of Keras' own that sets a trainable weight while it is called (3.15)
+    to_call = own_layers or any(isinstance(part, keras.layers.SpectralNormalization) for part in parts)
+    reason = _Layers(clone_compiled(model)).examine(inputs) if to_call else None
     if reason is None and _compiled_with_own_code(model):
         reason = _draws_outside_layers(clone_compiled(model), train)
     return reason
@@ -56,7 +59,7 @@ def examine_run(run: Run, data: TrainingData, settings: TrainingSettings) -> str
     """Examine the model of a run on its first batch, where Keras runs on torch: see `why_not_together`."""
     if keras.backend.backend() != "torch" or not run.model.built:
         return None
-    from gengap.engine.loader import Feed  # torch is imported only where it is used
+    from gengap.engine.loader import BatchLoader  # torch is imported only where it is used
 
     kind = describe_output(run.model, settings.output, task=settings.task)
     order = epoch_order(run.seed, 1, count_cases(data.train.x), share=run.share, shuffle=settings.shuffle)
@@ -65,7 +68,7 @@ def examine_run(run: Run, data: TrainingData, settings: TrainingSettings) -> str
     weight = None if data.train.sample_weight is None else np.asarray(data.train.sample_weight)[cases]
     return why_not_together(
         run.model,
-        lambda model: Feed(model, x).span(0, len(cases)),
+        lambda model: BatchLoader(model, x).span(0, len(cases)),
         lambda model: model.train_on_batch(x, y, sample_weight=weight),
         keep=settings.initial_weights == "keep",
     )
@@ -107,7 +110,9 @@ class _Layers:
             moment = Moment(0, epoch, number)
             scope = keras.StatelessScope(self._keys.states(step.operation, moment))
             with self._keys.keyed(step.operation, moment), scope:
-                return step.operation(*args, **kwargs, **mode)
+                result = step.operation(*args, **kwargs, **mode)
+                self._reason = self._reason or _assigned(step.operation, scope)
+            return result
 
         if not self._keys.is_foreign(step.operation):
             return at(1, 1)
@@ -158,6 +163,14 @@ def _draws_outside_layers(model: Any, train: Callable[[Any], object]) -> str | N
     if not drawn:
         return None
     return f"its loss, metrics, optimizer or penalties draw random numbers ({', '.join(drawn)})"
+
+
+def _assigned(operation: Any, scope: keras.StatelessScope) -> str | None:
+    """Say which trainable weight a call has set itself, as `SpectralNormalization` does: the optimizer owns those."""
+    for weight in getattr(operation, "trainable_weights", ()):
+        if scope.get_current_value(weight) is not None:
+            return f"calling layer {operation.name!r} assigns to its trainable weight {weight.name!r}"
+    return None
 
 
 def _attributes(operation: Any) -> dict[tuple[int, str], Any]:

@@ -6,14 +6,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gengap.datasets.cases import count_cases
-from gengap.datasets.split import Split, Task
+from gengap.datasets.split import Task
+from gengap.engine.fit_inputs import as_runs, as_training
 from gengap.engine.fused import train_fused
 from gengap.engine.planner import Device, Plan
-from gengap.engine.runs import Array, Collector, Run, TrainingData, TrainingSettings
-from gengap.engine.scoring import choose_score
-from gengap.errors import DataError, ModelError
-from gengap.keras_models.outputs import describe_output, plain_answers, wants_codes
+from gengap.engine.runs import Array, Collector
+from gengap.errors import DataError
 from gengap.remedies.stopping import StoppingRule
 
 
@@ -92,7 +90,7 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
         One history per model.
 
     Raises:
-        DataError: Lengths of `models` and `seeds`, or of `x` and `y`, differ.
+        DataError: Lengths of `models` and `seeds`, or of `x` and `y`, differ; or what needs validation data has none.
         ModelError: A model is not compiled or not built.
         TypeError: `compile` is neither True nor False.
 
@@ -107,41 +105,30 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
         >>> [len(one.history["loss"]) for one in histories]
         [4, 4, 4]
     """
-    if len(models) != len(seeds):
-        raise DataError(f"`seeds` must hold one seed per model: {len(models)} models, {len(seeds)} seeds.")
     if not isinstance(compile, bool):
         raise TypeError(f"`compile` must be True or False; received {compile!r}.")
-    if not isinstance(y, Mapping | list | tuple) and count_cases(x) != len(y):
-        raise DataError(f"`x` holds {count_cases(x)} cases, `y` {len(y)}.")
-    for model in models:
-        if not model.built:
-            raise ModelError(f"The model {model.name!r} is not built: give it an Input, or call it once on a batch.")
-    kind = describe_output(models[0], output, task=task, from_logits=from_logits)
-    train, validation = Split(x, plain_answers(y, models[0], kind), sample_weight), None
-    if validation_data is not None:
-        xv, yv, *weight = validation_data
-        validation = Split(xv, plain_answers(yv, models[0], kind), *weight)
-    data = TrainingData(train, validation)
-    settings = TrainingSettings(
+    if validation_data is None and (stopping is not None or restore_best_weights):
+        raise DataError("`stopping` and `restore_best_weights` look at a validation split: give `validation_data=`.")
+    runs = as_runs(models, seeds, stopping=stopping)
+    data, settings = as_training(
+        models,
+        x,
+        y,
+        validation_data=validation_data,
+        sample_weight=sample_weight,
+        task=task,
+        score=score,
+        output=output,
+        from_logits=from_logits,
         epochs=epochs,
         batch_size=batch_size,
-        task=kind.task,
-        score=choose_score(kind.task, score),
         shuffle=shuffle,
         class_weight=class_weight,
-        output=kind.name,
-        from_logits=from_logits,
-        wants_codes=wants_codes(y, models, kind),
         initial_weights=initial_weights,
-        keep_every_epoch=False,
         precision=precision,
         training_score=training_score,
         compile=compile,
     )
-    runs = [
-        Run(str(position), int(seed), model, stopping=stopping)
-        for position, (model, seed) in enumerate(zip(models, seeds, strict=True))
-    ]
     collector = Collector()
     train_fused(runs, data, settings, collector, plan=plan, device=device)
     records = {int(record.variant): record for record in collector.records}

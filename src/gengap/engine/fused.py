@@ -17,7 +17,7 @@ from gengap.engine.planner import Device, Plan, choose_device, make_plan, timed
 from gengap.engine.reference import train_reference
 from gengap.engine.runs import Listener, Run, TrainingData, TrainingSettings
 from gengap.engine.state import ChunkState, Interrupted
-from gengap.engine.trainer import Member, Trainer
+from gengap.engine.trainer import PreparedRun, Trainer
 from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.compile_state import judge_logits_at_zero
 from gengap.keras_models.initial_weights import draw_initial_weights
@@ -55,7 +55,7 @@ def train_fused(
     Raises:
         KeyboardInterrupt: SIGINT or SIGTERM came; the step was finished and its state handed out.
     """
-    members, cores = _Members(data, settings), torch.get_num_threads()
+    preparation, cores = _RunPreparation(data, settings), torch.get_num_threads()
     if plan is None:
         plan = plan_fused(runs, data, settings, device=device)
     by_name = {(run.variant, run.seed): run for run in runs}
@@ -68,9 +68,15 @@ def train_fused(
                 train_reference(own, data, settings, listener)
                 continue
             with _threads(chunk.threads):
-                ready = [members.of(run) for run in own]
+                ready = [preparation.of(run) for run in own]
                 trainer = Trainer(
-                    chunk.id, ready, data, settings, device=plan.device, threads=cores, compiled=chunk.compiled
+                    chunk.id,
+                    ready,
+                    data,
+                    settings,
+                    device=plan.device,
+                    threads=cores,
+                    compile_steps=chunk.compiled_steps,
                 )
                 state = (states or {}).get(chunk.id)
                 if state is not None:
@@ -88,12 +94,12 @@ def plan_fused(runs: Sequence[Run], data: TrainingData, settings: TrainingSettin
         settings: What the runs have in common.
         device: Where to train.
     """
-    members, where = _Members(data, settings, draw=False), choose_device(device)
+    preparation, where = _RunPreparation(data, settings, draw=False), choose_device(device)
     cores = torch.get_num_threads()
 
     def measure(positions: Sequence[int], threads: int) -> float:
         with _threads(threads):
-            ready = [members.of(runs[position]) for position in positions]
+            ready = [preparation.of(runs[position]) for position in positions]
             trainer = Trainer("probe", ready, data, settings, device=where, threads=cores)
             alone = where == "cpu" and torch.get_num_threads() == 1 and cores == 1
 
@@ -110,20 +116,20 @@ def plan_fused(runs: Sequence[Run], data: TrainingData, settings: TrainingSettin
         )
 
 
-def members_of(runs: Sequence[Run], data: TrainingData, settings: TrainingSettings) -> list[Member]:
+def prepare_runs(runs: Sequence[Run], data: TrainingData, settings: TrainingSettings) -> list[PreparedRun]:
     """Make runs ready for a trainer: compiled clones, one per variant, and initial weights, per run."""
-    members = _Members(data, settings)
-    return [members.of(run) for run in runs]
+    preparation = _RunPreparation(data, settings)
+    return [preparation.of(run) for run in runs]
 
 
-class _Members:
+class _RunPreparation:
     """Runs made ready: one clone per variant, initial weights per run."""
 
     def __init__(self, data: TrainingData, settings: TrainingSettings, *, draw: bool = True) -> None:
         self._data, self._settings, self._draw = data, settings, draw
         self._clones: dict[int, Any] = {}
 
-    def of(self, run: Run) -> Member:
+    def of(self, run: Run) -> PreparedRun:
         if id(run.model) not in self._clones:
             clone = in_precision(clone_compiled(run.model), self._settings.precision)
             obey_their_state(clone)
@@ -132,7 +138,7 @@ class _Members:
         model = self._clones[id(run.model)]
         fresh = self._draw and self._settings.initial_weights == "fresh"
         weights = draw_initial_weights(run.model, run.seed) if fresh else run.model.get_weights()
-        return Member(run, model, kind_of(model, self._settings), weights)
+        return PreparedRun(run, model, kind_of(model, self._settings), weights)
 
 
 @contextmanager

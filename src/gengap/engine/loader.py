@@ -18,14 +18,14 @@ from gengap.kernels.transfer import upload
 Indices = NDArray[np.int64]
 
 
-class Feed:
+class BatchLoader:
     """All cases of one split, as flat inputs.
 
     Arrays in memory live on the device once, as tensors. Memory-mapped arrays and sparse matrices stay where they are;
     only the rows of a batch are read.
 
     Args:
-        model: The model that is fed: it says the order, rank and dtype of its inputs.
+        model: The model that takes them: it says the order, rank and dtype of its inputs.
         x: NumPy arrays, memory maps, tensors, data frames, CSR matrices; lists or mappings of these.
         device: Where batches are wanted.
     """
@@ -39,15 +39,15 @@ class Feed:
         self._columns = [_Column(part, shape, dtype, device) for part, (shape, dtype) in zip(parts, specs, strict=True)]
         self.num_cases = self._columns[0].num_cases
 
-    def rows(self, indices: Indices, places: torch.Tensor | None = None) -> list[torch.Tensor]:
+    def rows(self, indices: Indices, on_device: torch.Tensor | None = None) -> list[torch.Tensor]:
         """Return the cases at `indices` `(G, B)`: one tensor `(G, B, ...)` per input.
 
         Args:
             indices: Which cases.
-            places: The same on the device, where they are there already.
+            on_device: The same on the device, where they are there already.
         """
         flat = indices.reshape(-1)
-        there = upload(torch.from_numpy(flat), self._device) if places is None else places.flatten()
+        there = upload(torch.from_numpy(flat), self._device) if on_device is None else on_device.flatten()
         return [column.take(flat, there).reshape(*indices.shape, *column.shape) for column in self._columns]
 
     def span(self, start: int, stop: int) -> list[torch.Tensor]:
@@ -69,10 +69,10 @@ class _Column:
         example = self.span(0, 1)
         self.shape = tuple(example.shape[1:])
 
-    def take(self, flat: Indices, places: torch.Tensor) -> torch.Tensor:
+    def take(self, flat: Indices, on_device: torch.Tensor) -> torch.Tensor:
         if self._tensor is None:
             return upload(self._shaped(take(self._lazy, flat)), self._device)
-        return self._tensor.index_select(0, places)
+        return self._tensor.index_select(0, on_device)
 
     def span(self, start: int, stop: int) -> torch.Tensor:
         if self._tensor is None:

@@ -42,7 +42,7 @@ class Objective:
             self._losses = [_Reduced(loss) for loss in compiled_losses(self._model, one, first)]
         outputs = tree.flatten(y_pred)
         return {
-            loss.compiled.name: loss(y_true[loss.compiled.output], outputs[loss.compiled.output], sample_weight)
+            loss.spec.name: loss(y_true[loss.spec.output], outputs[loss.spec.output], sample_weight)
             for loss in self._losses
         }
 
@@ -68,11 +68,11 @@ class Objective:
 
     def _adds_up(self, outputs: Sequence[torch.Tensor], sample_weight: torch.Tensor | None) -> bool:
         losses = self._losses or ()
-        return bool(losses) and all(one.adds_up(outputs[one.compiled.output], sample_weight) for one in losses)
+        return bool(losses) and all(one.adds_up(outputs[one.spec.output], sample_weight) for one in losses)
 
     def total(self, parts: dict[str, torch.Tensor]) -> torch.Tensor:
         """Return the weighted sum of what `parts` returned, `(K,)`."""
-        weights = {loss.compiled.name: loss.compiled.weight for loss in self._losses or ()}
+        weights = {loss.spec.name: loss.spec.weight for loss in self._losses or ()}
         first, *rest = [value if weights[name] == 1.0 else value * weights[name] for name, value in parts.items()]
         return sum(rest, first)
 
@@ -80,13 +80,13 @@ class Objective:
 class _Reduced:
     """One loss, reduced per run as Keras reduces it."""
 
-    def __init__(self, compiled: CompiledLoss) -> None:
-        self.compiled = compiled
-        self._loss = compiled.loss
-        fast = fast_values(compiled.loss)
+    def __init__(self, spec: CompiledLoss) -> None:
+        self.spec = spec
+        self._loss = spec.loss
+        fast = fast_values(spec.loss)
         self._guarded = fast is None
-        self._values = PerRun(fast or compiled.loss.call, separate=fast is not None or _is_separate(compiled.loss))
-        self._whole = PerRun(compiled.loss, separate=False)
+        self._values = PerRun(fast or spec.loss.call, separate=fast is not None or _is_separate(spec.loss))
+        self._whole = PerRun(spec.loss, separate=False)
 
     def __call__(self, y_true: torch.Tensor, y_pred: torch.Tensor, sample_weight: torch.Tensor | None) -> torch.Tensor:
         y_true, y_pred = y_true.float(), y_pred.float()

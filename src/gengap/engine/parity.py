@@ -11,11 +11,11 @@ from keras import tree
 
 from gengap.datasets.cases import count_cases, take
 from gengap.engine.batches import batches_of, epoch_order
-from gengap.engine.fused import members_of
-from gengap.engine.loader import Feed
+from gengap.engine.fused import prepare_runs
+from gengap.engine.loader import BatchLoader
 from gengap.engine.reference import case_weights
 from gengap.engine.runs import Run, TrainingData, TrainingSettings
-from gengap.engine.trainer import Member, Trainer
+from gengap.engine.trainer import PreparedRun, Trainer
 from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.graph import Step, walk
 from gengap.keras_models.outputs import targets
@@ -46,7 +46,7 @@ class Parity:
         return self.difference <= self.tolerance
 
 
-def certify(
+def certify_runs(
     runs: Sequence[Run], data: TrainingData, settings: TrainingSettings, *, steps: int = 20, tolerance: float = 1e-4
 ) -> list[Parity]:
     """Train runs together and each by Keras' layers, losses and optimizer, on the same batches with the same noise.
@@ -60,30 +60,30 @@ def certify(
         steps: How many steps, at most 50 and at most one epoch.
         tolerance: Largest difference that counts as rounding.
     """
-    members = members_of(runs, data, settings)
-    trainer = Trainer("certificate", members, data, settings)
+    prepared = prepare_runs(runs, data, settings)
+    trainer = Trainer("certificate", prepared, data, settings)
     steps = min(steps, 50, trainer.steps_per_epoch)
     for _ in range(steps):
         trainer.advance()
     certificates = []
-    for k, member in enumerate(members):
-        alone = _train_alone(member, data, settings, steps)
+    for k, one in enumerate(prepared):
+        alone = _train_alone(one, data, settings, steps)
         pairs = list(zip(trainer.stack.of_run(k), alone, strict=True))
         largest = max(1.0, *(float(np.abs(one).max(initial=0.0)) for _, one in pairs))
         difference = max(float(np.abs(np.asarray(a, float) - b).max(initial=0.0)) for a, b in pairs) / largest
-        certificates.append(Parity(member.run.variant, member.run.seed, steps, difference, tolerance))
+        certificates.append(Parity(one.run.variant, one.run.seed, steps, difference, tolerance))
     return certificates
 
 
-def _train_alone(member: Member, data: TrainingData, settings: TrainingSettings, steps: int) -> list[Any]:
+def _train_alone(one: PreparedRun, data: TrainingData, settings: TrainingSettings, steps: int) -> list[Any]:
     """Train one run by Keras' own layers, loss and optimizer; only the noise layers' draws are the fused engine's."""
-    model = clone_compiled(member.model)
-    model.set_weights(list(member.weights))
-    noise = HookedNoise(model, member.run.seed)
-    order = epoch_order(member.run.seed, 1, count_cases(data.train.x), share=member.run.share, shuffle=settings.shuffle)
-    y, weight = targets(data.train.y, member.kind), case_weights(data, settings)
+    model = clone_compiled(one.model)
+    model.set_weights(list(one.weights))
+    noise = HookedNoise(model, one.run.seed)
+    order = epoch_order(one.run.seed, 1, count_cases(data.train.x), share=one.run.share, shuffle=settings.shuffle)
+    y, weight = targets(data.train.y, one.kind), case_weights(data, settings)
     for step, cases in zip(range(1, steps + 1), batches_of(order, settings.batch_size), strict=False):
-        batch = Feed(model, take(data.train.x, cases))
+        batch = BatchLoader(model, take(data.train.x, cases))
         with noise.at(1, step):
             y_pred = walk(model, batch.span(0, len(cases)), _call_in_training)
         y_true = tree.map_structure(keras.ops.convert_to_tensor, take(y, cases))

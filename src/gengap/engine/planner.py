@@ -37,7 +37,7 @@ class Chunk:
         threads: Threads of torch's operations on a CPU; 0 for as many as there are.
         step_alone: Seconds of a step of one run by itself, as the planner measured it; 0 where it had no choice.
         step_together: Seconds of a step divided by the runs, all together.
-        compiled: Whether steps are compiled; they were measured as they are.
+        compiled_steps: Whether steps are compiled; they were measured as they are.
     """
 
     id: str
@@ -47,7 +47,7 @@ class Chunk:
     threads: int = 0
     step_alone: float = 0.0
     step_together: float = 0.0
-    compiled: bool = False
+    compiled_steps: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Plan:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Plan":
-        """Return the plan that `to_json` wrote."""
+        """Return the plan that `to_json` wrote, in this version or an older one (`compiled` for `compiled_steps`)."""
         chunks = tuple(
             Chunk(
                 one["id"],
@@ -80,7 +80,7 @@ class Plan:
                 int(one.get("threads", 0)),
                 float(one.get("step_alone", 0.0)),
                 float(one.get("step_together", 0.0)),
-                bool(one.get("compiled", False)),
+                bool(one.get("compiled_steps", one.get("compiled", False))),
             )
             for one in values["chunks"]
         )
@@ -139,13 +139,21 @@ def make_plan(
             continue
         way = _way(group, model, settings, where, measure)
         pieces = np.array_split(np.array(group), -(-len(group) // way.size))
-        reason, compiled = str(way), False
+        reason, compiled_steps = str(way), False
         if settings.compile:
             against = why_not_compiled(where)
-            compiled = against is None
-            reason += ", then compiled" if compiled else f", not compiled: {against}"
+            compiled_steps = against is None
+            reason += ", then compiled" if compiled_steps else f", not compiled: {against}"
         chunks += [
-            _chunk(len(chunks) + number, runs, [int(p) for p in piece], "fused", reason, way=way, compiled=compiled)
+            _chunk(
+                len(chunks) + number,
+                runs,
+                [int(p) for p in piece],
+                "fused",
+                reason,
+                way=way,
+                compiled_steps=compiled_steps,
+            )
             for number, piece in enumerate(pieces)
         ]
     return Plan(where, settings.precision, tuple(chunks))
@@ -242,12 +250,12 @@ def _chunk(
     reason: str,
     *,
     way: _Way | None = None,
-    compiled: bool = False,
+    compiled_steps: bool = False,
 ) -> Chunk:
     names = tuple((runs[position].variant, runs[position].seed) for position in positions)
     chosen = way or _Way(1)
     measured = chosen.threads, chosen.alone, chosen.together
-    return Chunk(f"chunk-{number:03d}", names, engine, reason, *measured, compiled)
+    return Chunk(f"chunk-{number:03d}", names, engine, reason, *measured, compiled_steps)
 
 
 def timed(steps: Sequence[Callable[[], None]], *, clock: Callable[[], float] = time.perf_counter) -> float:

@@ -19,9 +19,9 @@ import torch
 from keras import tree
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from gengap.engine.step import Batch, Differentiated, Step
+from gengap.engine.step import Batch, Differentiated, TrainingStep
 from gengap.errors import GengapWarning
-from gengap.layers.doors import NoiseDraw, Pass, Projected
+from gengap.layers.doors import NoiseDraw, PassContext, SparseProduct
 
 _TOLERANCE = 1e-4
 """Relative difference that is taken for rounding, where operations are compiled or a GPU sums in any order."""
@@ -34,9 +34,9 @@ class _Notes:
     draws: list[NoiseDraw] = field(default_factory=list)
     drawn: list[torch.Tensor] = field(default_factory=list)
 
-    def __call__(self, draw: NoiseDraw, now: Pass) -> torch.Tensor:
+    def __call__(self, draw: NoiseDraw, context: PassContext) -> torch.Tensor:
         self.draws.append(draw)
-        self.drawn.append(draw(now))
+        self.drawn.append(draw(context))
         return self.drawn[-1]
 
 
@@ -51,25 +51,25 @@ class CompiledStep:
         step: The step.
     """
 
-    def __init__(self, step: Step) -> None:
+    def __init__(self, step: TrainingStep) -> None:
         self._step = step
         self._tapes: dict[Any, _Tape | None] = {}
         self._said = False
 
-    def __call__(self, batch: Batch, now: Pass, scales: torch.Tensor | None = None) -> Differentiated:
-        """Take a step; see `Step`. One whose objectives are scaled before they are differentiated is not recorded."""
+    def __call__(self, batch: Batch, context: PassContext, scales: torch.Tensor | None = None) -> Differentiated:
+        """Take a step; see `TrainingStep`. One that scales its objectives before differentiation is not recorded."""
         if scales is not None:
             self._say("the optimizer scales its loss")
-            return self._step(batch, now, scales)
+            return self._step(batch, context, scales)
         sizes = tuple(tuple(one.shape) for one in _tensors(batch))
         if sizes not in self._tapes:
-            self._tapes[sizes] = self._record(batch, now)
+            self._tapes[sizes] = self._record(batch, context)
         tape = self._tapes[sizes]
-        return self._step(batch, now) if tape is None else tape.play(batch, now)
+        return self._step(batch, context) if tape is None else tape.play(batch, context)
 
-    def _record(self, batch: Batch, now: Pass) -> "_Tape | None":
+    def _record(self, batch: Batch, context: PassContext) -> "_Tape | None":
         """Return a recording that gives what the step gives; None if there is none."""
-        notes, moment = _Notes(), _again(now)
+        notes, moment = _Notes(), _again(context)
         moment.noise = notes
         with _unmoved(self._step):
             example = self._step(batch, moment)
@@ -82,17 +82,17 @@ class CompiledStep:
             self._say("what an operation does depends on the numbers that it sees")
             return None
         exactly = all(tensor.device.type == "cpu" for tensor in _tensors(batch))
-        if not self._is_right(tape, batch, now, exactly=exactly):
+        if not self._is_right(tape, batch, context, exactly=exactly):
             self._say("a step recorded does not give the numbers of the step itself")
             return None
-        return self._compile(tape, batch, now)
+        return self._compile(tape, batch, context)
 
-    def _compile(self, tape: "_Tape", batch: Batch, now: Pass) -> "_Tape":
+    def _compile(self, tape: "_Tape", batch: Batch, context: PassContext) -> "_Tape":
         """Return a recording compiled; as it is where that fails or gives other numbers."""
-        compiled = tape.compiled()
+        compiled = tape.compile()
         try:
             with _unheard():
-                right = self._is_right(compiled, batch, now, exactly=False)
+                right = self._is_right(compiled, batch, context, exactly=False)
             if right:
                 return compiled
             self._say("the compiled step gave other numbers")
@@ -105,9 +105,9 @@ class CompiledStep:
             warnings.warn(f"Training goes on without compiling: {reason}.", GengapWarning, stacklevel=3)
         self._said = True
 
-    def _is_right(self, tape: "_Tape", batch: Batch, now: Pass, *, exactly: bool) -> bool:
-        later = Pass(training=True, epoch=now.epoch + 1, step=now.step + 1)
-        for seen, moment in ((batch, now), (_other_numbers(batch), later)):
+    def _is_right(self, tape: "_Tape", batch: Batch, context: PassContext, *, exactly: bool) -> bool:
+        later = PassContext(training=True, epoch=context.epoch + 1, step=context.step + 1)
+        for seen, moment in ((batch, context), (_other_numbers(batch), later)):
             with _unmoved(self._step):
                 wanted = self._step(seen, _again(moment))
             with _unmoved(self._step):
@@ -131,7 +131,7 @@ class _Tape:
         RuntimeError: An operation looks at numbers.
     """
 
-    def __init__(self, step: Step, batch: Batch, notes: _Notes, example: Differentiated) -> None:
+    def __init__(self, step: TrainingStep, batch: Batch, notes: _Notes, example: Differentiated) -> None:
         self._stack = step.stack
         self._draws = notes.draws
         self._names = tuple(example.parts)
@@ -142,16 +142,16 @@ class _Tape:
             # the tracer is told nothing about gradients: it sees the operations that autograd makes of them
             self._play: Callable[..., Any] = make_fx(_on_tensors(step, batch))(values, _tensors(batch), notes.drawn)
 
-    def compiled(self) -> "_Tape":
+    def compile(self) -> "_Tape":
         """Return the recording, to be compiled when it is first played."""
         other = copy.copy(self)
         other._play = torch.compile(self._play, dynamic=False)  # noqa: SLF001  its own copy
         return other
 
-    def play(self, batch: Batch, now: Pass) -> Differentiated:
+    def play(self, batch: Batch, context: PassContext) -> Differentiated:
         """Take the step."""
         with torch.no_grad():
-            drawn = [draw(now) for draw in self._draws]
+            drawn = [draw(context) for draw in self._draws]
             values = [value.detach() for value in self._stack.values]
             flat = self._play(values, [one.detach() for one in _tensors(batch)], drawn)
         count = 1 + len(self._names)
@@ -164,14 +164,14 @@ class _Tape:
         )
 
 
-def _on_tensors(step: Step, batch: Batch) -> Callable[..., list[torch.Tensor]]:
+def _on_tensors(step: TrainingStep, batch: Batch) -> Callable[..., list[torch.Tensor]]:
     """Return a step as a function of its weights, batch and noise."""
 
     def compute(
         values: Sequence[torch.Tensor], tensors: Sequence[torch.Tensor], drawn: Sequence[torch.Tensor]
     ) -> list[torch.Tensor]:
         remaining = iter(drawn)
-        moment = Pass(training=True, noise=lambda *_: next(remaining))
+        moment = PassContext(training=True, noise=lambda *_: next(remaining))
         with torch.enable_grad(), step.stack.replaced(values):
             return _results(step(_with_tensors(batch, tensors), moment))
 
@@ -198,7 +198,7 @@ def why_not_compiled(device: str = "cpu") -> str | None:
 
 
 @contextmanager
-def _unmoved(step: Step) -> Iterator[None]:
+def _unmoved(step: TrainingStep) -> Iterator[None]:
     """Put back what a pass moves besides gradients: statistics that layers keep."""
     stack = step.stack
     places = [place for place in stack.untrained() if place not in stack.outside]
@@ -211,14 +211,14 @@ def _unmoved(step: Step) -> Iterator[None]:
                 stack.values[place].copy_(value)
 
 
-def _again(now: Pass) -> Pass:
+def _again(context: PassContext) -> PassContext:
     """Return the same moment, for another pass."""
-    return Pass(training=now.training, epoch=now.epoch, step=now.step)
+    return PassContext(training=context.training, epoch=context.epoch, step=context.step)
 
 
 def _tensors(batch: Batch) -> list[torch.Tensor]:
     """Return the tensors of a batch, flat."""
-    inputs = [one.product if isinstance(one, Projected) else one for one in batch.inputs]
+    inputs = [one.product if isinstance(one, SparseProduct) else one for one in batch.inputs]
     return [*inputs, *tree.flatten(batch.y_true), *([] if batch.weight is None else [batch.weight])]
 
 
@@ -226,7 +226,7 @@ def _with_tensors(batch: Batch, tensors: Sequence[torch.Tensor]) -> Batch:
     """Return a batch of the same structure with other tensors; what a first layer made is a leaf."""
     remaining = iter(tensors)
     inputs = [
-        Projected(next(remaining).detach().requires_grad_()) if isinstance(one, Projected) else next(remaining)
+        SparseProduct(next(remaining).detach().requires_grad_()) if isinstance(one, SparseProduct) else next(remaining)
         for one in batch.inputs
     ]
     y_true = tree.map_structure(lambda _: next(remaining), batch.y_true)

@@ -1,4 +1,4 @@
-"""What an epoch under way has gathered: running losses and the training outputs that metrics want."""
+"""Running means of an epoch under way: losses, penalties and the training outputs that metrics want."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gengap.engine.runs import Array
 
 
-class Gathered:
+class RunningMeans:
     """Sums over the steps of one epoch, per run.
 
     Args:

@@ -8,7 +8,7 @@ import torch
 
 from gengap.engine.losses import Objective
 from gengap.engine.penalties import Penalties
-from gengap.layers.doors import Pass, Projected
+from gengap.layers.doors import PassContext, SparseProduct
 from gengap.layers.program import Program
 from gengap.layers.stack import Stack
 
@@ -23,7 +23,7 @@ class Batch:
         weight: What each case counts, `(K, B)`, or None.
     """
 
-    inputs: Sequence[torch.Tensor | Projected]
+    inputs: Sequence[torch.Tensor | SparseProduct]
     y_true: Any
     weight: torch.Tensor | None
 
@@ -47,7 +47,7 @@ class Differentiated:
     added: torch.Tensor | None = None
 
 
-class Step:
+class TrainingStep:
     """The differentiable part of a step.
 
     Args:
@@ -61,21 +61,21 @@ class Step:
         self.program, self.stack = program, stack
         self._objective, self._penalties = objective, penalties
 
-    def __call__(self, batch: Batch, now: Pass, scales: torch.Tensor | None = None) -> Differentiated:
+    def __call__(self, batch: Batch, context: PassContext, scales: torch.Tensor | None = None) -> Differentiated:
         """Compute outputs, objectives and gradients.
 
         Args:
             batch: What the runs see.
-            now: The moment, for noise.
+            context: Mode and moment of the pass, for noise.
             scales: What the optimizers want each run's objective multiplied by before it is differentiated, `(K,)`.
         """
-        outputs = self.program(batch.inputs, now)
+        outputs = self.program(batch.inputs, context)
         parts = self._objective.parts(self._objective.answers(batch.y_true, outputs), outputs, batch.weight)
         objective = self._objective.total(parts)
-        added = torch.stack(now.extra_losses).sum(dim=0) if now.extra_losses else None
+        added = torch.stack(context.extra_losses).sum(dim=0) if context.extra_losses else None
         unusual = self._penalties.differentiable()
         total = sum((one for one in (added, unusual) if one is not None), objective)
-        leaves = [*self.stack.leaves(), *(one.product for one in batch.inputs if isinstance(one, Projected))]
+        leaves = [*self.stack.leaves(), *(one.product for one in batch.inputs if isinstance(one, SparseProduct))]
         found = torch.autograd.grad((total if scales is None else total * scales).sum(), leaves, allow_unused=True)
         gradients = [torch.zeros_like(leaf) if one is None else one for leaf, one in zip(leaves, found, strict=True)]
         return Differentiated(objective, parts, outputs, gradients, added)

@@ -87,7 +87,7 @@ def study_from_files(
     read = read_files(paths, loaded, target=target, groups=groups, ignore=ignore)
     chosen, reasons = _remedies(loaded, read.splits["train"], remedies, suggest=suggest)
     study = Study(loaded, remedies=chosen, seeds=seeds or _DEFAULT_SEEDS)
-    _check_labels(study, read.splits["train"], paths["train"], target)
+    _check_labels(study, read.splits["train"], paths["train"], target, words=read.label_names)
     dataset = Dataset(
         name=paths["train"].name,
         task=study.kind.task,
@@ -112,16 +112,21 @@ def _remedies(model: keras.Model, train: Split, written: str, *, suggest: bool) 
         return [one.remedy for one in suggestions], [f"Suggested: {one}" for one in suggestions]
     chosen = split_remedies(written)
     if written.strip() and not chosen:
-        raise ValueError(f"--remedies {written!r} names no remedy; leave it away, or name some: 'l2(0.001)'.")
+        raise ValueError(f"--remedies {written!r} names no remedy; omit it, or name some: 'l2(0.001)'.")
     return list(chosen), [] if chosen else ["No remedies: only the baseline is trained (try --suggest)."]
 
 
-def _check_labels(study: Study, train: Split, path: Path, target: str | None) -> None:
-    """Refuse answers that can be no labels while the file and the column can still be named."""
+def _check_labels(study: Study, train: Split, path: Path, target: str | None, *, words: Sequence[str]) -> None:
+    """Refuse answers that can be no labels, or no numbers, while the file and the column can still be named."""
     y = np.asarray(train.y)
+    where = "its last column" if target is None else f"column {target!r}"
+    if words and study.kind.task == "regression":
+        raise DataError(
+            f"The model predicts real numbers; the answers of {path.name}, taken from {where}, are words such as "
+            f"{words[0]!r}: name a column of numbers with --target, or give a classifier of {len(words)} labels."
+        )
     if study.kind.task == "regression" or y.ndim != 1 or not np.isfinite(y).all() or not (y != np.round(y)).any():
         return
-    where = "its last column" if target is None else f"column {target!r}"
     raise DataError(
         f"A classifier needs labels; the answers of {path.name}, taken from {where}, are numbers between "
         f"{y.min():.4g} and {y.max():.4g}: name the column of the labels with --target."
@@ -182,7 +187,7 @@ def load_model(path: Path) -> keras.Model:
             f"`model = keras.models.load_model({str(path)!r})` with `model.save('model.keras')`."
         )
     if path.suffix != ".keras":
-        raise ModelError(f"{path} is no saved model: save one with `model.save('model.keras')`.")
+        raise ModelError(f"{path} is not a saved model: save one with `model.save('model.keras')`.")
     try:
         with warnings.catch_warnings():  # a study starts from a fresh optimizer: that this one's state is lost is right
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")

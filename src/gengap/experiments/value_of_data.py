@@ -1,4 +1,4 @@
-"""Would more data help? The same model on growing shares of the data, and what they foretell."""
+"""Would more data help? The same model on growing shares of the data, and what they predict."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ class ValueOfData:
 
     @property
     def table(self) -> Table:
-        """Score and epochs of every share, and what is foretold for twice the data."""
+        """Score and epochs of every share, and what is predicted for twice the data."""
         rows: list[tuple[Cell, ...]] = []
         for at, share in enumerate(self.shares):
             scores, cases = self.verdict.scores[at], int(self.verdict.cases[at])
@@ -69,7 +69,7 @@ class ValueOfData:
         last = 2 * int(self.verdict.cases[-1])
         rows.append((last, 2.0, None, now - self.verdict.gain.value, None, None))
         law = self.verdict.law
-        how = f"Read on {self.part}, at the best epoch; each seed draws its own cases. The last row is foretold."
+        how = f"Read on {self.part}, at the best epoch; each seed draws its own cases. The last row is predicted."
         notes = [self.sentence, f"Law: {law.a:.4f} + {law.b:.4f} / share^{law.c:.2f}. {how}"]
         if self.dropped:
             notes.append(f"Left out: seeds {', '.join(map(str, self.dropped))}, of which a run diverged.")

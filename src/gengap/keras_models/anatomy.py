@@ -148,7 +148,7 @@ class Anatomy:
         found = [call for call in self.calls if on in _names_of(call) or _matches(call, on)]
         if not found:
             if closed := closed_layers(call for call in self.calls if on.startswith(f"{call.path}/")):
-                raise UnknownNameError(f"{on!r} is no layer of model {self.model.name!r}.{closed}")
+                raise UnknownNameError(f"{on!r} is not a layer of model {self.model.name!r}.{closed}")
             raise UnknownNameError(
                 f"No layer of model {self.model.name!r} is named, matches or is of class {on!r}. `on` takes "
                 f'"hidden", "kernels", a class name or a name or pattern of: {self._names()}.'

@@ -23,7 +23,7 @@ def identified_layers(model: keras.Model) -> Iterator[tuple[str, Any]]:
     """Yield every layer of a model, nested ones too, with its identity, for example `"Dense/1"`.
 
     The identity is the class and the ordinal within that class, so inserting a Dropout or BatchNormalization layer
-    changes the identity of no other layer, and variants of a seed share what they can. Names are no identity: Keras
+    changes the identity of no other layer, and variants of a seed share what they can. Names are not an identity: Keras
     numbers them on through a whole session.
     """
     seen: Counter[str] = Counter()

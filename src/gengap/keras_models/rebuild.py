@@ -136,7 +136,7 @@ class _Work:
         start = _input_like(model.inputs[0], shapes and shapes[0])
         new = type(model)([start, *self.asked.follow.get(id(model.inputs[0]), ())], name=model.name)
         nested = any(is_graph(layer) for layer in model.layers)
-        # what is no layer computes the mask of the layer before it, which the copy of that layer does by itself
+        # what is not a layer computes the mask of the layer before it, which the copy of that layer does by itself
         for node in (one for one in nodes_of(model) if isinstance(one.operation, keras.Layer)):
             if id(node) not in self.asked.skip:
                 arguments = new.outputs if nested and new.layers else [start]

@@ -1,6 +1,7 @@
 """Trained models put together again, and checked on a few cases whose forecasts were stored."""
 
 import inspect
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
@@ -13,12 +14,19 @@ from scipy import special
 from gengap.errors import ModelError
 from gengap.keras_models.private import all_layers, is_keras_own
 from gengap.keras_models.shared_generators import constructors_keyed
-from gengap.results.remembered import NUM_CASES
+from gengap.results.remembered import NUM_CASES, UsersCode
 
 Array = NDArray[Any]
 
 
-def rebuild(config: Any, weights: Sequence[Array], custom: Mapping[str, Any], *, variant: str) -> Any:
+def rebuild(
+    config: Any,
+    weights: Sequence[Array],
+    custom: Mapping[str, Any],
+    *,
+    variant: str,
+    remembered: Mapping[str, Any] | None = None,
+) -> Any:
     """Build a model from its configuration and give it weights.
 
     What constructors of layers draw is drawn as it was in the clone that was trained.
@@ -28,26 +36,73 @@ def rebuild(config: Any, weights: Sequence[Array], custom: Mapping[str, Any], *,
         weights: The weights.
         custom: The user's classes and functions by name.
         variant: Name of its variant.
+        remembered: What a result remembers of the variant's code; in the process that trained it makes the model anew
+            where the configuration cannot.
 
     Raises:
         ModelError: It cannot be built from its configuration.
     """
+    try:
+        model = _from_configuration(config, custom, variant)
+    except ModelError:
+        if not isinstance(remembered, UsersCode):
+            raise
+        model = remembered.again()
+    return _with_weights(model, weights, variant=variant)
+
+
+def _from_configuration(config: Any, custom: Mapping[str, Any], variant: str) -> Any:
     if config is None:
         raise ModelError(
             f"The model of variant {variant!r} cannot be rebuilt, because it has no configuration that is plain JSON: "
             "give its classes `get_config`, and write lambdas as functions with a name."
         )
     try:
-        with keras.saving.custom_object_scope(dict(custom)), constructors_keyed():
+        with keras.saving.custom_object_scope(dict(custom)), constructors_keyed(), warnings.catch_warnings():
+            # what Keras warns of here is mended, or is an error, in `_with_weights`
+            warnings.filterwarnings("ignore", r"`build\(\)` was called on layer", UserWarning)
             # Keras 3.15 takes a functional model's configuration apart while it reads it
-            model = _from_constructor(config, custom) or keras.saving.deserialize_keras_object(deepcopy(config))
+            taken = _as_constructors_take_it(deepcopy(config), custom)
+            return _from_constructor(config, custom) or keras.saving.deserialize_keras_object(taken)
     except (TypeError, ValueError) as reason:
         raise ModelError(
             f"The model of variant {variant!r} cannot be rebuilt: pass its custom classes by name, as in "
             f"`result.model({variant!r}, custom_objects={{'MyLayer': MyLayer}})` ({reason})."
         ) from reason
-    model.set_weights(list(weights))
-    return model
+
+
+def _as_constructors_take_it(config: Any, custom: Mapping[str, Any]) -> Any:
+    """Return a configuration without what Keras notes of every layer, where a user's class has no argument for it.
+
+    A constructor without `**kwargs` takes neither `name` nor `trainable` nor `dtype`, and most of the layers in Keras'
+    own examples are written so.
+    """
+    if isinstance(config, list | tuple):
+        return type(config)(_as_constructors_take_it(part, custom) for part in config)
+    if not isinstance(config, dict):
+        return config
+    kind = _class_of(config, custom)
+    config = {name: _as_constructors_take_it(part, custom) for name, part in config.items()}
+    if kind is not None and isinstance(config.get("config"), dict):
+        arguments = inspect.signature(kind).parameters
+        if all(one.kind is not inspect.Parameter.VAR_KEYWORD for one in arguments.values()):
+            config["config"] = {
+                name: part for name, part in config["config"].items() if name in arguments or not _is_usual(name, part)
+            }
+    return config
+
+
+def _is_usual(name: str, value: Any) -> bool:
+    """Tell whether an entry is what a layer has that is made without saying anything of it."""
+    if name == "dtype":
+        policy = value.get("config", {}).get("name") if isinstance(value, dict) else value
+        return bool(policy == keras.config.dtype_policy().name)
+    return name == "name" or (name == "trainable" and value is True)
+
+
+def _class_of(config: Mapping[str, Any], custom: Mapping[str, Any]) -> Any | None:
+    kind = custom.get(config.get("registered_name") or "") or custom.get(config.get("class_name") or "")
+    return kind if inspect.isclass(kind) else None
 
 
 def takes_nothing(kind: type) -> bool:
@@ -56,10 +111,28 @@ def takes_nothing(kind: type) -> bool:
     return all(parameter.kind in variadic for parameter in inspect.signature(kind).parameters.values())
 
 
+def _with_weights(model: Any, weights: Sequence[Array], *, variant: str) -> Any:
+    """Give a model its weights; those that its layers make only when they are called are made by a call on zeros."""
+    shapes = [np.shape(one) for one in weights]
+    if [tuple(one.shape) for one in model.weights] != shapes and getattr(model, "inputs", None):
+        zeros = [np.zeros([size or 1 for size in one.shape], one.dtype) for one in model.inputs]
+        model(keras.tree.pack_sequence_as(model.input, zeros))
+    if [tuple(one.shape) for one in model.weights] != shapes:
+        raise ModelError(
+            f"The model of variant {variant!r} cannot be rebuilt: made from its configuration it has weights of other "
+            f"shapes than the {len(shapes)} that were trained. Give its own classes a `build` that makes all their "
+            "weights, and builds the layers inside them."
+        )
+    model.set_weights(list(weights))
+    return model
+
+
 def _from_constructor(config: Mapping[str, Any], custom: Mapping[str, Any]) -> Any | None:
     """Build a subclassed model whose constructor takes no arguments, as clones are built: Keras cannot read it back."""
-    kind: Any = custom.get(config.get("registered_name") or "") or custom.get(config["class_name"])
-    if not inspect.isclass(kind) or not hasattr(kind, "train_step") or not takes_nothing(kind):
+    kind = _class_of(config, custom)
+    if kind is None or not hasattr(kind, "train_step") or not takes_nothing(kind):
+        return None
+    if "layers" in config.get("config", {}):  # of a functional class: its configuration holds the graph
         return None
     if "get_config" in vars(kind) or "from_config" in vars(kind):
         return None

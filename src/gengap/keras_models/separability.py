@@ -69,7 +69,7 @@ def _holds_nothing_foreign(part: Any) -> bool:
 
 
 def _is_harmless(value: Any) -> bool:
-    """Tell whether an attribute is no function of somebody else's, which might be called on the batch."""
+    """Tell whether an attribute is not a function of somebody else's, which might be called on the batch."""
     if inspect.isroutine(value):
         return origin_of(value) in {"keras", "torch", ""}
     return not callable(value) or origin_of(type(value)) in {"keras", "torch"}

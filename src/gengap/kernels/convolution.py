@@ -8,7 +8,7 @@ from itertools import product
 import torch
 from torch.nn import functional
 
-from gengap.kernels.planes import Plane, folds
+from gengap.kernels.planes import Plane, pairs_columns
 from gengap.kernels.window import Padding, Sliding, channels_first, channels_last, pad_space
 
 _FEW = 1 << 20
@@ -123,7 +123,7 @@ def _one(
     how: Sliding,
 ) -> torch.Tensor:
     """Convolve `(B, *space, channels)` by torch's own operation on permuted views, without copying activations."""
-    if _worth_folding(x, kernel, how):
+    if _worth_pairing(x, kernel, how):
         return Plane(kernel, bias).convolve(x)
     rank = len(how.strides)
     operation = (functional.conv1d, functional.conv2d, functional.conv3d)[rank - 1]
@@ -135,8 +135,8 @@ def _one(
     return channels_last(operation(channels_first(x), weights, bias, how.strides, symmetric, how.dilation, how.groups))
 
 
-def _worth_folding(x: torch.Tensor, kernel: torch.Tensor, how: Sliding) -> bool:
+def _worth_pairing(x: torch.Tensor, kernel: torch.Tensor, how: Sliding) -> bool:
     """Return whether a plane convolution has so few filters that two columns of pixels fit one vector."""
     plain = how == Sliding((1, 1), "same", (1, 1))
     odd_window = plain and kernel.shape[0] % 2 == 1 and kernel.shape[1] % 2 == 1
-    return odd_window and x.device.type == "cpu" and folds(x, kernel)
+    return odd_window and x.device.type == "cpu" and pairs_columns(x, kernel)

@@ -30,10 +30,10 @@ class Plane:
 
     def convolve(self, x: torch.Tensor) -> torch.Tensor:
         """Return the convolution `(B, H, W, F)` of `(B, H, W, C)`."""
-        if not folds(x, self._kernel):
+        if not pairs_columns(x, self._kernel):
             return _convolve(x, self._kernel, self._bias)
         twice = None if self._bias is None else self._bias.repeat(2)
-        return _convolve(_pair_columns(x), self._folded, twice).reshape(*x.shape[:3], -1)
+        return _convolve(_pair_columns(x), self._paired, twice).reshape(*x.shape[:3], -1)
 
     def input_gradient(self, gradient: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Return the gradient with respect to `x` from that of the convolution."""
@@ -45,15 +45,15 @@ class Plane:
 
     def weight_gradients(self, gradient: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the gradients with respect to kernel and bias from that of the convolution."""
-        if not folds(x, self._kernel):
+        if not pairs_columns(x, self._kernel):
             _, weights, bias = _differentiate(gradient, x, self._kernel, (False, True, True))
             return weights.movedim((0, 1), (-1, -2)), bias
-        _, weights, bias = _differentiate(_pair_columns(gradient), _pair_columns(x), self._folded, (False, True, True))
-        return _unfold_gradient(weights.movedim((0, 1), (-1, -2)), self._kernel), bias.view(2, -1).sum(dim=0)
+        _, weights, bias = _differentiate(_pair_columns(gradient), _pair_columns(x), self._paired, (False, True, True))
+        return _unpair_gradient(weights.movedim((0, 1), (-1, -2)), self._kernel), bias.view(2, -1).sum(dim=0)
 
     @cached_property
-    def _folded(self) -> torch.Tensor:
-        return fold_kernel(self._kernel)
+    def _paired(self) -> torch.Tensor:
+        return pair_kernel(self._kernel)
 
     @cached_property
     def _turned(self) -> "Plane":
@@ -61,12 +61,12 @@ class Plane:
         return Plane(self._kernel.flip(0, 1).transpose(2, 3))
 
 
-def folds(x: torch.Tensor, kernel: torch.Tensor) -> bool:
+def pairs_columns(x: torch.Tensor, kernel: torch.Tensor) -> bool:
     """Tell whether a convolution on a CPU has so few filters that two columns of pixels fit one vector."""
     return kernel.shape[-1] < _VECTOR and x.shape[2] % 2 == 0
 
 
-def fold_kernel(kernel: torch.Tensor) -> torch.Tensor:
+def pair_kernel(kernel: torch.Tensor) -> torch.Tensor:
     """Return the kernel `(h, w', 2 C, 2 F)` that does to pairs of columns what `(h, w, C, F)` does to columns; exact.
 
     Column `2 j + p` of the output meets column `2 (j + b) + q` of the input through the kernel's column
@@ -78,11 +78,11 @@ def fold_kernel(kernel: torch.Tensor) -> torch.Tensor:
     return columns.movedim(4, 3).reshape(height, -1, 2 * channels, 2 * filters)
 
 
-def _unfold_gradient(folded: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
-    """Return the gradient of a kernel from that of its `fold_kernel`."""
+def _unpair_gradient(paired: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
+    """Return the gradient of a kernel from that of its `pair_kernel`."""
     height, width, channels, filters = kernel.shape
-    columns = folded.reshape(height, -1, 2, channels, 2, filters).movedim(3, 4).flatten(1, 3)
-    result = folded.new_zeros(height, width + 1, channels, filters, dtype=torch.float32)
+    columns = paired.reshape(height, -1, 2, channels, 2, filters).movedim(3, 4).flatten(1, 3)
+    result = paired.new_zeros(height, width + 1, channels, filters, dtype=torch.float32)
     return result.index_add_(1, _columns(width), columns.float())[:, :width]
 
 

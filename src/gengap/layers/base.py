@@ -8,7 +8,7 @@ import torch
 
 from gengap.keras_models.private import is_keras_own
 from gengap.keras_models.separability import is_keras_function, is_keras_made
-from gengap.layers.doors import Door, Pass, Place, Stacked
+from gengap.layers.doors import Door, PassContext, StackedNode, StackedTensor
 from gengap.layers.probe import PerRun
 
 
@@ -17,44 +17,44 @@ class Fused(Door):
 
     name = "fuse"
 
-    def __init__(self, place: Place) -> None:
-        super().__init__(place)
-        self._makes_masks = bool(getattr(place.operation, "mask_zero", False))
+    def __init__(self, node: StackedNode) -> None:
+        super().__init__(node)
+        self._makes_masks = bool(getattr(node.operation, "mask_zero", False))
 
     @classmethod
-    def fits(cls, place: Place) -> bool:  # noqa: ARG003  kernels that cannot do every configuration say so here
+    def fits(cls, node: StackedNode) -> bool:  # noqa: ARG003  kernels that cannot do every configuration say so here
         """Tell whether the kernel can do this layer as it is configured."""
         return True
 
     @abstractmethod
-    def compute(self, x: torch.Tensor, now: Pass) -> torch.Tensor:
+    def compute(self, x: torch.Tensor, context: PassContext) -> torch.Tensor:
         """Return the layer's output `(K, B, ...)` for its input `(K, B, ...)`."""
 
     @final
-    def __call__(self, now: Pass, *args: Any, **_: Any) -> Any:
+    def __call__(self, context: PassContext, *args: Any, **_: Any) -> Any:
         """Compute the layer on its one input, in its compute dtype, and hand on or make the mask as Keras does."""
         x = args[0]
-        result = self.compute(self.cast(x.value), now)
+        result = self.compute(self.cast(x.value), context)
         if x.mask is None and not self._makes_masks:
-            return Stacked(result)
-        layer = self.place.operation
-        return Stacked(result, layer.compute_mask(x.value, x.mask) if layer.supports_masking else None)
+            return StackedTensor(result)
+        layer = self.node.operation
+        return StackedTensor(result, layer.compute_mask(x.value, x.mask) if layer.supports_masking else None)
 
     @final
     def cast(self, x: torch.Tensor) -> torch.Tensor:
         """Convert floating-point values as Keras' layers do: to the compute dtype of the layer's policy."""
-        dtype = torch_dtype(self.place.operation.compute_dtype)
+        dtype = torch_dtype(self.node.operation.compute_dtype)
         return x.to(dtype) if x.is_floating_point() and x.dtype != dtype else x
 
     @final
     def weight(self, name: str) -> torch.Tensor:
         """Return a stacked weight by its attribute in the layer, in the compute dtype."""
-        return self.cast(self.place.weight(getattr(self.place.operation, name)))
+        return self.cast(self.node.weight(getattr(self.node.operation, name)))
 
     @final
     def bias(self) -> torch.Tensor | None:
         """Return the stacked bias in the compute dtype; None where the layer has none."""
-        return None if self.place.operation.bias is None else self.weight("bias")
+        return None if self.node.operation.bias is None else self.weight("bias")
 
 
 class Activation:
@@ -71,13 +71,13 @@ class Activation:
         return z if self._function is None else self._function(z)
 
 
-def plain(place: Place) -> bool:
+def plain(node: StackedNode) -> bool:
     """Tell whether a layer is nothing but its class: no activity penalty, LoRA or quantization on it."""
-    layer = place.operation
+    layer = node.operation
     own = is_keras_own(layer)  # a user's subclass of the same name may do anything
     return (
         own
-        and all(operation.activity_regularizer is None for operation in place.operations)
+        and all(operation.activity_regularizer is None for operation in node.operations)
         and not getattr(layer, "lora_enabled", False)
         and layer.quantization_mode is None
         and _is_plain_activation(getattr(layer, "activation", None))

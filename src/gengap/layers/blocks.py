@@ -14,7 +14,7 @@ from gengap.kernels.blocks import convolve_relu_pool
 from gengap.kernels.convolution import is_small
 from gengap.layers.base import Activation, plain
 from gengap.layers.convolution import FusedConvolution
-from gengap.layers.doors import Door, Pass, Place, Stacked
+from gengap.layers.doors import Door, PassContext, StackedNode, StackedTensor
 from gengap.layers.noise import FusedDropout
 from gengap.layers.pooling import FusedPooling
 
@@ -28,44 +28,44 @@ class ConvolutionBlock(Door):
     Where that does not pay or apply (small inputs, odd sizes, a GPU) the layers are computed one after another.
 
     Args:
-        places: Places of the convolution, of a relu of its own, of spatial dropout, and of the pooling.
+        nodes: Nodes of the convolution, of a relu of its own, of spatial dropout, and of the pooling.
     """
 
     name = "fuse"
 
-    def __init__(self, places: Sequence[Place]) -> None:
-        convolution, *between, pooling = places
+    def __init__(self, nodes: Sequence[StackedNode]) -> None:
+        convolution, *between, pooling = nodes
         super().__init__(convolution)
-        kinds = [type(place.operation) for place in between]
-        relus = [place for place, kind in zip(between, kinds, strict=True) if kind is not keras.layers.SpatialDropout2D]
+        kinds = [type(node.operation) for node in between]
+        relus = [node for node, kind in zip(between, kinds, strict=True) if kind is not keras.layers.SpatialDropout2D]
         self._convolution, self._pooling = FusedConvolution(convolution), FusedPooling(pooling)
         self._relu = Activation(relus[0].operation) if relus else None
-        dropouts = [place for place in between if place not in relus]
+        dropouts = [node for node in between if node not in relus]
         self._dropout = FusedDropout(dropouts[0]) if dropouts else None
 
-    def __call__(self, now: Pass, *args: Any, **_: Any) -> Any:
+    def __call__(self, context: PassContext, *args: Any, **_: Any) -> Any:
         """Compute the whole block."""
         x = self._convolution.cast(args[0].value)
-        return Stacked(self._at_once(x, now) if self._suits(x) else self._in_turn(x, now))
+        return StackedTensor(self._at_once(x, context) if self._suits(x) else self._in_turn(x, context))
 
     def _suits(self, x: torch.Tensor) -> bool:
         even = x.shape[2] % 2 == 0 and x.shape[3] % 2 == 0
-        layer = self.place.operation
+        layer = self.node.operation
         small = is_small(x, layer.kernel_size, layer.strides)
         return x.device.type == "cpu" and x.dtype in _DTYPES.values() and even and not small
 
-    def _at_once(self, x: torch.Tensor, now: Pass) -> torch.Tensor:
-        layer = self.place.operation
+    def _at_once(self, x: torch.Tensor, context: PassContext) -> torch.Tensor:
+        layer = self.node.operation
         shape = (*x.shape[1:-1], layer.filters)
-        scale = None if self._dropout is None else self._dropout.factors(shape, x.dtype, now)
-        bias = None if layer.bias is None else self.place.weight(layer.bias)
-        return convolve_relu_pool(x, self.place.weight(layer.kernel), bias, scale)
+        scale = None if self._dropout is None else self._dropout.factors(shape, x.dtype, context)
+        bias = None if layer.bias is None else self.node.weight(layer.bias)
+        return convolve_relu_pool(x, self.node.weight(layer.kernel), bias, scale)
 
-    def _in_turn(self, x: torch.Tensor, now: Pass) -> torch.Tensor:
-        x = self._convolution.compute(x, now)
+    def _in_turn(self, x: torch.Tensor, context: PassContext) -> torch.Tensor:
+        x = self._convolution.compute(x, context)
         x = x if self._relu is None else self._relu(x)
-        x = x if self._dropout is None else self._dropout.compute(x, now)
-        return self._pooling.compute(x, now)
+        x = x if self._dropout is None else self._dropout.compute(x, context)
+        return self._pooling.compute(x, context)
 
 
 @final
@@ -74,38 +74,38 @@ class Absorbed(Door):
 
     name = "fuse"
 
-    def __call__(self, now: Pass, *args: Any, **_: Any) -> Any:  # noqa: ARG002  nothing is left to do
+    def __call__(self, context: PassContext, *args: Any, **_: Any) -> Any:  # noqa: ARG002  nothing is left to do
         """Hand the value on."""
         return args[0]
 
 
-def find_blocks(graph: Graph, places: Sequence[Place]) -> Mapping[int, Door]:
+def find_blocks(graph: Graph, nodes: Sequence[StackedNode]) -> Mapping[int, Door]:
     """Return the doors of all steps that belong to a block, by step."""
     readers = Counter(slot for step in graph.steps for slot in step.input_slots())
     readers.update(leaf for leaf in tree.flatten(graph.outputs) if isinstance(leaf, Slot))
     follower = {slot: step for step in graph.steps for slot in step.input_slots() if readers[slot] == 1}
     doors: dict[int, Door] = {}
     for step in graph.steps:
-        chain = _chain(step, places, follower)
+        chain = _chain(step, nodes, follower)
         if chain:
             first, *rest = chain
             doors[first.step.index] = ConvolutionBlock(chain)
-            doors |= {place.step.index: Absorbed(place) for place in rest}
+            doors |= {node.step.index: Absorbed(node) for node in rest}
     return doors
 
 
-def _chain(step: Step, places: Sequence[Place], follower: Mapping[Slot, Step]) -> list[Place]:
-    """Return the places of a block that begins at a step; none where there is no block."""
-    if not _is_convolution(places[step.index]):
+def _chain(step: Step, nodes: Sequence[StackedNode], follower: Mapping[Slot, Step]) -> list[StackedNode]:
+    """Return the nodes of a block that begins at a step; none where there is no block."""
+    if not _is_convolution(nodes[step.index]):
         return []
-    chain = [places[step.index]]
+    chain = [nodes[step.index]]
     rectified = step.operation.activation is keras.activations.relu
     dropped = False
     while True:
         following = follower.get(chain[-1].step.outputs[0])
-        if following is None or not _same_numbers(chain[0], places[following.index]):
+        if following is None or not _same_numbers(chain[0], nodes[following.index]):
             return []
-        chain.append(places[following.index])
+        chain.append(nodes[following.index])
         layer = following.operation
         if not rectified and _is_relu(layer):
             rectified = True
@@ -115,11 +115,11 @@ def _chain(step: Step, places: Sequence[Place], follower: Mapping[Slot, Step]) -
             return chain if rectified and _halves(layer) else []
 
 
-def _is_convolution(place: Place) -> bool:
-    layer = place.operation
+def _is_convolution(node: StackedNode) -> bool:
+    layer = node.operation
     return (
         type(layer) is keras.layers.Conv2D
-        and plain(place)
+        and plain(node)
         and layer.activation in {keras.activations.relu, keras.activations.linear}
         and _last(layer)
         and (layer.strides, layer.dilation_rate, layer.padding, layer.groups) == ((1, 1), (1, 1), "same", 1)
@@ -140,11 +140,11 @@ def _halves(layer: Any) -> bool:
     return sizes == ((2, 2), (2, 2)) and _last(layer)
 
 
-def _same_numbers(first: Place, place: Place) -> bool:
+def _same_numbers(first: StackedNode, node: StackedNode) -> bool:
     """Tell whether a layer is one of Keras' own, without a penalty, in the number format of the first."""
-    layer = place.operation
+    layer = node.operation
     is_layer = isinstance(layer, keras.layers.Layer) and is_keras_own(layer)
-    return is_layer and plain(place) and layer.compute_dtype == first.operation.compute_dtype
+    return is_layer and plain(node) and layer.compute_dtype == first.operation.compute_dtype
 
 
 def _last(layer: Any) -> bool:

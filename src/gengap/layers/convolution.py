@@ -6,20 +6,20 @@ import torch
 
 from gengap.kernels.convolution import convolve
 from gengap.layers.base import Activation, Fused
-from gengap.layers.doors import Pass, Place
+from gengap.layers.doors import PassContext, StackedNode
 
 
 class _Convolution(Fused):
     """What the three kinds share: channels last inside, activation outside."""
 
     @final
-    def __init__(self, place: Place) -> None:
-        super().__init__(place)
-        self._activation = Activation(place.operation)
-        self._channels_first = place.operation.data_format == "channels_first"
+    def __init__(self, node: StackedNode) -> None:
+        super().__init__(node)
+        self._activation = Activation(node.operation)
+        self._channels_first = node.operation.data_format == "channels_first"
 
     @final
-    def compute(self, x: torch.Tensor, now: Pass) -> torch.Tensor:  # noqa: ARG002  the same in training
+    def compute(self, x: torch.Tensor, context: PassContext) -> torch.Tensor:  # noqa: ARG002  the same in training
         """Return the activated convolution."""
         last = x.movedim(2, -1) if self._channels_first else x
         result = self.convolve(last)
@@ -35,7 +35,7 @@ class FusedConvolution(_Convolution):
 
     def convolve(self, x: torch.Tensor) -> torch.Tensor:
         """Convolve, with the layer's groups."""
-        layer = self.place.operation
+        layer = self.node.operation
         common = x[0] if x.stride(0) == 0 and len(x) > 1 else x  # one batch under all kernels
         return convolve(common, self.weight("kernel"), self.bias(), groups=layer.groups, **_window(layer))
 
@@ -45,7 +45,7 @@ class FusedDepthwiseConvolution(_Convolution):
 
     def convolve(self, x: torch.Tensor) -> torch.Tensor:
         """Convolve each channel by itself."""
-        layer = self.place.operation
+        layer = self.node.operation
         return _depthwise(x, self.weight("kernel"), self.bias(), layer)
 
 
@@ -54,7 +54,7 @@ class FusedSeparableConvolution(_Convolution):
 
     def convolve(self, x: torch.Tensor) -> torch.Tensor:
         """Convolve twice."""
-        layer = self.place.operation
+        layer = self.node.operation
         ones = (1,) * layer.rank
         depthwise = _depthwise(x, self.weight("depthwise_kernel"), None, layer)
         pointwise = self.weight("pointwise_kernel")

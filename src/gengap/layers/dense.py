@@ -5,36 +5,36 @@ from typing import Any
 import torch
 
 from gengap.layers.base import Activation, Fused
-from gengap.layers.doors import Door, Pass, Place, Stacked
+from gengap.layers.doors import Door, PassContext, StackedNode, StackedTensor
 
 
 class FusedDense(Fused):
     """`activation(x @ kernel + bias)` of each run."""
 
-    def __init__(self, place: Place) -> None:
-        super().__init__(place)
-        self._activation = Activation(place.operation)
+    def __init__(self, node: StackedNode) -> None:
+        super().__init__(node)
+        self._activation = Activation(node.operation)
 
-    def compute(self, x: torch.Tensor, now: Pass) -> torch.Tensor:  # noqa: ARG002  the same in training
+    def compute(self, x: torch.Tensor, context: PassContext) -> torch.Tensor:  # noqa: ARG002  the same in training
         """Return `(K, B, ..., units)`."""
         kernel, bias = self.weight("kernel"), self.bias()
         return self._activation(stacked_matmul(x, kernel, bias))
 
 
-class ProjectedDense(Door):
+class SparseInputDense(Door):
     """A Dense layer whose product with sparse rows is there already."""
 
     name = "fuse"
 
-    def __init__(self, place: Place) -> None:
-        super().__init__(place)
-        self._activation = Activation(place.operation)
+    def __init__(self, node: StackedNode) -> None:
+        super().__init__(node)
+        self._activation = Activation(node.operation)
 
-    def __call__(self, now: Pass, *args: Any, **_: Any) -> Any:  # noqa: ARG002  the same in training
+    def __call__(self, context: PassContext, *args: Any, **_: Any) -> Any:  # noqa: ARG002  the same in training
         """Add the bias and activate."""
-        bias = self.place.operation.bias
+        bias = self.node.operation.bias
         product = args[0].product
-        return Stacked(self._activation(product if bias is None else product + self.place.weight(bias)[:, None]))
+        return StackedTensor(self._activation(product if bias is None else product + self.node.weight(bias)[:, None]))
 
 
 def stacked_matmul(x: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
@@ -60,15 +60,15 @@ def stacked_matmul(x: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | N
 class FusedEinsumDense(Fused):
     """Keras' EinsumDense with one more index, the run, in every term of its equation."""
 
-    def __init__(self, place: Place) -> None:
-        super().__init__(place)
-        self._activation = Activation(place.operation)
-        inputs, rest = place.operation.equation.replace(" ", "").split(",")
+    def __init__(self, node: StackedNode) -> None:
+        super().__init__(node)
+        self._activation = Activation(node.operation)
+        inputs, rest = node.operation.equation.replace(" ", "").split(",")
         kernel, output = rest.split("->")
         run = next(letter for letter in "zyxwvutsrqponmlkjihgfedcba" if letter not in inputs + rest)
         self._equation = f"{run}{inputs},{run}{kernel}->{run}{output}"
 
-    def compute(self, x: torch.Tensor, now: Pass) -> torch.Tensor:  # noqa: ARG002  the same in training
+    def compute(self, x: torch.Tensor, context: PassContext) -> torch.Tensor:  # noqa: ARG002  the same in training
         """Return the equation's output with the run in front."""
         kernel, bias = self.weight("kernel"), self.bias()
         z = torch.einsum(self._equation, x, kernel)
@@ -80,9 +80,9 @@ class FusedEinsumDense(Fused):
 class FusedEmbedding(Fused):
     """Rows of each run's own table."""
 
-    def compute(self, x: torch.Tensor, now: Pass) -> torch.Tensor:  # noqa: ARG002  the same in training
+    def compute(self, x: torch.Tensor, context: PassContext) -> torch.Tensor:  # noqa: ARG002  the same in training
         """Return `(K, B, ..., output_dim)` for indices `(K, B, ...)`."""
-        table = self.place.weight(self.place.operation.embeddings)
+        table = self.node.weight(self.node.operation.embeddings)
         num_runs, words = table.shape[:2]
         indices = x.long()
         indices = torch.where(indices < 0, indices + words, indices)  # as Keras' take, which counts from the end too

@@ -1,4 +1,4 @@
-"""The three doors through which an operation sees K runs at once: fold, fuse, loop."""
+"""The three doors through which an operation sees K runs at once: join, fuse, loop."""
 
 import warnings
 from abc import ABC, abstractmethod
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Stacked:
+class StackedTensor:
     """A value of all runs, `(K, B, ...)`.
 
     The class tells activations from constants among a node's arguments, which look like tensors too.
@@ -47,24 +47,24 @@ class Stacked:
 
 
 @dataclass(frozen=True, eq=False)
-class Projected:
-    """What a first Dense layer makes of sparse rows before bias and activation, `(K, B, units)`; its input."""
+class SparseProduct:
+    """Sparse rows times the kernel of a first Dense layer, without bias and activation, `(K, B, units)`: its input."""
 
     product: torch.Tensor
 
 
-NoiseDraw = Callable[["Pass"], torch.Tensor]
+NoiseDraw = Callable[["PassContext"], torch.Tensor]
 """Draws the numbers of one noise layer at the moment of a pass, one row per seed."""
 
 
 @dataclass(eq=False)
-class Pass:
-    """One pass through the graph.
+class PassContext:
+    """Mode and moment of one forward pass through the graph.
 
     Attributes:
         training: Whether noise is on and batch statistics are used.
         epoch: Epoch, from 1.
-        step: Step within the epoch, or place of the batch in a prediction, from 1.
+        step: Step within the epoch, or number of the batch in a prediction, from 1.
         extra_losses: What layers add to the objective of each run (activity penalties, `add_loss`), each `(K,)`.
         noise: Draws the noise in place of the layers: for a step that is recorded, or played back.
         calls: How often each noise was met in the pass of each run whose layers are called alone.
@@ -74,7 +74,7 @@ class Pass:
     epoch: int = 1
     step: int = 1
     extra_losses: list[torch.Tensor] = field(default_factory=list)
-    noise: Callable[[NoiseDraw, "Pass"], torch.Tensor] | None = None
+    noise: Callable[[NoiseDraw, "PassContext"], torch.Tensor] | None = None
     calls: dict[int, Counter[str]] = field(default_factory=dict)
 
     def drawn(self, draw: NoiseDraw) -> torch.Tensor:
@@ -88,13 +88,13 @@ class Pass:
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
-    """One step of the graph in all K runs.
+class StackedNode:
+    """One node of the graph, which is one call of an operation, in all K runs.
 
     Attributes:
-        step: The step, as the first run's model has it.
+        step: The node's step of the graph, as the first run's model has it.
         operations: Each run's own operation at this step. Runs of one variant share theirs.
-        weights: Places of the operation's weights in the stack, in the order of `operation.weights`.
+        weights: Indices of the operation's weights in the stack, in the order of `operation.weights`.
         seeds: Seed of each run.
         identity: What the layer is called in keys: class, ordinal within the class, occurrence in the graph.
         noises: The noise of each run's model.
@@ -124,7 +124,7 @@ class Place:
         return torch.tensor([float(read(operation)) for operation in self.operations], device=self.stack.device)
 
     def keys(self, seeds: Sequence[int], epoch: int, step: int) -> list[int]:
-        """Return the key of this place's noise for each of some seeds."""
+        """Return the key of this node's noise for each of some seeds."""
         return [key(seed, "noise", self.identity, epoch, step) for seed in seeds]
 
 
@@ -133,28 +133,28 @@ class Door(ABC):
 
     name: str
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
+    def __init__(self, node: StackedNode) -> None:
+        self.node = node
 
     @abstractmethod
-    def __call__(self, now: Pass, *args: Any, **kwargs: Any) -> Any:
-        """Return the operation's result for arguments that hold `Stacked` values."""
+    def __call__(self, context: PassContext, *args: Any, **kwargs: Any) -> Any:
+        """Return the operation's result for arguments that hold `StackedTensor` values."""
 
 
-class Fold(Door):
+class Join(Door):
     """All runs' samples as one long batch, through Keras' own code."""
 
-    name = "fold"
+    name = "join"
 
-    def __call__(self, now: Pass, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, context: PassContext, *args: Any, **kwargs: Any) -> Any:
         """Call the operation once on `(K*B, ...)`."""
         leaves = stacked_leaves((args, kwargs))
         num_runs = leaves[0].value.shape[0]
         args, kwargs = map_stacked(lambda value: value.flatten(0, 1), (args, kwargs))
-        if self.place.step.takes_training:
-            kwargs["training"] = now.training
+        if self.node.step.takes_training:
+            kwargs["training"] = context.training
         with quiet(leaves):
-            result = self.place.operation(*args, **kwargs)
+            result = self.node.operation(*args, **kwargs)
 
         def apart(value: torch.Tensor) -> torch.Tensor:
             return value.reshape(num_runs, -1, *value.shape[1:])
@@ -167,11 +167,13 @@ class Map(Door):
 
     name = "map"
 
-    def __call__(self, now: Pass, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, context: PassContext, *args: Any, **kwargs: Any) -> Any:
         """Call the operation once, on what looks like the batch of one run."""
-        mode = {"training": now.training} if self.place.step.takes_training else {}
+        mode = {"training": context.training} if self.node.step.takes_training else {}
         values = [leaf.value for leaf in stacked_leaves((args, kwargs))]
-        return tree.map_structure(Stacked, torch.vmap(of_one_run(self.place.operation, args, kwargs, mode))(*values))
+        return tree.map_structure(
+            StackedTensor, torch.vmap(of_one_run(self.node.operation, args, kwargs, mode))(*values)
+        )
 
 
 class Loop(Door):
@@ -180,33 +182,39 @@ class Loop(Door):
     name = "loop"
     draws_in_inference = False
 
-    def __call__(self, now: Pass, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, context: PassContext, *args: Any, **kwargs: Any) -> Any:
         """Call the operation of every run and stack the results."""
-        values = [self.place.stack.values[place].unbind(0) for place in self.place.weights]
+        values = [self.node.stack.values[place].unbind(0) for place in self.node.weights]
         results, losses, leaves = [], [], stacked_leaves((args, kwargs))
-        for k, operation in enumerate(self.place.operations):
-            result, scope, _ = self._alone(k, now, values, (args, kwargs))
+        for k, operation in enumerate(self.node.operations):
+            result, scope, _ = self._alone(k, context, values, (args, kwargs))
             results.append(result)
             losses.append(sum(map(keras.ops.sum, scope.losses), torch.zeros((), device=leaves[0].value.device)))
             self._store_changes(operation, scope, k)
-        now.extra_losses.append(torch.stack(losses))
+        context.extra_losses.append(torch.stack(losses))
         return tree.map_structure(lambda *parts: stacked(torch.stack(parts), parts, torch.stack), *results)
 
     def draws(self, args: Any, kwargs: Any, *, training: bool) -> bool:
         """Tell whether the operation draws random numbers, by calling it for the first run; nothing is kept."""
-        values = [self.place.stack.values[place].unbind(0) for place in self.place.weights]
+        values = [self.node.stack.values[place].unbind(0) for place in self.node.weights]
         with torch.no_grad():
-            return self._alone(0, Pass(training=training), values, (args, kwargs), watch=True)[2]
+            return self._alone(0, PassContext(training=training), values, (args, kwargs), watch=True)[2]
 
     def _alone(
-        self, k: int, now: Pass, values: Sequence[Sequence[torch.Tensor]], arguments: Any, *, watch: bool = False
+        self,
+        k: int,
+        context: PassContext,
+        values: Sequence[Sequence[torch.Tensor]],
+        arguments: Any,
+        *,
+        watch: bool = False,
     ) -> tuple[Any, keras.StatelessScope, bool]:
         """Call the operation of one run; return its result, where its changes went, whether it drew (if asked)."""
-        operation, noise = self.place.operations[k], self.place.noises[k]
+        operation, noise = self.node.operations[k], self.node.noises[k]
         args, kwargs = map_stacked(itemgetter(k), arguments)
-        if self.place.step.takes_training:
-            kwargs["training"] = now.training
-        moment = now.moment(k, self.place.seeds[k])
+        if self.node.step.takes_training:
+            kwargs["training"] = context.training
+        moment = context.moment(k, self.node.seeds[k])
         states = noise.states(operation, moment)
         scope = keras.StatelessScope([*self._weights_of(operation, values, k), *states], collect_losses=True)
         with noise.keyed(operation, moment), scope, quiet(stacked_leaves(arguments)):
@@ -219,16 +227,16 @@ class Loop(Door):
     ) -> Iterable[tuple[Any, torch.Tensor]]:
         if not values:
             return
-        for weight, place, value in zip(operation.weights, self.place.weights, values, strict=True):
+        for weight, place, value in zip(operation.weights, self.node.weights, values, strict=True):
             # what a layer assigns to while it is called must not be a view of what autograd has seen
-            yield weight, value[k] if self.place.stack.trainable[place] else value[k].detach().clone()
+            yield weight, value[k] if self.node.stack.trainable[place] else value[k].detach().clone()
 
     def _store_changes(self, operation: Any, scope: keras.StatelessScope, k: int) -> None:
-        if not self.place.weights:
+        if not self.node.weights:
             return
-        for weight, place in zip(operation.weights, self.place.weights, strict=True):
-            if not self.place.stack.trainable[place]:
-                self.place.stack.values[place][k] = scope.get_current_value(weight).detach()
+        for weight, place in zip(operation.weights, self.node.weights, strict=True):
+            if not self.node.stack.trainable[place]:
+                self.node.stack.values[place][k] = scope.get_current_value(weight).detach()
 
 
 def of_one_run(operation: Any, args: Any, kwargs: Any, mode: Mapping[str, bool]) -> Callable[..., Any]:
@@ -242,23 +250,25 @@ def of_one_run(operation: Any, args: Any, kwargs: Any, mode: Mapping[str, bool])
     return compute
 
 
-def stacked_leaves(structure: Any) -> list[Stacked]:
+def stacked_leaves(structure: Any) -> list[StackedTensor]:
     """Return the stacked values of some arguments, in order."""
-    return [leaf for leaf in tree.flatten(structure) if isinstance(leaf, Stacked)]
+    return [leaf for leaf in tree.flatten(structure) if isinstance(leaf, StackedTensor)]
 
 
 def map_stacked(function: Callable[[torch.Tensor], torch.Tensor], structure: Any) -> Any:
     """Replace every stacked value of some arguments, and the mask on it; all else stays as it is."""
-    return tree.map_structure(lambda leaf: leaf.map(function) if isinstance(leaf, Stacked) else leaf, structure)
+    return tree.map_structure(lambda leaf: leaf.map(function) if isinstance(leaf, StackedTensor) else leaf, structure)
 
 
-def stacked(value: torch.Tensor, parts: Sequence[Any], join: Callable[[list[torch.Tensor]], torch.Tensor]) -> Stacked:
-    """Return a value of all runs with what `join` makes of the masks on the tensors that it was made of."""
+def stacked(
+    value: torch.Tensor, parts: Sequence[Any], combine: Callable[[list[torch.Tensor]], torch.Tensor]
+) -> StackedTensor:
+    """Return a value of all runs with what `combine` makes of the masks on the tensors that it was made of."""
     masks = [mask for part in parts if (mask := mask_of(part)) is not None]
-    return Stacked(value, join(masks)) if masks else Stacked(value)
+    return StackedTensor(value, combine(masks)) if masks else StackedTensor(value)
 
 
-def quiet(leaves: Sequence[Stacked]) -> AbstractContextManager[Any]:
+def quiet(leaves: Sequence[StackedTensor]) -> AbstractContextManager[Any]:
     """Keep Keras from saying at every step what it said when the model was built: that a layer destroys a mask."""
     if all(leaf.mask is None for leaf in leaves):
         return nullcontext()

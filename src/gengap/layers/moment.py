@@ -16,7 +16,7 @@ class Moment:
     Attributes:
         seed: Seed of the run.
         epoch: Epoch, from 1; `INFERENCE` for a pass without training.
-        step: Step within the epoch, or place of the batch in a prediction, from 1.
+        step: Step within the epoch, or number of the batch in a prediction, from 1.
         calls: How often each noise was met in this pass.
     """
 
@@ -31,7 +31,7 @@ class Moment:
         return key(self.seed, "noise", name if met == 0 else f"{name}/call {met}", self.epoch, self.step)
 
     def occurrence(self, identity: str) -> int:
-        """Return the key of a noise layer that the pass meets once more, as `doors.Place.keys` has it."""
+        """Return the key of a noise layer that the pass meets once more, as `doors.StackedNode.keys` has it."""
         return key(self.seed, "noise", f"{identity}/{self._met(identity)}", self.epoch, self.step)
 
     def _met(self, name: str) -> int:

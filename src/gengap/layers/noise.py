@@ -9,7 +9,7 @@ import torch
 
 from gengap.kernels.noise import draw_normal, draw_uniform, drop, keep_scale
 from gengap.layers.base import Fused
-from gengap.layers.doors import Pass, Place
+from gengap.layers.doors import PassContext, StackedNode
 
 Draw = Callable[..., torch.Tensor]
 """`draw_uniform` or `draw_normal`."""
@@ -21,33 +21,33 @@ class FusedNoise(Fused):
     strength: ClassVar[str] = "rate"
 
     @final
-    def __init__(self, place: Place) -> None:
-        super().__init__(place)
-        self.strengths = place.strengths(lambda layer: getattr(layer, self.strength))
+    def __init__(self, node: StackedNode) -> None:
+        super().__init__(node)
+        self.strengths = node.strengths(lambda layer: getattr(layer, self.strength))
         self._silent = not bool(self.strengths.any())
-        self._seeds = list(dict.fromkeys(place.seeds))
-        self._row = torch.tensor([self._seeds.index(seed) for seed in place.seeds], device=self.strengths.device)
+        self._seeds = list(dict.fromkeys(node.seeds))
+        self._row = torch.tensor([self._seeds.index(seed) for seed in node.seeds], device=self.strengths.device)
 
     @final
-    def compute(self, x: torch.Tensor, now: Pass) -> torch.Tensor:
+    def compute(self, x: torch.Tensor, context: PassContext) -> torch.Tensor:
         """Return `x` with each run's noise of this step."""
-        return self.disturb(x, now) if self.speaks(now) else x
+        return self.disturb(x, context) if self.speaks(context) else x
 
     @final
-    def speaks(self, now: Pass) -> bool:
+    def speaks(self, context: PassContext) -> bool:
         """Tell whether there is noise in this pass."""
-        return now.training and not self._silent
+        return context.training and not self._silent
 
     @final
-    def keys(self, now: Pass) -> list[int]:
+    def keys(self, context: PassContext) -> list[int]:
         """Return the key of this step's noise, one per seed."""
-        return self.place.keys(self._seeds, now.epoch, now.step)
+        return self.node.keys(self._seeds, context.epoch, context.step)
 
     @final
-    def draw(self, draw: Draw, shape: Sequence[int], now: Pass) -> torch.Tensor:
+    def draw(self, draw: Draw, shape: Sequence[int], context: PassContext) -> torch.Tensor:
         """Return this step's draws of the shape of one run, one row per run, on the device of the runs."""
         device = self._row.device
-        numbers = now.drawn(lambda moment: draw(self.keys(moment), shape, device=device))
+        numbers = context.drawn(lambda moment: draw(self.keys(moment), shape, device=device))
         return numbers.index_select(0, self._row)
 
     @final
@@ -56,33 +56,33 @@ class FusedNoise(Fused):
         return strengths.to(x.dtype).reshape(-1, *[1] * (x.ndim - 1))
 
     @abstractmethod
-    def disturb(self, x: torch.Tensor, now: Pass) -> torch.Tensor:
+    def disturb(self, x: torch.Tensor, context: PassContext) -> torch.Tensor:
         """Return the disturbed activations."""
 
 
 class FusedDropout(FusedNoise):
     """Dropout, its noise shape included, and spatial dropout of any rank."""
 
-    def disturb(self, x: torch.Tensor, now: Pass) -> torch.Tensor:
+    def disturb(self, x: torch.Tensor, context: PassContext) -> torch.Tensor:
         """Drop by one uniform draw per seed: a higher rate drops what a lower one drops, and more."""
-        shape = _noise_shape(self.place.operation, x.shape[1:])
-        return drop(x, self.draw(draw_uniform, shape, now), self.strengths)
+        shape = _noise_shape(self.node.operation, x.shape[1:])
+        return drop(x, self.draw(draw_uniform, shape, context), self.strengths)
 
-    def factors(self, shape: Sequence[int], dtype: torch.dtype, now: Pass) -> torch.Tensor | None:
+    def factors(self, shape: Sequence[int], dtype: torch.dtype, context: PassContext) -> torch.Tensor | None:
         """Return what this step multiplies activations `(K, *shape)` by; None where that is one."""
-        if not self.speaks(now):
+        if not self.speaks(context):
             return None
-        uniform = self.draw(draw_uniform, _noise_shape(self.place.operation, shape), now)
+        uniform = self.draw(draw_uniform, _noise_shape(self.node.operation, shape), context)
         return keep_scale(uniform, self.strengths, dtype=dtype)
 
 
 class FusedGaussianDropout(FusedNoise):
     """Multiplication by normal noise of mean 1 and variance `rate / (1 - rate)`."""
 
-    def disturb(self, x: torch.Tensor, now: Pass) -> torch.Tensor:
+    def disturb(self, x: torch.Tensor, context: PassContext) -> torch.Tensor:
         """Multiply."""
         deviation = self.broadcast((self.strengths / (1.0 - self.strengths)).sqrt(), x)
-        return x * (1.0 + deviation * self.draw(draw_normal, x.shape[1:], now).to(x.dtype))
+        return x * (1.0 + deviation * self.draw(draw_normal, x.shape[1:], context).to(x.dtype))
 
 
 class FusedGaussianNoise(FusedNoise):
@@ -90,9 +90,9 @@ class FusedGaussianNoise(FusedNoise):
 
     strength: ClassVar[str] = "stddev"
 
-    def disturb(self, x: torch.Tensor, now: Pass) -> torch.Tensor:
+    def disturb(self, x: torch.Tensor, context: PassContext) -> torch.Tensor:
         """Add."""
-        return x + self.broadcast(self.strengths, x) * self.draw(draw_normal, x.shape[1:], now).to(x.dtype)
+        return x + self.broadcast(self.strengths, x) * self.draw(draw_normal, x.shape[1:], context).to(x.dtype)
 
 
 def disturbed(layer: Any, x: torch.Tensor, word: int) -> torch.Tensor:
@@ -104,12 +104,12 @@ def disturbed(layer: Any, x: torch.Tensor, word: int) -> torch.Tensor:
         word: The key.
     """
     door = FUSED_NOISE[type(layer).__name__](_Alone(layer, x.device, word))  # type: ignore[arg-type]
-    return door.compute(x.unsqueeze(0), Pass(training=True)).squeeze(0)
+    return door.compute(x.unsqueeze(0), PassContext(training=True)).squeeze(0)
 
 
 @dataclass(frozen=True, eq=False)
 class _Alone:
-    """What a noise layer asks of its `Place`, for one run whose key is known."""
+    """What a noise layer asks of its `StackedNode`, for one run whose key is known."""
 
     operation: Any
     device: torch.device

@@ -18,13 +18,13 @@ from gengap.layers import fused_door
 from gengap.layers.blocks import find_blocks
 from gengap.layers.doors import (
     Door,
-    Fold,
+    Join,
     Loop,
     Map,
-    Pass,
-    Place,
-    Projected,
-    Stacked,
+    PassContext,
+    SparseProduct,
+    StackedNode,
+    StackedTensor,
     of_one_run,
     quiet,
     stacked_leaves,
@@ -51,15 +51,16 @@ class Program:
     ) -> None:
         self.graph = read_graph(models[0])
         self.stack = stack
-        self._places = _places(self.graph, models, seeds, stack)
-        self._doors: list[Door | None] = [None] * len(self._places)
-        self._chosen = dict(doors or {})
-        for index, door in find_blocks(self.graph, self._places).items():
+        self._nodes = _nodes(self.graph, models, seeds, stack)
+        self._doors: list[Door | None] = [None] * len(self._nodes)
+        # version 0.1.0 called this door "fold": its checkpoints go on
+        self._chosen = {index: "join" if name == "fold" else name for index, name in (doors or {}).items()}
+        for index, door in find_blocks(self.graph, self._nodes).items():
             self._doors[index] = door
 
     @property
     def doors(self) -> dict[int, str]:
-        """The door of every step: `"fold"`, `"loop"` or the name of a fused layer. Complete after the first pass."""
+        """The door of every step: `"join"`, `"loop"` or the name of a fused layer. Complete after the first pass."""
         return {index: door.name for index, door in enumerate(self._doors) if door is not None}
 
     @property
@@ -82,12 +83,12 @@ class Program:
         """Whether every door is chosen, and none calls layers of the runs one by one: their code may do anything."""
         return all(door is not None and not isinstance(door, Loop) for door in self._doors)
 
-    def __call__(self, inputs: Sequence[torch.Tensor | Projected], now: Pass) -> Any:
+    def __call__(self, inputs: Sequence[torch.Tensor | SparseProduct], context: PassContext) -> Any:
         """Compute the outputs of all runs.
 
         Args:
             inputs: Flat inputs, each `(K, B, ...)`, or what a first layer made of sparse ones.
-            now: Mode and moment of the pass; collects extra losses.
+            context: Mode and moment of the pass; collects extra losses.
 
         Returns:
             Outputs `(K, B, ...)` in the structure of the model's output.
@@ -96,19 +97,21 @@ class Program:
         def call(step: Any, *args: Any, **kwargs: Any) -> Any:
             door = self._doors[step.index]
             if door is not None:
-                return door(now, *args, **kwargs)
-            place = self._places[step.index]
-            door = self._doors[step.index] = self._choose(place, args, kwargs)
-            result = door(now, *args, **kwargs)
-            if len(getattr(place.operation, "weights", ())) != len(place.weights):
+                return door(context, *args, **kwargs)
+            node = self._nodes[step.index]
+            door = self._doors[step.index] = self._choose(node, args, kwargs)
+            result = door(context, *args, **kwargs)
+            if len(getattr(node.operation, "weights", ())) != len(node.weights):
                 raise ModelError(
-                    f"Layer {place.operation.name!r} makes weights when it is first called, after the model was built "
+                    f"Layer {node.operation.name!r} makes weights when it is first called, after the model was built "
                     "(as PReLU does where it is given as an activation): make them in `build`, or give what makes them "
                     "as a layer of its own."
                 )
             return result
 
-        outputs = self.graph.run([one if isinstance(one, Projected) else Stacked(one) for one in inputs], call)
+        outputs = self.graph.run(
+            [one if isinstance(one, SparseProduct) else StackedTensor(one) for one in inputs], call
+        )
         if any(leaf.mask is not None for leaf in tree.flatten(outputs)):
             raise ModelError(
                 f"The output of the model {self.graph.model.name!r} carries a mask, which Keras' losses and metrics "
@@ -116,58 +119,58 @@ class Program:
             )
         return tree.map_structure(lambda leaf: leaf.value, outputs)
 
-    def _choose(self, place: Place, args: Any, kwargs: Any) -> Door:
-        chosen = self._chosen.get(place.step.index)
-        draws, loop = False, Loop(place)
-        if place.noises[0].is_foreign(place.operation) and not any(isinstance(one, Projected) for one in args):
+    def _choose(self, node: StackedNode, args: Any, kwargs: Any) -> Door:
+        chosen = self._chosen.get(node.step.index)
+        draws, loop = False, Loop(node)
+        if node.noises[0].is_foreign(node.operation) and not any(isinstance(one, SparseProduct) for one in args):
             loop.draws_in_inference = loop.draws(args, kwargs, training=False)
             draws = loop.draws_in_inference or loop.draws(args, kwargs, training=True)
         if loop.draws_in_inference:
-            say_noisy(place.operation)
+            say_noisy(node.operation)
         if chosen == "loop":
             return loop
-        fused = None if draws else fused_door(place, args, kwargs)
+        fused = None if draws else fused_door(node, args, kwargs)
         if fused is not None:
             return fused
-        if not draws and may_fold(place, args, kwargs, chosen=chosen):
-            return Fold(place)
-        if not draws and (chosen == "map" or may_map(place, args, kwargs)):
-            return Map(place)
-        if len(place.operations) > 1:
-            _say_slow(place, draws=draws)
+        if not draws and may_join(node, args, kwargs, chosen=chosen):
+            return Join(node)
+        if not draws and (chosen == "map" or may_map(node, args, kwargs)):
+            return Map(node)
+        if len(node.operations) > 1:
+            _say_slow(node, draws=draws)
         return loop
 
 
-def may_fold(place: Place, args: Any, kwargs: Any, *, chosen: str | None = None) -> bool:
+def may_join(node: StackedNode, args: Any, kwargs: Any, *, chosen: str | None = None) -> bool:
     """Tell whether an operation treats samples independently, by calling it with noise on and off.
 
     Only code of Keras' own is asked: whether it mixes samples depends on its axes, not on the numbers of a batch. What
-    keeps weights, noise or losses is never folded: the probe could not see it.
+    keeps weights, noise or losses is never joined: the probe could not see it.
     """
-    operation = place.operation
-    if place.weights or _keeps_state(operation) or not is_keras_made(operation) or chosen not in {None, "fold"}:
+    operation = node.operation
+    if node.weights or _keeps_state(operation) or not is_keras_made(operation) or chosen not in {None, "join"}:
         return False
-    if chosen == "fold":
+    if chosen == "join":
         return True
     leaves = stacked_leaves((args, kwargs))
     tensors = [tensor for leaf in leaves for tensor in (leaf.value, leaf.mask) if tensor is not None]
     one = tuple(sane(tensor[0]) for tensor in tensors)
     other = tuple(map(unlike, one))
     with quiet(leaves):
-        return all(separates(of_one_run(operation, args, kwargs, mode), one, other) for mode in _modes(place))
+        return all(separates(of_one_run(operation, args, kwargs, mode), one, other) for mode in _modes(node))
 
 
-def may_map(place: Place, args: Any, kwargs: Any) -> bool:
+def may_map(node: StackedNode, args: Any, kwargs: Any) -> bool:
     """Tell whether an operation can be computed under `vmap`, and leaves nothing behind but its result."""
     leaves = stacked_leaves((args, kwargs))
     masked = any(leaf.mask is not None for leaf in leaves)  # would stay behind on a tensor of vmap's
-    if place.weights or masked or _keeps_state(place.operation):
+    if node.weights or masked or _keeps_state(node.operation):
         return False
     values = [leaf.value for leaf in leaves]
-    for mode in _modes(place):
+    for mode in _modes(node):
         scope = keras.StatelessScope(collect_losses=True)
         with scope:
-            works = maps(of_one_run(place.operation, args, kwargs, mode), values)
+            works = maps(of_one_run(node.operation, args, kwargs, mode), values)
         if not works or scope.losses or scope.state_mapping:
             return False
     return True
@@ -175,14 +178,14 @@ def may_map(place: Place, args: Any, kwargs: Any) -> bool:
 
 def may_mix(door: Door) -> bool:
     """Tell whether what a door computes may look at several samples at once in inference."""
-    place = door.place
-    if isinstance(door, Fold):
+    node = door.node
+    if isinstance(door, Join):
         return False
     if not isinstance(door, Loop | Map):
-        return not is_keras_made(place.operation)  # the activation may be somebody else's
-    layer = isinstance(place.operation, keras.layers.Layer) and not _holds_operations(place.operation)
-    known = layer and (bool(place.weights) or _keeps_state(place.operation))  # looped for its weights, noise or losses
-    return not (known and is_keras_made(place.operation))
+        return not is_keras_made(node.operation)  # the activation may be somebody else's
+    layer = isinstance(node.operation, keras.layers.Layer) and not _holds_operations(node.operation)
+    known = layer and (bool(node.weights) or _keeps_state(node.operation))  # looped for its weights, noise or losses
+    return not (known and is_keras_made(node.operation))
 
 
 def _holds_operations(layer: Any) -> bool:
@@ -193,20 +196,20 @@ def _holds_operations(layer: Any) -> bool:
 
 def say_batches(program: Program, batch_size: int) -> None:
     """Say once of a class of layers that predictions are made in the batches of the training, and why."""
-    for place in (door.place for door in program.choices if may_mix(door)):
-        layer = type(place.operation).__name__
+    for node in (door.node for door in program.choices if may_mix(door)):
+        layer = type(node.operation).__name__
         if f"batches of {layer}" not in _said:
             _said.add(f"batches of {layer}")
             warnings.warn(
                 f"Predictions are made in batches of {batch_size}, as Keras' `evaluate` makes them, since layer "
-                f"{getattr(place.operation, 'name', layer)!r} ({layer}) may look at several samples at once.",
+                f"{getattr(node.operation, 'name', layer)!r} ({layer}) may look at several samples at once.",
                 SlowPathWarning,
                 stacklevel=2,
             )
 
 
-def _modes(place: Place) -> list[dict[str, bool]]:
-    return [{"training": mode} for mode in (True, False)] if place.step.takes_training else [{}]
+def _modes(node: StackedNode) -> list[dict[str, bool]]:
+    return [{"training": mode} for mode in (True, False)] if node.step.takes_training else [{}]
 
 
 def _keeps_state(operation: Any) -> bool:
@@ -221,37 +224,39 @@ def _keeps_state(operation: Any) -> bool:
     )
 
 
-def _places(graph: Graph, models: Sequence[Any], seeds: Sequence[int], stack: Stack) -> list[Place]:
+def _nodes(graph: Graph, models: Sequence[Any], seeds: Sequence[int], stack: Stack) -> list[StackedNode]:
     graphs = {id(model): read_graph(model) for model in models}
     position = {id(weight): place for place, weight in enumerate(graph.model.weights)}
     identities = {id(layer): identity for identity, layer in identified_layers(graph.model)}
     noises = {id(model): NoiseKeys(model) for model in models}
     occurrences: Counter[int] = Counter()
-    places = []
+    nodes = []
     for step in graph.steps:
         operation = step.operation
         weights = [position[id(weight)] for weight in getattr(operation, "weights", ())]
         identity = f"{identities.get(id(operation), type(operation).__name__)}/{occurrences[id(operation)]}"
         occurrences[id(operation)] += 1
         operations = [graphs[id(model)].steps[step.index].operation for model in models]
-        places.append(Place(step, operations, weights, seeds, identity, [noises[id(model)] for model in models], stack))
-    return places
+        nodes.append(
+            StackedNode(step, operations, weights, seeds, identity, [noises[id(model)] for model in models], stack)
+        )
+    return nodes
 
 
-def _say_slow(place: Place, *, draws: bool) -> None:
-    layer = type(place.operation).__name__
+def _say_slow(node: StackedNode, *, draws: bool) -> None:
+    layer = type(node.operation).__name__
     if layer in _said:
         return
     _said.add(layer)
     if draws:
         reason = "it draws random numbers, which differ from seed to seed"
-    elif place.weights:
+    elif node.weights:
         reason = "the engine has no stacked kernel for it"
-    elif _keeps_state(place.operation):
+    elif _keeps_state(node.operation):
         reason = "it keeps noise or losses of its own"
     else:
         reason = "it mixes the samples of a batch, or is not known not to"
-    name = getattr(place.operation, "name", layer)
+    name = getattr(node.operation, "name", layer)
     warnings.warn(
         f"Layer {name!r} ({layer}) is computed once per run instead of for all runs together, since {reason}: "
         "right, but slower.",

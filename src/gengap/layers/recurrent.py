@@ -9,7 +9,7 @@ import torch
 from gengap.kernels.recurrence import GatedRecurrentUnit, LongShortTermMemory
 from gengap.layers.base import torch_dtype
 from gengap.layers.dense import stacked_matmul
-from gengap.layers.doors import Door, Pass, Place, Stacked
+from gengap.layers.doors import Door, PassContext, StackedNode, StackedTensor
 
 _ELEMENTWISE = {"tanh", "sigmoid", "relu", "linear", "hard_sigmoid", "softsign", "softplus", "elu", "selu", "gelu"}
 
@@ -18,12 +18,12 @@ class Recurrence:
     """One recurrent layer of all runs, `(K, B, T, features)` to all its states.
 
     Args:
-        place: Where the layer, or the layer that holds it, stands.
+        node: The node of the layer, or of the layer that holds it.
         layer: The first run's LSTM, GRU or SimpleRNN.
     """
 
-    def __init__(self, place: Place, layer: Any) -> None:
-        self._place, self.layer, self._cell = place, layer, layer.cell
+    def __init__(self, node: StackedNode, layer: Any) -> None:
+        self._node, self.layer, self._cell = node, layer, layer.cell
 
     def __call__(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Return outputs `(K, B, T, units)`, or `(K, B, units)` where the layer returns the last one.
@@ -43,7 +43,7 @@ class Recurrence:
 
     def _weight(self, name: str) -> torch.Tensor | None:
         variable = getattr(self._cell, name)
-        return None if variable is None else self._place.weight(variable).to(torch_dtype(self.layer.compute_dtype))
+        return None if variable is None else self._node.weight(variable).to(torch_dtype(self.layer.compute_dtype))
 
     def _states(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Return the states after every step, `(K, T, B, units)`, for inputs `(K, T, B, features)`."""
@@ -116,7 +116,7 @@ class RecurrentDoor(Door):
 
     @classmethod
     @abstractmethod
-    def fits(cls, place: Place) -> bool:
+    def fits(cls, node: StackedNode) -> bool:
         """Tell whether the kernel can do this layer as it is configured."""
 
     @abstractmethod
@@ -124,25 +124,25 @@ class RecurrentDoor(Door):
         """Return the layer's output for `(K, B, T, features)`."""
 
     @final
-    def __call__(self, now: Pass, *args: Any, mask: Stacked | None = None, **_: Any) -> Any:  # noqa: ARG002  as in training
+    def __call__(self, context: PassContext, *args: Any, mask: StackedTensor | None = None, **_: Any) -> Any:  # noqa: ARG002  as in training
         """Go through time, and hand on the mask where all steps are returned."""
-        layer, x = self.place.operation, args[0]
+        layer, x = self.node.operation, args[0]
         heeded = x.mask if mask is None else mask.value  # a mask that the graph shows is not attached
         result = self.compute(x.value.to(torch_dtype(layer.compute_dtype)), heeded)
-        return Stacked(result, x.mask if layer.return_sequences else None)
+        return StackedTensor(result, x.mask if layer.return_sequences else None)
 
 
 class FusedRecurrent(RecurrentDoor):
     """LSTM, GRU or SimpleRNN of all runs."""
 
-    def __init__(self, place: Place) -> None:
-        super().__init__(place)
-        self._recurrence = Recurrence(place, place.operation)
+    def __init__(self, node: StackedNode) -> None:
+        super().__init__(node)
+        self._recurrence = Recurrence(node, node.operation)
 
     @classmethod
-    def fits(cls, place: Place) -> bool:
+    def fits(cls, node: StackedNode) -> bool:
         """States that are kept or returned, and dropout inside, take the slow door."""
-        return all(_fits(layer) for layer in place.operations)
+        return all(_fits(layer) for layer in node.operations)
 
     def compute(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Return outputs of all runs."""
@@ -152,24 +152,24 @@ class FusedRecurrent(RecurrentDoor):
 class FusedBidirectional(RecurrentDoor):
     """Two recurrent layers over the same sequence, from both ends."""
 
-    def __init__(self, place: Place) -> None:
-        super().__init__(place)
-        layer = place.operation
-        self._directions = [Recurrence(place, one) for one in (layer.forward_layer, layer.backward_layer)]
+    def __init__(self, node: StackedNode) -> None:
+        super().__init__(node)
+        layer = node.operation
+        self._directions = [Recurrence(node, one) for one in (layer.forward_layer, layer.backward_layer)]
 
     @classmethod
-    def fits(cls, place: Place) -> bool:
+    def fits(cls, node: StackedNode) -> bool:
         """Both layers must have a kernel, and their outputs must become one."""
         return all(
             layer.merge_mode is not None
             and all(type(one) in {keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN} for one in _both(layer))
             and all(_fits(one) for one in _both(layer))
-            for layer in place.operations
+            for layer in node.operations
         )
 
     def compute(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Return the merged outputs of all runs."""
-        layer = self.place.operation
+        layer = self.node.operation
         forward, backward = (direction(x, mask) for direction in self._directions)
         backward = backward.flip(2) if layer.return_sequences else backward
         if layer.merge_mode == "concat":

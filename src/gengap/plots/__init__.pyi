@@ -7,6 +7,7 @@ from .dropout_masks import DropoutMasksDisplay as DropoutMasksDisplay
 from .dropout_masks import DropoutScalingDisplay as DropoutScalingDisplay
 from .learning_curves import LearningCurvesDisplay as LearningCurvesDisplay
 from .live_curves import LiveCurvesDisplay as LiveCurvesDisplay
+from .live_curves import RunCurves as RunCurves
 from .performance import PerformanceDisplay as PerformanceDisplay
 from .predictive_distribution import PredictiveDistributionDisplay as PredictiveDistributionDisplay
 from .rank_histogram import PitDisplay as PitDisplay

@@ -1,4 +1,4 @@
-"""A capacity ladder as a figure: score against number of parameters, with the way that was climbed."""
+"""A capacity ladder as a figure: score against number of parameters, with the search path."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
+from gengap.deprecated import old_attribute
 from gengap.plots.style import COLOURS, REFERENCE, axes_for, style
 
 if TYPE_CHECKING:
@@ -22,16 +23,18 @@ class CapacityDisplay:
     Attributes:
         data: For each rung, by size: parameters, mean score, and the half width of its 95 % interval over seeds.
         shapes: Hidden units of each rung.
-        climbed: Places in `data` of the rungs that were climbed, in order.
+        path: Places in `data` of the rungs on the search path, in order.
         chosen: Place of the rung that is kept.
         score: The score.
     """
 
     data: "Floats"
     shapes: tuple[str, ...]
-    climbed: tuple[int, ...]
+    path: tuple[int, ...]
     chosen: int
     score: str
+
+    climbed = old_attribute("gengap.plots.CapacityDisplay", "climbed")
 
     @classmethod
     def from_ladder(cls, ladder: "CapacityLadder", *, ax: "Axes | None" = None) -> "CapacityDisplay":
@@ -49,11 +52,9 @@ class CapacityDisplay:
             half = float(stats.t.ppf(0.975, n - 1) * of_seeds.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
             rows.append((rung.parameters, float(of_seeds.mean()) if n else float("nan"), half))
         names = [rung.name for rung in rungs]
-        climbed = tuple(names.index(name) for name in ladder.path)
+        path = tuple(names.index(name) for name in ladder.path)
         shapes = tuple(rung.shape for rung in rungs)
-        display = cls(
-            np.asarray(rows, dtype=np.float64), shapes, climbed, names.index(ladder.choice.name), ladder.score
-        )
+        display = cls(np.asarray(rows, dtype=np.float64), shapes, path, names.index(ladder.choice.name), ladder.score)
         if ax is not None:
             display.plot(ax)
         return display
@@ -71,8 +72,8 @@ class CapacityDisplay:
             ax = axes_for(ax, figsize=(6.4, 4.0))
             look: dict[str, Any] = {"color": REFERENCE, "markerfacecolor": "white", "zorder": 1}
             ax.errorbar(parameters, mean, half, fmt="o", label="tried", **look)
-            way = list(self.climbed)
-            ax.plot(parameters[way], mean[way], "o-", color=COLOURS[0], label="climbed")
+            way = list(self.path)
+            ax.plot(parameters[way], mean[way], "o-", color=COLOURS[0], label="search path")
             at = self.chosen
             ax.plot(parameters[at], mean[at], "D", color=COLOURS[1], markersize=9, label="kept")
             for x, y, shape in zip(parameters, mean, self.shapes, strict=True):

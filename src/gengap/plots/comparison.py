@@ -34,7 +34,7 @@ class ComparisonDisplay:
         baseline: Name of the baseline.
         score: The score that is compared.
         larger_is_better: Orientation of the score.
-        confidence: With which probability all intervals hold together.
+        confidence: With which probability all intervals hold at once.
     """
 
     data: tuple["Contrast", ...]
@@ -88,7 +88,7 @@ class ComparisonDisplay:
             ax.set_xlabel(
                 f"{self.score.replace('_', ' ').capitalize()} minus that of {self.baseline} ({better} is better)"
             )
-            together = f"All intervals hold together at {100 * self.confidence:.4g} %, {GIVEN}"
+            together = f"All intervals are simultaneous, with {100 * self.confidence:.4g} % confidence, {GIVEN}"
             ax.set_title(together, fontsize=9, color=REFERENCE)
         return ax
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gengap.analysis.diagnosis.data_value import FARTHEST, PowerLaw
-from gengap.analysis.tables import Estimate
+from gengap.analysis.tables import IntervalEstimate
+from gengap.deprecated import old_attribute
 from gengap.plots.style import COLOURS, REFERENCE, axes_for, style
 
 if TYPE_CHECKING:
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class DataValueDisplay:
-    """Scores on shares of the data, and what is foretold for twice of them.
+    """Scores on shares of the data, and what is predicted for twice as many.
 
     Attributes:
         data: Mean score of every share and seed, shape `(shares, seeds)`.
         cases: Training cases of every share.
         law: The power law, in units of all cases.
-        foretold: Score with twice the data, with its 95 % interval.
+        predicted: Score with twice the data, with its 95 % interval.
         answer: Whether more data would help.
         score: Name of the score.
     """
@@ -33,9 +34,11 @@ class DataValueDisplay:
     data: "Floats"
     cases: "NDArray[np.int64]"
     law: PowerLaw
-    foretold: Estimate
+    predicted: IntervalEstimate
     answer: str
     score: str = "score"
+
+    foretold = old_attribute("gengap.plots.DataValueDisplay", "foretold")
 
     @classmethod
     def from_value(cls, value: "DataValue", *, score: str = "score", ax: "Axes | None" = None) -> "DataValueDisplay":
@@ -47,8 +50,8 @@ class DataValueDisplay:
             ax: Axes to draw on at once; None draws nothing yet.
         """
         now, gain = value.law(1.0), value.gain
-        foretold = Estimate(now - gain.value, now - gain.high, now - gain.low)
-        display = cls(value.scores, value.cases, value.law, foretold, value.answer, score)
+        predicted = IntervalEstimate(now - gain.value, now - gain.high, now - gain.low)
+        display = cls(value.scores, value.cases, value.law, predicted, value.answer, score)
         if ax is not None:
             display.plot(ax)
         return display
@@ -69,9 +72,9 @@ class DataValueDisplay:
             seen = share <= 1
             ax.plot(full * share[seen], curve[seen], color=COLOURS[1], label="power law")
             ax.plot(full * share[~seen], curve[~seen], color=COLOURS[1], linestyle="--")
-            at = self.foretold
+            at = self.predicted
             reach = [[at.value - at.low], [at.high - at.value]]
-            label = "twice the data (foretold, 95 %)"
+            label = "twice the data (predicted, 95 %)"
             ax.errorbar([FARTHEST * full], [at.value], reach, fmt="D", color=COLOURS[1], capsize=4, label=label)
             ax.axvline(full, color=REFERENCE, linewidth=0.8)
             ax.annotate("your data", (full, 0.0), xycoords=("data", "axes fraction"), xytext=(-4, 5), rotation=90,

@@ -17,7 +17,7 @@ _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 300, 58, 12, 12, 34
 
 
 @dataclass
-class Curves:
+class RunCurves:
     """Scores of every run under way, by variant, seed and score.
 
     Attributes:
@@ -64,7 +64,7 @@ class LiveCurvesDisplay:
         data: The curves so far.
     """
 
-    data: Curves
+    data: RunCurves
 
     def to_html(self, status: str) -> str:
         """Return the figure with its legend; colours follow the notebook's text colour, so that it suits a dark one.
@@ -84,7 +84,7 @@ class LiveCurvesDisplay:
         return _svg(self.data)
 
 
-def _svg(curves: Curves) -> str:
+def _svg(curves: RunCurves) -> str:
     scale = _Scale.of(curves)
     parts = [_axes(scale, curves.num_epochs)]
     for index, variant in enumerate(curves.variants):
@@ -109,7 +109,7 @@ class _Scale:
     epochs: int
 
     @classmethod
-    def of(cls, curves: Curves) -> "_Scale":
+    def of(cls, curves: RunCurves) -> "_Scale":
         every = [
             value
             for variant in curves.variants
@@ -170,7 +170,7 @@ def round_values(low: float, high: float, count: int) -> list[float]:
     return [float(f"{k * step:.12g}") for k in range(first, last + 1)]
 
 
-def _legend(curves: Curves) -> str:
+def _legend(curves: RunCurves) -> str:
     """Return a table with one line for each variant: its look, how far it is, its mean scores at present."""
     rows = []
     for index, variant in enumerate(curves.variants):

@@ -23,6 +23,8 @@ def by_name(y_prob: Forecasts) -> dict[str, ArrayLike]:
         return {"": y_prob}
     if not y_prob:
         raise DataError("there is nothing to draw: the mapping of names to forecasts is empty")
+    if list(y_prob) == [""]:
+        return {"": y_prob[""]}
     return dict(zip(check_names(y_prob, "forecasts"), y_prob.values(), strict=True))
 
 

@@ -1,7 +1,9 @@
 from .advice import Suggestion as Suggestion
 from .advice import suggest as suggest
 from .augmenting import Augment as Augment
+from .base import Edit as Edit
 from .base import Remedy as Remedy
+from .base import Surgery as Surgery
 from .base import Variant as Variant
 from .capacity import Depth as Depth
 from .capacity import Width as Width
@@ -9,13 +11,13 @@ from .catalogue import REMEDIES as REMEDIES
 from .catalogue import remedy as remedy
 from .code import to_code as to_code
 from .constraints import MaxNorm as MaxNorm
+from .dropout import Dropout as Dropout
+from .dropout import GaussianDropout as GaussianDropout
+from .dropout import GaussianNoise as GaussianNoise
+from .dropout import SpatialDropout as SpatialDropout
 from .explanation import Change as Change
 from .explanation import Explanation as Explanation
 from .labels import LabelSmoothing as LabelSmoothing
-from .noise import Dropout as Dropout
-from .noise import GaussianDropout as GaussianDropout
-from .noise import GaussianNoise as GaussianNoise
-from .noise import SpatialDropout as SpatialDropout
 from .normalizing import BatchNorm as BatchNorm
 from .optimizing import EMA as EMA
 from .optimizing import WeightDecay as WeightDecay
@@ -25,3 +27,4 @@ from .penalties import L2 as L2
 from .stopping import StoppingRule as StoppingRule
 from .training import EarlyStopping as EarlyStopping
 from .training import Subsample as Subsample
+from .weights import WeightSummary as WeightSummary

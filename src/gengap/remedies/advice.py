@@ -13,8 +13,8 @@ from gengap.keras_models.anatomy import DROPOUTS, NORMALIZATIONS, Anatomy
 from gengap.remedies.augmenting import Augment
 from gengap.remedies.base import Model, Remedy, Variant, trainable_parameters
 from gengap.remedies.capacity import Depth, Width
+from gengap.remedies.dropout import Dropout, SpatialDropout
 from gengap.remedies.labels import LabelSmoothing
-from gengap.remedies.noise import Dropout, SpatialDropout
 from gengap.remedies.normalizing import BatchNorm
 from gengap.remedies.optimizing import WeightDecay
 from gengap.remedies.penalties import L2
@@ -38,7 +38,7 @@ class Suggestion:
 
 
 def suggest(model: Model, data: Dataset | Split | tuple[Any, Any]) -> tuple[Suggestion, ...]:
-    """Suggest remedies for a model and an amount of data, the likeliest to help first.
+    """Suggest remedies for a model and an amount of data, the most promising first.
 
     The rules look at the number of parameters for each training case, at what the layers are, and at what the model
     has already; they have not seen a training curve. A study decides, this only says where to begin. Remedies that

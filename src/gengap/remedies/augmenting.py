@@ -8,7 +8,7 @@ import keras
 from gengap.errors import RemedyError, UnknownNameError
 from gengap.keras_models.anatomy import Anatomy
 from gengap.keras_models.private import operation_of
-from gengap.remedies.base import Layer, Plan, Surgery
+from gengap.remedies.base import Edit, Layer, Surgery
 from gengap.remedies.explanation import Change
 
 
@@ -34,7 +34,7 @@ class Augment(Surgery):
                 f"{type(self.layer).__name__}."
             )
 
-    def plan(self, anatomy: Anatomy) -> Plan:
+    def edit(self, anatomy: Anatomy) -> Edit:
         """Put a copy of the layer after the input."""
         inputs = {operation_of(tensor).name: tensor for tensor in anatomy.model.inputs}
         if self.on == "inputs" and len(inputs) > 1:
@@ -53,7 +53,7 @@ class Augment(Surgery):
                 f"{self} turns inputs of shape {tuple(tensor.shape)} into {shape}; it must keep the shape."
             )
         change = Change(str(self), name, f"followed by {type(copy).__name__} {copy.name!r} in training")
-        return Plan(follow={id(tensor): [copy]}, changes=(change,))
+        return Edit(follow={id(tensor): [copy]}, changes=(change,))
 
     def _copy(self, anatomy: Anatomy) -> Any:
         config = self.layer.get_config()

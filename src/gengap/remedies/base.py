@@ -141,7 +141,7 @@ class Composed(Remedy):
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class Edit:
     """What a surgery is going to do to one model; `id()` of original objects are the keys.
 
     Attributes:
@@ -165,7 +165,7 @@ class Surgery(Remedy):
     """A remedy that changes the model itself: layers, their configuration, or what `compile` was told."""
 
     @abstractmethod
-    def plan(self, anatomy: "Anatomy") -> Plan:
+    def edit(self, anatomy: "Anatomy") -> Edit:
         """Decide what to do to a model, without doing it.
 
         Raises:
@@ -211,9 +211,9 @@ class Surgery(Remedy):
                 f"{self} needs a compiled Keras model, so that what it returns can be trained alike: "
                 f"call model.compile(...) first. Received {type(model).__name__}."
             )
-        plan = self.plan(Anatomy.of(model))
+        edit = self.edit(Anatomy.of(model))
         try:
-            treated, fresh = perform(plan, model)
+            treated, fresh = perform(edit, model)
         except (ValueError, TypeError, KeyError) as error:
             if isinstance(error, RemedyError | ModelError):
                 raise
@@ -221,7 +221,7 @@ class Surgery(Remedy):
                 f"{self} does not fit model {model.name!r}: choose other layers with `on`, or write this variant by "
                 f"hand. What went wrong: {error}"
             ) from error
-        return treated, [*plan.changes, *(Change(str(self), path, f"fresh weights {what}") for path, what in fresh)]
+        return treated, [*edit.changes, *(Change(str(self), path, f"fresh weights {what}") for path, what in fresh)]
 
 
 def trainable_parameters(model: Model) -> int:

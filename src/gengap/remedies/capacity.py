@@ -9,7 +9,7 @@ import keras
 from gengap.errors import RemedyError
 from gengap.keras_models.anatomy import Anatomy, Call, On, closed_layers
 from gengap.keras_models.rebuild import copy_operation
-from gengap.remedies.base import Plan, Surgery
+from gengap.remedies.base import Edit, Surgery
 from gengap.remedies.channels import Channels, width_of, with_width
 from gengap.remedies.checks import check_positive
 from gengap.remedies.explanation import Change, grouped
@@ -40,7 +40,7 @@ class Width(Surgery):
         elif isinstance(self.units, bool) or not isinstance(self.units, int) or self.units < 1:
             raise ValueError(f"`units` must be a whole number of at least 1, received {self.units!r}.")
 
-    def plan(self, anatomy: Anatomy) -> Plan:
+    def edit(self, anatomy: Anatomy) -> Edit:
         """Set the widths of all chosen layers whose channels are free to change."""
         channels = Channels(anatomy)
         chosen = anatomy.select(self.on)
@@ -62,7 +62,7 @@ class Width(Surgery):
                 f"{self} can change no layer of model {anatomy.model.name!r}. {grouped(changes.values())}."
                 f"{closed_layers(anatomy.select(self.on))}"
             )
-        return Plan(configs=configs, changes=tuple(changes.values()))
+        return Edit(configs=configs, changes=tuple(changes.values()))
 
     def _new_width(self, path: str, width: int) -> int:
         new = self.units if self.factor is None else math.floor(width * self.factor + 0.5)
@@ -102,22 +102,22 @@ class Depth(Surgery):
         if isinstance(self.blocks, bool) or not isinstance(self.blocks, int):
             raise TypeError(f"`blocks` must be a whole number, received {type(self.blocks).__name__} {self.blocks!r}.")
 
-    def plan(self, anatomy: Anatomy) -> Plan:
+    def edit(self, anatomy: Anatomy) -> Edit:
         """Copy the last block, or skip the calls of the last blocks."""
         layers = [call for call in anatomy.select(self.on) if anatomy.is_hidden(call)]
         if len(layers) < max(1, -self.blocks):
             raise RemedyError(f"{self}: model {anatomy.model.name!r} has {len(layers)} hidden layers to choose from.")
         return self._deeper(anatomy, layers[-1]) if self.blocks > 0 else self._shallower(anatomy, layers)
 
-    def _shallower(self, anatomy: Anatomy, layers: list[Call]) -> Plan:
+    def _shallower(self, anatomy: Anatomy, layers: list[Call]) -> Edit:
         gone = [call for layer in layers[len(layers) + self.blocks :] for call in anatomy.block_of(layer)]
         if outputs := [call.path for call in gone if call.is_output]:
             raise RemedyError(f"{self} would take away {', '.join(outputs)}, an output of the model: choose with `on`.")
         paths = dict.fromkeys(call.path for call in gone)
         changes = tuple(Change(str(self), path, "taken out") for path in paths)
-        return Plan(skip=frozenset(id(call.node) for call in gone), changes=changes)
+        return Edit(skip=frozenset(id(call.node) for call in gone), changes=changes)
 
-    def _deeper(self, anatomy: Anatomy, layer: Call) -> Plan:
+    def _deeper(self, anatomy: Anatomy, layer: Call) -> Edit:
         block = anatomy.block_of(layer)
         if block[-1].is_output or any(size is None for size in layer.shape[-1:]):
             raise RemedyError(f"{self}: {block[-1].path!r} is an output of the model; choose another layer with `on`.")
@@ -129,7 +129,7 @@ class Depth(Surgery):
                 names.add(name)
                 copies.append(_repeatable(call.operation, name))
         change = Change(str(self), block[-1].path, f"followed by {', '.join(copy.name for copy in copies)}")
-        return Plan(follow={id(block[-1].node): copies}, changes=(change,))
+        return Edit(follow={id(block[-1].node): copies}, changes=(change,))
 
 
 def _repeatable(operation: Any, name: str) -> Any:

@@ -9,8 +9,8 @@ from gengap.remedies.augmenting import Augment
 from gengap.remedies.base import Composed, Remedy
 from gengap.remedies.capacity import Depth, Width
 from gengap.remedies.constraints import MaxNorm
+from gengap.remedies.dropout import Dropout, GaussianDropout, GaussianNoise, SpatialDropout
 from gengap.remedies.labels import LabelSmoothing
-from gengap.remedies.noise import Dropout, GaussianDropout, GaussianNoise, SpatialDropout
 from gengap.remedies.normalizing import BatchNorm
 from gengap.remedies.notation import Term, read, snake
 from gengap.remedies.optimizing import EMA, WeightDecay

@@ -7,7 +7,7 @@ import keras
 
 from gengap.errors import RemedyError
 from gengap.keras_models.anatomy import Anatomy, On
-from gengap.remedies.base import Plan, Surgery
+from gengap.remedies.base import Edit, Surgery
 from gengap.remedies.checks import check_positive
 from gengap.remedies.explanation import Change, grouped
 from gengap.remedies.kernels import edited
@@ -35,7 +35,7 @@ class MaxNorm(Surgery):
     def __post_init__(self) -> None:
         check_positive(self, self.limit)
 
-    def plan(self, anatomy: Anatomy) -> Plan:
+    def edit(self, anatomy: Anatomy) -> Edit:
         """Put a constraint into the configuration of each chosen layer that has none."""
         configs: dict[int, dict[str, Any]] = {}
         changes: dict[str, Change] = {}
@@ -50,7 +50,7 @@ class MaxNorm(Surgery):
                 changes[call.path] = Change(str(self), call.path, f"norm of the weights into a unit <= {self.limit:g}")
         if not configs:
             raise RemedyError(f"{self} constrains nothing. {grouped(changes.values())}.")
-        return Plan(configs=configs, changes=tuple(changes.values()))
+        return Edit(configs=configs, changes=tuple(changes.values()))
 
     def _constraint(self, old: Any, part: str, config: dict[str, Any]) -> Any:
         """Return the serialized constraint; the norm runs over all axes but that of the units."""

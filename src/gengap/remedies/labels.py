@@ -8,7 +8,7 @@ import keras
 
 from gengap.errors import RemedyError
 from gengap.keras_models.anatomy import Anatomy
-from gengap.remedies.base import Plan, Surgery
+from gengap.remedies.base import Edit, Surgery
 from gengap.remedies.checks import check_rate
 from gengap.remedies.explanation import Change
 
@@ -69,10 +69,10 @@ class LabelSmoothing(Surgery):
     def __post_init__(self) -> None:
         check_rate(self, self.amount)
 
-    def plan(self, anatomy: Anatomy) -> Plan:
+    def edit(self, anatomy: Anatomy) -> Edit:
         """Put the smoothing into every cross-entropy of the model's loss."""
         if self.amount == 0:
-            return Plan(changes=(Change(str(self), "(loss)", reason="an amount of 0 changes nothing"),))
+            return Edit(changes=(Change(str(self), "(loss)", reason="an amount of 0 changes nothing"),))
         losses = keras.tree.flatten(anatomy.model.loss)
         changes = [self._tell(loss) for loss in losses]
         if not any(change.change for change in changes):
@@ -80,9 +80,9 @@ class LabelSmoothing(Surgery):
                 f"{self} needs a cross-entropy of labels in the loss; model {anatomy.model.name!r} has "
                 f"{', '.join(change.layer for change in changes)}."
             )
-        return Plan(compile=self._edit, changes=tuple(changes))
+        return Edit(compile=self._compile_arguments, changes=tuple(changes))
 
-    def _edit(self, arguments: dict[str, Any]) -> dict[str, Any]:
+    def _compile_arguments(self, arguments: dict[str, Any]) -> dict[str, Any]:
         return {
             **arguments,
             "loss": keras.tree.map_structure(lambda old: self._smoothed(old) or old, arguments["loss"]),

@@ -7,7 +7,7 @@ import keras
 
 from gengap.errors import RemedyError
 from gengap.keras_models.anatomy import NORMALIZATIONS, Anatomy, Call, On, own_activation
-from gengap.remedies.base import Layer, Plan, Surgery
+from gengap.remedies.base import Edit, Layer, Surgery
 from gengap.remedies.checks import check_rate
 from gengap.remedies.explanation import Change, grouped
 
@@ -35,7 +35,7 @@ class BatchNorm(Surgery):
     def __post_init__(self) -> None:
         check_rate(self, self.momentum)
 
-    def plan(self, anatomy: Anatomy) -> Plan:
+    def edit(self, anatomy: Anatomy) -> Edit:
         """Choose the layers, and open those that have an activation inside."""
         configs: dict[int, dict[str, Any]] = {}
         follow: dict[int, list[Layer]] = {}
@@ -58,7 +58,7 @@ class BatchNorm(Surgery):
             changes.append(Change(str(self), call.path, how))
         if not follow:
             raise RemedyError(f"{self} finds no place in model {anatomy.model.name!r}. {grouped(changes)}.")
-        return Plan(configs=configs, follow=follow, changes=tuple(changes))
+        return Edit(configs=configs, follow=follow, changes=tuple(changes))
 
     def _layer(self, call: Call, name: str) -> Layer:
         policy = call.operation.dtype_policy
@@ -82,7 +82,7 @@ def _why_not(anatomy: Anatomy, call: Call) -> str:
     if call.is_output or not anatomy.is_hidden(call):
         return "its output is an output of the model"
     if not isinstance(call.operation, keras.Layer):
-        return "it is no layer"
+        return "it is not a layer"
     if any(isinstance(other.operation, NORMALIZATIONS) for other in anatomy.consumers(call)):
         return "it is normalized already"
     if isinstance(getattr(call.operation, "activation", None), keras.Layer):

@@ -9,7 +9,7 @@ import keras
 from gengap.errors import RemedyError
 from gengap.keras_models.anatomy import Anatomy, On
 from gengap.keras_models.clone import innermost
-from gengap.remedies.base import Model, Plan, Surgery
+from gengap.remedies.base import Edit, Model, Surgery
 from gengap.remedies.checks import check_rate, check_strength
 from gengap.remedies.explanation import Change
 
@@ -51,10 +51,10 @@ class WeightDecay(Surgery):
     def __post_init__(self) -> None:
         check_strength(self, self.strength)
 
-    def plan(self, anatomy: Anatomy) -> Plan:
-        """Give the optimizer its decay, and exclude all that is no kernel of a chosen layer."""
+    def edit(self, anatomy: Anatomy) -> Edit:
+        """Give the optimizer its decay, and exclude all that is not a kernel of a chosen layer."""
         if self.strength == 0:
-            return Plan(changes=(Change(str(self), "(optimizer)", reason="a strength of 0 changes nothing"),))
+            return Edit(changes=(Change(str(self), "(optimizer)", reason="a strength of 0 changes nothing"),))
         chosen = [call.operation for call in anatomy.select(self.on)]
         kernels = {
             id(variable) for layer in chosen for variable in getattr(layer, "weights", ()) if _is_kernel(variable)
@@ -76,7 +76,7 @@ class WeightDecay(Surgery):
             innermost(model.optimizer).exclude_from_weight_decay(var_list=excluded)
 
         edit = _with_config(weight_decay=float(self.strength))
-        return Plan(compile=edit, finish=exclude, changes=tuple(changes))
+        return Edit(compile=edit, finish=exclude, changes=tuple(changes))
 
 
 def _is_kernel(variable: Any) -> bool:
@@ -106,10 +106,10 @@ class EMA(Surgery):
     def __post_init__(self) -> None:
         check_rate(self, self.momentum)
 
-    def plan(self, anatomy: Anatomy) -> Plan:  # noqa: ARG002  the optimizer holds it, no layer does
+    def edit(self, anatomy: Anatomy) -> Edit:  # noqa: ARG002  the optimizer holds it, no layer does
         """Switch on the optimizer's own moving average."""
         if self.momentum == 0:
-            return Plan(changes=(Change(str(self), "(optimizer)", reason="a momentum of 0 changes nothing"),))
+            return Edit(changes=(Change(str(self), "(optimizer)", reason="a momentum of 0 changes nothing"),))
         steps = 1 / (1 - self.momentum)
         change = Change(str(self), "(optimizer)", f"weights averaged over about {steps:.3g} steps")
-        return Plan(compile=_with_config(use_ema=True, ema_momentum=float(self.momentum)), changes=(change,))
+        return Edit(compile=_with_config(use_ema=True, ema_momentum=float(self.momentum)), changes=(change,))

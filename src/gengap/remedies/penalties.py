@@ -9,7 +9,7 @@ import keras
 
 from gengap.errors import RemedyError
 from gengap.keras_models.anatomy import Anatomy, On, closed_layers
-from gengap.remedies.base import Plan, Surgery
+from gengap.remedies.base import Edit, Surgery
 from gengap.remedies.checks import check_choice, check_strength
 from gengap.remedies.explanation import Change
 from gengap.remedies.kernels import edited
@@ -32,7 +32,7 @@ class Penalty(Surgery):
         """Return the strengths of the absolute and of the squared penalty."""
 
     @final
-    def plan(self, anatomy: Anatomy) -> Plan:
+    def edit(self, anatomy: Anatomy) -> Edit:
         """Put a regularizer into the configuration of each chosen layer."""
         l1, l2 = self.strengths()
         configs: dict[int, dict[str, Any]] = {}
@@ -48,7 +48,7 @@ class Penalty(Surgery):
         if not configs:
             closed = closed_layers(anatomy.select(self.on))
             raise RemedyError(f"{self} penalizes nothing: none of {', '.join(changes)} has a kernel.{closed}")
-        return Plan(configs=configs, changes=tuple(changes.values()))
+        return Edit(configs=configs, changes=tuple(changes.values()))
 
     def _regularizer(self, old: Any, l1: float, l2: float) -> Any:
         """Return the serialized regularizer that takes the place of an old one."""

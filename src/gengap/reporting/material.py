@@ -17,7 +17,7 @@ from gengap.analysis.diagnosis.diagnosis import Diagnosis, diagnose
 from gengap.analysis.findings.codes import Finding
 from gengap.analysis.inference.components import two_way
 from gengap.analysis.summary import summarize
-from gengap.analysis.tables import Estimate, Table
+from gengap.analysis.tables import IntervalEstimate, Table
 from gengap.errors import GengapError, StatisticsWarning
 from gengap.reporting.languages import Language
 from gengap.results import EpochRule
@@ -77,7 +77,12 @@ class Material:
         """Whether the result holds learning curves."""
         return bool(self.result.history.sizes.get("epoch"))
 
-    def skill(self, variant: str, rule: EpochRule) -> Estimate | None:
+    @property
+    def has_validation(self) -> bool:
+        """Whether epochs and runs could be chosen on validation curves."""
+        return self.has_curves and "val_score" in self.result.history
+
+    def skill(self, variant: str, rule: EpochRule) -> IntervalEstimate | None:
         """Skill of a variant over climatology, with its 95 % interval for new cases and new seeds.
 
         None where there are no predictions, or climatology is perfect; without an interval where there is one seed.
@@ -115,7 +120,7 @@ class Material:
         return diagnose(self.result)
 
     def median_seed(self, variant: str) -> int:
-        """The seed whose run has the median validation score; the first where there are no curves."""
+        """The seed whose run has the median validation score, else training score; the first where are no curves."""
         if not self.has_curves:
             return self.result.seeds[0]
         return self.result.median_seed(variant, epoch=self.rule)
@@ -129,7 +134,7 @@ class Material:
         return float(curve.min().fillna(float("inf")))
 
 
-def estimate_of(values: "Floats", *, carriers: int | None = None) -> Estimate:
+def estimate_of(values: "Floats", *, carriers: int | None = None) -> IntervalEstimate:
     """Mean of seeds x units with its 95 % interval for new seeds and new cases; runs that diverged are left out.
 
     Args:
@@ -139,8 +144,8 @@ def estimate_of(values: "Floats", *, carriers: int | None = None) -> Estimate:
     """
     values = values[np.isfinite(values).all(axis=-1)] if values.size else values
     if not values.size:
-        return Estimate(math.nan, math.nan, math.nan)
+        return IntervalEstimate(math.nan, math.nan, math.nan)
     if min(values.shape) < 2 or carriers == 0:
-        return Estimate(float(values.mean()), math.nan, math.nan)
+        return IntervalEstimate(float(values.mean()), math.nan, math.nan)
     found = two_way(values, carriers=carriers)
-    return Estimate(float(found.mean), *interval(found, 0.05))
+    return IntervalEstimate(float(found.mean), *interval(found, 0.05))

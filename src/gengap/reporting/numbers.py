@@ -39,7 +39,7 @@ def write_estimate(value: float, low: float, high: float, *, sign: bool = False,
     Example:
         >>> write_estimate(-0.01234, -0.0234, 0.0011, sign=True)
         '−0.012 [−0.023, +0.001]'
-        >>> write_estimate(0.0, -1e-9, 1e-9)  # zeros are no digits that anyone needs
+        >>> write_estimate(0.0, -1e-9, 1e-9)  # zeros are not digits that anyone needs
         '0.0000 [0.0000, 0.0000]'
     """
     if not math.isfinite(value):

@@ -47,14 +47,14 @@ def check_report(path: Path, *, lang: str) -> None:
 
     Raises:
         UnknownNameError: The report does not speak the language.
-        StoreError: The path is a folder, or a file that is no report.
+        StoreError: The path is a folder, or a file that is not a report.
     """
     get_language(lang)
     with saying_unwritable(path.parent, new=True):
         if path.is_dir():
             raise StoreError(f"{path} is a folder; give the report a name, such as {path / REPORT}")
         if path.is_symlink() or (path.exists() and not _is_report(path)):
-            raise StoreError(f"{path} is no report of gengap, and would be written over: choose another name")
+            raise StoreError(f"{path} is not a report of gengap, and would be written over: choose another name")
         _try_to_write(path.parent)
 
 

@@ -1,6 +1,5 @@
 """A result: what a study leaves, as named arrays that open without Keras or torch; also of other tools' runs."""
 
-from gengap.results.files import is_result
-from gengap.results.result import EpochRule, Result
+import lazy_loader
 
-__all__ = ["EpochRule", "Result", "is_result"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -53,7 +53,7 @@ def read_netcdf(path: str | Path) -> tuple[dict[str, xr.Dataset], dict[str, Any]
     except DataError as reason:
         raise StoreError(f"The result in {path} cannot be used: {reason}.") from reason
     except (OSError, KeyError, ValueError, TypeError, AttributeError) as reason:
-        raise StoreError(f"{path} is no result of gengap, or it is damaged: {reason}.") from reason
+        raise StoreError(f"{path} is not a result of gengap, or it is damaged: {reason}.") from reason
     return {name: fine_enough(part, manifest["task"]) for name, part in parts.items()}, manifest
 
 

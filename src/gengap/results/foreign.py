@@ -6,33 +6,39 @@ from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from gengap.errors import DataError
 from gengap.naming import check_names
 from gengap.results.checks import FORMAT
 from gengap.results.intake import answers_of, groups_of, runs_of
+from gengap.verification.naming import check_orientation
 
 Parts = tuple[xr.Dataset, xr.Dataset, xr.Dataset, xr.Dataset, dict[str, Any]]
 """History, runs, validation, test and manifest of a result."""
 
 
 def curves_of_others(
-    histories: Mapping[str, Sequence[Any]], *, task: str, score: str, higher_is_better: bool, models: Mapping[str, Any]
+    histories: Mapping[str, Sequence[Any]], *, task: str, score: str, larger_is_better: bool, models: Mapping[str, Any]
 ) -> Parts:
     """Return the parts of a result from curves, as `Result.from_histories` describes them."""
+    check_orientation(score, larger_is_better=larger_is_better)
     written = dict(zip(histories, check_names(histories, "variants"), strict=True))
     curves = {written[name]: [dict(getattr(one, "history", one)) for one in runs] for name, runs in histories.items()}
     if not curves or not all(curves.values()):
         raise DataError("`histories` needs at least one variant, and one history for each of its seeds.")
     if missing := [name for name, runs in curves.items() for run in runs if score not in run]:
         raise DataError(f"The histories of {sorted(set(missing))} have no curve {score!r}.")
-    history = _history_of(curves, score, higher_is_better=higher_is_better)
-    manifest = _foreign_manifest(list(curves), history.sizes["seed"], task, score, "histories")
+    history = _history_of(curves, score, larger_is_better=larger_is_better)
+    called = f"negative_{score}" if larger_is_better else score
+    manifest = _foreign_manifest(list(curves), history.sizes["seed"], task, called, "histories")
     models = {written.get(name, str(name)): model for name, model in models.items()}
     if unknown := sorted(set(models) - set(curves)):
         raise DataError(f"`models` names {', '.join(unknown)}, of which there are no histories.")
     manifest["variants"] |= {name: _described(model) for name, model in models.items()}
-    told = _runs_of(history)
+    lengths = [[len(run[score]) for run in runs] for runs in curves.values()]
+    padded = np.array([one + [0] * (history.sizes["seed"] - len(one)) for one in lengths])
+    told = _of_lengths(history, padded)
     if set(models) == set(curves):
         counts = [manifest["variants"][name]["parameters"] for name in curves]
         told["parameters"] = xr.full_like(told["epochs"], 0) + xr.DataArray(counts, dims="variant")
@@ -71,7 +77,7 @@ def forecasts_of_others(
     return empty_history, runs, splits["validation"], splits["test"], manifest
 
 
-def _history_of(curves: Mapping[str, Sequence[Mapping[str, Any]]], score: str, *, higher_is_better: bool) -> xr.Dataset:
+def _history_of(curves: Mapping[str, Sequence[Mapping[str, Any]]], score: str, *, larger_is_better: bool) -> xr.Dataset:
     names = sorted({curve for runs in curves.values() for run in runs for curve in run})
     num_epochs = max(len(run[score]) for runs in curves.values() for run in runs)
     num_seeds = max(map(len, curves.values()))
@@ -83,7 +89,7 @@ def _history_of(curves: Mapping[str, Sequence[Mapping[str, Any]]], score: str, *
         for seed, run in enumerate(runs):
             for name, values in run.items():
                 history[name].loc[variant, seed, : len(values)] = np.asarray(values, dtype=np.float64)
-    sign = -1 if higher_is_better else 1
+    sign = -1 if larger_is_better else 1
     history["train_score"] = sign * history[score]
     if f"val_{score}" in history:
         history["val_score"] = sign * history[f"val_{score}"]
@@ -95,9 +101,31 @@ def _runs_of(history: xr.Dataset) -> xr.Dataset:
     scored = history["val_score"] if "val_score" in history else history["train_score"]
     filled = scored.fillna(np.inf)
     epochs = scored.notnull().sum("epoch")
-    best = filled.argmin("epoch") + 1 if scored.sizes["epoch"] else epochs
+    chosen = "val_score" in history and scored.sizes["epoch"]  # training curves choose no epoch
+    best = filled.argmin("epoch") + 1 if chosen else epochs
     runs = xr.Dataset({"best_epoch": best, "epochs": epochs})
     runs["status"] = xr.full_like(epochs, "completed", dtype="<U9")
+    return runs
+
+
+def _of_lengths(history: xr.Dataset, lengths: NDArray[np.int64]) -> xr.Dataset:
+    """Read best epoch and status of runs of known lengths off their curves: 0 epochs are a run that is missing."""
+    runs = _runs_of(history)
+    curves = [history[name].to_numpy() for name in ("train_score", "val_score") if name in history]
+    trained = np.arange(1, history.sizes["epoch"] + 1) <= lengths[..., None]
+    broken = trained & ~np.all([np.isfinite(one) for one in curves], axis=0)
+    status = [
+        "missing: no history of this run"
+        if length == 0
+        else f"diverged at epoch {int(lost.argmax()) + 1}: a curve is not finite"
+        if lost.any()
+        else "completed"
+        for length, lost in zip(lengths.ravel(), broken.reshape(-1, broken.shape[-1]), strict=True)
+    ]
+    diverged = broken.any(axis=-1)
+    runs["best_epoch"] = runs["best_epoch"].where(~diverged & (lengths > 0), lengths)  # they count in no mean
+    runs["epochs"] = (runs["epochs"].dims, lengths)
+    runs["status"] = (runs["epochs"].dims, np.array(status).reshape(lengths.shape))
     return runs
 
 

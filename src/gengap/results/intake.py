@@ -30,7 +30,7 @@ def answers_of(y_true: Any, task: str) -> Array:
 
     Raises:
         UnknownNameError: There is no such task.
-        DataError: The answers have more axes than the task allows, or are no numbers, missing, or no labels.
+        DataError: The answers have more axes than the task allows, or are not numbers, missing, or no labels.
     """
     if task not in get_args(Task):
         raise UnknownNameError(f"`task` must be one of {', '.join(get_args(Task))}; received {task!r}.")

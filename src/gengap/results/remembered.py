@@ -1,6 +1,6 @@
 """What a result keeps so that its models can be rebuilt and checked: the user's classes, and a few cases."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,19 @@ class Remembered(dict[str, Any]):
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
         return type(self), ()
+
+
+class UsersCode(dict[str, Any]):
+    """The user's classes and functions of one model by name, and what makes the model anew in the process that trained.
+
+    Args:
+        named: Classes and functions by name.
+        again: Makes the model anew where its configuration cannot.
+    """
+
+    def __init__(self, named: Mapping[str, Any], again: Callable[[], Any]) -> None:
+        super().__init__(named)
+        self.again = again
 
 
 def first_cases(x: Any) -> dict[str, Array]:

@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from gengap.deprecated import old_arguments
 from gengap.errors import UnknownNameError
 from gengap.results.files import PARTS, Folder, WeightKey, read_netcdf, write_netcdf
 from gengap.results.foreign import curves_of_others, forecasts_of_others
@@ -128,11 +129,12 @@ class Result:
             raise UnknownNameError(
                 f"There are no weights of variant {variant!r} with seed {seed}; seeds are {list(self.seeds)}."
             )
-        known = {**self.objects.get(variant, {}), **(custom_objects or {}), **custom}
-        config = self.manifest["variants"][variant]["model"]
+        remembered = self.objects.get(variant, {})
+        known = {**remembered, **(custom_objects or {}), **custom}
+        config, weights = self.manifest["variants"][variant]["model"], self.weights[variant, seed, epoch]
         # by name: a result is data that opens without Keras, and this method a convenience that leads upwards
         rebuilding = import_module("gengap.keras_models.rebuilding")
-        model = rebuilding.rebuild(config, self.weights[variant, seed, epoch], known, variant=variant)
+        model = rebuilding.rebuild(config, weights, known, variant=variant, remembered=remembered)
         if check:
             for split, cases in self.cases.items():
                 stored = self.splits[split][f"prediction_{epoch}"].sel(variant=variant, seed=seed).to_numpy()
@@ -200,13 +202,14 @@ class Result:
         )
 
     @classmethod
+    @old_arguments("gengap.Result.from_histories")
     def from_histories(
         cls,
         histories: Mapping[str, Sequence[Any]],
         *,
         task: str,
         score: str = "loss",
-        higher_is_better: bool = False,
+        larger_is_better: bool = False,
         models: Mapping[str, Any] | None = None,
     ) -> "Result":
         """Make a result from curves that another tool recorded.
@@ -217,15 +220,17 @@ class Result:
             task: What is predicted: `"binary"`, `"multiclass"` or `"regression"`.
             score: Name of the curve to compare on; its held-out twin is `"val_" + score`. Mind that Keras 3 counts
                 penalties in `loss` and `val_loss`, and that its training curves are taken with noise on.
-            higher_is_better: Whether the curve is to be maximized, as accuracy is; it is negated then.
+            larger_is_better: Whether the curve is to be maximized, as accuracy is; it is negated then, and called
+                "negative accuracy".
             models: The Keras models that the histories are of, by variant, so that an audit can say in what they
                 differ; variants may be missing.
 
         Raises:
-            DataError: A curve is missing, or lists are empty, or a model belongs to no variant.
+            DataError: A curve is missing, or lists are empty, or a model belongs to no variant; or `larger_is_better`
+                contradicts what the curve's name means.
         """
         return cls(
-            *curves_of_others(histories, task=task, score=score, higher_is_better=higher_is_better, models=models or {})
+            *curves_of_others(histories, task=task, score=score, larger_is_better=larger_is_better, models=models or {})
         )
 
     @classmethod
@@ -253,7 +258,7 @@ class Result:
 
         Raises:
             UnknownNameError: There is no such task.
-            DataError: Shapes do not fit, predictions of labels are no probabilities, or a group is missing.
+            DataError: Shapes do not fit, predictions of labels are not probabilities, or a group is missing.
         """
         return cls(*forecasts_of_others(y_true, predictions, task=task, score=score, groups=groups, split=split))
 

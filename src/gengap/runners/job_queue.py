@@ -10,7 +10,7 @@ Job = tuple[str, list[Any]]
 
 
 @final
-class Exchange:
+class JobQueue:
     """Jobs one way, mail the other. Workers ask for the next job, so none waits while there is one left."""
 
     def __init__(self) -> None:

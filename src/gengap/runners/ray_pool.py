@@ -14,7 +14,7 @@ from typing import Any, Self, final
 import keras
 
 from gengap.errors import GengapError, GengapWarning
-from gengap.runners.job_queue import Exchange
+from gengap.runners.job_queue import JobQueue
 from gengap.runners.ray_worker import work
 
 try:
@@ -61,8 +61,8 @@ class Pool:
         )(work)
         # beside this process: were it elsewhere, the loss of that machine would end the study
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
-        self._exchange = ray.remote(num_cpus=0, scheduling_strategy=here)(Exchange).remote()
-        self._question = self._exchange.take.remote(PATIENCE)
+        self._queue = ray.remote(num_cpus=0, scheduling_strategy=here)(JobQueue).remote()
+        self._question = self._queue.take.remote(PATIENCE)
         self._workers: dict[Any, str] = {}
         self._hired = 0
         self._put: dict[int, tuple[Any, Any]] = {}
@@ -75,12 +75,12 @@ class Pool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            self._exchange.close.remote()
+            self._queue.close.remote()
             self._await_workers(FAREWELL)
         for reference in self._workers:
             with suppress(ray_errors.RayError):
                 ray.cancel(reference, force=True)
-        ray.kill(self._exchange)
+        ray.kill(self._queue)
 
     def reference(self, value: Any, form: Callable[[Any], Any] = lambda value: value) -> Any:
         """Put a value into the cluster, once, in the form that travels, and return its reference."""
@@ -123,13 +123,13 @@ class Pool:
         return done
 
     def _offer(self, jobs: Mapping[str, Job]) -> None:
-        ray.get(self._exchange.offer.remote(*((name, [ray.put(job())]) for name, job in jobs.items())))
+        ray.get(self._queue.offer.remote(*((name, [ray.put(job())]) for name, job in jobs.items())))
 
     def _hire(self, number: int) -> None:
         """Ask for workers until there are so many."""
         while len(self._workers) < number:
             name = f"worker {self._hired}"
-            self._workers[self._work.remote(self._exchange, name)] = name
+            self._workers[self._work.remote(self._queue, name)] = name
             self._hired += 1
 
     def _read_mail(self, deliver: Callable[..., None]) -> dict[str, Any]:
@@ -139,7 +139,7 @@ class Pool:
         if not answered:
             return done
         parcels = ray.get(self._question)
-        self._question = self._exchange.take.remote(PATIENCE)
+        self._question = self._queue.take.remote(PATIENCE)
         for kind, *content in (item for parcel in parcels for item in pickle.loads(parcel)):  # noqa: S301  our own workers'
             if kind == "done":
                 done[content[0]] = content[1]
@@ -153,7 +153,7 @@ class Pool:
         try:
             ray.get(reference)
         except (ray_errors.WorkerCrashedError, ray_errors.NodeDiedError, ray_errors.OutOfMemoryError) as error:
-            job = ray.get(self._exchange.give_up.remote(worker))
+            job = ray.get(self._queue.give_up.remote(worker))
             self._hire(len(self._workers) + 1)
             return None if job is None else (job, error)
         except ray_errors.RayTaskError as error:
@@ -185,7 +185,7 @@ class Pool:
         until = time.monotonic() + GRACE
         while self._workers and len(asked) == 1 and time.monotonic() < until:
             self._await_workers(POLL)
-        self._exchange.close.remote()  # which answers the open question
+        self._queue.close.remote()  # which answers the open question
         ray.wait([self._question], timeout=GRACE if len(asked) == 1 else 0)
         self._read_mail(deliver)
 

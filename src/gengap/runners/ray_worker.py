@@ -47,8 +47,8 @@ class Sender:
     is lost with a worker is what its last state trains again.
     """
 
-    def __init__(self, exchange: Any, worker: str) -> None:
-        self._exchange, self._worker = exchange, worker
+    def __init__(self, queue: Any, worker: str) -> None:
+        self._queue, self._worker = queue, worker
         self._items: list[tuple[Any, ...]] = []
         self._last: Any = None
         self._sent = time.monotonic()
@@ -84,7 +84,7 @@ class Sender:
 
         if self._last is not None:
             wait_for(self._last)  # an actor of this kind may take two messages under way in any order
-        self._last = self._exchange.put.remote(self._worker, cloudpickle.dumps(self._items), done=done)
+        self._last = self._queue.put.remote(self._worker, cloudpickle.dumps(self._items), done=done)
         self._items, self._sent = [], time.monotonic()
 
 
@@ -97,11 +97,11 @@ def wait_for(reference: Any) -> Any:
     return reference.future().result()
 
 
-def work(exchange: Any, worker: str) -> None:
+def work(queue: Any, worker: str) -> None:
     """Do jobs until none is left, or somebody interrupts."""
-    sender, models = Sender(exchange, worker), _Models()
+    sender, models = Sender(queue, worker), _Models()
     with suppress(KeyboardInterrupt):
-        while (job := wait_for(exchange.next.remote(worker))) is not None:
+        while (job := wait_for(queue.next.remote(worker))) is not None:
             name, (content,) = job
             function, *arguments = wait_for(content)
             with warnings.catch_warnings(record=True) as caught:

@@ -125,11 +125,6 @@ def activate_own(layer: Any, x: torch.Tensor) -> torch.Tensor:
     return activate(layer, x) if door is None else door(x)
 
 
-def is_rectified(layer: Any) -> bool:
-    """Tell whether the activation that a layer carries is a rectifier."""
-    return activation_name(layer) == "relu"
-
-
 def activation_name(layer: Any) -> str:
     """Return which of Keras' activations a layer applies; nothing for others, one of a user's called `relu` too."""
     if type(layer) is keras.layers.ReLU:

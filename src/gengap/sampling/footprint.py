@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from gengap.keras_models.graph import Step
-from gengap.sampling.values import Coming, Masked, PerCase, Value
+from gengap.sampling.values import Deferred, Masked, PerCase, Value
 
 CACHE = 1 << 23
 """Bytes that the input and output of one step may take on a CPU, 8 MiB: beyond, every step waits for the memory. On two
@@ -54,7 +54,7 @@ def _size(value: Value) -> int:
     base = value.base if isinstance(value, Masked) else value
     if isinstance(base, PerCase):
         return 0  # once for all members
-    if isinstance(base, Coming) and not base.is_there:
+    if isinstance(base, Deferred) and not base.is_there:
         return 0  # it may never take any: what follows it may be computed in its place
     return base.tensor.numel() * base.tensor.element_size()
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import keras
 
 from gengap.keras_models.private import is_keras_own, layers_inside
-from gengap.sampling.noise import NoiseLayer, all_layers
+from gengap.sampling.noise_layers import NoiseLayer, all_layers
 
 Grain = Literal["rows", "member", "row"]
 """What a pass may hold: any rows, one member of the cases that are predicted together, or one member of one case."""

@@ -25,7 +25,7 @@ from gengap.sampling.doors import (
 from gengap.sampling.footprint import Footprint
 from gengap.sampling.found_noise import ModelNoise, treats_rows_alone
 from gengap.sampling.masks import Block
-from gengap.sampling.noise import NoiseLayer, NoiseStrength
+from gengap.sampling.noise_layers import NoiseLayer, NoiseStrength
 from gengap.sampling.sampler import Precision, Sampler, dense, no_gradients, noise_of, plain
 from gengap.sampling.spectral import spectral_convolution
 from gengap.sampling.step_values import (
@@ -50,7 +50,7 @@ from gengap.sampling.tiled import (
     tiled_convolution,
 )
 from gengap.sampling.values import (
-    Coming,
+    Deferred,
     Masked,
     PerCase,
     PerMember,
@@ -260,7 +260,7 @@ class GraphSampler(Sampler):
 
     def _on_planes(self, step: Step, value: Value, block: Block) -> Value | None:
         """Compute a step on channels-last planes, their mask kept apart or used on the way; None where it is none."""
-        if isinstance(value, Coming) and (taken := take_in(step.operation, value)) is not None:
+        if isinstance(value, Deferred) and (taken := take_in(step.operation, value)) is not None:
             return taken
         if isinstance(value, Masked) and step.index in self._scaling:
             return self._behind_mask(step, value)
@@ -315,7 +315,7 @@ class GraphSampler(Sampler):
             if step.index not in self._once:
                 self._once[step.index] = [PerCase(self._on_base(step, value.base.tensor))]
             return Masked(PerCase(plain_value(self._once[step.index][0])), value.mask)
-        taken = take_in(step.operation, value.base) if isinstance(value.base, Coming) else None
+        taken = take_in(step.operation, value.base) if isinstance(value.base, Deferred) else None
         return Masked(taken or PerMember(self._on_base(step, value.base.tensor)), value.mask)
 
     def _on_base(self, step: Step, tensor: torch.Tensor) -> torch.Tensor:
@@ -325,7 +325,7 @@ class GraphSampler(Sampler):
         result: torch.Tensor = call_step(step, {self._reads[step.index][0]: tensor.float()})[0]
         return result
 
-    def _sum_parts(self, step: Step, value: Masked, block: Block) -> PerMember | Coming:
+    def _sum_parts(self, step: Step, value: Masked, block: Block) -> PerMember | Deferred:
         layer = step.operation
         if step.index not in self._parts:
             parts = channel_parts(layer, value.base.tensor).to(self._dtype)

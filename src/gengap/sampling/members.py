@@ -14,7 +14,7 @@ from gengap.keras_models.graph import input_specs
 from gengap.sampling.cases import count_cases, flat_cases
 from gengap.sampling.found_noise import Grain, ModelNoise, takes_masks_away
 from gengap.sampling.masks import Block
-from gengap.sampling.noise import NoiseStrength
+from gengap.sampling.noise_layers import NoiseStrength
 from gengap.sampling.sampler import (
     Precision,
     Sampler,
@@ -40,7 +40,7 @@ def draw_members(
     strengths: Sequence[NoiseStrength],
     *,
     noise: ModelNoise,
-    num_samples: int,
+    num_members: int,
     seed: int,
     fixed_mask: bool,
     precision: Precision,
@@ -58,7 +58,7 @@ def draw_members(
         x: Cases, as the model takes them; CSR rows stay sparse up to the first Dense layer.
         strengths: How strong the noise is; one result for each.
         noise: What makes noise in the model, as `look_for_noise` returns it.
-        num_samples: How many members.
+        num_members: How many members.
         seed: Fixes all masks.
         fixed_mask: Whether a member is one network for all cases.
         precision: Number format of the activations after the noise.
@@ -72,7 +72,7 @@ def draw_members(
     inputs = flat_cases(model, x)
     _check_strengths(noise, strengths)
     sampler = _sampler(model, NoiseSource(seed, fixed_mask=fixed_mask), noise, precision, x)
-    plan = _Plan(sampler, inputs, strengths, num_samples, memory_limit, read, advance)
+    plan = _Plan(sampler, inputs, strengths, num_members, memory_limit, read, advance)
     silent = [not noise.foreign and all(strength.of(one) == 0 for one in noise.own) for strength in strengths]
     grain = _grain(sampler, noise, inputs, read)
     try:
@@ -109,7 +109,7 @@ def look_for_noise(model: Any, x: Any) -> ModelNoise:
 
 
 def say_what_is_off(noise: ModelNoise) -> None:
-    """Warn of noise that is no part of the members, and of noise that is part of the forecast without any."""
+    """Warn of noise that is not a part of the members, and of noise that is part of the forecast without any."""
     for name, reason in noise.off.items():
         warnings.warn(f"The noise of layer {name!r} is left off: {reason}.", NoiseWarning, stacklevel=3)
     if noise.always:
@@ -132,7 +132,7 @@ class _Plan:
     sampler: Sampler
     inputs: Sequence[Any]
     strengths: Sequence[NoiseStrength]
-    num_samples: int
+    num_members: int
     memory_limit: int
     read: Reader
     advance: Callable[[int], None]
@@ -155,18 +155,18 @@ class _Plan:
         for first, cases in _chunks(count_cases(self.inputs), 1 if grain == "row" else PREDICT_BATCH):
             self.sampler.load([values[first : first + cases] for values in self.inputs], first)
             deterministic.append(self.read(self.sampler.infer()))
-            for group in _groups(self.sampler, (first, cases), self.num_samples, self.memory_limit, together=together):
+            for group in _groups(self.sampler, (first, cases), self.num_members, self.memory_limit, together=together):
                 for drawn, strength, is_silent in zip(parts, self.strengths, silent, strict=True):
                     if is_silent:
                         same = deterministic[-1][group[0] - first : group[0] - first + group[1]]
-                        drawn.append(np.broadcast_to(same, (self.num_samples, *same.shape)))
+                        drawn.append(np.broadcast_to(same, (self.num_members, *same.shape)))
                         continue
                     drawn.append(self._members(group, strength, grain, watched=watched))
         return np.concatenate(deterministic), [np.concatenate(drawn, axis=1) for drawn in parts]
 
     def _members(self, group: tuple[int, int], strength: NoiseStrength, grain: Grain, *, watched: bool) -> Array:
         drawn = []
-        for block in _passes(self.sampler, group, self.num_samples, self.memory_limit, apart=grain != "rows"):
+        for block in _passes(self.sampler, group, self.num_members, self.memory_limit, apart=grain != "rows"):
             drawn.append(_draw(self.sampler, block, strength, self.read))
             if watched and block.members > 1:
                 self._compare(block, strength, drawn[-1])
@@ -201,7 +201,7 @@ def _grain(sampler: Sampler, noise: ModelNoise, inputs: Sequence[Any], read: Rea
 
 
 def _groups(
-    sampler: Sampler, loaded: tuple[int, int], num_samples: int, memory_limit: int, *, together: bool
+    sampler: Sampler, loaded: tuple[int, int], num_members: int, memory_limit: int, *, together: bool
 ) -> Iterator[tuple[int, int]]:
     """Cut the loaded cases (the first of them, how many) into groups, all members of which fit one pass or few.
 
@@ -211,20 +211,20 @@ def _groups(
     first, cases = loaded
     end = first + cases
     while first < end:
-        fit = max(1, sampler.rows(memory_limit) // num_samples)
+        fit = max(1, sampler.rows(memory_limit) // num_members)
         count = cases if together else min(fit, end - first)
         yield first, count
         first += count
 
 
 def _passes(
-    sampler: Sampler, group: tuple[int, int], num_samples: int, memory_limit: int, *, apart: bool = False
+    sampler: Sampler, group: tuple[int, int], num_members: int, memory_limit: int, *, apart: bool = False
 ) -> Iterator[Block]:
     """Return the blocks of members of a group of cases, each as large as the memory then allows, or of one member."""
     start = 0
-    while start < num_samples:
+    while start < num_members:
         fit = 1 if apart else max(1, sampler.rows(memory_limit) // group[1])
-        count = min(fit, num_samples - start)
+        count = min(fit, num_members - start)
         yield Block(*group, start, count)
         start += count
 

@@ -14,7 +14,7 @@ from gengap.randomness import generator
 from gengap.sampling.calls import Call, Mode, hooked, unchanged
 from gengap.sampling.draws import Draw, draws_answered_by
 from gengap.sampling.found_noise import AUGMENTATION, ForeignNoise, ModelNoise, is_ones_own
-from gengap.sampling.noise import all_layers, noise_layers
+from gengap.sampling.noise_layers import all_layers, noise_layers
 from gengap.sampling.own_numbers import generators_put_back, read_generators, seed_generators
 
 Run = Callable[[int, bool], Any]
@@ -25,7 +25,7 @@ _FEW = 2
 
 _ATTEMPTS = 4
 _AUGMENTED = "it augments its input in training, and a forecast is not augmented"
-_TORCH = "a torch module's noise cannot be told from what else it does in training mode"
+_TORCH = "a torch module's noise cannot be separated from what else it does in training mode"
 _WRITES = "it changes {} in training mode, so that more than its noise would be on"
 _HIDDEN = "it draws random numbers that cannot be seeded: draw them by `keras.random` with a `SeedGenerator`"
 _UNREACHED = "it is called in training mode only, by code that does more than make noise"

@@ -11,6 +11,7 @@ import xarray as xr
 from gengap.analysis.uncertainty.distribution import PredictiveDistribution
 from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Task
+from gengap.deprecated import old_arguments
 from gengap.engine.memory import keep_freed_memory
 from gengap.errors import ModelError
 from gengap.keras_models.graph import input_specs
@@ -21,7 +22,7 @@ from gengap.results import Result
 from gengap.sampling.cases import count_cases, flat_cases
 from gengap.sampling.found_noise import ModelNoise
 from gengap.sampling.members import Array, draw_members, look_for_noise, predict_deterministic, say_what_is_off
-from gengap.sampling.noise import NoiseStrength, noise_layers
+from gengap.sampling.noise_layers import NoiseStrength, noise_layers
 from gengap.sampling.progress import RowProgress
 from gengap.sampling.sampler import Precision
 
@@ -31,11 +32,12 @@ MEMORY_LIMIT = 1 << 29
 """Bytes that activations may take: 512 MiB."""
 
 
+@old_arguments("gengap.predict_distribution")
 def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how it is computed
     source: Any,
     x: Any,
     *,
-    num_samples: int = 1000,
+    num_members: int = 1000,
     method: Method = "dropout",
     variant: str | None = None,
     rate: float | Mapping[str, float] | None = None,
@@ -55,13 +57,13 @@ def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how i
     inference mode, and nothing of the model is changed. Augmentation stays off, since a forecast is not augmented; what
     else has to stay off is named in a warning and in `settings["noise_off"]`. What precedes the noise is computed once
     per case. A member's noise depends on (seed, layer, case, member) alone: neither the memory limit nor what stands
-    beside a case changes it, and more samples extend fewer. Rates are rounded to 1 / 65,536. Layers that mix the cases
+    beside a case changes it, and more members extend fewer. Rates are rounded to 1 / 65,536. Layers that mix the cases
     of a batch see the cases of one member, 32 at a time as in `predict`, never other members.
 
     Args:
         source: A built Keras model, or a `Result` whose networks were kept.
         x: Cases, as the model takes them; CSR rows stay sparse up to the first Dense layer.
-        num_samples: Number of members; `"ensemble+dropout"` shares them out equally among the seeds (rounding up), and
+        num_members: Number of members; `"ensemble+dropout"` shares them out equally among the seeds (rounding up), and
             `"ensemble"` has one per seed, whatever is asked.
         method: `"dropout"` draws masks of one network (of a result: of its run of median score), `"ensemble"` takes one
             forecast of every seed, `"ensemble+dropout"` draws masks of every seed.
@@ -84,14 +86,14 @@ def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how i
             be read.
         DataError: There is no case, or inputs have shapes that are not the model's or different numbers of cases.
         UnknownNameError: `rate` or `scale` names no noise layer; the result has no such variant.
-        ValueError: A rate is outside [0, 1), a scale negative, fewer than two samples, or a method that needs a result.
+        ValueError: A rate is outside [0, 1), a scale negative, fewer than two members, or a method that needs a result.
 
     Example:
         >>> import gengap as gg, keras, numpy as np
         >>> keras.utils.set_random_seed(0)
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dropout(0.5), keras.layers.Dense(1, "sigmoid")])
         >>> model.compile(loss="binary_crossentropy")
-        >>> forecast = gg.predict_distribution(model, np.ones((3, 4), "float32"), num_samples=200)
+        >>> forecast = gg.predict_distribution(model, np.ones((3, 4), "float32"), num_members=200)
         >>> forecast.members.sizes
         Frozen({'member': 200, 'sample': 3})
 
@@ -101,12 +103,12 @@ def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how i
         Lakshminarayanan, B., Pritzel, A. and Blundell, C. (2017). Simple and scalable predictive uncertainty estimation
         using deep ensembles. NeurIPS. arXiv 1612.01474
     """
-    check_settings(num_samples, precision, memory_limit, task)
+    check_settings(num_members, precision, memory_limit, task)
     networks = _networks(source, method, variant)
     first = next(iter(networks.values()))
     kind = output_kind(first, task, output)
     strength = NoiseStrength(rate, scale)
-    each = 1 if method == "ensemble" else -(-num_samples // len(networks))
+    each = 1 if method == "ensemble" else -(-num_members // len(networks))
     total = count_cases(flat_cases(first, x)) * each * len(networks)
     deterministic, members = [], []
     found: dict[int, ModelNoise] = {}
@@ -124,7 +126,7 @@ def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how i
                 x,
                 [strength],
                 noise=found[network_seed],
-                num_samples=each,
+                num_members=each,
                 seed=seed if len(networks) == 1 else key(seed, "network", network_seed),
                 fixed_mask=fixed_mask,
                 precision=precision,
@@ -153,17 +155,17 @@ def noise_settings(noise: ModelNoise | None) -> dict[str, Any]:
     return {"noise": noise.names, "noise_off": dict(noise.off), "noise_always": noise.always}
 
 
-def check_settings(num_samples: int, precision: Precision, memory_limit: int, task: Task | None) -> None:
+def check_settings(num_members: int, precision: Precision, memory_limit: int, task: Task | None) -> None:
     """Raise where a setting cannot be meant.
 
     Raises:
         ValueError: A setting is not among its choices or out of its range.
-        TypeError: The number of samples is no whole number.
+        TypeError: The number of members is not a whole number.
     """
-    if not isinstance(num_samples, int | np.integer):
-        raise TypeError(f"`num_samples` must be a whole number; received {num_samples!r}.")
-    if num_samples < 2:
-        raise ValueError(f"`num_samples` must be at least 2, or there is no distribution; received {num_samples}.")
+    if not isinstance(num_members, int | np.integer):
+        raise TypeError(f"`num_members` must be a whole number; received {num_members!r}.")
+    if num_members < 2:
+        raise ValueError(f"`num_members` must be at least 2, or there is no distribution; received {num_members}.")
     if precision not in get_args(Precision):
         raise ValueError(f"`precision` must be one of {get_args(Precision)}; received {precision!r}.")
     if memory_limit < 1:

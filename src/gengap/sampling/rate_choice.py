@@ -13,13 +13,14 @@ from gengap.analysis.uncertainty.distribution import PredictiveDistribution
 from gengap.analysis.uncertainty.quality import classifier_uncertainty, plain_answers, regression_uncertainty
 from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Split, Task
+from gengap.deprecated import old_arguments
 from gengap.engine.memory import keep_freed_memory
 from gengap.errors import DataError
 from gengap.keras_models.outputs import to_predictions
 from gengap.sampling.cases import count_cases, flat_cases
 from gengap.sampling.found_noise import ModelNoise
 from gengap.sampling.members import draw_members, look_for_noise, say_what_is_off
-from gengap.sampling.noise import NoiseStrength, noise_layers
+from gengap.sampling.noise_layers import NoiseStrength, noise_layers
 from gengap.sampling.predict import MEMORY_LIMIT, assemble, check_settings, output_kind
 from gengap.sampling.progress import RowProgress
 from gengap.sampling.sampler import Precision
@@ -29,15 +30,16 @@ RATES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 """The grid of rates unless another is given."""
 
 
+@old_arguments("gengap.choose_rate")
 def choose_rate(  # noqa: PLR0913  two splits, a grid, and how the sampling is computed
     model: Any,
-    validation: Split | tuple[Any, Any],
+    validation_data: Split | tuple[Any, Any],
     *,
-    test: Split | tuple[Any, Any] | None = None,
+    test_data: Split | tuple[Any, Any] | None = None,
     rates: Sequence[float] = RATES,
     scales: Sequence[float] | None = None,
     per_layer: bool = False,
-    num_samples: int = 100,
+    num_members: int = 100,
     score: str | None = None,
     other_seeds: ArrayLike | None = None,
     level: float = 0.95,
@@ -56,12 +58,12 @@ def choose_rate(  # noqa: PLR0913  two splits, a grid, and how the sampling is c
 
     Args:
         model: A built, compiled model with noise layers.
-        validation: Cases to choose on, with answers: a `Split`, or `(x, y)`.
-        test: Cases to judge the choice on; None leaves it unjudged, and that is said.
+        validation_data: Cases to choose on, with answers: a `Split`, or `(x, y)`.
+        test_data: Cases to judge the choice on; None leaves it unjudged, and that is said.
         rates: The grid: one rate for all dropout layers.
         scales: Another grid in its place: factors on every layer's trained strength.
         per_layer: Whether each layer in turn then tries the grid for itself, the others held, and keeps what is better.
-        num_samples: Members per case and candidate.
+        num_members: Members per case and candidate.
         score: `"brier_score"` or `"log_loss"` for classifiers (None takes the first); `"crps_ensemble"` for regression.
         other_seeds: Forecasts of other networks, as `classifier_uncertainty` takes them, for the cases that a
             classifier's choice is judged on: `quality` then says how many of them the members cover.
@@ -85,19 +87,19 @@ def choose_rate(  # noqa: PLR0913  two splits, a grid, and how the sampling is c
         >>> model.compile(loss="binary_crossentropy")
         >>> x = np.random.default_rng(0).normal(size=(60, 4)).astype("float32")
         >>> y = (x[:, 0] > 0).astype(int)
-        >>> choice = gg.choose_rate(model, (x, y), rates=[0.1, 0.5], num_samples=20)
+        >>> choice = gg.choose_rate(model, (x, y), rates=[0.1, 0.5], num_members=20)
         >>> len(choice.table), choice.findings[-1]
         (4, 'The choice was not judged: there is no test split.')
     """
     grid = tuple(rates if scales is None else scales)
     if not grid:
         raise ValueError("The grid of rates is empty: give at least one.")
-    check_settings(num_samples, precision, memory_limit, task)
-    validation, test = _as_split(validation), None if test is None else _as_split(test)
+    check_settings(num_members, precision, memory_limit, task)
+    validation, test = _as_split(validation_data), None if test_data is None else _as_split(test_data)
     kind = output_kind(model, task, output)
     if kind.task == "regression" and kind.width > 1:
         raise DataError(f"A rate is chosen for one target; the model predicts {kind.width}: study them one at a time.")
-    sweep = _Sweep(model, num_samples, seed, precision, memory_limit, level, score, kind, progress=progress)
+    sweep = _Sweep(model, num_members, seed, precision, memory_limit, level, score, kind, progress=progress)
     swept = "rate" if scales is None else "scale"
     settings = [NoiseStrength(**{swept: value}) for value in grid]
     rows = [_QUIET, NoiseStrength(), *settings]
@@ -140,7 +142,7 @@ class _Sweep:
     def __init__(  # noqa: PLR0917  carries the settings of `choose_rate`
         self,
         model: Any,
-        num_samples: int,
+        num_members: int,
         seed: int,
         precision: Precision,
         memory_limit: int,
@@ -158,7 +160,7 @@ class _Sweep:
         self.score = score or proper[0]
         self.reference = 1 if self._regression else 0
         self._noise: ModelNoise | None = None
-        self._model, self._num_samples, self._seed = model, num_samples, seed
+        self._model, self._num_members, self._seed = model, num_members, seed
         self._precision, self._memory_limit, self._level, self._progress = precision, memory_limit, level, progress
 
     def strengths(self, strength: NoiseStrength) -> dict[str, float]:
@@ -169,14 +171,14 @@ class _Sweep:
         if self._noise is None:
             self._noise = look_for_noise(self._model, split.x)
             say_what_is_off(self._noise)
-        total = count_cases(flat_cases(self._model, split.x)) * self._num_samples * len(strengths)
+        total = count_cases(flat_cases(self._model, split.x)) * self._num_members * len(strengths)
         with keep_freed_memory(), RowProgress(total, shown=self._progress) as bar:
             deterministic, drawn = draw_members(
                 self._model,
                 split.x,
                 strengths,
                 noise=self._noise,
-                num_samples=self._num_samples,
+                num_members=self._num_members,
                 seed=self._seed,
                 fixed_mask=False,
                 precision=self._precision,

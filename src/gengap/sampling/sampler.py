@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gengap.sampling.cases import pack_inputs
 from gengap.sampling.found_noise import ModelNoise, treats_rows_alone
 from gengap.sampling.masks import Block
-from gengap.sampling.noise import NoiseStrength, all_layers
+from gengap.sampling.noise_layers import NoiseStrength, all_layers
 from gengap.sampling.noise_search import find_noise
 from gengap.sampling.switch import NoiseSource, NoiseSwitch
 

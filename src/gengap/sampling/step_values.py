@@ -15,7 +15,7 @@ from gengap.sampling.doors import (
     activate,
     is_linear_in_channels,
 )
-from gengap.sampling.noise import all_layers
+from gengap.sampling.noise_layers import all_layers
 from gengap.sampling.sampler import dense
 from gengap.sampling.values import (
     PerCase,

@@ -15,7 +15,7 @@ from gengap.sampling.calls import Call, Mode, hooked, unchanged
 from gengap.sampling.draws import Draw, draws_answered_by
 from gengap.sampling.found_noise import ForeignNoise, ModelNoise
 from gengap.sampling.masks import Block, MaskStream, dropout_factor
-from gengap.sampling.noise import NoiseLayer, NoiseStrength, all_layers
+from gengap.sampling.noise_layers import NoiseLayer, NoiseStrength, all_layers
 from gengap.sampling.own_numbers import generators_put_back, seed_generators
 
 

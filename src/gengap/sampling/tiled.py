@@ -17,7 +17,7 @@ from gengap.kernels.small_planes import (
 from gengap.sampling.doors import activate_own, activation_name, is_channels_last, is_rectifier
 from gengap.sampling.masks import Block
 from gengap.sampling.spectral import plane_of
-from gengap.sampling.values import Coming, Masked, PerMember, Value
+from gengap.sampling.values import Deferred, Masked, PerMember, Value
 
 
 def tiled_convolution(layer: Any) -> TiledConvolution | None:
@@ -28,13 +28,13 @@ def tiled_convolution(layer: Any) -> TiledConvolution | None:
     return TiledConvolution(layer.kernel.value, layer.bias.value if layer.use_bias else None)
 
 
-def convolve_tiles(layer: Any, convolution: TiledConvolution, value: Value, block: Block) -> Coming | PerMember:
+def convolve_tiles(layer: Any, convolution: TiledConvolution, value: Value, block: Block) -> Deferred | PerMember:
     """Return a layer's planes to come, for a value that every member has its own of."""
     base, mask = (value.base, value.mask) if isinstance(value, Masked) else (value, None)
     x = base.tensor.float()
     rows = None if mask is None else mask.expand(block.cases, block.members, -1).flatten(0, 1)
     return _own_activation(
-        layer, Coming(lambda ending: convolution(x, rows, ending=ending), tuple(x.shape[1:3]), layer.filters)
+        layer, Deferred(lambda ending: convolution(x, rows, ending=ending), tuple(x.shape[1:3]), layer.filters)
     )
 
 
@@ -45,7 +45,7 @@ def can_sum_planes(parts: torch.Tensor, block: Block) -> bool:
     return block.members >= HIGH and parts.shape[-1] % LANES == 0 and is_available()
 
 
-def sum_parts_of_planes(layer: Any, parts: torch.Tensor, weights: torch.Tensor) -> Coming | PerMember:
+def sum_parts_of_planes(layer: Any, parts: torch.Tensor, weights: torch.Tensor) -> Deferred | PerMember:
     """Return a layer's planes to come, summed of what every channel adds: the constant part carries the bias.
 
     Args:
@@ -57,10 +57,10 @@ def sum_parts_of_planes(layer: Any, parts: torch.Tensor, weights: torch.Tensor) 
     def compute(ending: Ending) -> torch.Tensor:
         return sum_planes(weights, parts, None, ending=ending).flatten(0, 1)
 
-    return _own_activation(layer, Coming(compute, (parts.shape[2], parts.shape[3]), parts.shape[4]))
+    return _own_activation(layer, Deferred(compute, (parts.shape[2], parts.shape[3]), parts.shape[4]))
 
 
-def take_in(operation: Any, value: Coming) -> Coming | None:
+def take_in(operation: Any, value: Deferred) -> Deferred | None:
     """Return planes to come that an operation has become part of; None where it cannot."""
     ending = value.ending
     if ending.pool != (1, 1):
@@ -74,7 +74,7 @@ def take_in(operation: Any, value: Coming) -> Coming | None:
     return replace(value, ending=replace(ending, pool=pool, largest=largest))
 
 
-def _own_activation(layer: Any, value: Coming) -> Coming | PerMember:
+def _own_activation(layer: Any, value: Deferred) -> Deferred | PerMember:
     """Apply the activation that a layer carries: a rectifier on the way, any other afterwards."""
     name = activation_name(layer)
     if name == "relu":

@@ -26,7 +26,7 @@ class PerMember:
 
 
 @dataclass(frozen=True, eq=False)
-class Coming:
+class Deferred:
     """Planes of every member that are computed when they are first needed: what follows may be part of it by then.
 
     Attributes:
@@ -61,17 +61,17 @@ class Masked:
         mask: Factors, `(cases or 1, members, channels)`, not negative.
     """
 
-    base: PerCase | PerMember | Coming
+    base: PerCase | PerMember | Deferred
     mask: torch.Tensor
 
 
-Value = PerCase | PerMember | Coming | Masked
+Value = PerCase | PerMember | Deferred | Masked
 
 
 def row_shape(value: Value) -> tuple[int, ...]:
     """Return the shape of one row of a value, without computing what is still to come."""
     base = value.base if isinstance(value, Masked) else value
-    if isinstance(base, Coming):
+    if isinstance(base, Deferred):
         return (*base.ending.shape(base.plane), base.filters)
     return tuple(base.tensor.shape[1:])
 
@@ -79,7 +79,7 @@ def row_shape(value: Value) -> tuple[int, ...]:
 def is_masked(value: Value) -> bool:
     """Tell whether a value carries a mask of Keras' (padded time steps), which layers after it heed."""
     base = value.base if isinstance(value, Masked) else value
-    return not isinstance(base, Coming) and mask_of(base.tensor) is not None
+    return not isinstance(base, Deferred) and mask_of(base.tensor) is not None
 
 
 def carry_mask(mask: Any, tensor: Any) -> Any:

@@ -121,7 +121,9 @@ def _require(folder: Path) -> None:
     if not folder.is_dir():
         raise StoreError(f"there is no folder {folder}")
     if not exists(folder):
-        raise StoreError(f"{folder} holds no study of gengap")
+        raise StoreError(
+            f"{folder} contains no stored study (made with --storage); for a saved result: gengap report {folder}"
+        )
 
 
 def _new_ledger(folder: Path, journal: schema.Journal) -> sqlite3.Connection:

@@ -43,7 +43,7 @@ def connect(path: Path, *, writable: bool, journal: Journal = "auto") -> sqlite3
         journal: `"auto"` takes the rollback journal on a network file system, where WAL does not work, else WAL.
 
     Raises:
-        sqlite3.DatabaseError: The file is no SQLite file, or damaged.
+        sqlite3.DatabaseError: The file is not a SQLite file, or damaged.
         StoreError: The file belongs to another program or to a newer version of gengap.
     """
     if not writable:

@@ -164,12 +164,8 @@ class Store:
         self._ledger.drop_runs(keys)
         self._remove({blob for row in rows for blob in (row.results, row.weights)})
 
-    def put_epoch(self, variant: str, seed: int, epoch: int, logs: Mapping[str, float]) -> None:
-        """Note a finished epoch (from 1) of a run under way, for whoever watches."""
-        self.put_epochs([(variant, seed, epoch, logs)])
-
     def put_epochs(self, rows: Iterable[tuple[str, int, int, Mapping[str, float]]]) -> None:
-        """Note several epochs, as (variant, seed, epoch, logs), at the price of one."""
+        """Note finished epochs (from 1) of runs under way, as (variant, seed, epoch, logs), for whoever watches."""
         self._ledger.put_epochs(rows)
 
     def progress(self) -> list[Progress]:

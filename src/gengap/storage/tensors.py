@@ -42,8 +42,9 @@ def decode(content: bytes | bytearray) -> tuple[dict[str, Array], dict[str, Any]
         StoreError: The bytes are not in this format.
     """
     try:
-        # not the library's `load`, which knows no bfloat16 (0.8)
-        arrays = {name: _array(view) for name, view in deserialize(bytes(content))}
+        # not the library's `load`, which has no bfloat16 (0.8)
+        views: list[tuple[str, dict[str, Any]]] = deserialize(bytes(content))  # type: ignore[no-untyped-call]
+        arrays = {name: _array(view) for name, view in views}
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         about = header.pop("__metadata__")
         meta = json.loads(about["gengap"])

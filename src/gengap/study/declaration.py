@@ -4,6 +4,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -15,10 +16,11 @@ from gengap.datasets.split import Dataset, Task
 from gengap.engine.runs import Collector, Listener, Run, TrainingData, TrainingSettings
 from gengap.engine.scoring import choose_score
 from gengap.errors import UnknownNameError
+from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.outputs import wants_codes
 from gengap.remedies.base import Remedy, Variant
 from gengap.results import Result
-from gengap.results.remembered import first_cases
+from gengap.results.remembered import UsersCode, first_cases
 from gengap.runners.base import Runner
 from gengap.runners.serialization import custom_objects
 from gengap.study.assembly import assemble
@@ -29,7 +31,7 @@ from gengap.study.loading import stored_result
 from gengap.study.manifest import make_manifest
 from gengap.study.progress import Silence, shown
 from gengap.study.storing import Training, open_store, record_look, train_missing
-from gengap.study.variants import check_seeds, common_output, declared, make_variants
+from gengap.study.variants import check_seeds, check_stopping, common_output, declared, make_variants
 
 if TYPE_CHECKING:
     from gengap.engine.planner import Plan  # it needs torch, which a declaration does not
@@ -246,6 +248,7 @@ class Study:
         )
         models = [variant.model for variant in self.variants]
         data = check_data(given, models, self.kind)
+        check_stopping(self.variants, data)
         settings = self._settings(data, epochs, batch_size, class_weight=class_weight, shuffle=shuffle)
         settings = replace(settings, wants_codes=wants_codes(given.train.y, models, self.kind))
         manifest = make_manifest(
@@ -287,9 +290,12 @@ class Study:
             record_look(store, self.seeds)
             return stored_result(store, variants=names, seeds=self.seeds, objects=self._objects())
 
-    def _objects(self) -> dict[str, dict[str, Any]]:
+    def _objects(self) -> dict[str, UsersCode]:
         """Return the user's own classes and functions, of which a result in this process can make models again."""
-        return {variant.name: dict(custom_objects(variant.model)) for variant in self.variants}
+        return {
+            variant.name: UsersCode(dict(custom_objects(variant.model)), partial(clone_compiled, variant.model))
+            for variant in self.variants
+        }
 
     def _shown(
         self, inner: Listener, runs: Sequence[Run], training: Training, *, show: bool

@@ -42,7 +42,7 @@ def refuse_arguments(given: Mapping[str, Any]) -> None:
         )
 
 
-def gathered(x: Any, what: str) -> Any:
+def as_inputs(x: Any, what: str) -> Any:
     """Return inputs with lists of numbers, or of rows, as one array; refuse whatever yields batches.
 
     Raises:
@@ -68,7 +68,7 @@ def gathered(x: Any, what: str) -> Any:
 def refuse_loader(given: Any, argument: str) -> None:
     """Refuse a data loader in place of a tuple of arrays."""
     if given is not None and not isinstance(given, list | tuple):
-        gathered(given, f"`{argument}`")
+        as_inputs(given, f"`{argument}`")
 
 
 def _is_of_numbers(x: Any) -> bool:

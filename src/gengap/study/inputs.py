@@ -17,7 +17,7 @@ from gengap.engine.runs import TrainingData
 from gengap.errors import DataError
 from gengap.keras_models.heads import flat_inputs, input_names, input_structure
 from gengap.study.answers import check_answers
-from gengap.study.fit_arguments import gathered, refuse_loader
+from gengap.study.fit_arguments import as_inputs, refuse_loader
 
 
 def as_splits(
@@ -44,7 +44,7 @@ def as_splits(
                 "A `Dataset` brings its own answers, weights and splits: pass it alone, or pass its splits one by one."
             )
         return TrainingData(_plain_inputs(x.train, "training"), *_plain_held_out(x.validation, x.test))
-    x = gathered(x, "The training data")
+    x = as_inputs(x, "The training data")
     if y is None and not isinstance(x, Split):
         raise DataError("`y` is missing: pass `study.run(x, y, ...)`, or a `Split` or `Dataset` in place of both.")
     if isinstance(x, Split) and not (y is None and sample_weight is None):
@@ -84,7 +84,7 @@ def check_class_weight(class_weight: Any, kind: OutputKind) -> None:
     """Check the weights of labels.
 
     Raises:
-        DataError: They are no mapping from labels that exist to finite numbers from 0.
+        DataError: They are not a mapping from labels that exist to finite numbers from 0.
     """
     if class_weight is None:
         return
@@ -98,7 +98,11 @@ def check_class_weight(class_weight: Any, kind: OutputKind) -> None:
             "`class_weight` weighs the labels of one output, and the model has several, all of which a case's weight "
             "counts in: give `sample_weight`, one number for each case, made from the labels."
         )
-    labels = range({"binary": 2, "multiclass": kind.width, "regression": 0}[kind.task])
+    if kind.task == "regression":
+        raise DataError(
+            "`class_weight` weighs labels, and a regression has none: give `sample_weight`, one number for each case."
+        )
+    labels = range({"binary": 2, "multiclass": kind.width}[kind.task])
     if unknown := [label for label in class_weight if label not in labels]:
         raise DataError(f"`class_weight` names {unknown}, and the labels are {list(labels)}.")
     if bad := [w for w in class_weight.values() if not isinstance(w, int | float) or not 0 <= w < np.inf]:
@@ -129,7 +133,7 @@ def _plain_held_out(validation: Split | None, test: Split | None) -> tuple[Split
 
 def _plain_inputs(split: Split, name: str) -> Split:
     """Return a split whose inputs are NumPy arrays or sparse rows, before anything counts their cases."""
-    split = replace(split, x=gathered(split.x, f"The inputs of the {name} split"))
+    split = replace(split, x=as_inputs(split.x, f"The inputs of the {name} split"))
     if not list(arrays_of(split.x)):
         raise DataError(f"The inputs of the {name} split are empty.")
     plain = {}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from gengap.engine.runs import Listener, Run, RunRecord
-from gengap.plots.live_curves import Curves, LiveCurvesDisplay
+from gengap.plots.live_curves import LiveCurvesDisplay, RunCurves
 from gengap.study.notebook import Handle
 
 _AT_MOST_EVERY = 0.5
@@ -37,7 +37,7 @@ class LiveCurves:
     ) -> None:
         names = list(dict.fromkeys(run.variant for run in runs))
         counts = {name: sum(run.variant == name for run in runs) for name in names}
-        self.curves = Curves(names, counts, num_epochs, score)
+        self.curves = RunCurves(names, counts, num_epochs, score)
         self._inner, self._clock = inner, clock
         self._begin = self._drawn_at = clock()
         self._wait = _AT_MOST_EVERY

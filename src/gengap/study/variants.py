@@ -8,7 +8,8 @@ import keras
 
 from gengap.analysis.tables import Column, Table
 from gengap.datasets.output_kind import OutputKind
-from gengap.errors import ModelError
+from gengap.engine.runs import TrainingData
+from gengap.errors import DataError, ModelError
 from gengap.keras_models.clone import compile_config
 from gengap.keras_models.heads import output_names
 from gengap.keras_models.outputs import describe_output
@@ -28,7 +29,7 @@ def make_variants(models: Any, remedies: Sequence[Remedy | str]) -> tuple[Varian
         remedies: What to try on a single model, as remedies or in their written form.
 
     Raises:
-        ModelError: A model is not compiled or not a Keras model, or names are no text, or not told apart.
+        ModelError: A model is not compiled or not a Keras model, or names are not text, or not told apart.
     """
     if isinstance(models, Mapping):
         if remedies:
@@ -104,7 +105,7 @@ def check_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
 
     Raises:
         ValueError: There is none, one is given twice, below 0 or beyond 63 bits, or there are more than a million.
-        TypeError: One is no integer.
+        TypeError: One is not an integer.
     """
     if isinstance(seeds, bool | str) or not isinstance(seeds, int | Iterable):
         raise TypeError(f"`seeds` must be a number of seeds or integers; received {seeds!r}.")
@@ -126,3 +127,21 @@ def _checked(model: Any, name: str) -> keras.Model:
     if type(model).compile is keras.Model.compile:
         compile_config(model)  # whole again, before anything reads it
     return model
+
+
+def check_stopping(variants: Sequence[Variant], data: TrainingData) -> None:
+    """Check that there is something for stopping rules to look at.
+
+    Args:
+        variants: The variants.
+        data: The splits.
+
+    Raises:
+        DataError: A variant stops early by a held-out score, and nothing is held out.
+    """
+    stopped = [variant.name for variant in variants if variant.stopping is not None]
+    if stopped and data.validation is None:
+        raise DataError(
+            f"{', '.join(map(repr, stopped))} would never stop: early stopping looks at the score on a validation "
+            "split. Give `validation_data=` or `validation_split=`."
+        )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gengap.verification.contingency import contingency_of_ranked
+from gengap.verification.contingency_table import contingency_of_ranked
 from gengap.verification.inputs import Floats, label_cases
 from gengap.verification.ranking import RankedForecasts, rank, ranked_probabilities
 
@@ -37,7 +37,7 @@ class PerformanceCurve:
         success_ratio: Share of forecasts of the event that came true, shape `(k,)`.
         critical_success_index: Hits among events and forecasts of events, shape `(k,)`.
         frequency_bias: Forecasts of the event per event, shape `(k,)`.
-        base_rate: Share of events: the success ratio of always forecasting the event.
+        base_rate: Share of events: the success ratio of always predicting the event.
     """
 
     threshold: Floats

@@ -157,7 +157,7 @@ def crps_distribution(
     formula = getattr(scoringrules, f"crps_{family}", None)
     if formula is None or family in {"ensemble", "quantile"}:
         families = sorted(name[5:] for name in dir(scoringrules) if name.startswith("crps_"))
-        raise UnknownNameError(f"{family!r} is no family of scoringrules; choose from {', '.join(families)}")
+        raise UnknownNameError(f"{family!r} is not a family of scoringrules; choose from {', '.join(families)}")
     observed = numbers(y_true, "y_true")
     arrays = {name: numbers(value, name) for name, value in parameters.items()}
     valid = cases(observed, formula(np.nan_to_num(observed), **arrays), sample_weight)

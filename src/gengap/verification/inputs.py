@@ -179,7 +179,7 @@ def multiclass_cases(y_true: ArrayLike, y_prob: ArrayLike, sample_weight: ArrayL
     """Validate integer label codes and one probability per label.
 
     Raises:
-        DataError: As `cases`; or a code has no column; or a row is no probability distribution (tolerance 1e-3,
+        DataError: As `cases`; or a code has no column; or a row is not a probability distribution (tolerance 1e-3,
             which half-precision predictions meet).
     """
     valid = cases(y_true, y_prob, sample_weight, axes=2, infinite=True)

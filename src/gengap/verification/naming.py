@@ -1,8 +1,9 @@
 """What scores are called here, and what else people call them: a wrong name is answered with the right one."""
 
+import re
 from collections.abc import Iterable, Mapping
 
-from gengap.errors import UnknownNameError
+from gengap.errors import DataError, UnknownNameError
 
 _ALSO_CALLED: Mapping[str, tuple[str, ...]] = {
     "log_loss": ("neg_log_loss", "cross_entropy", "crossentropy", "binary_crossentropy", "categorical_crossentropy",
@@ -47,3 +48,26 @@ def no_such_score(name: object, known: Iterable[str], *, of: str = "") -> Unknow
     here = _NAME_HERE.get(str(name).lower())
     hint = f"; it is called {here!r} here" if here in names else ""
     return UnknownNameError(f"`score` {f'of {of} ' if of else ''}must be one of {', '.join(names)}, got {name!r}{hint}")
+
+
+_LARGER = {"acc", "accuracy", "auc", "auroc", "recall", "precision", "f1", "fbeta", "r2", "skill", "iou", "kappa"}
+_SMALLER = {"loss", "error", "crossentropy", "mse", "mae", "rmse", "brier", "deviance", "divergence"}
+_NEITHER = {"neg", "negative", "minus", "inverse"}  # what turns a name round
+
+
+def check_orientation(curve: str, *, larger_is_better: bool) -> None:
+    """Check that a curve whose name says which values are better is not read the wrong way round.
+
+    Raises:
+        DataError: The name says the other thing; names that say neither, or both, are taken as the user says.
+
+    Example:
+        >>> check_orientation("sparse_categorical_accuracy", larger_is_better=True)
+    """
+    said = set(re.split(r"[^a-z0-9]+", curve.lower()))
+    larger, smaller = bool(_LARGER & said), bool(_SMALLER & said)
+    if said & _NEITHER:
+        return
+    if larger is not smaller and larger is not larger_is_better:
+        better = "Larger" if larger else "Smaller"
+        raise DataError(f"{better} values of {curve!r} are better: pass `larger_is_better={larger}`.")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gengap.verification.contingency import Contingency, contingency_of_ranked
+from gengap.verification.contingency_table import Contingency, contingency_of_ranked
 from gengap.verification.curves import PerformanceCurve, RocCurve, performance_curve_of_ranked, roc_curve_of_ranked
 from gengap.verification.decomposition import (
     CorpDecomposition,

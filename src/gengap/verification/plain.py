@@ -25,7 +25,7 @@ def plain(values: Any) -> Any:
         tensor = tensor.to_dense() if str(tensor.layout) != "torch.strided" else tensor
         return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
     if hasattr(values, "iloc") and not all(isinstance(kind, np.dtype) for kind in np.atleast_1d(values.dtypes)):
-        return values.to_numpy(dtype=object, na_value=np.nan)  # pandas' own NA is no number to NumPy
+        return values.to_numpy(dtype=object, na_value=np.nan)  # pandas' own NA is not a number to NumPy
     return values
 
 
@@ -68,7 +68,7 @@ def numbers(values: ArrayLike, name: str, *, squeeze: bool = True) -> Floats:
         squeeze: Whether a last axis of length 1 is dropped.
 
     Raises:
-        DataError: They are no real numbers, or do not make one array.
+        DataError: They are not real numbers, or do not make one array.
     """
     called = name if " " in name else f"`{name}`"
     try:
@@ -85,7 +85,7 @@ def numbers(values: ArrayLike, name: str, *, squeeze: bool = True) -> Floats:
 
 
 def _first_of_no_number(values: Any) -> str | None:
-    """Return the first entry that is no number, as one would type it; None where each is one."""
+    """Return the first entry that is not a number, as one would type it; None where each is one."""
     try:
         entries = np.asarray(plain(values), dtype=object).ravel()
     except (TypeError, ValueError, RuntimeError):

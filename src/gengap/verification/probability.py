@@ -47,7 +47,7 @@ def log_loss_cases(y_true: ArrayLike, y_prob: ArrayLike, sample_weight: ArrayLik
 def brier_score(y_true: ArrayLike, y_prob: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:
     r"""Brier score: the mean squared difference between probability and outcome.
 
-    0 is perfect; smaller is better; always forecasting the base rate $\bar o$ scores $\bar o (1 - \bar o)$. Strictly
+    0 is perfect; smaller is better; always predicting the base rate $\bar o$ scores $\bar o (1 - \bar o)$. Strictly
     proper. With several labels the squares are summed over them (Brier's own definition), so it reaches 2.
 
     $$\mathrm{BS} = \frac{\sum_i w_i (p_i - o_i)^2}{\sum_i w_i}$$
@@ -143,7 +143,7 @@ def brier_skill_score(
 ) -> float:
     r"""Brier skill score: the share of climatology's Brier score that the forecast removes.
 
-    1 is perfect, 0 is no better than always forecasting `climatology`, negative is worse.
+    1 is perfect, 0 is no better than always predicting `climatology`, negative is worse.
 
     $$\mathrm{BSS} = 1 - \frac{\sum_i w_i (p_i - o_i)^2}{\sum_i w_i (c - o_i)^2}$$
 
@@ -181,7 +181,7 @@ def reference_forecast(valid: Cases, climatology: ArrayLike | None = None) -> Fl
     """Return the climatological forecast of every case, shape as the forecasts: `climatology` or the base rate.
 
     Raises:
-        DataError: `climatology` has another number of labels or is no probability.
+        DataError: `climatology` has another number of labels or is not a probability.
     """
     if climatology is None:
         truth = _indicator(valid)

@@ -41,7 +41,7 @@ class Recalibration(ABC):
         """Return recalibrated probabilities, same shape; a labelled array keeps its dims. NaN stays NaN.
 
         Raises:
-            DataError: A probability lies outside 0 to 1 or is no number.
+            DataError: A probability lies outside 0 to 1 or is not a number.
         """
         given: Any = y_prob
         if isinstance(given, Labelled):
@@ -127,7 +127,7 @@ class Platt(Recalibration):
 class Temperature(Recalibration):
     r"""Temperature scaling: $p'_k \propto p_k^{1/T}$, for two labels or several; T > 1 tempers overconfidence.
 
-    One parameter: keeps the likeliest label, and the AUC.
+    One parameter: keeps the most probable class, and the AUC.
 
     Attributes:
         temperature: T.
@@ -174,8 +174,8 @@ class RecalibrationEffect:
     Attributes:
         brier_score: Brier score after less before; negative is a gain.
         log_loss: Log loss after less before; negative is a gain.
-        before: Miscalibration and discrimination before (CORP, of the Brier score; of the likeliest label where there
-            are several).
+        before: Miscalibration and discrimination before (CORP, of the Brier score; of the most probable class where
+            there are several).
         after: The same after.
     """
 

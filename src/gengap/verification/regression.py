@@ -113,7 +113,7 @@ def squared_error_skill_score(
 ) -> float:
     r"""Mean squared error skill score (MSESS): the share of climatology's squared error that the forecast removes.
 
-    1 is perfect, 0 is no better than always forecasting `climatology`, negative is worse. With the evaluated cases'
+    1 is perfect, 0 is no better than always predicting `climatology`, negative is worse. With the evaluated cases'
     own mean as climatology (the default) it is the coefficient of determination $R^2$. Of several targets each has a
     climatology of its own, and squared errors are summed over them (scikit-learn's `"variance_weighted"`).
 

@@ -218,10 +218,10 @@ def expected_calibration_error(
 
 @dataclass(frozen=True, eq=False)
 class TopLabel:
-    """Top-label forecasts of a multiclass task: was the likeliest label right, and how sure was the forecast?
+    """Top-label forecasts of a multiclass task: was the most probable class right, and how sure was the forecast?
 
     Attributes:
-        correct: Whether the likeliest label happened, 0/1, shape `(n,)`.
+        correct: Whether the most probable class happened, 0/1, shape `(n,)`.
         confidence: Its probability, shape `(n,)`.
     """
 
@@ -230,7 +230,7 @@ class TopLabel:
 
 
 def top_label(y_true: ArrayLike, y_prob: ArrayLike) -> TopLabel:
-    """Reduce multiclass forecasts to their likeliest label; all binary scores and diagrams then apply.
+    """Reduce multiclass forecasts to their most probable class; all binary scores and diagrams then apply.
 
     Args:
         y_true: Integer codes, shape `(n,)`. Cases where it is NaN are left out.

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gengap.errors import DataError
 from gengap.verification.area_interval import area_difference, area_interval
-from gengap.verification.contingency import Contingency, ContingencyScore
+from gengap.verification.contingency_table import Contingency, ContingencyScore
 from gengap.verification.discrimination import linear_roc_auc
 from gengap.verification.ensemble import case_crps_ensemble
 from gengap.verification.estimates import (

@@ -19,7 +19,7 @@ class ScoresBlock:
     Attributes:
         roc_auc: Area under the ROC curve.
         brier_score: Brier score.
-        brier_score_climatology: Brier score of always forecasting `climatology`.
+        brier_score_climatology: Brier score of always predicting `climatology`.
         brier_skill_score: Brier skill score against it.
         climatology: The reference probability.
         climatology_source: Where it comes from: `"training"` (given) or `"evaluation"` (base rate of these cases).

@@ -9,7 +9,7 @@ from gengap.analysis.inference.components import seeds_only, two_way
 from gengap.analysis.inference.intervals import limits, widening
 from gengap.analysis.inference.looks import look_level
 from gengap.analysis.inference.simultaneous import comparison_level
-from gengap.analysis.inference.skewness import l_skewness, lean_of_difference, lean_of_units, pooled_range
+from gengap.analysis.inference.skewness import l_skewness, pooled_range, skewness_of_difference, skewness_of_units
 from gengap.errors import DataError, StatisticsWarning, UnknownNameError
 from gengap.results import Result
 
@@ -34,9 +34,9 @@ def test_a_comparison_worked_by_hand(simulate):
     level = 0.045  # what the first look may spend
     weights = np.array([seeds, cases - both]) / (seeds + cases - both)
     reach = (weights @ stats.t.isf(level / 2, [2, 3]) + stats.t.isf(level / 2, df)) / 2 * found.se
-    (of_cases,) = lean_of_units([l_skewness(np.array([-7 / 3, -5 / 3, -2 / 3, 0]))], 4)
+    (of_cases,) = skewness_of_units([l_skewness(np.array([-7 / 3, -5 / 3, -2 / 3, 0]))], 4)
     remedy = np.array([2.5, 3.5, 2.5])
-    of_seeds = lean_of_difference(remedy, np.zeros(3), pooled_range([remedy]))
+    of_seeds = skewness_of_difference(remedy, np.zeros(3), pooled_range([remedy]))
     mean_of_parts = weights**1.5 / np.sqrt([3, 4])  # the baseline stands still: all skewness is the remedy's
     z = stats.norm.isf(level / 2)
     left, right = (
@@ -56,7 +56,7 @@ def test_the_narrower_claim_is_the_paired_t_test(simulate):
     oracle = stats.ttest_rel(drawn["remedy"].mean(1), drawn["baseline"].mean(1))
     ends = oracle.confidence_interval(found.confidence)
     scores = [drawn[name].mean(1) for name in ("remedy", "baseline")]
-    lean = lean_of_difference(*scores, pooled_range(scores))
+    lean = skewness_of_difference(*scores, pooled_range(scores))
     factors = [widening(side / np.sqrt(8), 1 - found.confidence) for side in (lean.left, lean.right)]
     mean, reach = found["remedy"].difference, (ends.high - ends.low) / 2
     assert mean == pytest.approx((ends.low + ends.high) / 2)
@@ -188,12 +188,12 @@ def test_a_diverged_run_leaves_with_its_pair(simulate):
     drawn["remedy"][0] = np.nan
     found = compare(simulate.result_from_losses(drawn))["remedy"]
     assert (found.seeds, found.difference, found.se) == pytest.approx((7, without.difference, without.se))
-    assert "1 pair left out (diverged)" in found.warnings
+    assert "1 pair left out (diverged or missing)" in found.warnings
 
 
 def test_one_seed_is_no_verdict(simulate):
     found = compare(simulate.result_from_losses({name: values[:1] for name, values in HAND.items()}))["remedy"]
-    assert str(found.verdict) == "cannot say, needs 6 seeds"
+    assert str(found.verdict) == "cannot say, needs 6 seeds (given this training set)"
     assert found.difference == pytest.approx(-1.5)
     assert np.isnan([found.low, found.high, found.p, found.p_holm]).all()
 
@@ -235,7 +235,7 @@ def test_a_curve_to_maximize_is_judged_the_right_way_round():
         name: [{"auc": [a], "val_auc": [a]} for a in mean + 0.001 * rng.standard_normal(8)]
         for name, mean in (("baseline", 0.8), ("remedy", 0.9))
     }
-    result = Result.from_histories(histories, task="binary", score="auc", higher_is_better=True)
+    result = Result.from_histories(histories, task="binary", score="auc", larger_is_better=True)
     assert compare(result, claim="this test set")["remedy"].verdict.kind == "better"
 
 

@@ -47,7 +47,7 @@ def test_the_confounds_of_the_storm_course_are_flagged():
     manifest = {**made.manifest, "variants": {name: {"model": model} for name, model in models.items()}}
     found = audit(Result(made.history, made.runs, made.validation, made.test, manifest))
     assert {"GG301", "GG302", "GG330"} <= set(found.codes)
-    assert "8/16/1 against 16/32/1" in str(found)
+    assert "8/16/1 versus 16/32/1" in str(found)
     assert "l2 5, spatial dropout 10" in str(found)
 
 
@@ -85,7 +85,7 @@ def test_the_storm_course_is_flagged_from_its_histories_and_models_alone():
     result = Result.from_histories(histories, task="binary", models=models)
     assert result.runs["parameters"].to_numpy().ravel().tolist() == [17_169, 66_337]
     said = {one.code: one.sentence for one in audit(result).findings}
-    assert "width: 8/16/32/1 against 16/32/64/1" in said["GG301"]
+    assert "width: 8/16/32/1 versus 16/32/64/1" in said["GG301"]
     assert "noise: none against" in said["GG301"]
     assert said["GG302"] == "runs without a stopping rule trained for l2 5, spatial dropout 10 epochs"
     with pytest.raises(DataError, match="names l3, of which there are no histories"):
@@ -111,7 +111,7 @@ def test_a_penalty_inside_the_printed_loss_is_named():
     history = made.history.assign(penalty=made.history["val_score"] * 0 + 0.05)
     found = audit(Result(history, made.runs, made.validation, made.test, made.manifest))
     (said,) = [one.sentence for one in found.findings if one.code == "GG305"]
-    assert said.startswith("its printed validation loss at the best epoch, 0.3500, holds a penalty of 0.0500")
+    assert said.startswith("its printed validation loss at the best epoch, 0.3500, includes a penalty of 0.0500")
     assert "GG305" not in audit(made).codes
 
 

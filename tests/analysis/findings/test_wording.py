@@ -8,7 +8,7 @@ import pytest
 from gengap.analysis import audit, diagnose
 from gengap.analysis.findings.codes import CODES
 from gengap.analysis.findings.wording import ENGLISH, Message, Word, Wording
-from gengap.analysis.tables import Estimate
+from gengap.analysis.tables import IntervalEstimate
 from gengap.results import Result
 
 GERMAN = Wording(
@@ -24,12 +24,12 @@ def test_another_language_writes_the_same_values():
     width = Message("difference", {"respect": Word("width"), "first": "4", "second": "8"})
     penalty = Message("difference", {"respect": Word("penalty"), "first": "none", "second": "l2"})
     said = Message("GG301", {"baseline": "plain", "count": 2, "differences": (width, penalty)})
-    assert str(said) == "differs from plain in 2 respects (width: 4 against 8; penalty: none against l2)"
+    assert str(said) == "differs from plain in 2 respects (width: 4 versus 8; penalty: none versus l2)"
     assert GERMAN.write(said) == "weicht ab von plain (Breite: 4 statt 8 und Strafe: none statt l2)"
 
 
 def test_an_estimate_obeys_the_number_format_of_its_blank():
-    said = Message("GG102", {"gap": Estimate(0.12345, 0.1, 0.15)})
+    said = Message("GG102", {"gap": IntervalEstimate(0.12345, 0.1, 0.15)})
     assert str(said) == "the gap at the last epoch is 0.123 [0.100, 0.150], given this training set"
 
 

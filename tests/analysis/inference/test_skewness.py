@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gengap.analysis.inference.components import leaning, seeds_only, two_way
+from gengap.analysis.inference.components import seeds_only, two_way, with_skewness
 from gengap.analysis.inference.intervals import limits, p_value, students, widening
 from gengap.analysis.inference.looks import look_level
 from gengap.analysis.inference.simultaneous import comparison_level
 from gengap.analysis.inference.skewness import (
-    Lean,
+    Skewness,
     l_skewness,
-    lean_of_difference,
-    lean_of_units,
     ordinary_skewness,
     pooled_range,
+    skewness_of_difference,
+    skewness_of_units,
 )  # fmt: skip
 
 
@@ -42,17 +42,17 @@ def test_where_both_vary_alike_differences_are_symmetric(simulate):
     rng = np.random.default_rng(1)
     allowed = (np.asarray(0.0), np.asarray(6.0))
     one, other = simulate.draw(rng, "lognormal", (2, 100_000))
-    alike, steady = lean_of_difference(one, other, allowed), lean_of_difference(one, 0 * other, allowed)
+    alike, steady = skewness_of_difference(one, other, allowed), skewness_of_difference(one, 0 * other, allowed)
     assert max(alike.left, alike.right) < 0.6
     assert (steady.left, steady.right) == pytest.approx((0.0, 6.0))
-    turned = lean_of_difference(0 * other, one, allowed)
+    turned = skewness_of_difference(0 * other, one, allowed)
     assert (turned.left, turned.right) == pytest.approx((6.0, 0.0))
 
 
 def test_what_is_common_to_both_cancels():
     rng = np.random.default_rng(2)
     common, own = 5 * rng.standard_normal((2, 100_000))
-    found = lean_of_difference(common + own, common, (np.asarray(0.0), np.asarray(6.0)))
+    found = skewness_of_difference(common + own, common, (np.asarray(0.0), np.asarray(6.0)))
     assert found.right == pytest.approx(6.0, rel=0.05)
 
 
@@ -81,8 +81,8 @@ def test_the_widening_is_that_of_lognormal_samples(n, sigma, level):
 def test_p_is_the_level_at_which_the_interval_ends_at_zero():
     rng = np.random.default_rng(5)
     table = 0.4 + rng.standard_normal((8, 1)) + rng.standard_normal((1, 30)) + rng.standard_normal((8, 30))
-    (units,) = lean_of_units([l_skewness(table.mean(0))], 30)
-    estimate = leaning(two_way(table), seeds=Lean(np.asarray(1.0), np.asarray(3.0)), units=units)
+    (units,) = skewness_of_units([l_skewness(table.mean(0))], 30)
+    estimate = with_skewness(two_way(table), seeds=Skewness(np.asarray(1.0), np.asarray(3.0)), units=units)
     low, high = limits(estimate, p_value(estimate))
     assert min(abs(float(low)), abs(float(high))) == pytest.approx(0.0, abs=1e-8)
 
@@ -104,13 +104,13 @@ def test_a_steady_baseline_and_skewed_seeds_give_few_false_verdicts(simulate, la
     scores = simulate.draw(rng, law, (4000, comparisons, seeds))
     groups = [scores[:, k] for k in range(comparisons)]
     allowed = tuple(side[:, None] for side in pooled_range(groups))
-    estimate = leaning(seeds_only(scores), seeds=lean_of_difference(scores, 0 * scores, allowed))
+    estimate = with_skewness(seeds_only(scores), seeds=skewness_of_difference(scores, 0 * scores, allowed))
     low, high = limits(estimate, comparison_level(look_level((seeds,)), comparisons=comparisons))
     wrong = ((low > 0) | (high < 0)).any(axis=-1).mean()
     assert wrong <= 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / 4000)
 
 
 def test_three_seeds_may_look_as_skewed_as_they_like_and_the_interval_stays_of_use():
-    lean = Lean(*(np.abs(one) for one in pooled_range([np.array([0.0, 0.0, 1.0])])))
+    lean = Skewness(*(np.abs(one) for one in pooled_range([np.array([0.0, 0.0, 1.0])])))
     assert lean.right == pytest.approx(11.16, abs=0.01)
     assert widening(lean.right / np.sqrt(3), 0.045) < 6

@@ -61,7 +61,7 @@ def advise(estimate: MeanEstimate, *, target: float, level: float, cases: int) -
     """
     seeds, units = estimate.seeds, estimate.units
     variances = _variances(estimate)
-    skewness = float(max(estimate.lean.left, estimate.lean.right))
+    skewness = float(max(estimate.skewness.left, estimate.skewness.right))
     if not target > 0:
         return Advice(None, None)
 

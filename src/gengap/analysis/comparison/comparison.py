@@ -14,7 +14,7 @@ from gengap.analysis.findings.wording import GIVEN
 from gengap.analysis.inference.looks import look_level, looks_of
 from gengap.analysis.inference.simultaneous import comparison_level, holm
 from gengap.analysis.summary import at_epoch
-from gengap.analysis.tables import Cell, Column, Estimate, Table
+from gengap.analysis.tables import Cell, Column, IntervalEstimate, Table
 from gengap.errors import DataError, StatisticsWarning
 from gengap.verification.naming import no_such_score
 
@@ -38,7 +38,7 @@ class Comparison:
         rule: The declared epoch rule: its contrasts carry the verdicts.
         claim: What the verdicts are about, given this training set.
         part: The split that was read.
-        confidence: With which probability all intervals of `contrasts` hold together.
+        confidence: With which probability all intervals of `contrasts` hold at once.
         contrasts: At the declared epoch rule, one per variant.
         descriptive: At the other epoch rule; outside the error budget, so to be read as description.
         best: The best variant, corrected for having been chosen; None for fewer than two variants or seeds.
@@ -107,7 +107,7 @@ COLUMNS = (
 
 
 def _cells(found: Contrast, *, verdict: str) -> tuple[Cell, ...]:
-    difference = Estimate(found.difference, found.low, found.high)
+    difference = IntervalEstimate(found.difference, found.low, found.high)
     numbers = (found.p, found.p_holm, found.effect_size, found.probability_better, found.correlation, found.seeds)
     return (found.variant, found.rule, verdict, difference, *numbers, "; ".join(found.warnings))
 
@@ -148,8 +148,9 @@ def compare(
 
     Raises:
         UnknownNameError: no such baseline, or no such score of this task.
-        DataError: `margin` or `alpha` is out of range; AUC is asked of so few events (or non-events) that nothing can
-            be said; or climatology is perfect on these cases, so that there is no skill score.
+        DataError: Nothing was held out; `margin` or `alpha` is out of range; AUC is asked of so few events (or
+            non-events) that nothing can be said; or climatology is perfect on these cases, so that there is no skill
+            score.
 
     Warns:
         StatisticsWarning: the result holds no predictions, so the claim can only be about these held-out cases.
@@ -162,16 +163,12 @@ def compare(
 
         Bouthillier, X. et al. (2021). Accounting for variance in machine learning benchmarks. arXiv:2103.03098
     """
-    if margin is not None and not margin > 0:
-        raise DataError(f"`margin` must be above 0, got {margin}; leave it out where no difference is negligible.")
-    if not 0 < alpha < 1:
-        raise DataError(f"`alpha` must lie between 0 and 1, got {alpha}.")
+    _check_numbers(margin, alpha)
     baseline = baseline_name(result, baseline)
     chosen_score = score or primary_score(result)
     chosen_rule = epoch or primary_rule(result)
     held = held_out(result, "test") or held_out(result, "validation")
-    if held is None and chosen_score != result.score:
-        raise DataError(f"This result holds curves of {result.score} and no predictions: it has no {chosen_score}.")
+    _check_scored(result, held, chosen_score)
     if held is None and claim == "new cases and seeds":
         warnings.warn(
             "The result holds no predictions, so the claim is about these held-out cases only.",
@@ -192,8 +189,6 @@ def compare(
         **({"unit": _SCARCER} if chosen_score == "roc_auc" else {}),
     )
     reading = _Reading(result, held, baseline, chosen_score)
-    if held is not None and chosen_score not in SCORES_OF[result.task]:
-        raise no_such_score(chosen_score, SCORES_OF[result.task], of=f"a {result.task} task")
     judged = _family(reading, chosen_rule, rules)
     best, level = _best(reading, chosen_rule, larger_is_better=rules.larger_is_better), look_level(looks, alpha)
     notes = _notes(reading, chosen_rule, level, judged) + ([] if best is None else [f"Best: {best}"])
@@ -210,6 +205,26 @@ def compare(
         best=best,
         notes=tuple(notes),
     )
+
+
+def _check_numbers(margin: float | None, alpha: float) -> None:
+    if margin is not None and not margin > 0:
+        raise DataError(f"`margin` must be above 0, got {margin}; leave it out where no difference is negligible.")
+    if not 0 < alpha < 1:
+        raise DataError(f"`alpha` must lie between 0 and 1, got {alpha}.")
+
+
+def _check_scored(result: "Result", held: HeldOut | None, chosen_score: str) -> None:
+    """Check that the result holds what the score is computed from."""
+    if held is None and chosen_score != result.score:
+        raise DataError(f"This result holds curves of {result.score} and no predictions: it has no {chosen_score}.")
+    if held is None and "val_score" not in result.history:
+        raise DataError(
+            "Nothing was held out, so there is nothing to compare on: give `validation_data=`, `validation_split=` or "
+            "`test_data=` to the study, or held-out curves (`val_...`) to `Result.from_histories`."
+        )
+    if held is not None and chosen_score not in SCORES_OF[result.task]:
+        raise no_such_score(chosen_score, SCORES_OF[result.task], of=f"a {result.task} task")
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,15 +284,20 @@ def _notes(reading: _Reading, rule: EpochRule, level: float, judged: tuple[Contr
     result, held, score = reading.result, reading.held, reading.score
     looks = looks_of(result)
     when = "at the first look" if len(looks) == 1 else f"at look {len(looks)} (after {looks[0]} seeds at first)"
-    notes = [
-        f"All intervals at the {rule} epoch hold together at {1 - level:.1%} {when}; verdicts are read off them.",
-        f"Rows in brackets are description. All of it is {GIVEN}: with another, equal treatments may look different.",
-    ]
+    intervals = (
+        f"All intervals at the {rule} epoch are simultaneous, with {1 - level:.1%} confidence {when}; verdicts follow "
+        "from these intervals."
+    )
+    rows = (
+        f"Rows in brackets are descriptive. Every row is {GIVEN}: with another one, equivalent variants may look "
+        "different."
+    )
+    notes = [intervals, rows]
     if (score, rule) != (primary_score(result), primary_rule(result)):
         declared = f"{primary_score(result)} at the {primary_rule(result)} epoch"
         notes.append(f"Exploratory: the study declared {declared} before it ran.")
     if held is not None and held.part == "validation" and rule == "best":
-        notes.append("There is no test split: the best epoch was chosen on the cases that are read.")
+        notes.append("There is no test split: the best epoch was chosen on the cases that are scored here.")
     if held is not None and held.group is not None:
         notes.append(f"Cases are grouped: {int(held.group.max()) + 1} independent units.")
     notes += [

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from gengap.analysis.cases import EpochRule, Floats
 from gengap.analysis.comparison.advice import Advice
 from gengap.analysis.comparison.verdicts import Verdict, interval, judge
-from gengap.analysis.inference.components import MeanEstimate, leaning, seeds_only, seeds_share, two_way
+from gengap.analysis.inference.components import MeanEstimate, seeds_only, seeds_share, two_way, with_skewness
 from gengap.analysis.inference.intervals import p_value, widening
-from gengap.analysis.inference.skewness import l_skewness, lean_of_difference, lean_of_units, pooled_range
+from gengap.analysis.inference.skewness import l_skewness, pooled_range, skewness_of_difference, skewness_of_units
 
 FEW_SEEDS = 6
 """Below this the smallest variance estimates are so unsure that the interval rests on the normal law."""
@@ -139,21 +139,21 @@ def pair(
     return Pairs(variant, rule, own, others, estimate, skewness, int((~kept).sum()))
 
 
-def leaned(family: Sequence[Pairs]) -> list[MeanEstimate | None]:
+def estimates_with_skewness(family: Sequence[Pairs]) -> list[MeanEstimate | None]:
     """Estimates of a family with the skewness that its noise may have: together its variants show it."""
     known = [one.estimate for one in family if one.estimate is not None]
     if not known:
         return [None] * len(family)
     largest = max(family, key=lambda one: len(one.untreated))
     allowed = pooled_range([largest.untreated, *(one.treated for one in family)])
-    units = lean_of_units([one.units for one in family], max(one.units for one in known))
+    units = skewness_of_units([one.units for one in family], max(one.units for one in known))
     share = np.asarray(np.mean([seeds_share(one) for one in known]))
     return [
         None
         if one.estimate is None
-        else leaning(
+        else with_skewness(
             one.estimate,
-            seeds=lean_of_difference(one.treated, one.untreated, allowed),
+            seeds=skewness_of_difference(one.treated, one.untreated, allowed),
             units=of_units,
             typical_share=share,
         )
@@ -170,7 +170,7 @@ def contrasts(family: Sequence[Pairs], rules: Rules) -> tuple[Contrast, ...]:
     """
     return tuple(
         _undecided(one) if estimate is None else _contrast(one, estimate, rules)
-        for one, estimate in zip(family, leaned(family), strict=True)
+        for one, estimate in zip(family, estimates_with_skewness(family), strict=True)
     )
 
 
@@ -250,7 +250,7 @@ def _undecided(pairs: Pairs) -> Contrast:
 
 
 def _dropped(count: int) -> tuple[str, ...]:
-    return (f"{count} pair{'s' if count > 1 else ''} left out (diverged)",) if count else ()
+    return (f"{count} pair{'s' if count > 1 else ''} left out (diverged or missing)",) if count else ()
 
 
 def _warnings(estimate: MeanEstimate, rules: Rules, *, dropped: int) -> tuple[str, ...]:
@@ -259,7 +259,9 @@ def _warnings(estimate: MeanEstimate, rules: Rules, *, dropped: int) -> tuple[st
         said.append(f"only {estimate.seeds} seeds")
     if 0 < estimate.units < FEW_UNITS:
         said.append(f"only {estimate.units} {rules.unit}")
-    widened = float(np.maximum(*(widening(side, rules.level) for side in (estimate.lean.left, estimate.lean.right))))
+    widened = float(
+        np.maximum(*(widening(side, rules.level) for side in (estimate.skewness.left, estimate.skewness.right)))
+    )
     if widened >= NOTED_WIDENING:
         what = "seeds" if float(estimate.from_seeds) >= float(estimate.from_units) else "cases"
         said.append(f"differences of {what} may be skewed: one side of the interval is {widened:.1f} times as long")

@@ -15,7 +15,7 @@ class CapacityLadder:
 
     Attributes:
         rungs: Everything that was trained, in the order of the climb.
-        path: Names of the rungs that were climbed, from the smallest.
+        path: Names of the rungs on the search path, from the smallest.
         steps: Every step that was tried, with its gain.
         choice: The smallest rung that is as good as the best, by the rule.
         margin: Gain that is worth a step; None for the one-standard-error rule.
@@ -75,7 +75,7 @@ class CapacityLadder:
     def _row(self, rung: Rung, step: Gain | None) -> tuple[Cell, ...]:
         of_seeds = rung.values.mean(axis=-1)
         spread = Spread(rung.mean, float(of_seeds.std(ddof=1)) if len(of_seeds) > 1 else float("nan"))
-        state = "kept" if rung.name == self.choice.name else "climbed" if rung.name in self.path else "tried"
+        state = "kept" if rung.name == self.choice.name else "on the path" if rung.name in self.path else "tried"
         return (rung.shape, rung.name, rung.parameters, spread, None if step is None else step.gain, state)
 
 

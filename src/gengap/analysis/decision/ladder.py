@@ -9,7 +9,7 @@ from scipy import stats
 
 from gengap.analysis.cases import Floats
 from gengap.analysis.inference.components import MeanEstimate, seeds_only, two_way
-from gengap.analysis.tables import Estimate
+from gengap.analysis.tables import IntervalEstimate
 from gengap.errors import DataError
 
 
@@ -56,7 +56,7 @@ class Gain:
 
     lower: str
     upper: str
-    gain: Estimate
+    gain: IntervalEstimate
     se: float
     improves: bool
 
@@ -95,12 +95,12 @@ def gain(lower: Rung, upper: Rung, *, margin: float | None = None) -> Gain:
         )
     estimate = _paired(lower.values, upper.values)
     if estimate is None:
-        unknown = Estimate(float("nan"), float("nan"), float("nan"))
+        unknown = IntervalEstimate(float("nan"), float("nan"), float("nan"))
         return Gain(lower.name, upper.name, unknown, float("nan"), improves=False)
     mean, se, df = float(estimate.mean), float(estimate.se), float(estimate.df)
     reach = float(stats.t.ppf(0.975, df)) * se
     improves = mean > se if margin is None else mean + float(stats.t.ppf(0.95, df)) * se >= margin
-    return Gain(lower.name, upper.name, Estimate(mean, mean - reach, mean + reach), se, improves)
+    return Gain(lower.name, upper.name, IntervalEstimate(mean, mean - reach, mean + reach), se, improves)
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Choice:
 
     name: str
     best: str
-    cost: Estimate
+    cost: IntervalEstimate
 
 
 def smallest_sufficient(rungs: Sequence[Rung], *, margin: float | None = None) -> Choice:
@@ -138,7 +138,7 @@ def smallest_sufficient(rungs: Sequence[Rung], *, margin: float | None = None) -
         step = gain(rung, best, margin=margin)
         if not step.improves and np.isfinite(step.gain.value):
             return Choice(rung.name, best.name, step.gain)
-    return Choice(best.name, best.name, Estimate(0.0, 0.0, 0.0))
+    return Choice(best.name, best.name, IntervalEstimate(0.0, 0.0, 0.0))
 
 
 def _finite(values: Floats) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.optimize import nnls
 
-from gengap.analysis.tables import Estimate
+from gengap.analysis.tables import IntervalEstimate
 from gengap.errors import DataError
 
 Floats = NDArray[np.float64]
@@ -85,8 +85,8 @@ class DataValue:
     cases: NDArray[np.int64]
     scores: Floats
     law: PowerLaw
-    gain: Estimate
-    backtest: Estimate
+    gain: IntervalEstimate
+    backtest: IntervalEstimate
     margin: float | None
     answer: Answer
     sentence: str
@@ -157,13 +157,15 @@ def judge_data(
     def missed(means: Floats) -> float:
         return fit_power_law(n[half], means[half], weight=weight[half])(1.0) - float(means[-1])
 
-    nothing = Estimate(float("nan"), float("nan"), float("nan"))
+    nothing = IntervalEstimate(float("nan"), float("nan"), float("nan"))
     backtest = _interval(missed, values, level=level) if testable else nothing
     answer, sentence = _answer(gain, backtest, margin, shares=len(n), seeds=scores.shape[1])
     return DataValue(cases, scores, law, gain, backtest, margin, answer, sentence)
 
 
-def _answer(gain: Estimate, backtest: Estimate, margin: float | None, *, shares: int, seeds: int) -> tuple[Answer, str]:
+def _answer(
+    gain: IntervalEstimate, backtest: IntervalEstimate, margin: float | None, *, shares: int, seeds: int
+) -> tuple[Answer, str]:
     shown = f"twice the data would lower the score by {gain.show('.4f')}"
     if shares < LEAST_POINTS or seeds < LEAST_SEEDS:
         return "cannot know", (
@@ -183,13 +185,15 @@ def _answer(gain: Estimate, backtest: Estimate, margin: float | None, *, shares:
     return "cannot know", f"Cannot know: {shown}, which leaves it open whether that matters{tested}."
 
 
-def _interval(statistic: Callable[[Floats], float], values: Floats, *, level: float, more: float = 0.0) -> Estimate:
+def _interval(
+    statistic: Callable[[Floats], float], values: Floats, *, level: float, more: float = 0.0
+) -> IntervalEstimate:
     """Interval of a statistic of the means: jackknife over seeds plus jackknife over blocks of units."""
     value = statistic(values.mean(axis=(-2, -1)))
     of_seeds = values.mean(axis=-1)
     seeds, units = values.shape[1:]
     if seeds < 2:
-        return Estimate(value, float("nan"), float("nan"))
+        return IntervalEstimate(value, float("nan"), float("nan"))
     total = of_seeds.sum(axis=-1)
     variance = _jackknife([statistic((total - of_seeds[:, s]) / (seeds - 1)) for s in range(seeds)])
     of_units = values.mean(axis=1)
@@ -199,7 +203,7 @@ def _interval(statistic: Callable[[Floats], float], values: Floats, *, level: fl
         left = [statistic((sums - of_units[:, one].sum(axis=-1)) / (units - len(one))) for one in blocks]
         variance += _jackknife(left)
     reach = float(stats.t.ppf((1 + level) / 2, seeds - 1)) * np.sqrt(variance + more)
-    return Estimate(value, value - reach, value + reach)
+    return IntervalEstimate(value, value - reach, value + reach)
 
 
 def _jackknife(left_out: list[float]) -> float:

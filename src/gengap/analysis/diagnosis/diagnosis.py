@@ -8,7 +8,7 @@ import numpy as np
 
 from gengap.analysis.cases import CaseScore, EpochRule, Floats, HeldOut, held_out, primary_score, task_of
 from gengap.analysis.climatology import climatology_scores, training_majority
-from gengap.analysis.comparison.contrasts import Pairs, leaned, pair
+from gengap.analysis.comparison.contrasts import Pairs, estimates_with_skewness, pair
 from gengap.analysis.comparison.estimators import to_units
 from gengap.analysis.diagnosis.onset import Onset, noise_at_best, onset
 from gengap.analysis.findings.codes import Finding, found
@@ -16,7 +16,7 @@ from gengap.analysis.findings.wording import GIVEN, Message, Word
 from gengap.analysis.inference.over_seeds import NOTHING, as_estimate, differences, late_slopes, means, rises, roughness
 from gengap.analysis.inference.simultaneous import comparison_level
 from gengap.analysis.summary import at_epoch
-from gengap.analysis.tables import Column, Estimate, Table
+from gengap.analysis.tables import Column, IntervalEstimate, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,10 +43,10 @@ class AgainstBaseline:
         parameters: `"fewer"`, `"as_many"` or `"more"` than the baseline has; `"unknown"` where nobody said.
     """
 
-    gap_last: Estimate
-    rise: Estimate
-    late_slope: Estimate
-    fluctuation: Estimate
+    gap_last: IntervalEstimate
+    rise: IntervalEstimate
+    late_slope: IntervalEstimate
+    fluctuation: IntervalEstimate
     parameters: str
 
 
@@ -65,22 +65,22 @@ class VariantDiagnosis:
         fluctuation: Standard deviation of the held-out score's steps from epoch to epoch after the first third.
         skill_best: Score of climatology minus that of the variant at the best epoch, for new cases and new seeds.
         skill_last: The same at the last epoch.
-        over_majority: Accuracy at the best epoch minus that of always saying the training split's commonest label, for
-            new cases and new seeds.
+        over_majority: Accuracy at the best epoch minus that of always predicting the training split's most frequent
+            class, for new cases and new seeds.
         against: Differences from the baseline; None for the baseline itself.
     """
 
     variant: str
     onset: Onset | None
-    gap_best: Estimate
-    gap_last: Estimate
-    rise: Estimate
-    late_slope: Estimate
-    memorization: Estimate
-    fluctuation: Estimate
-    skill_best: Estimate
-    skill_last: Estimate
-    over_majority: Estimate
+    gap_best: IntervalEstimate
+    gap_last: IntervalEstimate
+    rise: IntervalEstimate
+    late_slope: IntervalEstimate
+    memorization: IntervalEstimate
+    fluctuation: IntervalEstimate
+    skill_best: IntervalEstimate
+    skill_last: IntervalEstimate
+    over_majority: IntervalEstimate
     against: AgainstBaseline | None
 
 
@@ -139,7 +139,7 @@ def diagnose(result: "Result", *, ignore: Sequence[str] = ()) -> Diagnosis:
     Thresholds are in units of seed noise: a rise counts as overfitting once it exceeds the noise between seeds at the
     best epoch (the median of all variants, so that no variant's own stuck run hides its rise), a slope or a gap once
     its interval excludes zero. Differences from the baseline are paired by seed, and their intervals hold for all
-    variants together. Skill over climatology and over the commonest label are claims about new cases and new seeds,
+    variants together. Skill over climatology and over the most frequent class are claims about new cases and new seeds,
     where held-out predictions are stored. What noise of seeds allows in skewness makes intervals longer on one side.
 
     Args:
@@ -227,7 +227,7 @@ def _size(result: "Result", variant: str) -> str:
 
 
 def _climatology(result: "Result") -> float:
-    """Return the score on the training cases of always forecasting their climatology; NaN where it is unknown."""
+    """Return the score on the training cases of always predicting their climatology; NaN where it is unknown."""
     data = result.manifest.get("data") or {}
     p = np.asarray(data.get("training_climatology", np.nan), dtype=np.float64)
     if result.score == "squared_error":
@@ -241,7 +241,7 @@ def _climatology(result: "Result") -> float:
     return float((1 - np.square(shares).sum()) / doubled) if result.score == "brier_score" else float("nan")
 
 
-def _skills(result: "Result", rule: EpochRule) -> dict[str, Estimate]:
+def _skills(result: "Result", rule: EpochRule) -> dict[str, IntervalEstimate]:
     """Score of climatology minus that of each variant, on test where there is one, for new cases and new seeds."""
     held = held_out(result, "test") or held_out(result, "validation")
     if held is None or primary_score(result) not in ("log_loss", "brier_score", "squared_error"):
@@ -252,11 +252,11 @@ def _skills(result: "Result", rule: EpochRule) -> dict[str, Estimate]:
     for variant in result.variants:
         own = held.scores(held.predictions(variant, rule), score=score)
         family.append(_beside(held, variant, rule, own, reference))
-    return {name: Estimate(-one.value, -one.high, -one.low) for name, one in _estimates(family).items()}
+    return {name: IntervalEstimate(-one.value, -one.high, -one.low) for name, one in _estimates(family).items()}
 
 
-def _over_majority(result: "Result") -> dict[str, Estimate]:
-    """Accuracy of each variant at the best epoch minus that of the commonest label."""
+def _over_majority(result: "Result") -> dict[str, IntervalEstimate]:
+    """Accuracy of each variant at the best epoch minus that of the most frequent class."""
     held = held_out(result, "test") or held_out(result, "validation")
     label = None if held is None else training_majority(result, held)
     if held is None or label is None:
@@ -279,10 +279,10 @@ def _beside(held: HeldOut, variant: str, rule: EpochRule, own: Floats, reference
     return pair(variant, rule, treated, untreated, new_cases=True)
 
 
-def _estimates(family: Sequence[Pairs]) -> dict[str, Estimate]:
+def _estimates(family: Sequence[Pairs]) -> dict[str, IntervalEstimate]:
     return {
         one.variant: NOTHING if estimate is None else as_estimate(estimate, LEVEL)
-        for one, estimate in zip(family, leaned(family), strict=True)
+        for one, estimate in zip(family, estimates_with_skewness(family), strict=True)
     }
 
 
@@ -293,7 +293,7 @@ def _of_curves(one: VariantDiagnosis) -> Iterator[Finding]:
     if one.late_slope.low > 0:
         yield found("GG103", one.variant, slope=one.late_slope)
     if one.late_slope.high < 0:
-        slope = Estimate(-one.late_slope.value, -one.late_slope.high, -one.late_slope.low)
+        slope = IntervalEstimate(-one.late_slope.value, -one.late_slope.high, -one.late_slope.low)
         yield found("GG112", one.variant, "info", slope=slope)
     if one.memorization.high < MEMORIZED:
         yield found("GG104", one.variant, share=one.memorization)
@@ -311,7 +311,7 @@ def _of_onset(variant: str, seen: Onset | None) -> Iterator[Finding]:
 def _of_skill(one: VariantDiagnosis) -> Iterator[Finding]:
     for rule, skill in zip(_RULES, (one.skill_best, one.skill_last), strict=True):
         if skill.high < 0:
-            loss = Estimate(-skill.value, -skill.high, -skill.low)
+            loss = IntervalEstimate(-skill.value, -skill.high, -skill.low)
             yield found("GG111", one.variant, "serious", rule=Word(rule), loss=loss)
     if one.skill_best.low <= 0 <= one.skill_best.high:
         yield found("GG110", one.variant, skill=one.skill_best)
@@ -336,13 +336,13 @@ def _of_difference(one: VariantDiagnosis, baseline: str) -> Iterator[Finding]:
         yield found("GG105", one.variant, "info", baseline=baseline, own=one.fluctuation, by=by)
 
 
-def _sure(by: Estimate) -> bool:
+def _sure(by: IntervalEstimate) -> bool:
     return by.low > 0 or by.high < 0
 
 
-def _clause(measure: str, by: Estimate) -> Message:
+def _clause(measure: str, by: IntervalEstimate) -> Message:
     key = "larger" if by.low > 0 else "smaller" if by.high < 0 else "open"
-    shown = Estimate(-by.value, -by.high, -by.low) if key == "smaller" else by
+    shown = IntervalEstimate(-by.value, -by.high, -by.low) if key == "smaller" else by
     return Message(f"against.{key}", {"measure": Word(measure), "by": shown})
 
 
@@ -368,4 +368,4 @@ def _underfitting(result: "Result") -> Iterator[Finding]:
         if better:
             best = min(better, key=lambda name: held_out_loss[name].value)
             lost = held_out_loss[best]
-            yield found("GG113", small, bigger=best, loss=Estimate(-lost.value, -lost.high, -lost.low))
+            yield found("GG113", small, bigger=best, loss=IntervalEstimate(-lost.value, -lost.high, -lost.low))

@@ -70,20 +70,19 @@ _AUDIT = (
         "GG301",
         "Several things differ at once",
         "A variant differs from the baseline in more than one respect, so a difference in score cannot be put down to "
-        "any one of them. In the storm course the net with spatial dropout is also twice as wide.",
-        "Add variants that change one thing at a time, for example the wide net without dropout.",
+        "any one of them.",
+        "Add variants that change one thing at a time, for example the wide network without dropout.",
     ),
     Code(
         "GG302",
         "Runs trained for different numbers of epochs",
-        "Curves of unequal length compare training times as much as models. In the storm course's stored output the L2 "
-        "run stopped after 5 of 10 epochs.",
+        "Curves of unequal length compare training times as much as models.",
         "Train all variants for the same number of epochs, or compare at the best epoch chosen on validation.",
     ),
     Code(
         "GG303",
         "Weight decay on biases",
-        "Keras' AdamW and `weight_decay=` also decay biases and normalization scales, which is rarely meant.",
+        "Keras' AdamW and `weight_decay=` also decay biases and normalization scales, which is rarely intended.",
         "Use gg.WeightDecay, or call `optimizer.exclude_from_weight_decay(var_names=['bias', 'gamma', 'beta'])`.",
     ),
     Code(
@@ -95,26 +94,26 @@ _AUDIT = (
     Code(
         "GG305",
         "Penalty inside the printed loss",
-        "Keras 3 adds L1 and L2 penalties to `loss` and `val_loss`. Ranked by those, a variant is punished for its "
-        "penalty, as the net with L2 is in the review tutorial; the score that gengap compares holds none.",
+        "Keras 3 adds L1 and L2 penalties to `loss` and `val_loss`. Ranked by those, a variant is at a disadvantage "
+        "because of its penalty; the score that gengap compares includes none.",
         "Compare scores, never printed losses; where only histories are left, compare a metric such as accuracy.",
     ),
     Code(
         "GG310",
-        "The same cases choose and judge",
-        "Epochs or variants were chosen on the cases that also say how good they are: such scores are too good.",
+        "Same cases used for selection and evaluation",
+        "Epochs or variants were chosen on the cases that also evaluate them: such scores are optimistic.",
         "Hold out a third split: `study.run(..., validation_data=..., test_data=...)`.",
     ),
     Code(
         "GG320",
         "Duplicates across splits",
-        "Held-out cases that also stand in the training data are remembered, not predicted.",
+        "Held-out cases that also occur in the training data are memorized, not predicted.",
         "Remove them from one of the splits, and compare again.",
     ),
     Code(
         "GG321",
         "Near duplicates across splits",
-        "Held-out cases that differ from a training case only slightly are partly remembered.",
+        "Held-out cases that differ from a training case only slightly are partly memorized.",
         "Look at them; keep what belongs together (a patient, a storm, a document) in one split.",
     ),
     Code(
@@ -132,8 +131,8 @@ _AUDIT = (
     Code(
         "GG324",
         "Classes shift between splits",
-        "The share of a label differs between splits by more than chance; scores that depend on it differ, too.",
-        "Report skill against the climatology of the evaluated split, and find out why it shifted.",
+        "The share of a class differs between splits by more than chance; scores that depend on it differ, too.",
+        "Report skill against the base rate of the evaluated split, and find out why it shifted.",
     ),
     Code(
         "GG330",
@@ -145,7 +144,7 @@ _AUDIT = (
         "GG331",
         "Too few cases",
         "Scores over so few held-out cases, or groups of them, are dominated by which cases they happened to be.",
-        "Hold out more cases, or say less.",
+        "Hold out more cases, or claim less.",
     ),
 )
 
@@ -155,13 +154,13 @@ _DIAGNOSIS = (
         "Overfits",
         "From this epoch on the held-out score stays above its minimum by more than the noise between seeds. The "
         "numbers in brackets are a 95 % confidence set for the epoch, found by inverting tests on the mean curve; the "
-        "epoch of the lowest score is no estimate of it (on a plateau it is biased by two to three epochs).",
+        "epoch of the lowest score is not an estimate of it (on a plateau it is biased by two to three epochs).",
         "Stop there (gg.EarlyStopping), or try the remedies that gg.suggest names.",
     ),
     Code(
         "GG102",
         "Gap between training and held-out score",
-        "The model does better on cases that it has seen, beyond the noise between seeds. A gap alone is no fault: "
+        "The model does better on cases that it has seen, beyond the noise between seeds. A gap alone is not a fault: "
         "what counts is the held-out score.",
         "Compare remedies; the smallest gap is not the goal.",
     ),
@@ -174,7 +173,7 @@ _DIAGNOSIS = (
     Code(
         "GG104",
         "Memorizes the training data",
-        "The training score is nearly perfect. With a poor held-out score it means that cases were remembered.",
+        "The training score is nearly perfect. With a poor held-out score it means that cases were memorized.",
         "A smaller network, noise or more data.",
     ),
     Code(
@@ -185,36 +184,38 @@ _DIAGNOSIS = (
     ),
     Code(
         "GG106",
-        "Overfits otherwise than the baseline",
+        "Overfits differently from the baseline",
         "Paired by seed: whether the gap at the last epoch, the rise of the held-out score from its best to its last "
-        "epoch, and its late rise an epoch are larger or smaller than the baseline's. Intervals hold for all variants "
-        "together.",
-        "Prefer what rises less at an equal best score; a smaller gap alone is no merit.",
+        "epoch, and its late rise per epoch are larger or smaller than the baseline's. Intervals are simultaneous over "
+        "all variants.",
+        "Prefer what rises less at an equal best score; a smaller gap alone is not an advantage.",
     ),
     Code(
         "GG113",
         "Underfits",
         "A variant with more parameters does better at its best epoch, on held-out and on training cases: capacity is "
         "what is missing. Paired by seed, and corrected for all pairs of sizes.",
-        "Take the larger one, or climb further with gg.capacity_ladder.",
+        "Take the larger one, or search further with gg.capacity_ladder.",
     ),
     Code(
         "GG114",
-        "No better than the commonest label",
-        "Always saying the commonest label of the training split would be right as often, as far as these cases and "
-        "seeds can tell, and no skill over climatology is shown either.",
-        "More cases, other inputs; or another score, where one label is rare.",
+        "No better than always predicting the most frequent class",
+        "Always predicting the most frequent class of the training split would be right as often, as far as these "
+        "cases and seeds can tell, and the variant is not shown to beat the base-rate forecast either.",
+        "More cases, other inputs; or another score, where one class is rare.",
     ),
     Code(
         "GG110",
-        "No skill over climatology is shown",
-        "Always forecasting the training base rate would do as well, as far as these cases and seeds can tell.",
+        "Not shown to beat the base-rate forecast",
+        "Always predicting the training base rate (in regression: the mean) would do as well, as far as these cases "
+        "and seeds can tell.",
         "More cases, other inputs, a better model; or accept that there is nothing to learn here.",
     ),
     Code(
         "GG111",
-        "Worse than climatology",
-        "Always forecasting the training base rate would do better: the probabilities are overconfident.",
+        "Worse than the base-rate forecast",
+        "Always predicting the training base rate (in regression: the mean) would do better: the forecasts are "
+        "overconfident.",
         "Stop earlier, regularize, or recalibrate on validation.",
     ),
     Code(

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Union
 
-from gengap.analysis.tables import Estimate
+from gengap.analysis.tables import IntervalEstimate
 
 GIVEN = "given this training set"
 """What every verdict is conditional on; how often another training set would turn one round: `docs/statistics.md`."""
-Value = Union[str, int, float, Estimate, "Word", "Message", tuple["Message", ...]]
+Value = Union[str, int, float, IntervalEstimate, "Word", "Message", tuple["Message", ...]]
 """Names (of variants, labels) are plain strings and stay what they are; everything else is written by a language."""
 
 
@@ -48,7 +48,7 @@ class Wording:
     """How a language writes messages.
 
     Attributes:
-        sentences: Templates of `str.format` by key. A blank carries its number format, which an `Estimate` also
+        sentences: Templates of `str.format` by key. A blank carries its number format, which an `IntervalEstimate` also
             obeys; for several clauses it carries what stands between them, as in `{differences:; }`.
         words: Texts of the vocabulary by key.
     """
@@ -66,7 +66,7 @@ class Wording:
             return self.words[said.key]
         return self.sentences[said.key].format_map({name: self._written(one) for name, one in said.values.items()})
 
-    def _written(self, value: Value) -> "str | int | float | Estimate | _Clauses":
+    def _written(self, value: Value) -> "str | int | float | IntervalEstimate | _Clauses":
         if isinstance(value, Message | Word):
             return self.write(value)
         return _Clauses(tuple(map(self.write, value))) if isinstance(value, tuple) else value
@@ -87,38 +87,38 @@ ENGLISH = Wording(
         "GG101": "overfits from epoch {epoch} [{low}, {high}], given this training set",
         "GG101.open": "may overfit from epoch {epoch} [{low}, after {epochs} or never], given this training set",
         "GG102": "the gap at the last epoch is {gap:.3f}, given this training set",
-        "GG103": "still gets worse at the end, by {slope:.4f} an epoch, given this training set",
-        "GG104": "memorizes: its training score is {share:.1%} of climatology's, given this training set",
+        "GG103": "still gets worse at the end, by {slope:.4f} per epoch, given this training set",
+        "GG104": "memorizes: its training score is {share:.1%} of the base-rate forecast's, given this training set",
         "GG105": "fluctuates by {own:.3f} from epoch to epoch, {by:.3f} more than {baseline}, given this training set",
-        "GG106": "beside {baseline}, with {size} parameters: {clauses:; }, given this training set",
-        "GG110": "no skill over climatology is shown, even at the best epoch: {skill:.3f}, given this training set",
-        "GG111": "worse than climatology at the {rule} epoch, by {loss:.3f}, given this training set",
+        "GG106": "compared with {baseline}, with {size} parameters: {clauses:; }, given this training set",
+        "GG110": "not shown to beat the base-rate forecast, even at the best epoch: skill {skill:.3f}, given this "
+        "training set",
+        "GG111": "worse than the base-rate forecast at the {rule} epoch, by {loss:.3f}, given this training set",
         "GG113": "underfits: {bigger}, with more parameters, does better on training and held-out cases, by "
         "{loss:.4f}, given this training set",
-        "GG114": "no more often right than the commonest label, as far as these cases tell: {gain:+.3f}, "
-        "given this training set",
-        "GG112": "still gets better at the end, by {slope:.4f} an epoch: not converged, given this training set",
+        "GG114": "accuracy not shown to exceed the most frequent class (gain {gain:+.3f}), given this training set",
+        "GG112": "still gets better at the end, by {slope:.4f} per epoch: not converged, given this training set",
         "GG301": "differs from {baseline} in {count} respects ({differences:; })",
         "GG302": "runs without a stopping rule trained for {epochs:, } epochs",
         "GG303": "its optimizer decays all weights by {strength:g}, biases perhaps included",
         "GG304": "learns from {share:.0%} of the training cases",
-        "GG305": "its printed validation loss at the best epoch, {printed:.4f}, holds a penalty of {penalty:.4f}; its "
-        "score, {score:.4f}, does not",
-        "GG310": "the best epoch is chosen on the cases that say how good it is; there is no test split",
-        "GG310.no_validation": "there is no validation split, so whatever was chosen was chosen on test",
-        "GG320": "{count} cases also stand in the {other} split",
-        "GG321": "{count} cases have a near twin in the {other} split",
-        "GG321.not_looked": "near twins in the {other} split were not looked for: inputs are no numbers, or cases too "
-        "few",
+        "GG305": "its printed validation loss at the best epoch, {printed:.4f}, includes a penalty of {penalty:.4f}; "
+        "its score, {score:.4f}, does not",
+        "GG310": "the best epoch is chosen on the cases that evaluate it; there is no test split",
+        "GG310.no_validation": "there is no validation split, so every choice was made on the test split",
+        "GG320": "{count} cases also occur in the {other} split",
+        "GG321": "{count} cases have a near duplicate in the {other} split",
+        "GG321.not_looked": "near duplicates in the {other} split were not searched for: inputs are not numeric, or "
+        "there are too few cases",
         "GG322": "{count} groups also occur in the {other} split",
-        "GG323": "its earliest case is not later than the latest case before it",
-        "GG324": "label {label} makes up {share:.1%}, in training {before:.1%} (p {p:.1g})",
+        "GG323": "its earliest case is not later than the latest case of the split before it",
+        "GG324": "class {label} has a share of {share:.1%}, in training {before:.1%} (p {p:.1g})",
         "GG330": "{seeds} seeds; at least {enough} can judge eight remedies",
         "GG331": "{cases} cases in {groups} independent groups",
         "against.larger": "{measure} is larger by {by:.4f}",
         "against.smaller": "{measure} is smaller by {by:.4f}",
         "against.open": "{measure} may be the same ({by:+.4f})",
-        "difference": "{respect}: {first} against {second}",
+        "difference": "{respect}: {first} versus {second}",
         "epochs_of": "{variant} {epochs}",
     },
     words={
@@ -141,7 +141,7 @@ ENGLISH = Wording(
         "loss": "loss",
         "gap_last": "the gap at the last epoch",
         "rise": "the rise from the best to the last epoch",
-        "late_slope": "the late rise an epoch",
+        "late_slope": "the late rise per epoch",
         "fewer": "fewer",
         "as_many": "as many",
         "more": "more",

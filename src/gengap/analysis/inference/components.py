@@ -6,7 +6,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.analysis.inference.skewness import SYMMETRIC, Lean
+from gengap.analysis.inference.skewness import SYMMETRIC, Skewness
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ class MeanEstimate:
         from_both: Interaction, which either of the first two contains once: counted twice, so subtracted once.
         seeds: Number of seeds.
         units: Number of units, or of those that carry the variance between units.
-        lean: Skewness that the mean may have; none unless it was looked into, see `leaning`.
+        skewness: Skewness that the mean may have; none unless it was looked into, see `with_skewness`.
     """
 
     mean: Floats
@@ -38,7 +38,7 @@ class MeanEstimate:
     from_both: Floats
     seeds: int
     units: int
-    lean: Lean = SYMMETRIC
+    skewness: Skewness = SYMMETRIC
 
 
 def seeds_share(estimate: MeanEstimate) -> Floats:
@@ -49,8 +49,8 @@ def seeds_share(estimate: MeanEstimate) -> Floats:
         return np.where(total > 0, estimate.from_seeds / total, 1.0)
 
 
-def leaning(
-    estimate: MeanEstimate, *, seeds: Lean, units: Lean = SYMMETRIC, typical_share: Floats | None = None
+def with_skewness(
+    estimate: MeanEstimate, *, seeds: Skewness, units: Skewness = SYMMETRIC, typical_share: Floats | None = None
 ) -> MeanEstimate:
     r"""Say how skewed a mean may be, from how skewed the noise of single seeds and of single units may be.
 
@@ -69,7 +69,7 @@ def leaning(
     weight_seeds = np.maximum(own, usual) ** 1.5 / np.sqrt(estimate.seeds)
     weight_units = (1 - np.minimum(own, usual)) ** 1.5 / np.sqrt(max(estimate.units, 1))
     left = weight_seeds * seeds.left + weight_units * units.left
-    return replace(estimate, lean=Lean(left, weight_seeds * seeds.right + weight_units * units.right))
+    return replace(estimate, skewness=Skewness(left, weight_seeds * seeds.right + weight_units * units.right))
 
 
 def two_way(values: Floats, *, carriers: int | None = None) -> MeanEstimate:

@@ -16,10 +16,10 @@ def limits(estimate: MeanEstimate, level: float) -> tuple[Floats, Floats]:
     """Two-sided intervals of confidence `1 - level`, shape of the estimate's fields each."""
     reach = estimate.se * students(estimate, level)
     with np.errstate(invalid="ignore"):
-        # a mean of noise that leans to the right is more often far below the truth than above it
+        # a mean of noise that is skewed to the right is more often far below the truth than above it
         return (
-            estimate.mean - reach * widening(estimate.lean.left, level),
-            estimate.mean + reach * widening(estimate.lean.right, level),
+            estimate.mean - reach * widening(estimate.skewness.left, level),
+            estimate.mean + reach * widening(estimate.skewness.right, level),
         )
 
 
@@ -63,7 +63,7 @@ def p_value(estimate: MeanEstimate) -> float:
     mean, se = float(estimate.mean), float(estimate.se)
     if se == 0 or mean == 0:
         return 1.0 if mean == 0 else 0.0
-    skewness = estimate.lean.left if mean > 0 else estimate.lean.right
+    skewness = estimate.skewness.left if mean > 0 else estimate.skewness.right
 
     def too_far(log_level: float) -> float:
         level = float(np.exp(log_level))

@@ -6,21 +6,21 @@ from typing import cast
 import numpy as np
 
 from gengap.analysis.cases import Floats
-from gengap.analysis.inference.components import MeanEstimate, leaning, seeds_only
+from gengap.analysis.inference.components import MeanEstimate, seeds_only, with_skewness
 from gengap.analysis.inference.intervals import limits
-from gengap.analysis.inference.skewness import lean_of_difference, pooled_range
-from gengap.analysis.tables import Estimate
+from gengap.analysis.inference.skewness import pooled_range, skewness_of_difference
+from gengap.analysis.tables import IntervalEstimate
 
-NOTHING = Estimate(float("nan"), float("nan"), float("nan"))
+NOTHING = IntervalEstimate(float("nan"), float("nan"), float("nan"))
 
 
-def as_estimate(estimate: MeanEstimate, level: float) -> Estimate:
+def as_estimate(estimate: MeanEstimate, level: float) -> IntervalEstimate:
     """The mean with its interval of confidence `1 - level`."""
     low, high = limits(estimate, level)
-    return Estimate(float(estimate.mean), float(low), float(high))
+    return IntervalEstimate(float(estimate.mean), float(low), float(high))
 
 
-def means(values: Mapping[str, Floats], *, level: float = 0.05) -> dict[str, Estimate]:
+def means(values: Mapping[str, Floats], *, level: float = 0.05) -> dict[str, IntervalEstimate]:
     """Mean of every variant over its runs, for new seeds.
 
     Args:
@@ -30,7 +30,7 @@ def means(values: Mapping[str, Floats], *, level: float = 0.05) -> dict[str, Est
     return _judged(values, {name: np.zeros_like(one) for name, one in values.items()}, values, level)
 
 
-def differences(values: Mapping[str, Floats], baseline: str, *, level: float) -> dict[str, Estimate]:
+def differences(values: Mapping[str, Floats], baseline: str, *, level: float) -> dict[str, IntervalEstimate]:
     """Mean difference of every other variant from the baseline, paired by seed.
 
     Args:
@@ -44,19 +44,19 @@ def differences(values: Mapping[str, Floats], baseline: str, *, level: float) ->
 
 def _judged(
     treated: Mapping[str, Floats], untreated: Mapping[str, Floats], groups: Mapping[str, Floats], level: float
-) -> dict[str, Estimate]:
+) -> dict[str, IntervalEstimate]:
     allowed = pooled_range([one[np.isfinite(one)] for one in groups.values()])
     return {name: _one(one, untreated[name], allowed, level) for name, one in treated.items()}
 
 
-def _one(treated: Floats, untreated: Floats, allowed: tuple[Floats, Floats], level: float) -> Estimate:
+def _one(treated: Floats, untreated: Floats, allowed: tuple[Floats, Floats], level: float) -> IntervalEstimate:
     kept = np.isfinite(treated) & np.isfinite(untreated)
     own, others = treated[kept], untreated[kept]
     if not len(own):
         return NOTHING
     if len(own) < 2:
-        return Estimate(float(own[0] - others[0]), float("nan"), float("nan"))
-    estimate = leaning(seeds_only(own - others), seeds=lean_of_difference(own, others, allowed))
+        return IntervalEstimate(float(own[0] - others[0]), float("nan"), float("nan"))
+    estimate = with_skewness(seeds_only(own - others), seeds=skewness_of_difference(own, others, allowed))
     return as_estimate(estimate, level)
 
 

@@ -1,4 +1,4 @@
-"""Several comparisons at once: what each may spend so that all verdicts and intervals hold together."""
+"""Several comparisons at once: what each may spend so that all verdicts and intervals hold at once."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +7,7 @@ Floats = NDArray[np.float64]
 
 
 def comparison_level(alpha: float, *, comparisons: int) -> float:
-    """Level of each of several intervals such that all hold together with probability `1 - alpha` (Bonferroni).
+    """Level of each of several intervals such that all hold at once with probability `1 - alpha` (Bonferroni).
 
     Dunnett's constant, which takes credit for the common baseline, was simulated and rejected: each contrast has its
     own variance, and at 6 seeds and 8 contrasts 6.5 % of families then held a false verdict.

@@ -27,7 +27,7 @@ it adds .2 % of errors with six seeds and more."""
 
 
 @dataclass(frozen=True, eq=False)
-class Lean:
+class Skewness:
     """Skewness that a law may have to either side; neither is negative.
 
     Attributes:
@@ -39,7 +39,7 @@ class Lean:
     right: Floats
 
 
-SYMMETRIC = Lean(np.zeros(()), np.zeros(()))
+SYMMETRIC = Skewness(np.zeros(()), np.zeros(()))
 
 
 def l_skewness(values: Floats) -> Floats:
@@ -127,7 +127,7 @@ def _lognormal() -> tuple[Floats, Floats]:
     return np.append(0.0, ratio), np.append(0.0, (spread + 2) * np.sqrt(spread - 1))
 
 
-def lean_of_difference(treated: Floats, untreated: Floats, allowed: tuple[Floats, Floats]) -> Lean:
+def skewness_of_difference(treated: Floats, untreated: Floats, allowed: tuple[Floats, Floats]) -> Skewness:
     r"""Skewness that paired differences may have, if both sides have noise of one shape.
 
     With $x = c + e_x$ and $b = c + e_b$, the share $w$ of the variance of $d = x - b$ that comes from $x$ is
@@ -145,10 +145,10 @@ def lean_of_difference(treated: Floats, untreated: Floats, allowed: tuple[Floats
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.clip(np.nan_to_num(own / np.sum(difference**2, axis=-1), nan=0.5), 0.0, 1.0)
     factor = share**1.5 - (1 - share) ** 1.5
-    return _lean(factor * allowed[0], factor * allowed[1])
+    return _two_sided(factor * allowed[0], factor * allowed[1])
 
 
-def lean_of_units(seen: Sequence[Floats], units: int) -> list[Lean]:
+def skewness_of_units(seen: Sequence[Floats], units: int) -> list[Skewness]:
     """Skewness that differences of cases may have, from the L-skewness of the mean over seeds of every contrast.
 
     Each contrast's own counts, or that of all together where it is more: some differences lack the rare case.
@@ -158,14 +158,14 @@ def lean_of_units(seen: Sequence[Floats], units: int) -> list[Lean]:
         units: Number of cases, or of groups of them.
     """
     error = l_skewness_error(units)
-    together = _lean(*allowed_range(seen, [error] * len(seen)))
-    found = [_lean(*allowed_range([one], [error])) for one in seen]
-    return [Lean(np.maximum(one.left, together.left), np.maximum(one.right, together.right)) for one in found]
+    together = _two_sided(*allowed_range(seen, [error] * len(seen)))
+    found = [_two_sided(*allowed_range([one], [error])) for one in seen]
+    return [Skewness(np.maximum(one.left, together.left), np.maximum(one.right, together.right)) for one in found]
 
 
-def _lean(one: Floats, other: Floats) -> Lean:
+def _two_sided(one: Floats, other: Floats) -> Skewness:
     zero = np.zeros(())
-    return Lean(
+    return Skewness(
         left=cast("Floats", -np.minimum(np.minimum(one, other), zero)),
         right=cast("Floats", np.maximum(np.maximum(one, other), zero)),
     )

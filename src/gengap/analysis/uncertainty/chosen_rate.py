@@ -59,14 +59,14 @@ class RateChoice:
         """Read a choice that `to_json` wrote.
 
         Raises:
-            StoreError: The file is no such choice.
+            StoreError: The file is not such a choice.
         """
         try:
             stored = json.loads(Path(path).read_text(encoding="utf-8"))
         except ValueError:
             stored = None
         if not isinstance(stored, dict) or stored.pop("format", None) != _FORMAT:
-            raise StoreError(f"{path} is no choice of the rate of gengap.")
+            raise StoreError(f"{path} is not a choice of the rate of gengap.")
         for name in ("table", "quality"):
             stored[name] = pd.DataFrame(**stored[name])
         stored["table"].index.name = "setting"

@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from gengap.datasets.split import Task
+from gengap.deprecated import old_arguments, old_attribute
 from gengap.errors import DataError, StoreError
 
 _FORMAT = "gengap predictive distribution 1"
@@ -36,8 +37,10 @@ class PredictiveDistribution:
     task: Task
     settings: Mapping[str, Any]
 
+    num_samples = old_attribute("gengap.PredictiveDistribution", "num_samples")
+
     @property
-    def num_samples(self) -> int:
+    def num_members(self) -> int:
         """Number of members."""
         return int(self.members.sizes["member"])
 
@@ -87,7 +90,7 @@ class PredictiveDistribution:
         """
         by_network = self.members.astype(np.float64).groupby("seed")
         networks = len(by_network)
-        each = self.num_samples / networks
+        each = self.num_members / networks
         means = by_network.mean("member")
         within = by_network.var("member", ddof=1).mean("seed") if each >= 2 else xr.zeros_like(means.isel(seed=0))
         between = means.var("seed", ddof=1) if networks > 1 else xr.zeros_like(within)
@@ -99,7 +102,7 @@ class PredictiveDistribution:
         """Return the entropy of the mean forecast over `sample`, in nats: how unsure the forecast is in all.
 
         Raises:
-            DataError: The task is a regression, whose members are no probabilities.
+            DataError: The task is a regression, whose members are not probabilities.
         """
         return self._entropy_of(self.mean)
 
@@ -161,33 +164,34 @@ class PredictiveDistribution:
         return frame.iloc[np.argsort(-self.uncertainty().values, kind="stable")]
 
     def convergence(self) -> pd.DataFrame:
-        """Return how much more samples would still change the mean forecast.
+        """Return how much more members would still change the mean forecast.
 
         Returns:
-            One row per number of samples (halved from what there is), with the Monte-Carlo standard error of the mean
-            forecast: its `median` and `largest` over cases and labels. It speaks of the sampling only: infinitely many
-            samples of a model that is wrong converge to the wrong forecast. With several networks it takes these
+            One row per number of members (halved from what there is), with the Monte-Carlo standard error of the mean
+            forecast: its `median` and `largest` over cases and labels. It is about the sampling only: infinitely many
+            members of a model that is wrong converge to the wrong forecast. With several networks it takes these
             networks as given.
         """
         within = self.variance()["within"] ** 0.5
         counts = []
-        count = self.num_samples
-        while count >= 10 or count == self.num_samples:
+        count = self.num_members
+        while count >= 10 or count == self.num_members:
             counts.append(count)
             count //= 2
         errors = [within / np.sqrt(count) for count in reversed(counts)]
         return pd.DataFrame(
             {"median": [float(e.median()) for e in errors], "largest": [float(e.max()) for e in errors]},
-            index=pd.Index(counts[::-1], name="num_samples"),
+            index=pd.Index(counts[::-1], name="num_members"),
         )
 
-    def select(self, samples: Any) -> "PredictiveDistribution":
+    @old_arguments("gengap.PredictiveDistribution.select")
+    def select(self, cases: Any) -> "PredictiveDistribution":
         """Return the distribution of some cases.
 
         Args:
-            samples: Positions of the cases: an integer, a slice or a sequence.
+            cases: Positions of the cases: an integer, a slice or a sequence.
         """
-        wanted = [samples] if np.isscalar(samples) else samples
+        wanted = [cases] if np.isscalar(cases) else cases
         return PredictiveDistribution(
             self.members.isel(sample=wanted), self.deterministic.isel(sample=wanted), self.task, self.settings
         )
@@ -206,11 +210,11 @@ class PredictiveDistribution:
         """Read a distribution that `to_netcdf` wrote.
 
         Raises:
-            StoreError: The file is no such distribution.
+            StoreError: The file is not such a distribution.
         """
         with xr.open_dataset(path, engine="h5netcdf") as stored:
             if stored.attrs.get("format") != _FORMAT:
-                raise StoreError(f"{path} is no predictive distribution of gengap.")
+                raise StoreError(f"{path} is not a predictive distribution of gengap.")
             data = stored.load()
         members = data["member_forecast"].rename(None)
         return cls(members, data["deterministic"].rename(None), data.attrs["task"], json.loads(data.attrs["settings"]))

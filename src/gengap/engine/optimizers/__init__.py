@@ -6,7 +6,7 @@ from typing import Any
 from gengap.engine.optimizers.apart import Apart
 from gengap.engine.optimizers.base import Updater
 from gengap.engine.optimizers.in_place import InPlace
-from gengap.engine.optimizers.stacked import Stacked
+from gengap.engine.optimizers.stacked import StackedOptimizer
 from gengap.layers.stack import Stack
 
 
@@ -17,10 +17,10 @@ def choose_updater(models: Sequence[Any], stack: Stack) -> Updater:
         models: The compiled model of each run.
         stack: Their weights.
     """
-    for door in (InPlace, Stacked):
+    for door in (InPlace, StackedOptimizer):
         if door.fits(models, stack):
             return door(models, stack)
     return Apart(models, stack)
 
 
-__all__ = ["Apart", "InPlace", "Stacked", "Updater", "choose_updater"]
+__all__ = ["Apart", "InPlace", "StackedOptimizer", "Updater", "choose_updater"]

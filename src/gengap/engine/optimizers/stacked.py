@@ -19,7 +19,7 @@ _ELEMENTWISE = (
 
 
 @final
-class Stacked(Updater):
+class StackedOptimizer(Updater):
     """One Keras optimizer over variables that are the stack.
 
     Args:

@@ -1,7 +1,9 @@
 """The texts of the report, one catalogue per language; all hold the same keys and the same blanks."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from string import Formatter
 from typing import Any
 
 from gengap.analysis.findings.codes import CODES, Code
@@ -29,8 +31,8 @@ class Language:
     codes: Mapping[str, Code]
 
     def __call__(self, key: str, **blanks: Any) -> str:
-        """Return a text with its blanks filled in."""
-        return self.texts[key].format_map(blanks)
+        """Return a text with its blanks filled in; a Latin word beside a Chinese character gets a space."""
+        return _filled(self.texts[key], blanks)
 
     def count(self, what: str, number: int) -> str:
         """Return "one seed", "10 seeds": a number with what is counted."""
@@ -49,6 +51,23 @@ class Language:
         for english, own in self.figure_words.items():
             words = words.replace(english, own)
         return words
+
+
+_TOUCHING = re.compile(r"(?<=[\u4e00-\u9fff])(?=[A-Za-z0-9])|(?<=[A-Za-z0-9])(?=[\u4e00-\u9fff])")
+
+
+def _filled(template: str, blanks: Mapping[str, Any]) -> str:
+    """Fill in the blanks; only the borders of a blank are looked at, since a name stays what it is."""
+    pieces = []
+    for literal, name, spec, _ in Formatter().parse(template):
+        pieces.append(literal)
+        if name is not None:
+            pieces.append(format(blanks[name], spec or ""))
+    written = ""
+    for piece in filter(None, pieces):
+        gap = " " if written and _TOUCHING.match(written[-1] + piece[0], 1) else ""
+        written += gap + piece
+    return written
 
 
 _CHINESE = Wording(
@@ -70,8 +89,8 @@ def get_language(lang: str) -> Language:
     """Return a language by its name.
 
     Raises:
-        UnknownNameError: The report does not speak it.
+        UnknownNameError: The report is not written in it.
     """
     if lang not in LANGUAGES:
-        raise UnknownNameError(f"The report speaks {', '.join(LANGUAGES)}; got `lang={lang!r}`.")
+        raise UnknownNameError(f"Report languages are {', '.join(LANGUAGES)}; received `lang={lang!r}`.")
     return LANGUAGES[lang]

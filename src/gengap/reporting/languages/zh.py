@@ -15,7 +15,7 @@ TEXTS: dict[str, str] = {
     "page.table": "{title}：表格",
     "page.dark": "深色",
     "page.light": "浅色",
-    "page.made": "由 gengap {version} 生成。本页自成一体，不从任何地方加载内容。",
+    "page.made": "由 gengap {version} 生成。本页为独立文件，不需要网络。",
     "page.synthetic": "合成数据：样本由生成器产生，并非观测。",
     "sort.hint": "点击列标题即可排序。",
     "task.binary": "二分类",
@@ -42,16 +42,16 @@ TEXTS: dict[str, str] = {
     "curve.accuracy": "准确率",
     # findings
     "title.findings": "结论",
-    "lead.findings": "方括号内为 95 % 区间；变体比较的区间以 {confidence} 的置信度同时成立。"
-    "一切均就这一训练集而言：换一个训练集，实际相当的变体也可能显出差异。依据见后面各节。",
+    "lead.findings": "方括号内为 95 % 区间；变体比较的区间以 {confidence} 的置信度同时成立。一切均就这一训练集而"
+    "言：换一个训练集，实际相当的变体也可能显出差异。依据见后面各节。",
     "lead.findings_plain": "方括号内为 95 % 区间。一切均就这一训练集而言：换一个训练集，实际相当的变体也可能显出差异。"
     "依据见后面各节。",
     "tone.good": "好",
-    "tone.bad": "差",
+    "tone.bad": "问题",
     "tone.unsure": "未定",
     "tone.note": "注意",
     "the.baseline": "基线",
-    "the.other": " {name} ",
+    "the.other": "{name}",
     "at.best": "在最佳轮次",
     "at.last": "在最后一轮",
     "list.colon": "：",
@@ -59,16 +59,17 @@ TEXTS: dict[str, str] = {
     "list.sentence": "",
     "it": "它",
     "baseline.says": "{claim}（就这一训练集而言）。",
+    "leader.without": "所试变体中，{variant} 看来最好（没有验证集可供选择）：{claim}（就这一训练集而言）。",
     "leader.says": "所试变体中，{variant} 在验证集上表现最好：{claim}（就这一训练集而言）。",
     "onset.found": "{subject}从第 {epoch} 轮 [{low}, {high}] 起过拟合",
     "onset.open": "{subject}可能从第 {epoch} 轮 [{low}, 从不] 起过拟合",
-    "onset.possible": "{subject}在 {epochs} 轮内未见过拟合（各种子不排除从第 {low} 轮起过拟合）",
+    "onset.possible": "{subject}在 {epochs} 轮内未见过拟合（数据不排除从第 {low} 轮起过拟合）",
     "onset.none": "{subject}在 {epochs} 轮内未见过拟合",
     "onset.one_seed": "{subject}在唯一的一次训练中以第 {epoch} 轮最好",
-    "skill.positive": "{rule}，{subject}优于始终预报{reference}（{name} {skill}）",
-    "skill.negative": "{rule}，{subject}不如始终预报{reference}（{name} {skill}）",
-    "skill.unclear": "{rule}，{subject}与始终预报{reference}无法区分（{name} {skill}）",
-    "reference.binary": "基础概率",
+    "skill.positive": "{rule}，{subject}优于总是预报{reference}（{name} {skill}）",
+    "skill.negative": "{rule}，{subject}不如总是预报{reference}（{name} {skill}）",
+    "skill.unclear": "{rule}，{subject}与总是预报{reference}无法区分（{name} {skill}）",
+    "reference.binary": "基准率",
     "reference.multiclass": "各类别的比例",
     "reference.regression": "均值",
     "skill_name.binary": "Brier 技巧评分",
@@ -76,31 +77,27 @@ TEXTS: dict[str, str] = {
     "skill_name.regression": "平方误差技巧评分",
     "verdict.better": "{variant} 优于{baseline}，{score}改善 {amount}，适用于{claim}。",
     "verdict.worse": "{variant} 不如{baseline}，{score}变差 {amount}，适用于{claim}。",
-    "verdict.equivalent": "{variant} 与{baseline}在 {margin} 以内等价：{score}改善 {amount}，适用于{claim}。",
+    "verdict.equivalent": "{variant} 与{baseline}在 {margin} 以内等价（{score}改善 {amount}），适用于{claim}。",
     "verdict.cannot_say": "就这一训练集而言，无法判断 {variant} 是否优于{baseline}：目前{score}改善 {amount}。",
     "verdict.cannot_say_behind": "就这一训练集而言，无法判断 {variant} 是否优于{baseline}：目前{score}变差 {amount}。",
     "verdict.lost": "{variant} 无法与{baseline}比较：没有一对训练完成。",
-    "verdict.nothing": "就这一训练集而言，都没有帮助：{rule}，没有任何变体优于{baseline}。",
-    "verdict.none_sure": "就这一训练集而言，{rule}，未能证明任何变体有帮助：以 {seeds}和 {cases} 个样本，"
-    "与{baseline}的{score}差异均不确定。",
-    "verdict.none_sure_curves": "就这一训练集而言，{rule}，未能证明任何变体有帮助：以 {seeds}，"
-    "与{baseline}的{score}差异均不确定。",
+    "verdict.nothing": "就这一训练集而言，各种对策都没有帮助：{rule}，没有任何变体优于{baseline}。",
+    "verdict.none_sure": "就这一训练集而言，{rule}，未能证明任何变体有帮助：以 {seeds}和 {cases} 个样本，与"
+    "{baseline}的{score}差异均未得到证实。",
+    "verdict.none_sure_curves": "就这一训练集而言，{rule}，未能证明任何变体有帮助：以 {seeds}，与{baseline}的"
+    "{score}差异均未得到证实。",
     "verdict.others_open": "就这一训练集而言，以 {seeds}和 {cases} 个样本，无法判断其余 {count} "
     "个变体与{baseline}是否不同。",
     "verdict.others_open_curves": "就这一训练集而言，以 {seeds}，无法判断其余 {count} 个变体与{baseline}是否不同。",
-    "verdict.nearest": "最接近可判断的是 {variant}：{needs}",
-    "other.better_one": "就这一训练集而言，若改为{rule}读取，{variant} 优于{baseline}，{score}改善 {amount}。"
-    "这只是描述："
-    "判断是为另一种读法事先声明的。",
-    "other.better": "就这一训练集而言，若改为{rule}读取，有 {count} 个变体优于{baseline}，其中 {variant} 最多："
-    "{score}改善 {amount}。"
-    "这只是描述：判断是为另一种读法事先声明的。",
-    "other.worse_one": "就这一训练集而言，若改为{rule}读取，{variant} 不如{baseline}，{score}变差 {amount}。"
-    "这只是描述："
-    "判断是为另一种读法事先声明的。",
-    "other.worse": "就这一训练集而言，若改为{rule}读取，有 {count} 个变体不如{baseline}，其中 {variant} 最多："
-    "{score}变差 {amount}。"
-    "这只是描述：判断是为另一种读法事先声明的。",
+    "verdict.nearest": "最接近可判断的是 {variant}，目前改善 {amount}。{needs}",
+    "other.better_one": "就这一训练集而言，若改为{rule}评价，{variant} 优于{baseline}，{score}改善 {amount}。这只是描"
+    "述：判断是事先为另一轮次声明的。",
+    "other.better": "就这一训练集而言，若改为{rule}评价，有 {count} 个变体优于{baseline}，其中 {variant} 最多："
+    "{score}改善 {amount}。这只是描述：判断是事先为另一轮次声明的。",
+    "other.worse_one": "就这一训练集而言，若改为{rule}评价，{variant} 不如{baseline}，{score}变差 {amount}。这只是描"
+    "述：判断是事先为另一轮次声明的。",
+    "other.worse": "就这一训练集而言，若改为{rule}评价，有 {count} 个变体不如{baseline}，其中 {variant} 最多：{score}"
+    "变差 {amount}。这只是描述：判断是事先为另一轮次声明的。",
     "list.comma": "、",
     "kind.better": "更好",
     "kind.worse": "更差",
@@ -108,15 +105,16 @@ TEXTS: dict[str, str] = {
     "kind.cannot say": "无法判断",
     "claim.new": "新样本和新种子（就这一训练集而言）",
     "claim.these": "现有样本和新种子（就这一训练集而言）",
-    "needs.seeds": "需要 {seeds} 个种子才能判断。",
-    "needs.cases": "需要 {cases} 个样本才能判断。",
-    "needs.both": "需要 {seeds} 个种子和 {cases} 个样本才能判断。",
-    "needs.beyond": "合理数量的种子和样本都不足以判断。",
-    "caution.no_test": "没有测试集：最佳轮次正是在这里评分的样本上选出的，所有变体的成绩都偏乐观。",
+    "verdict.nearest_behind": "最接近可判断的是 {variant}，目前变差 {amount}。{needs}",
+    "needs.seeds": "共需约 {seeds} 个种子才能判断。",
+    "needs.cases": "共需约 {cases} 个样本才能判断。",
+    "needs.both": "共需约 {seeds} 个种子和 {cases} 个样本才能判断。",
+    "needs.beyond": "可行数量的种子和样本都不足以判断。",
+    "caution.no_test": "没有测试集：最佳轮次正是在这里评分的样本上选出的，所有变体的评分都过于乐观。",
     "caution.one_seed": "只有一个种子：换一个种子会怎样，无从判断。",
-    "caution.few_seeds": "只有 {seeds} 个种子：少于 {enough} 个时，种子之间的离散程度几乎无从知晓。",
+    "caution.few_seeds": "只有 {seeds} 个种子：少于 {enough} 个时，种子之间的变异估计得很不准。",
     "caution.diverged": "{runs} 次训练中有 {lost} 次发散，不计入任何均值：{where}。",
-    "caution.unfinished": "到最后仍在变好，更久的训练可能改变结果：{variants}。",
+    "caution.unfinished": "训练结束时仍在改善，更长的训练可能改变结论：{variants}。",
     "caution.serious": "{title}（{code}）：{subject}，{sentence}。",
     # comparison
     "title.comparison": "与基线比较",
@@ -129,27 +127,29 @@ TEXTS: dict[str, str] = {
     "comparison.best": "最佳轮次",
     "comparison.last": "最后一轮",
     "comparison.difference": "差异",
-    "comparison.picture": "区间位置",
+    "comparison.picture": "差异（左侧：{side}）",
     "comparison.p": "p（Holm）",
     "comparison.wins": "胜出种子",
-    "comparison.needs": "判定所需",
+    "comparison.needs": "判断所需（总数）",
     "short.both": "{seeds} 个种子和 {cases} 个样本",
     "short.seeds": "{seeds} 个种子",
     "short.cases": "{cases} 个样本",
-    "short.beyond": "超出合理数量",
+    "short.beyond": "无法达到",
     # scores
     "title.scores": "各变体的评分",
-    "lead.scores": "{seeds}的均值 ± 标准差（就这一训练集而言），分别取最佳轮次（在验证集上选择）和最后一轮。",
-    "lead.scores_one": "每个变体唯一一次训练的评分（就这一训练集而言），分别取最佳轮次（在验证集上选择）和最后一轮。",
-    "lead.skill": "技巧评分为 1 表示完美预报，为 0 表示与始终预报{reference}相当。",
+    "lead.scores": "{seeds}的均值 ± 标准差（就这一训练集而言），分别取最佳轮次（{chosen}）和最后一轮。",
+    "lead.scores_one": "每个变体唯一一次训练的评分（就这一训练集而言），分别取最佳轮次（{chosen}）和最后一轮。",
+    "chosen.validation": "在验证集上选择",
+    "chosen.without": "这里即最后一轮",
+    "lead.skill": "技巧评分为 1 表示完美预报，为 0 表示与总是预报{reference}相当。",
     "lead.gap": "差距为留出样本与训练样本的{score}之差。",
     "column.variant": "变体",
     "column.rule": "取自",
     "column.epoch": "轮次",
     "column.validation_score": "验证{score}",
-    "column.validation_skill": "验证技巧",
+    "column.validation_skill": "验证技巧评分",
     "column.test_score": "测试{score}",
-    "column.test_skill": "测试技巧",
+    "column.test_skill": "测试技巧评分",
     "column.gap": "差距",
     "column.parameters": "参数量",
     "column.seconds": "秒",
@@ -173,9 +173,10 @@ TEXTS: dict[str, str] = {
     "curves.values": "所选变体的数值",
     "curves.no_script": "图形及其数值需要 JavaScript；本页的表格不需要。",
     # stopping
-    "title.stopping": "事后的提前停止",
-    "lead.stopping": "若提前停止会怎样，由已保存的各轮次算出，不必重新训练。验证评分连续若干轮没有改善，训练即停止，"
-    "并保留到那时为止最好的一轮。评分为{part}样本上的{score}，取各种子的均值 ± 标准差；名次按均值排列，并非判断。",
+    "title.stopping": "事后模拟提前停止",
+    "lead.stopping": "若提前停止会怎样，由已保存的各轮次算出，不必重新训练。验证评分连续若干轮没有改善，训练即停"
+    "止，并保留到那时为止最好的一轮。评分为{part}样本上的{score}，取各种子的均值 ± 标准差；名次只比较均值，并非判"
+    "断。",
     "stopping.patience": "耐心（轮数）",
     "stopping.min_delta": "至少改善多少才算",
     "stopping.last": "最后一轮",
@@ -188,39 +189,40 @@ TEXTS: dict[str, str] = {
     "stopping.validation": "这里是用来选择轮次的验证样本，因此最后一轮吃亏。",
     # verification
     "title.verification": "预报可信吗？",
-    "lead.measures.binary": "所有种子在{rule}轮次对{part}样本的成绩；区间为 95 %，"
-    "适用于新样本和新种子（就这一训练集而言）。AUC："
-    "区分事件与非事件的能力（0.5 为随机）。Brier 评分：概率的均方误差（始终预报基础概率为 {climatology}）。技巧："
-    "其中被消除的比例。失校准是再校准能使 Brier 评分减少的部分，区分度是其得益于所知的部分。",
-    "lead.measures.multiclass": "所有种子在{rule}轮次对{part}样本的成绩；区间为 95 %，"
-    "适用于新样本和新种子（就这一训练集而言）。Brier "
-    "评分：各类别概率的平方误差之和（始终预报各类别的比例为 {climatology}）；技巧为其中被消除的比例。",
-    "lead.measures.regression": "所有种子在{rule}轮次对{part}样本的成绩；区间为 95 %，"
-    "适用于新样本和新种子（就这一训练集而言）。"
-    "始终预报均值的平方误差为 {climatology}；技巧为其中被消除的比例。",
+    "lead.measures.binary": "所有种子在{rule}轮次对{part}样本的成绩；区间为 95 %，适用于新样本和新种子（就这一训"
+    "练集而言）。AUC：区分事件与非事件的能力（0.5 为随机水平）。Brier 评分：概率的均方误差（总是预报基准率为 "
+    "{climatology}）。技巧评分：其中被消除的比例。校准误差是再校准能使 Brier 评分减少的部分，区分度是再校准后的预"
+    "报优于这些样本的基准率的部分。",
+    "lead.measures.multiclass": "所有种子在{rule}轮次对{part}样本的成绩；区间为 95 %，适用于新样本和新种子（就这"
+    "一训练集而言）。Brier 评分：各类别概率的平方误差之和（总是预报各类别的比例为 {climatology}）；技巧评分为其中"
+    "被消除的比例。",
+    "lead.measures.regression": "所有种子在{rule}轮次对{part}样本的成绩；区间为 95 %，适用于新样本和新种子（就这"
+    "一训练集而言）。总是预报均值的平方误差为 {climatology}；技巧评分为其中被消除的比例。",
     "measure.roc_auc": "AUC",
     "measure.brier_score": "Brier 评分",
-    "measure.brier_skill_score": "技巧",
-    "measure.squared_error_skill_score": "技巧",
-    "measure.miscalibration": "失校准",
+    "measure.brier_skill_score": "技巧评分",
+    "measure.squared_error_skill_score": "技巧评分",
+    "measure.miscalibration": "校准误差",
     "measure.discrimination": "区分度",
     "measure.accuracy": "准确率",
     "measure.squared_error": "平方误差",
     "measure.absolute_error": "绝对误差",
     "lead.verification": "下面是 {variants} 中验证评分居中的那次训练：色带和误差条为 95 %，适用于这些训练和新样本。",
+    "lead.verification_without": "下面是 {variants} 中训练评分居中的那次训练（没有曲线时为第一次）："
+    "色带和误差条为 95 %，适用于这些训练和新样本。",
     "diagram.roc": "ROC 曲线",
-    "caption.roc": "命中事件的比例与误报非事件的比例。点状对角线为随机水平。",
+    "caption.roc": "事件的命中率与非事件的误警率。点状对角线为随机水平。",
     "diagram.performance": "性能图",
     "caption.performance": "越靠右上越好。灰色曲线为相等的临界成功指数，虚线射线为相等的频率偏差；"
     "星号为本批样本上该指数最大的阈值。",
     "diagram.attributes": "属性图",
-    "caption.attributes": "落在对角线上的点是可靠的；落在阴影区内则相对气候态有正技巧。"
-    "竖条表示校准良好的预报应在的范围。下方为各概率的预报频率。",
+    "caption.attributes": "落在对角线上的点是可靠的；落在阴影区内则相对基准率有正技巧。竖条表示校准良好的预报应在"
+    "的范围。下方为各概率的预报频率。",
     "diagram.reliability": "可靠性图",
-    "caption.reliability": "曲线为最佳单调再校准。在色带之内，偏离对角线可由偶然解释。MCB 为再校准可获得的改进，DSC "
-    "为预报所含的信息。",
+    "caption.reliability": "曲线为最佳单调再校准。在色带之内，偏离对角线可由偶然解释。MCB（校准误差）为再校准可获"
+    "得的改进，DSC（区分度）为再校准后的预报优于这些样本的基准率的部分。",
     "diagram.top_label": "最可能类别的可靠性",
-    "caption.top_label": "最可能的类别是否与其概率所称的一样常正确？在色带之内，偏离对角线可由偶然解释。",
+    "caption.top_label": "最可能类别实际正确的频率是否与所给概率相符？在色带之内，偏离对角线可由偶然解释。",
     "diagram.scatter": "预报与实况",
     "caption.scatter": "落在对角线上即预报正确。",
     "caption.some": "图中画出 {number} 个样本中的 {drawn} 个。",
@@ -243,37 +245,37 @@ TEXTS: dict[str, str] = {
     "cases.unsure": "没有把握",
     "cases.disagree": "种子之间分歧大",
     "cases.distributions": "预报分布",
-    "cases.of": "对 {variant} 的一个网络反复询问，每次打开不同的噪声：看其回答有多分散。",
+    "cases.of": "用 {variant} 的一个网络反复预报，每次的噪声不同：看各成员有多分散。",
     "cases.distribution": "{members} 个成员的直方图。",
     "cases.happened": "实况：{outcome}。",
     # noise
-    "title.noise": "它的疑虑能找出它的错误吗？",
-    "lead.noise": "上述网络以 {trained} 的随机失活训练。询问时用多少最好是另一回事："
-    "在验证集上从图中各值里选出 {chosen}。",
+    "title.noise": "不确定性能否指出错误？",
+    "lead.noise": "上述网络以 {trained} 的 dropout 训练。推理时采用多大的丢弃率最好，可能与训练时不同：在验证集上"
+    "从图中各值里选出 {chosen}。",
     "noise.quantity": "{part}样本",
-    "noise.before": "训练时的比率，{rate}",
-    "noise.after": "所选比率，{rate}",
+    "noise.before": "训练时的丢弃率，{rate}",
+    "noise.after": "所选丢弃率，{rate}",
     "noise.score": "平均预报的{score}（越小越好）",
-    "noise.spread": "回答的平均离散度",
-    "noise.monotonicity": "剔除可疑样本时评分下降的步数比例（1 最好）",
+    "noise.spread": "成员的平均离散度",
+    "noise.monotonicity": "逐步剔除不确定样本时评分下降的步数比例（1 最好）",
     "noise.discard": "每一步评分的平均改进",
-    "noise.detection": "疑虑找出错误决定的能力（AUC；0.5 为一无所知）",
-    "noise.seeds": "其他种子的预报落在回答中央 90 % 内的比例",
+    "noise.detection": "不确定性指出错误决定的能力（AUC；0.5 为随机水平）",
+    "noise.seeds": "其他种子的预报落在成员中央 90 % 内的比例",
     "noise.ratio": "离散度与误差之比（SSRAT，1 为恰当）",
     "noise.pit": "PIT 直方图偏离平坦的程度（PITD，0 为恰当）",
-    "noise.coverage": "落在回答中央 90 % 内的实况比例",
+    "noise.coverage": "实况落在成员中央 90 % 内的比例",
     "noise.width": "中央 90 % 的宽度",
     "noise.deterministic": "无噪声的预报",
-    "noise.trained_rates": "训练时的比率",
-    "noise.helps": "所选比率有帮助：相对{reference}，{part}上的{score}改进 {gain}。",
-    "noise.harms": "没有比率有帮助：所选比率不如{reference}，{part}上的{score}改进 {gain}。",
-    "noise.open": "未能证明任何比率有帮助：相对{reference}，{part}上的{score}改进 {gain}。",
+    "noise.trained_rates": "训练时的丢弃率",
+    "noise.helps": "所选丢弃率有帮助：相对{reference}，{part}集上的{score}改进 {gain}。",
+    "noise.harms": "没有丢弃率有帮助：所选丢弃率不如{reference}，{part}集上的{score}改进 {gain}。",
+    "noise.open": "未能证明任何丢弃率有帮助：相对{reference}，{part}集上的{score}改进 {gain}。",
     "noise.lowest": "最佳值 {value} 是所试的最小值：更小的也许更好。",
     "noise.highest": "最佳值 {value} 是所试的最大值：更大的也许更好。",
-    "diagram.noise": "询问时的噪声（验证集）",
+    "diagram.noise": "推理时的丢弃率（验证集）",
     "caption.noise": "相对{reference}的{score}改进，附逐点 95 % 区间；大于零为更好。",
     # weights
-    "title.weights": "权重还剩多少",
+    "title.weights": "权重的范数与稀疏度",
     "lead.weights": "最后一轮所有核权重的范数，以及绝对值小于 {threshold} 的权重比例；每点为一个种子，竖线为均值，"
     "坐标轴从 0 到最大值。梯度训练不会得到严格的零。",
     "weights.norm": "范数",
@@ -283,20 +285,19 @@ TEXTS: dict[str, str] = {
     "diagram.sparsity": "其他阈值下的稀疏度",
     "caption.sparsity": "小于各阈值的权重比例；细线为单次训练，粗线为均值；点线为表中所用阈值（{threshold}）。",
     # audit
-    "title.audit": "诊断与审查",
-    "lead.audit": "就这一训练集而言，学习曲线说明了各变体的什么，还有什么别的原因可能造成差异；重要的在前。在 Python "
-    "中："
-    "`gg.diagnose(result)` 和 `gg.audit(result)`。",
+    "title.audit": "诊断与核查",
+    "lead.audit": "就这一训练集而言，学习曲线反映出各变体的哪些情况，还有什么别的原因可能造成差异；重要的在前。在"
+    " Python 中：`gg.diagnose(result)` 和 `gg.audit(result)`。",
     "audit.advice": "怎么办",
     "audit.meaning": "这是什么意思",
     "severity.serious": "严重",
     "severity.warning": "警告",
     "severity.info": "提示",
     # provenance
-    "title.provenance": "来龙去脉",
-    "lead.provenance": "重复本研究所需的一切。",
-    "lead.provenance_other": "由其他工具得到并交给 gengap；这些模型不是 gengap 训练的，其来历无从知晓。",
-    "provenance.command": "重复本研究的命令",
+    "title.provenance": "来源与复现",
+    "lead.provenance": "复现本研究所需的一切。",
+    "lead.provenance_other": "由其他工具得到：这些模型不是 gengap 训练的，gengap 不知道其来源。",
+    "provenance.command": "复现本研究的命令",
     "provenance.models": "模型",
     "provenance.settings": "设置",
     "provenance.data": "数据",
@@ -308,8 +309,8 @@ TEXTS: dict[str, str] = {
 }
 
 FIGURE_WORDS: dict[str, str] = {
-    "Probability of false detection": "误报概率（POFD）",
-    "Probability of detection": "命中概率（POD）",
+    "Probability of false detection": "误警率（POFD）",
+    "Probability of detection": "命中率（POD）",
     "Success ratio (1 - FAR)": "成功率（1 - FAR）",
     "largest CSI": "最大 CSI",
     "Largest CSI": "最大 CSI",
@@ -321,11 +322,11 @@ FIGURE_WORDS: dict[str, str] = {
     "Recalibrated forecast": "再校准的预报",
     "Brier score": "Brier 评分",
     "No skill": "无技巧",
-    "Climatology": "气候态",
+    "Climatology": "基准率",
     "Perfect": "完美",
     "Share of weights below it": "小于阈值的权重比例",
-    "Rate at inference": "询问时的比率",
-    "Scale at inference": "询问时的倍数",
+    "Rate at inference": "推理时的丢弃率",
+    "Scale at inference": "推理时的倍数",
     "Gain in ": "改进：",
     "Threshold": "阈值",
     "Deterministic": "确定性",

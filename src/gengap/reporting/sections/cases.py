@@ -28,13 +28,13 @@ class CaseForecasts:
     """What every seed forecast for every case, as one number each.
 
     Attributes:
-        forecast: Probability of label 1, probability of the label that the seeds' mean finds likeliest, or the
+        forecast: Probability of label 1, probability of the label that the seeds' mean finds most probable, or the
             regression's forecast, shape `(seeds, n)`.
         outcome: What happened, on the same scale: 0/1, whether that label was right, or the target, shape `(n,)`.
         doubt: How unsure the mean forecast is, larger is less sure, shape `(n,)`.
         error: Size of the mean forecast's error, shape `(n,)`.
         right: Whether the mean forecast is on the right side, shape `(n,)`.
-        top: The likeliest label of every case where there are several; else empty.
+        top: The most probable class of every case where there are several; else empty.
     """
 
     forecast: Floats
@@ -57,7 +57,7 @@ class Case:
 
     Attributes:
         sample: Position of the case in its split.
-        name: What the case is called: its number, time or group, and the likeliest of several labels.
+        name: What the case is called: its number, time or group, and the most probable of several classes.
         forecast: Mean ± standard deviation over seeds, as text.
         outcome: What happened, as text.
         dots: Where the seeds' forecasts lie on the picture's axis, from 0 to 1.
@@ -175,7 +175,7 @@ def _case(material: Material, forecasts: CaseForecasts, at: int) -> Case:
 
 
 def _claim(material: Material, forecasts: CaseForecasts, at: int) -> str:
-    """Name a case and, of several labels, the likeliest."""
+    """Name a case and, of several labels, the most probable class."""
     name = _name(material, at)
     if not len(forecasts.top):
         return name
@@ -223,7 +223,7 @@ def _figures(material: Material) -> list[dict[str, Any]]:
         if at < len(kinds) and kinds[at] in KINDS:
             title = f"{text(f'cases.{kinds[at]}')}: {title}"
         svg: Markup = inline_svg(display.plot, name=f"case-{at}", label=title, language=text, figsize=(4.4, 3.2))
-        caption = [text("cases.distribution", members=f"{distribution.num_samples:,}")]
+        caption = [text("cases.distribution", members=f"{distribution.num_members:,}")]
         if known:
             caption.append(text("cases.happened", outcome=_outcome(material, int(sample))))
         figures.append({"title": title, "svg": svg, "caption": text("list.sentence").join(caption)})

@@ -51,7 +51,7 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparisonRow:
     """One line of the table, ready to be shown.
 
     Attributes:
@@ -59,7 +59,7 @@ class Row:
         readings: Differences at the best and at the last epoch; one where the result knows no epochs.
         p: Holm's adjusted p value, as text.
         wins: Share of pairs won, as text.
-        needs: What would settle the comparison; empty where it is settled.
+        needs: What a verdict would take; empty where there is one.
     """
 
     contrast: Contrast
@@ -93,14 +93,15 @@ def comparison_section(material: Material) -> Section | None:
             "part": text(f"part.{found.part}"),
             "confidence": f"{100 * found.confidence:.4g} %",
             "better": text("larger" if found.larger_is_better else "smaller"),
+            "side": text("kind.worse" if found.larger_is_better else "kind.better"),
         },
     )
 
 
-def _row(material: Material, comparison: Comparison, found: Contrast) -> Row:
+def _row(material: Material, comparison: Comparison, found: Contrast) -> ComparisonRow:
     other = [one for one in comparison.descriptive if one.variant == found.variant and material.has_curves]
     readings = [_reading(found, primary=True), *(_reading(one, primary=False) for one in other)]
-    return Row(
+    return ComparisonRow(
         contrast=found,
         readings=tuple(sorted(readings, key=lambda one: one.rule)),
         p=write_p(found.p_holm),

@@ -9,7 +9,7 @@ import numpy as np
 
 from gengap.analysis.comparison.contrasts import FEW_SEEDS, Contrast
 from gengap.analysis.diagnosis.onset import Onset
-from gengap.analysis.tables import Estimate
+from gengap.analysis.tables import IntervalEstimate
 from gengap.reporting.material import Material
 from gengap.reporting.numbers import write_estimate, write_number
 from gengap.reporting.section import Section
@@ -26,7 +26,7 @@ _SAID_ABOVE = frozenset({"GG111"})
 
 @dataclass(frozen=True)
 class Sentence:
-    """One finding: how it is marked, what it says, and whether it is one of those that a reader in haste needs."""
+    """One finding: how it is marked, what it says, and whether it is one of those that a reader in a hurry needs."""
 
     tone: Tone
     text: str
@@ -64,7 +64,8 @@ def _leader(material: Material) -> Iterator[Sentence]:
     parts = _habits(material, name, material.rule, text("it"))
     if parts and name != material.result.baseline:
         claim = text("list.clause").join(part.text for part in parts)
-        yield Sentence(_worst(parts), _said(material, "leader.says", variant=name, claim=claim))
+        key = "leader.says" if material.has_validation else "leader.without"
+        yield Sentence(_worst(parts), _said(material, key, variant=name, claim=claim))
 
 
 def _habits(material: Material, variant: str, rule: EpochRule, subject: str) -> list[Sentence]:
@@ -124,7 +125,7 @@ def _skill(material: Material, variant: str, rule: EpochRule, subject: str) -> S
     return Sentence(tone, text(f"skill.{side}", **blanks))
 
 
-def _side(found: Estimate) -> tuple[str, Tone]:
+def _side(found: IntervalEstimate) -> tuple[str, Tone]:
     if found.low > 0:
         return "positive", "good"
     return ("negative", "bad") if found.high < 0 else ("unclear", "unsure")
@@ -146,7 +147,7 @@ def _verdicts(material: Material) -> Iterator[Sentence]:
 
 
 def _open(material: Material, unsure: Sequence[Contrast], *, alone: bool) -> Iterator[Sentence]:
-    """Say which comparisons stay open, and what would settle the nearest of them."""
+    """Say which comparisons stay open, and what would decide the closest of them."""
     if len(unsure) <= _MOST_UNSURE:
         for one in unsure:
             yield Sentence("unsure", verdict_sentence(material, one), main=alone)
@@ -163,7 +164,9 @@ def _open(material: Material, unsure: Sequence[Contrast], *, alone: bool) -> Ite
     said = [_said(material, key if held else f"{key}_curves", **blanks)]
     nearest = min(unsure, key=_effort)
     if math.isfinite(_effort(nearest)[0]):
-        said.append(text("verdict.nearest", variant=nearest.variant, needs=needs(material, nearest)))
+        key = "verdict.nearest" if _ahead(material, nearest) else "verdict.nearest_behind"
+        amount = _amount(material, nearest)
+        said.append(text(key, variant=nearest.variant, amount=amount, needs=needs(material, nearest)))
     yield Sentence("unsure", text("list.sentence").join(said), main=alone)
 
 
@@ -212,16 +215,23 @@ def verdict_sentence(material: Material, found: Contrast) -> str:
     }
     if kind != "cannot say":
         return _said(material, f"verdict.{kind}", **blanks)
-    ahead = (found.difference > 0) == comparison.larger_is_better
-    said = _said(material, "verdict.cannot_say" if ahead else "verdict.cannot_say_behind", **blanks)
+    key = "verdict.cannot_say" if _ahead(material, found) else "verdict.cannot_say_behind"
+    said = _said(material, key, **blanks)
     return text("list.sentence").join([said, needs(material, found)])
+
+
+def _ahead(material: Material, found: Contrast) -> bool:
+    """Whether a variant's mean is better than the baseline's."""
+    comparison = material.comparison
+    assert comparison is not None  # noqa: S101  a contrast comes from a comparison
+    return (found.difference > 0) == comparison.larger_is_better
 
 
 def _amount(material: Material, found: Contrast) -> str:
     """Write by how much a variant is better, or worse where the mean says so, with its interval."""
     comparison = material.comparison
     assert comparison is not None  # noqa: S101  a contrast comes from a comparison
-    signed = found.verdict.kind == "equivalent"  # that sentence says "better by" in any case
+    signed = found.verdict.kind == "equivalent"  # that sentence gives the gain in any case
     flipped = not comparison.larger_is_better if signed else found.difference < 0
     ends = (-found.difference, -found.high, -found.low) if flipped else (found.difference, found.low, found.high)
     return write_estimate(*ends, sign=signed)

@@ -12,7 +12,7 @@ from gengap.analysis.cases import HeldOut
 from gengap.analysis.climatology import SKILL_OF, climatology_scores
 from gengap.analysis.comparison.estimators import ScoreName, carriers, case_values, to_units
 from gengap.analysis.diagnosis.verify import verify
-from gengap.analysis.tables import Estimate
+from gengap.analysis.tables import IntervalEstimate
 from gengap.errors import GengapError
 from gengap.reporting.material import Material, estimate_of
 from gengap.reporting.numbers import decimals_for, write_estimate, write_number
@@ -50,7 +50,7 @@ def measures_table(material: Material) -> dict[str, object] | None:
     return {"names": list(known), "rows": rows, "climatology": write_number(reference, decimals_for(reference / 100))}
 
 
-def _column(material: Material, held: HeldOut, name: str) -> list[Estimate]:
+def _column(material: Material, held: HeldOut, name: str) -> list[IntervalEstimate]:
     carrying = _carriers(held, name)
     return [
         estimate_of(_values(material, held, variant, name), carriers=carrying) for variant in material.result.variants
@@ -66,7 +66,7 @@ def _carriers(held: HeldOut, name: str) -> int | None:
     return None if found is None else int(found.sum())
 
 
-def _parts(material: Material, held: HeldOut) -> dict[str, list[Estimate]]:
+def _parts(material: Material, held: HeldOut) -> dict[str, list[IntervalEstimate]]:
     """Parts of the binary Brier score, means over seeds: there is no interval for new cases."""
     if material.result.task != "binary":
         return {}
@@ -74,7 +74,7 @@ def _parts(material: Material, held: HeldOut) -> dict[str, list[Estimate]]:
         warnings.simplefilter("ignore", RuntimeWarning)  # all runs of a variant may have diverged
         scores = verify(material.result, split=held.part, epoch=material.rule, climatology="evaluation").mean("seed")
     return {
-        name: [Estimate(float(mean), math.nan, math.nan) for mean in scores[name]]
+        name: [IntervalEstimate(float(mean), math.nan, math.nan) for mean in scores[name]]
         for name in ("miscalibration", "discrimination")
     }
 
@@ -97,7 +97,7 @@ def _right(held: HeldOut, prediction: Floats) -> Floats:
     return right
 
 
-def _shown(column: list[Estimate], at: int) -> Measure:
+def _shown(column: list[IntervalEstimate], at: int) -> Measure:
     """Write a value with its interval; all of a column have the same decimals."""
     one = column[at]
     widths = [(other.high - other.low) / 2 for other in column if math.isfinite(other.low)]

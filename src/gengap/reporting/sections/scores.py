@@ -16,7 +16,7 @@ _ALIKE = frozenset({"validation_score", "test_score", "gap"})
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownCell:
     """A cell: what people read, the number that the table sorts by (None for words), and the scatter of seeds."""
 
     text: str
@@ -59,7 +59,9 @@ def _lead(material: Material, columns: Sequence[str]) -> str:
     """Say what the columns hold, as far as they are there."""
     result, text = material.result, material.language
     one = len(result.seeds) == 1
-    said = [text("lead.scores_one") if one else text("lead.scores", seeds=text.count("seeds", len(result.seeds)))]
+    chosen = text("chosen.validation" if material.has_validation else "chosen.without")
+    seeds = text.count("seeds", len(result.seeds))
+    said = [text("lead.scores_one", chosen=chosen) if one else text("lead.scores", seeds=seeds, chosen=chosen)]
     if any(name.endswith("_skill") for name in columns):
         said.append(text("lead.skill", reference=text(f"reference.{result.task}")))
     if "gap" in columns:
@@ -97,16 +99,16 @@ class _Shower:
         ]
         return cls(column.name, decimals_for(float(np.quantile(widths, 0.75))) if widths else 0, language)
 
-    def show(self, cell: Cell) -> Shown:
+    def show(self, cell: Cell) -> ShownCell:
         if isinstance(cell, Spread):
             if self.name == "epoch" and cell.mean == 0:  # every run diverged before its first epoch ended
-                return Shown(MISSING)
+                return ShownCell(MISSING)
             scattered = cell.sd >= 0.5 * 10.0**-self.decimals  # less would be written as 0
             sd = write_number(cell.sd, self.decimals) if scattered else ""
             whole = self.name == "epoch" and not sd and cell.mean == round(cell.mean)
-            return Shown(write_number(cell.mean, 0 if whole else self.decimals), cell.mean, sd)
+            return ShownCell(write_number(cell.mean, 0 if whole else self.decimals), cell.mean, sd)
         if isinstance(cell, int | float):
-            return Shown(f"{cell:,}", float(cell))
+            return ShownCell(f"{cell:,}", float(cell))
         if cell is None:
-            return Shown(MISSING)
-        return Shown(self.language(f"rule.{cell}") if self.name == "rule" else str(cell))
+            return ShownCell(MISSING)
+        return ShownCell(self.language(f"rule.{cell}") if self.name == "rule" else str(cell))

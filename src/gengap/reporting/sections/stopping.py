@@ -16,7 +16,7 @@ _DIGITS = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Curves:
+class VariantCurves:
     """Curves of one variant.
 
     Attributes:
@@ -31,7 +31,7 @@ class Curves:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownMean:
     """What people read, and what the table sorts by; None where every run of the variant diverged at once."""
 
     text: str
@@ -39,14 +39,14 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Place(Shown):
+class Ranked(ShownMean):
     """Score and rank of a variant under one way of choosing the epoch."""
 
     rank: int
 
 
 @dataclass(frozen=True)
-class Row:
+class StoppingRow:
     """One line of the table.
 
     Attributes:
@@ -59,11 +59,11 @@ class Row:
     """
 
     variant: str
-    last: Place
-    best: Place
-    stopped: Place
-    stops: Shown
-    saved: Shown
+    last: Ranked
+    best: Ranked
+    stopped: Ranked
+    stops: ShownMean
+    saved: ShownMean
 
 
 def stopping_section(material: Material) -> Section | None:
@@ -95,15 +95,15 @@ def stopping_section(material: Material) -> Section | None:
     )
 
 
-def curves_of(material: Material, variant: str) -> Curves:
+def curves_of(material: Material, variant: str) -> VariantCurves:
     """Read the curves that choose the epoch and those that are shown, rounded as the page's script sees them."""
     result = material.result
     chosen_on = result.history["val_score"].sel(variant=variant).transpose("seed", "epoch").to_numpy().astype(float)
     read = curves_on_test(result, variant) if has_test_curves(result) else chosen_on
-    return Curves(variant, chosen_on, np.where(np.isfinite(chosen_on), read, np.nan))
+    return VariantCurves(variant, chosen_on, np.where(np.isfinite(chosen_on), read, np.nan))
 
 
-def rows_of(curves: list[Curves], *, patience: int, min_delta: float = 0.0) -> tuple[Row, ...]:
+def rows_of(curves: list[VariantCurves], *, patience: int, min_delta: float = 0.0) -> tuple[StoppingRow, ...]:
     """Fill in the table for one stopping rule."""
     trained = [np.isfinite(one.chosen_on).sum(axis=1) for one in curves]
     never = [stopping_epochs(one.chosen_on, patience=one.chosen_on.shape[1])[1] for one in curves]
@@ -114,7 +114,7 @@ def rows_of(curves: list[Curves], *, patience: int, min_delta: float = 0.0) -> t
         for epochs in (trained, never, [kept for _, kept in rules])
     ]
     return tuple(
-        Row(
+        StoppingRow(
             one.variant,
             last=places[0][at],
             best=places[1][at],
@@ -126,18 +126,18 @@ def rows_of(curves: list[Curves], *, patience: int, min_delta: float = 0.0) -> t
     )
 
 
-def decimals_of(curves: list[Curves]) -> int:
+def decimals_of(curves: list[VariantCurves]) -> int:
     """Decimals of the whole table: two digits of the usual scatter between seeds at the last epoch."""
     last = [_at(one.read, np.isfinite(one.chosen_on).sum(axis=1)) for one in curves]
     spreads = [float(np.std(kept, ddof=1)) for one in last if len(kept := one[np.isfinite(one)]) > 1]
     return decimals_for(float(np.median(spreads))) if spreads else 4
 
 
-def _places(values: list[Floats], decimals: int) -> list[Place]:
+def _places(values: list[Floats], decimals: int) -> list[Ranked]:
     kept = [one[np.isfinite(one)] for one in values]
     means = np.array([one.mean() if len(one) else math.inf for one in kept])
     ranks = np.argsort(np.argsort(means, kind="stable"), kind="stable") + 1
-    return [Place(*_with_spread(one, decimals), rank=int(rank)) for one, rank in zip(kept, ranks, strict=True)]
+    return [Ranked(*_with_spread(one, decimals), rank=int(rank)) for one, rank in zip(kept, ranks, strict=True)]
 
 
 def _with_spread(values: Floats, decimals: int) -> tuple[str, float | None]:
@@ -146,11 +146,11 @@ def _with_spread(values: Floats, decimals: int) -> tuple[str, float | None]:
     return shown.text + spread, shown.value
 
 
-def _shown(values: Floats, decimals: int, unit: str = "") -> Shown:
+def _shown(values: Floats, decimals: int, unit: str = "") -> ShownMean:
     if not len(values):
-        return Shown(MISSING, None)
+        return ShownMean(MISSING, None)
     mean = float(values.mean())
-    return Shown(write_number(mean, decimals) + unit, mean)
+    return ShownMean(write_number(mean, decimals) + unit, mean)
 
 
 def _at(curves: Floats, epochs: Floats) -> Floats:

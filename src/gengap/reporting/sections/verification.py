@@ -36,7 +36,7 @@ class Diagram:
 
 @dataclass(frozen=True, eq=False)
 class Forecasts:
-    """Outcomes and the forecasts of the shown variants: of the run that has the median validation score."""
+    """Outcomes and the forecasts of the shown variants: of the run of median score."""
 
     y_true: Floats
     by_variant: Mapping[str, Floats]
@@ -71,6 +71,7 @@ def verification_section(material: Material) -> Section | None:
             "part": text(f"part.{held.part}"),
             "rule": text(f"rule.{material.rule}"),
             "variants": list(forecasts.by_variant),
+            "lead": "lead.verification" if material.has_validation else "lead.verification_without",
         },
     )
 

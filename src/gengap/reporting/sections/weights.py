@@ -32,7 +32,7 @@ class Quantity:
 
 
 @dataclass(frozen=True)
-class Row:
+class WeightsRow:
     """One variant."""
 
     variant: str
@@ -49,7 +49,7 @@ def weights_section(material: Material) -> Section | None:
     if not bool(runs["weight_norm"].notnull().any()):
         return None
     rows = tuple(
-        Row(
+        WeightsRow(
             variant,
             int(runs["parameters"].sel(variant=variant).max()),
             _quantity(material, variant, "weight_norm"),

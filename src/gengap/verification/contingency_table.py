@@ -122,7 +122,7 @@ class Contingency:
         """
         if name not in get_args(ContingencyScore):
             raise UnknownNameError(
-                f"{name!r} is no contingency score; choose from {', '.join(get_args(ContingencyScore))}"
+                f"{name!r} is not a contingency score; choose from {', '.join(get_args(ContingencyScore))}"
             )
         return getattr(self, name)
 

@@ -1,8 +1,8 @@
 r"""Held-out cases that resemble a training case more than chance allows.
 
 Independent cases have neighbours, too, the closer the narrower the table, and a table of few labels holds many that
-are nearly equal. So a case counts as a near twin only if three questions agree that chance would not bring the two so
-close:
+are nearly equal. So a case counts as a near duplicate only if three questions agree that chance would not bring the
+two so close:
 
 - Among the neighbours: where cases are spread evenly over the ball that reaches to the $k$-th neighbour, at the
   distance $r_k$, the nearest is at most $r_1$ away with probability $1 - (1 - (r_1 / r_k)^d)^{k-1}$, with $d$ the
@@ -11,9 +11,9 @@ close:
   $-\sum_j \log P_j$ would be gamma distributed; with n training cases there are n chances.
 - The same by principal components, which are uncorrelated where columns are not.
 
-The largest of the three p-values is the case's, and Benjamini and Hochberg's procedure says which cases are twins: one
-in twenty of those may be there by chance, and where all cases are independent there are none in nineteen data sets of
-twenty.
+The largest of the three p-values is the case's, and Benjamini and Hochberg's procedure says which cases are duplicates:
+one in twenty of those may be there by chance, and where all cases are independent there are none in nineteen data sets
+of twenty.
 
 References:
     Levina, E. and Bickel, P. J. (2004). Maximum likelihood estimation of intrinsic dimension. NeurIPS 17.
@@ -49,15 +49,15 @@ _SAMPLE = 1000
 _CHUNK = 4096
 
 
-def near_twins(reference: Any, held_out: Any) -> NDArray[np.bool_] | None:
-    """Tell which held-out cases have a near, but not equal, twin among the reference cases.
+def near_duplicates(reference: Any, held_out: Any) -> NDArray[np.bool_] | None:
+    """Tell which held-out cases have a near, but not equal, duplicate among the reference cases.
 
     Args:
         reference: Inputs of the reference cases: an array, sparse rows, a table, or a mapping or list of such.
         held_out: Inputs of the held-out cases, of the same form.
 
     Returns:
-        Shape `(n,)`; None where inputs are no finite numbers, or the reference cases are too few to tell what is near.
+        Shape `(n,)`; None where inputs are not finite numbers, or the reference cases are too few to tell what is near.
     """
     matrices = _standardized(reference, held_out)
     if matrices is None or min(part.shape[0] for part in matrices) == 0 or matrices[0].shape[0] < 2 * NEIGHBOURS:
@@ -68,13 +68,13 @@ def near_twins(reference: Any, held_out: Any) -> NDArray[np.bool_] | None:
     candidates = np.flatnonzero((nearest > 0) & (nearest <= NEAR * np.sqrt(_squares(b))))
     p = np.ones(b.shape[0])
     if len(candidates):
-        rows, twins = b[candidates], a[partner[candidates]]
+        rows, duplicates = b[candidates], a[partner[candidates]]
         sample = _sampled(a)
         p[candidates] = np.maximum.reduce(
             [
                 _by_neighbours(a, sample, rows, nearest[candidates]),
-                _by_columns(sample, rows, twins, a.shape[0]),
-                _by_columns(*_components(sample, rows, twins), a.shape[0]),
+                _by_columns(sample, rows, duplicates, a.shape[0]),
+                _by_columns(*_components(sample, rows, duplicates), a.shape[0]),
             ]
         )
     return _rejected(p)
@@ -100,12 +100,12 @@ def _by_neighbours(a: Any, sample: Any, rows: Any, nearest: Floats) -> Floats:
     return np.asarray(-np.expm1((count - 1) * np.log1p(-np.minimum(share, 1 - 1e-12))))
 
 
-def _by_columns(sample: Any, rows: Any, twins: Any, n: int) -> Floats:
+def _by_columns(sample: Any, rows: Any, duplicates: Any, n: int) -> Floats:
     """Return the probability that one of n independent cases agrees as well in all columns."""
     if sparse.issparse(sample) or sample.shape[1] > _WIDEST:
         return np.zeros(rows.shape[0])  # left to the components
     surprise = np.zeros(rows.shape[0])
-    for column, here, there in zip(sample.T, rows.T, twins.T, strict=True):
+    for column, here, there in zip(sample.T, rows.T, duplicates.T, strict=True):
         surprise -= np.log(_share_as_near(np.sort(column).astype(np.float64), here, np.abs(here - there)))
     return np.asarray(np.minimum(1.0, n * special.gammaincc(sample.shape[1], surprise)))
 
@@ -121,13 +121,13 @@ def _share_as_near(column: Floats, at: Floats, distance: Floats) -> Floats:
     return np.asarray(np.clip(np.where(within >= k, within, np.minimum(smooth, k)) / n, 1e-3 / n, 1.0))
 
 
-def _components(sample: Any, rows: Any, twins: Any) -> tuple[Floats, Floats, Floats]:
+def _components(sample: Any, rows: Any, duplicates: Any) -> tuple[Floats, Floats, Floats]:
     """Return all three by the principal components of the sample, those of the largest variance first."""
     mean = np.asarray(sample.mean(axis=0)).reshape(1, -1)
     if not sparse.issparse(sample) and sample.shape[1] <= len(sample):
         _, axes = np.linalg.eigh((sample - mean).T @ (sample - mean))
         turn = axes[:, ::-1][:, :_WIDEST]
-        own, its, their = ((part - mean) @ turn for part in (sample, rows, twins))
+        own, its, their = ((part - mean) @ turn for part in (sample, rows, duplicates))
         return own, its, their
 
     def products(part: Any) -> Floats:
@@ -140,12 +140,12 @@ def _components(sample: Any, rows: Any, twins: Any) -> tuple[Floats, Floats, Flo
     values, vectors = np.linalg.eigh(products(sample))
     kept = np.flatnonzero(values > 1e-6 * max(float(values[-1]), 1e-300))[::-1][:_WIDEST]
     turn = vectors[:, kept] / np.sqrt(values[kept])
-    own, its, their = (products(part) @ turn for part in (sample, rows, twins))
+    own, its, their = (products(part) @ turn for part in (sample, rows, duplicates))
     return own, its, their
 
 
 def _dimension(sample: Any) -> float:
-    """Return the dimension in which cases spread, at most the number of columns: too low a one misses twins only."""
+    """Return the dimension in which cases spread, at most the number of columns: too low a one only misses some."""
     squares = np.sort(_distances(sample, sample), axis=1)[:, 1 : NEIGHBOURS + 1]
     squares = squares[squares[:, 0] > 1e-12 * max(float(squares.max()), 1e-300)]  # a copy of itself has no dimension
     if len(squares) < NEIGHBOURS:

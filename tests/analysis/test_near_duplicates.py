@@ -1,4 +1,4 @@
-"""Near twins are found, and none is invented: neither on narrow tables nor on those whose columns hold few values."""
+"""Near duplicates are found, and none is invented: neither on narrow tables nor on those of few values."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ from scipy import sparse
 
 from gengap.analysis.diagnosis.auditing import audit
 from gengap.datasets.data_audit import audit_data
-from gengap.datasets.near_twins import near_twins
+from gengap.datasets.near_duplicates import near_duplicates
 from gengap.datasets.split import Split
 from gengap.results import Result
 
@@ -34,8 +34,8 @@ def splits(law, columns, *, train=1000, held_out=300, seed=0):
 
 @pytest.mark.parametrize("columns", [1, 2, 3, 5, 8, 20])
 @pytest.mark.parametrize("law", list(LAWS))
-def test_independent_cases_have_no_twins(law, columns):
-    found = [int(near_twins(*splits(law, columns, seed=seed)).sum()) for seed in range(3)]
+def test_independent_cases_have_no_duplicates(law, columns):
+    found = [int(near_duplicates(*splits(law, columns, seed=seed)).sum()) for seed in range(3)]
     assert sum(found) <= 1, found
 
 
@@ -49,12 +49,12 @@ def test_the_tables_of_the_issue_have_none():
 @pytest.mark.parametrize("law", ["normal", "lognormal", "clusters", "correlated"])
 @pytest.mark.parametrize("columns", [3, 6, 20, 100])
 @pytest.mark.parametrize("planted", [1, 40])
-def test_planted_twins_are_found(law, columns, planted):
+def test_planted_duplicates_are_found(law, columns, planted):
     a, b = splits(law, columns)
     b[:planted] = a[:planted] * (1 + 1e-5) + 1e-5 * np.random.default_rng(5).normal(size=(planted, columns))
-    twins = near_twins(a, b)
-    assert twins[:planted].mean() > 0.8
-    assert twins[planted:].sum() <= 1 + planted // 20
+    duplicates = near_duplicates(a, b)
+    assert duplicates[:planted].mean() > 0.8
+    assert duplicates[planted:].sum() <= 1 + planted // 20
 
 
 def test_copies_are_counted_as_such_and_not_as_near():
@@ -70,10 +70,10 @@ def test_what_is_measured_far_from_zero_is_told_apart():
     rng = np.random.default_rng(0)
     a, b = (np.column_stack([1.7e9 + rng.uniform(0, 3000, n), 101_325 + 80 * rng.normal(size=n), rng.normal(size=n)])
             for n in (1000, 300))  # fmt: skip
-    assert not near_twins(a, b).any()
+    assert not near_duplicates(a, b).any()
     b[:5] = a[:5] + np.array([1e-3, 1e-3, 1e-5])
-    assert near_twins(a, b)[:5].all()
-    as_integers = near_twins(np.round(a).astype(np.int64), np.round(b).astype(np.int64))
+    assert near_duplicates(a, b)[:5].all()
+    as_integers = near_duplicates(np.round(a).astype(np.int64), np.round(b).astype(np.int64))
     assert not as_integers[5:].any()
 
 
@@ -103,5 +103,8 @@ def test_what_is_not_looked_at_is_said():
     made = Result.from_histories({"a": [{"loss": [1.0]}]}, task="binary")
     result = Result(made.history, made.runs, made.validation, made.test, {**made.manifest, "data": {"audit": found}})
     said = {str(one.subject): one.sentence for one in audit(result).findings if one.code == "GG321"}
-    sentence = "near twins in the training split were not looked for: inputs are no numbers, or cases too few"
+    sentence = (
+        "near duplicates in the training split were not searched for: inputs are not numeric, or there are too "
+        "few cases"
+    )
     assert said == {"validation": sentence}

@@ -140,7 +140,7 @@ def noise_layers(model: Any) -> list[NoiseLayer]:
 
 
 def all_layers(operation: Any) -> list[Any]:
-    """Return a layer or model and all the layers inside; nothing for an operation that is no layer."""
+    """Return a layer or model and all the layers inside; nothing for an operation that is not a layer."""
     if not isinstance(operation, keras.layers.Layer):
         return []
     # Keras has no public way to the layers inside wrappers, attention and subclassed models.

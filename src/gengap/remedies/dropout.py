@@ -9,7 +9,7 @@ import keras
 
 from gengap.errors import RemedyError
 from gengap.keras_models.anatomy import DROPOUTS, Anatomy, Call, On
-from gengap.remedies.base import Layer, Plan, Surgery
+from gengap.remedies.base import Edit, Layer, Surgery
 from gengap.remedies.checks import check_choice, check_rate, check_strength
 from gengap.remedies.explanation import Change, grouped
 from gengap.remedies.notation import snake
@@ -42,7 +42,7 @@ class Noise(Surgery):
         """Why `layer` may return None: what is wrong with such an output."""
 
     @final
-    def plan(self, anatomy: Anatomy) -> Plan:
+    def edit(self, anatomy: Anatomy) -> Edit:
         """Choose the places, once for each call of a shared layer."""
         skip, changes = self._removal(anatomy)
         follow: dict[int, list[Layer]] = {}
@@ -60,7 +60,7 @@ class Noise(Surgery):
                 changes.append(Change(str(self), call.path, f"followed by {type(layer).__name__} {name!r}"))
         if not follow and self.strength_of():
             raise RemedyError(f"{self} finds no place in model {anatomy.model.name!r}. {grouped(changes)}.")
-        return Plan(follow=follow, skip=skip, changes=tuple(changes))
+        return Edit(follow=follow, skip=skip, changes=tuple(changes))
 
     def _places(self, anatomy: Anatomy) -> Iterator[tuple[Call, str]]:
         """Yield each place once, with the reason why it must be left alone, if any."""

@@ -1,0 +1,13 @@
+from .certificate import certify as certify
+from .fit_many import History as History
+from .fit_many import fit_many as fit_many
+from .parity import Parity as Parity
+from .planner import Chunk as Chunk
+from .planner import Plan as Plan
+from .runs import Listener as Listener
+from .runs import Predictions as Predictions
+from .runs import Run as Run
+from .runs import RunRecord as RunRecord
+from .runs import TrainingData as TrainingData
+from .runs import TrainingSettings as TrainingSettings
+from .state import ChunkState as ChunkState
