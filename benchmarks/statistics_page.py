@@ -207,7 +207,9 @@ def write_page(found: dict[str, Any]) -> str:
         speed=table(["score", "seconds"], [(row["score"], f"{row['seconds']:.1f}") for row in found["speed"]]),
         memory=max(row["peak_memory_gib_so_far"] for row in found["speed"]),
     )
-    PAGE.write_text(text, encoding="utf-8")
+    # what another script has written behind its mark stays
+    _, mark, others = PAGE.read_text(encoding="utf-8").partition("<!-- from benchmarks/")
+    PAGE.write_text(text.rstrip("\n") + "\n" + ("\n" + mark + others if mark else ""), encoding="utf-8")
     return f"{PAGE}: {len(misses)} groups of settings miss their target"
 
 

@@ -9,6 +9,8 @@ from .analysis import audit as audit
 from .analysis import compare as compare
 from .analysis import diagnose as diagnose
 from .analysis import early_stopping as early_stopping
+from .analysis import gate as gate
+from .analysis import recommend as recommend
 from .analysis import summarize as summarize
 from .analysis.decision.capacity import CapacityLadder as CapacityLadder
 from .analysis.diagnosis.verify import verify as verify

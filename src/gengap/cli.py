@@ -1,10 +1,10 @@
-"""The command line: `gengap demo | run | show | report | doctor`."""
+"""The command line: `gengap demo | run | show | report | recommend | gate | doctor`."""
 
 import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -188,6 +188,54 @@ def report(
         check_report(target, lang=lang)
     report_of_folder(load(folder), folder, target, lang=lang)
     typer.echo(f"Report: {target}")
+
+
+@app.command()
+def recommend(
+    folder: Annotated[Path, typer.Argument(help="Folder that holds a result.")],
+    *,
+    tolerance: Annotated[float | None, typer.Option(help="Loss that does not matter, in the score's units.")] = None,
+    patience: Annotated[int | None, typer.Option(help="Also consider early stopping of this patience.")] = None,
+) -> None:
+    """Say what to ship, and how much could be lost by it."""
+    from gengap.analysis import recommend as recommend_from
+    from gengap.study.loading import load
+
+    typer.echo(str(recommend_from(load(folder), tolerance=tolerance, patience=patience)))
+
+
+@app.command()
+def gate(
+    folder: Annotated[Path, typer.Argument(help="Folder that holds the result of the variant.")],
+    *,
+    variant: Annotated[str, typer.Option(help="The variant that is to pass.")],
+    against: Annotated[str, typer.Option(help="The variant that it is held against.")],
+    no_worse_than: Annotated[float, typer.Option(help="By how much it may be worse, in the score's units.")],
+    against_folder: Annotated[Path | None, typer.Option(help="Folder of another result that holds --against.")] = None,
+    score: Annotated[str | None, typer.Option(help="The score; the declared one by default.")] = None,
+    epoch: Annotated[Literal["best", "last"] | None, typer.Option(help="The declared one by default.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of Markdown.")] = False,
+    output: Annotated[Path | None, typer.Option(help="Also write it to this file.")] = None,
+) -> None:
+    """Ask whether a variant is no worse than another: exit code 0 holds, 1 fails, 3 cannot say, 2 wrong use."""
+    from gengap.analysis import gate as gate_of
+    from gengap.study.loading import load
+
+    other = None if against_folder is None else load(against_folder)
+    found = gate_of(
+        load(folder),
+        variant=variant,
+        against=against,
+        no_worse_than=no_worse_than,
+        other=other,
+        score=score,  # type: ignore[arg-type]
+        epoch=epoch,
+    )
+    said = found.to_json() if as_json else found.to_markdown()
+    if output is not None:
+        output.write_text(said, encoding="utf-8")
+    typer.echo(said, nl=False)
+    raise typer.Exit(found.exit_code)
 
 
 @app.command()

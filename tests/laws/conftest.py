@@ -9,10 +9,10 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from gengap.remedies.clone import clone_compiled
 
-import gengap as gg  # before Keras, whose backend it chooses
+import gengap as gg
 from gengap.errors import GengapWarning
+from gengap.keras_models.clone import clone_compiled
 
 HERE = str(Path(__file__).parent)
 BATCH, EPOCHS, SEEDS = 16, 2, (0, 1)
@@ -61,7 +61,7 @@ class Bench:
     def _build(self, noise):
         keras.utils.set_random_seed(3)
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Layer .* looks like it has unbuilt state")  # as users see it
+            warnings.filterwarnings("ignore", message=".*looks like it has unbuilt state")  # users see it too
             return self.example.build(noise)
 
     @cache  # noqa: B019  a bench lives as long as the session

@@ -1,7 +1,8 @@
 """The model of Keras' examples that a result gives back is the network that was trained."""
 
 import numpy as np
-from gengap.engine.outputs import describe_output, to_predictions
+
+from gengap.keras_models.outputs import describe_output, to_predictions
 
 
 def test_what_was_stored(bench):

@@ -2,9 +2,14 @@
 
 import keras
 import numpy as np
-from gengap.engine.initial_weights import draw_initial_weights
+import pytest
+from keras import layers
 
-from gengap.engine.batches import epoch_order, take
+import gengap as gg
+from gengap.datasets.cases import take
+from gengap.engine.batches import epoch_order
+from gengap.errors import ModelError
+from gengap.keras_models.initial_weights import draw_initial_weights
 
 BATCH, EPOCHS = 16, 2
 
@@ -66,3 +71,17 @@ def as_fit_counts(ours, *, adds_losses):
     if ours["penalty"].any():
         curves.pop("loss")
     return curves | {"val_loss": ours["val_loss"] + ours["penalty"]}
+
+
+@pytest.mark.parametrize("engine", ["fused", "keras"])
+def test_numbers_computed_from_weights_are_refused(engine):
+    """The example of the tab transformer has them, and on torch Keras' own `fit` ends at the second step."""
+    words = keras.Input((3,), dtype="int32")
+    x = layers.Embedding(5, 4)(words) + layers.Embedding(3, 4)(keras.ops.arange(3))
+    model = keras.Model(words, layers.Dense(1)(layers.Flatten()(x)))
+    model.compile("sgd", "mse")
+    numbers, answers = np.ones((40, 3), "int32"), np.zeros(40, "float32")
+    with pytest.raises(ModelError, match=r"'add.*' numbers of shape \(3, 4\) that a layer made of its weights"):
+        gg.Study(model, seeds=1, engine=engine).run(numbers, answers, epochs=1, progress=False)
+    with pytest.raises(RuntimeError, match="second time"):
+        model.fit(numbers, answers, verbose=0)

@@ -6,9 +6,13 @@ from .comparison.selection import Winner as Winner
 from .comparison.verdicts import Verdict as Verdict
 from .curves import Curve as Curve
 from .decision.capacity import CapacityLadder as CapacityLadder
+from .decision.gate import Gate as Gate
+from .decision.gate import gate as gate
 from .decision.ladder import Choice as Choice
 from .decision.ladder import Gain as Gain
 from .decision.ladder import Rung as Rung
+from .decision.recommendation import Recommendation as Recommendation
+from .decision.recommendation import recommend as recommend
 from .diagnosis.auditing import Audit as Audit
 from .diagnosis.auditing import audit as audit
 from .diagnosis.data_value import DataValue as DataValue

@@ -40,10 +40,11 @@ def why_not_together(
         keep: Whether training starts from the weights that the model has.
 
     Raises:
-        ModelError: A layer draws random numbers that no seed reaches, or the clone of a model whose weights are kept
-            computes something else than the model.
+        ModelError: A layer draws random numbers that no seed reaches, the graph holds numbers computed from weights, or
+            the clone of a model whose weights are kept computes something else than the model.
     """
     parts = all_layers(model, include_self=not is_keras_own(model))
+    _refuse_computed_constants(model)
     own_layers = any(map(is_foreign, parts))
     if own_layers and keep:
         _check_clone(model, inputs)
@@ -53,6 +54,22 @@ def why_not_together(
     if reason is None and _compiled_with_own_code(model):
         reason = _draws_outside_layers(clone_compiled(model), train)
     return reason
+
+
+def _refuse_computed_constants(model: Any) -> None:
+    """Refuse a graph with numbers that a layer made of its weights while the model was built.
+
+    They are no function of the inputs, so Keras does not know the layer, and torch ends the second step of training.
+    """
+    for step in read_graph(model).steps:
+        for leaf in tree.flatten((step.args, step.kwargs)):
+            if getattr(leaf, "grad_fn", None) is not None:
+                name = getattr(step.operation, "name", type(step.operation).__name__)
+                raise ModelError(
+                    f"The model {model.name!r} gives {name!r} numbers of shape {tuple(leaf.shape)} that a layer made "
+                    "of its weights when the model was built, as an Embedding called on `ops.arange` does: that layer "
+                    "is no part of the model and cannot be trained. Call it in the `call` of a layer of your own."
+                )
 
 
 def examine_run(run: Run, data: TrainingData, settings: TrainingSettings) -> str | None:

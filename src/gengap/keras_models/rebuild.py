@@ -14,6 +14,7 @@ from gengap.keras_models.private import (
     functional_of,
     input_layer_of,
     is_functional,
+    is_keras_own,
     is_made_like_functional,
     nodes_by_depth,
     operation_of,
@@ -214,6 +215,10 @@ def made_anew(operation: Operation, config: dict[str, Any] | None = None) -> Ope
     given = _unbuilt(operation.get_config() if config is None else config)
     functions = {name: getattr(operation, name, None) for name, value in given.items() if _is_lambda(value)}
     given |= {name: function for name, function in functions.items() if callable(function)}
+    if is_keras_own(operation):  # its constructor takes them as they are
+        own = operation.get_config()
+        unchanged = [name for name in given if given[name] == own.get(name)]
+        given |= {name: part for name in unchanged if _is_users_part(part := getattr(operation, name, None))}
     cls = type(operation)
     parameters = inspect.signature(cls.__init__).parameters
     takes_all = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
@@ -227,6 +232,11 @@ def made_anew(operation: Operation, config: dict[str, Any] | None = None) -> Ope
         copy.dtype_policy = operation.dtype_policy
     copy.trainable = operation.trainable
     return copy
+
+
+def _is_users_part(value: Any) -> bool:
+    """Tell whether a value is a penalty or constraint of a user's, whose class may bear the name of one of Keras'."""
+    return isinstance(value, keras.regularizers.Regularizer | keras.constraints.Constraint) and not is_keras_own(value)
 
 
 def _is_lambda(value: Any) -> bool:

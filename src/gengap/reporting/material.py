@@ -12,6 +12,7 @@ from gengap.analysis.cases import HeldOut, held_out, primary_rule, primary_score
 from gengap.analysis.comparison.comparison import Comparison, compare
 from gengap.analysis.comparison.estimators import SKILL_SCORE, case_values
 from gengap.analysis.comparison.verdicts import interval
+from gengap.analysis.decision.recommendation import Recommendation, recommend
 from gengap.analysis.diagnosis.auditing import audit
 from gengap.analysis.diagnosis.diagnosis import Diagnosis, diagnose
 from gengap.analysis.findings.codes import Finding
@@ -71,6 +72,14 @@ class Material:
                 return compare(self.result)
             except GengapError:
                 return None
+
+    @cached_property
+    def recommendation(self) -> Recommendation | None:
+        """What to ship; None where nothing can be recommended."""
+        try:
+            return recommend(self.result)
+        except GengapError:
+            return None
 
     @property
     def has_curves(self) -> bool:

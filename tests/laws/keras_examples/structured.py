@@ -56,7 +56,7 @@ class GatedLinearUnit(layers.Layer):
 
 
 class GatedResidualNetwork(layers.Layer):
-    """Dense, dropout, a gate and a normalized sum, as the example writes it: parts by constructor, a projection by shape."""
+    """Dense, dropout, a gate and a normalized sum; its parts are built when it is called."""
 
     def __init__(self, units, dropout_rate):
         super().__init__()
@@ -107,14 +107,10 @@ class ColumnEmbedding(layers.Layer):
         return x + self.embedding(ops.arange(self.num_columns))
 
 
-def embedded_outside(kinds):
-    """As the example has it: the columns' vectors are numbers before the model is made, and no weights of it."""
-    return layers.Concatenate(axis=1)(kinds) + layers.Embedding(2, 4)(ops.arange(2))
-
-
-def tab_transformer(noise, columns=lambda kinds: ColumnEmbedding(2, 4)(layers.Concatenate(axis=1)(kinds))):
+def tab_transformer(noise):
     inputs = column_inputs()
-    x = columns([layers.Embedding(size, 4)(layers.Flatten()(inputs[name])) for name, size in SIZES.items()])
+    kinds = [layers.Embedding(size, 4)(layers.Flatten()(inputs[name])) for name, size in SIZES.items()]
+    x = ColumnEmbedding(2, 4)(layers.Concatenate(axis=1)(kinds))
     for _ in range(2):
         attended = layers.MultiHeadAttention(2, 2, dropout=0.2 * noise)(x, x)
         x = layers.LayerNormalization(epsilon=1e-6)(layers.Add()([attended, x]))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Union
 
+from gengap.analysis.findings import decision_words
 from gengap.analysis.tables import IntervalEstimate
 
 GIVEN = "given this training set"
@@ -120,6 +121,7 @@ ENGLISH = Wording(
         "against.open": "{measure} may be the same ({by:+.4f})",
         "difference": "{respect}: {first} versus {second}",
         "epochs_of": "{variant} {epochs}",
+        **decision_words.SENTENCES,
     },
     words={
         "all_variants": "all variants",
@@ -146,6 +148,7 @@ ENGLISH = Wording(
         "as_many": "as many",
         "more": "more",
         "unknown": "an unknown number of",
+        **decision_words.WORDS,
     },
 )
 """How findings are written where nobody asks for another language."""

@@ -40,6 +40,17 @@ TEXTS: dict[str, str] = {
     "curve.loss": "objective, without penalty",
     "curve.penalty": "penalty",
     "curve.accuracy": "accuracy",
+    # decision
+    "title.decision": "What to ship",
+    "decision.bottom": "Bottom line",
+    "decision.action": "Do this",
+    "decision.risk": "Could be lost",
+    "decision.claim": "Claim",
+    "decision.says": "The bound is for {claim}, with {confidence} confidence. Scores are {score} ({better}) on the "
+    "{part} cases; what is lost, and by how much something is better or worse, counts upwards. "
+    "The score of what was chosen for looking best flatters; the bound allows for the choice.",
+    "decision.says_plain": "Nothing is claimed of other seeds. Scores are {score} ({better}) on the {part} cases, "
+    "given this training set; what is lost, and by how much something is better or worse, counts upwards.",
     # findings
     "title.findings": "What was found",
     "lead.findings": "Numbers in brackets are 95 % intervals; those of comparisons are simultaneous: all of them "
@@ -69,15 +80,15 @@ TEXTS: dict[str, str] = {
     "epoch {low})",
     "onset.none": "{subject} shows no overfitting within {epochs} epochs",
     "onset.one_seed": "{subject} is best at epoch {epoch} in its only run",
-    "skill.positive": "{rule} {subject} is better than always predicting {reference} ({name} {skill})",
-    "skill.negative": "{rule} {subject} is worse than always predicting {reference} ({name} {skill})",
-    "skill.unclear": "{rule} {subject} is not distinguishable from always predicting {reference} ({name} {skill})",
+    "skill.positive": "{rule} {subject} is better than always predicting {reference} ({name}: {skill})",
+    "skill.negative": "{rule} {subject} is worse than always predicting {reference} ({name}: {skill})",
+    "skill.unclear": "{rule} {subject} is not distinguishable from always predicting {reference} ({name}: {skill})",
     "reference.binary": "the base rate",
     "reference.multiclass": "the class frequencies",
     "reference.regression": "the mean",
-    "skill_name.binary": "Brier skill score",
-    "skill_name.multiclass": "Brier skill score",
-    "skill_name.regression": "skill in squared error",
+    "skill_name.binary": "Brier skill score, larger is better",
+    "skill_name.multiclass": "Brier skill score, larger is better",
+    "skill_name.regression": "skill in squared error, larger is better",
     "verdict.better": "{variant} is better than {baseline} by {amount} in {score}, for {claim}.",
     "verdict.worse": "{variant} is worse than {baseline} by {amount} in {score}, for {claim}.",
     "verdict.equivalent": "{variant} and {baseline} are equivalent within {margin} (gain in {score}: {amount}), "
@@ -97,6 +108,7 @@ TEXTS: dict[str, str] = {
     "verdict.others_open_curves": "With {seeds} it cannot be said whether the other {count} variants differ from "
     "{baseline}, given this training set.",
     "verdict.nearest": "Closest to a verdict: {variant}, so far better by {amount}. {needs}",
+    "verdict.none_ahead": "None of these is ahead of {baseline} so far, given this training set.",
     "other.better_one": "{rule}, {variant} is better than {baseline} by {amount} in {score}, given this training "
     "set. This is descriptive: the verdicts were declared for the other epoch.",
     "other.better": "{rule}, {count} variants are better than {baseline}, most of all {variant}: by {amount} in "
@@ -112,7 +124,6 @@ TEXTS: dict[str, str] = {
     "kind.cannot say": "cannot say",
     "claim.new": "new cases and new seeds, given this training set",
     "claim.these": "these cases and new seeds, given this training set",
-    "verdict.nearest_behind": "Closest to a verdict: {variant}, so far worse by {amount}. {needs}",
     "needs.seeds": "About {seeds} seeds in total would be needed.",
     "needs.cases": "About {cases} cases in total would be needed.",
     "needs.both": "About {seeds} seeds and {cases} cases in total would be needed.",

@@ -40,6 +40,16 @@ TEXTS: dict[str, str] = {
     "curve.loss": "目标函数（不含惩罚项）",
     "curve.penalty": "惩罚项",
     "curve.accuracy": "准确率",
+    # decision
+    "title.decision": "采用什么",
+    "decision.bottom": "要点",
+    "decision.action": "怎么做",
+    "decision.risk": "可能的损失",
+    "decision.claim": "适用范围",
+    "decision.says": "上界适用于{claim}，置信度 {confidence}。评分为{part}样本上的{score}（{better}）；"
+    "损失多少、好多少、差多少，均以正数计。因看来最好而被选中者，其评分偏好；上界已考虑到这一选择。",
+    "decision.says_plain": "对其他种子没有任何断言。评分为{part}样本上的{score}（{better}），就这一训练集而言；"
+    "损失多少、好多少、差多少，均以正数计。",
     # findings
     "title.findings": "结论",
     "lead.findings": "方括号内为 95 % 区间；变体比较的区间以 {confidence} 的置信度同时成立。一切均就这一训练集而"
@@ -66,15 +76,15 @@ TEXTS: dict[str, str] = {
     "onset.possible": "{subject}在 {epochs} 轮内未见过拟合（数据不排除从第 {low} 轮起过拟合）",
     "onset.none": "{subject}在 {epochs} 轮内未见过拟合",
     "onset.one_seed": "{subject}在唯一的一次训练中以第 {epoch} 轮最好",
-    "skill.positive": "{rule}，{subject}优于总是预报{reference}（{name} {skill}）",
-    "skill.negative": "{rule}，{subject}不如总是预报{reference}（{name} {skill}）",
-    "skill.unclear": "{rule}，{subject}与总是预报{reference}无法区分（{name} {skill}）",
+    "skill.positive": "{rule}，{subject}优于总是预报{reference}（{name}：{skill}）",
+    "skill.negative": "{rule}，{subject}不如总是预报{reference}（{name}：{skill}）",
+    "skill.unclear": "{rule}，{subject}与总是预报{reference}无法区分（{name}：{skill}）",
     "reference.binary": "基准率",
     "reference.multiclass": "各类别的比例",
     "reference.regression": "均值",
-    "skill_name.binary": "Brier 技巧评分",
-    "skill_name.multiclass": "Brier 技巧评分",
-    "skill_name.regression": "平方误差技巧评分",
+    "skill_name.binary": "Brier 技巧评分，越大越好",
+    "skill_name.multiclass": "Brier 技巧评分，越大越好",
+    "skill_name.regression": "平方误差技巧评分，越大越好",
     "verdict.better": "{variant} 优于{baseline}，{score}改善 {amount}，适用于{claim}。",
     "verdict.worse": "{variant} 不如{baseline}，{score}变差 {amount}，适用于{claim}。",
     "verdict.equivalent": "{variant} 与{baseline}在 {margin} 以内等价（{score}改善 {amount}），适用于{claim}。",
@@ -90,6 +100,7 @@ TEXTS: dict[str, str] = {
     "个变体与{baseline}是否不同。",
     "verdict.others_open_curves": "就这一训练集而言，以 {seeds}，无法判断其余 {count} 个变体与{baseline}是否不同。",
     "verdict.nearest": "最接近可判断的是 {variant}，目前改善 {amount}。{needs}",
+    "verdict.none_ahead": "就这一训练集而言，其中目前没有一个领先于{baseline}。",
     "other.better_one": "就这一训练集而言，若改为{rule}评价，{variant} 优于{baseline}，{score}改善 {amount}。这只是描"
     "述：判断是事先为另一轮次声明的。",
     "other.better": "就这一训练集而言，若改为{rule}评价，有 {count} 个变体优于{baseline}，其中 {variant} 最多："
@@ -105,7 +116,6 @@ TEXTS: dict[str, str] = {
     "kind.cannot say": "无法判断",
     "claim.new": "新样本和新种子（就这一训练集而言）",
     "claim.these": "现有样本和新种子（就这一训练集而言）",
-    "verdict.nearest_behind": "最接近可判断的是 {variant}，目前变差 {amount}。{needs}",
     "needs.seeds": "共需约 {seeds} 个种子才能判断。",
     "needs.cases": "共需约 {cases} 个样本才能判断。",
     "needs.both": "共需约 {seeds} 个种子和 {cases} 个样本才能判断。",

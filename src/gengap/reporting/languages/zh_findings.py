@@ -1,6 +1,9 @@
 """Chinese sentences of the coded findings, and what each code means."""
 
+from gengap.reporting.languages import zh_decision
+
 SENTENCES: dict[str, str] = {
+    **zh_decision.SENTENCES,
     "GG101": "从第 {epoch} 轮 [{low}, {high}] 起过拟合（就这一训练集而言）",
     "GG101.open": "可能从第 {epoch} 轮 [{low}, 第 {epochs} 轮之后或从不] 起过拟合（就这一训练集而言）",
     "GG102": "最后一轮的差距为 {gap:.3f}（就这一训练集而言）",
@@ -36,6 +39,7 @@ SENTENCES: dict[str, str] = {
 }
 
 WORDS: dict[str, str] = {
+    **zh_decision.WORDS,
     "all_variants": "所有变体",
     "train": "训练",
     "validation": "验证",

@@ -5,6 +5,7 @@ from gengap.reporting.sections.audit import audit_section
 from gengap.reporting.sections.cases import cases_section
 from gengap.reporting.sections.comparison import comparison_section
 from gengap.reporting.sections.curves import curves_section
+from gengap.reporting.sections.decision import decision_section
 from gengap.reporting.sections.findings import findings_section
 from gengap.reporting.sections.noise import noise_section
 from gengap.reporting.sections.provenance import provenance_section
@@ -14,6 +15,7 @@ from gengap.reporting.sections.verification import verification_section
 from gengap.reporting.sections.weights import weights_section
 
 SECTIONS: tuple[Builder, ...] = (
+    decision_section,
     findings_section,
     comparison_section,
     scores_section,

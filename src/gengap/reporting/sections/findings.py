@@ -162,12 +162,20 @@ def _open(material: Material, unsure: Sequence[Contrast], *, alone: bool) -> Ite
     }
     key = "verdict.none_sure" if alone else "verdict.others_open"
     said = [_said(material, key if held else f"{key}_curves", **blanks)]
-    nearest = min(unsure, key=_effort)
-    if math.isfinite(_effort(nearest)[0]):
-        key = "verdict.nearest" if _ahead(material, nearest) else "verdict.nearest_behind"
+    ahead = [one for one in unsure if _ahead(material, one)]
+    nearest = min(ahead, key=_effort, default=None)
+    if nearest is None:
+        said.append(_said(material, "verdict.none_ahead"))
+    elif math.isfinite(_effort(nearest)[0]):
         amount = _amount(material, nearest)
-        said.append(text(key, variant=nearest.variant, amount=amount, needs=needs(material, nearest)))
+        said.append(text("verdict.nearest", variant=nearest.variant, amount=amount, needs=needs(material, nearest)))
     yield Sentence("unsure", text("list.sentence").join(said), main=alone)
+
+
+def _ahead(material: Material, found: Contrast) -> bool:
+    """Whether a variant's mean is better than the baseline's: only then would a verdict be one that helps."""
+    comparison = material.comparison
+    return comparison is not None and (found.difference > 0 if comparison.larger_is_better else found.difference < 0)
 
 
 def _effort(found: Contrast) -> tuple[float, float]:
@@ -215,16 +223,8 @@ def verdict_sentence(material: Material, found: Contrast) -> str:
     }
     if kind != "cannot say":
         return _said(material, f"verdict.{kind}", **blanks)
-    key = "verdict.cannot_say" if _ahead(material, found) else "verdict.cannot_say_behind"
-    said = _said(material, key, **blanks)
+    said = _said(material, "verdict.cannot_say" if _ahead(material, found) else "verdict.cannot_say_behind", **blanks)
     return text("list.sentence").join([said, needs(material, found)])
-
-
-def _ahead(material: Material, found: Contrast) -> bool:
-    """Whether a variant's mean is better than the baseline's."""
-    comparison = material.comparison
-    assert comparison is not None  # noqa: S101  a contrast comes from a comparison
-    return (found.difference > 0) == comparison.larger_is_better
 
 
 def _amount(material: Material, found: Contrast) -> str:

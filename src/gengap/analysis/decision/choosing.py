@@ -1,0 +1,71 @@
+"""Which option to take: the best mean, unless something cheaper or more regularized is as good within a tolerance."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from gengap.analysis.decision.options import Option
+
+Reason = Literal["alone", "best", "parameters", "epochs", "gap", "order"]
+
+_COSTS: tuple[tuple[Reason, Callable[[Option], float | None]], ...] = (
+    ("parameters", lambda one: one.parameters),
+    ("epochs", lambda one: None if one.epoch is None else round(one.epoch)),
+    ("gap", lambda one: one.gap),
+)
+"""What makes an option preferable to another as good: smaller, then sooner trained, then closer to its training
+score."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is taken, and why.
+
+    Attributes:
+        chosen: Position of the option.
+        leader: Position of the option with the best mean.
+        reason: Why the chosen one: `"best"` mean, or what it has over the leader.
+    """
+
+    chosen: int
+    leader: int
+    reason: Reason
+
+
+def choose(options: Sequence[Option], *, tolerance: float, larger_is_better: bool) -> Choice:
+    """Take the option of the best mean, or the cheapest of those within the tolerance of it.
+
+    Args:
+        options: What there is; those whose score is unknown are not taken.
+        tolerance: What does not matter, in the score's units, 0 or more.
+        larger_is_better: Orientation of the score.
+    """
+    sign = -1.0 if larger_is_better else 1.0
+    losses = [sign * one.score if math.isfinite(one.score) else math.inf for one in options]
+    leader = losses.index(min(losses))
+    if len(options) == 1:
+        return Choice(0, 0, "alone")
+    near = [at for at, loss in enumerate(losses) if math.isfinite(loss) and loss <= losses[leader] + tolerance]
+    if len(near) < 2:
+        return Choice(leader, leader, "best")
+    costs = _comparable([options[at] for at in near])
+    chosen = near[min(range(len(near)), key=lambda at: (costs[at], losses[near[at]], at))]
+    return Choice(chosen, leader, "best" if chosen == leader else _reason(options[chosen], options[leader]))
+
+
+def _comparable(options: Sequence[Option]) -> list[tuple[float, ...]]:
+    """Costs of every option, as far as they are known of all."""
+    found = [[cost(one) for one in options] for _, cost in _COSTS]
+    known = [column for column in found if all(value is not None and math.isfinite(value) for value in column)]
+    return [tuple(float(column[at] or 0.0) for column in known) for at in range(len(options))]
+
+
+def _reason(chosen: Option, leader: Option) -> Reason:
+    for name, cost in _COSTS:
+        mine, other = cost(chosen), cost(leader)
+        if mine is not None and other is not None and mine < other:
+            return name
+        if mine != other:
+            break
+    return "order"

@@ -1,0 +1,255 @@
+"""From verdict to decision: what to ship, why, and how much could be lost by it."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gengap.analysis.cases import held_out, primary_score
+from gengap.analysis.comparison.comparison import Claim
+from gengap.analysis.comparison.estimators import SCORES_OF, ScoreName, larger_is_better
+from gengap.analysis.decision import saying
+from gengap.analysis.decision.best import holds_best, one_sided_level, regret_bounds
+from gengap.analysis.decision.choosing import Reason, choose
+from gengap.analysis.decision.options import Option, Reading, compared, distinct, rules_of
+from gengap.analysis.decision.purchases import Market, Purchase
+from gengap.analysis.findings.wording import GIVEN, Message
+from gengap.analysis.inference.looks import looks_of
+from gengap.analysis.tables import Cell, Column, Table
+from gengap.errors import DataError
+from gengap.verification.naming import no_such_score
+
+if TYPE_CHECKING:
+    from gengap.results import Result
+
+SHARE = 0.01
+"""What does not matter unless the user says so: this share of what the best option is short of perfection."""
+
+
+@dataclass(frozen=True, repr=False)
+class Recommendation:
+    """What to ship, and how much could be lost by it.
+
+    Attributes:
+        choice: The option that is recommended: a variant, and when its training ends.
+        reason: Why: it has the `"best"` mean, or is within the tolerance of it and has fewer `"parameters"`, fewer
+            `"epochs"`, a smaller `"gap"` to its training score, or comes earlier in the `"order"` of the study; or it
+            is `"alone"`.
+        leader: The option with the best mean.
+        regret: Upper bound of what the choice loses against the best option, in the score's units; infinite where
+            nothing can be said.
+        best_set: The options that may be the best.
+        excluded: Those that are shown not to be.
+        bounds: Upper bound of the regret of every option of `options`, all from one error.
+        options: All options, in the order of the study.
+        set_aside: Options that are not considered because runs of theirs diverged, or have not come to an end.
+        tolerance: What does not matter, in the score's units.
+        confidence: With which probability the set holds the best and all bounds hold, together.
+        score: The score.
+        larger_is_better: Its orientation.
+        claim: What set and bounds are about, given this training set.
+        part: The split that was read.
+        seeds: Seeds of the study.
+        purchases: What more seeds or cases would change: twice as many of either, and of both.
+        enough: What would bring the bound down to the tolerance; None where it is there, or cannot be brought there.
+        notes: What a reader has to know.
+    """
+
+    choice: Option
+    reason: Reason
+    leader: Option
+    regret: float
+    best_set: tuple[Option, ...]
+    excluded: tuple[Option, ...]
+    bounds: tuple[float, ...]
+    options: tuple[Option, ...]
+    set_aside: tuple[Option, ...]
+    tolerance: float
+    confidence: float
+    score: str
+    larger_is_better: bool
+    claim: Claim
+    part: str
+    seeds: int
+    purchases: tuple[Purchase, ...]
+    enough: Purchase | None
+    notes: tuple[Message, ...]
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """What it says, most important first: bottom line, action, reason, bound, and what more would change."""
+        return (
+            saying.bottom_line(self),
+            saying.action(self),
+            saying.why(self),
+            saying.bound(self),
+            *saying.more(self),
+            *self.notes,
+        )
+
+    @property
+    def table(self) -> Table:
+        """All options: score, whether each may be the best, and how much it could lose."""
+        better = "larger" if self.larger_is_better else "smaller"
+        title = f"{self.score} on {self.part}, {better} is better; claim: {self.claim}, {GIVEN}"
+        rows = [self._row(one, bound) for one, bound in zip(self.options, self.bounds, strict=True)]
+        return Table(title, _COLUMNS, tuple(rows), tuple(map(str, self.messages)))
+
+    def _row(self, one: Option, bound: float) -> tuple[Cell, ...]:
+        state = "recommended" if one == self.choice else "may be the best" if one in self.best_set else "excluded"
+        most = bound if math.isfinite(bound) else None
+        return (one.variant, str(one.rule), one.score, state, most, one.epoch, one.parameters, one.gap)
+
+    def __str__(self) -> str:
+        return str(self.table)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.table.to_html()
+
+
+_COLUMNS = (
+    Column("variant", "variant"),
+    Column("rule", "read at"),
+    Column("score", "score", ".4f"),
+    Column("state", f"{GIVEN}"),
+    Column("regret", "loses at most", ".4f"),
+    Column("epoch", "epoch", ".1f"),
+    Column("parameters", "parameters", ",d"),
+    Column("gap", "gap to training", ".4f"),
+)
+
+
+def recommend(
+    result: "Result",
+    *,
+    tolerance: float | None = None,
+    patience: int | None = None,
+    score: ScoreName | None = None,
+    claim: Claim = "new cases and seeds",
+    alpha: float = 0.05,
+) -> Recommendation:
+    r"""Say what to ship, and give an upper bound of what could be lost by it.
+
+    Options are all variants, each read at its best epoch (chosen on validation) and at its last, so that stopping
+    early counts as the remedy that it is. A decision needs no significance: it takes the option of the best mean, or
+    the cheaper and more regularized of those within `tolerance` of it. What it could cost is bounded by Hsu's multiple
+    comparisons with the best, on the contrasts of `compare`: one error buys the set that holds the best option and, for
+    every option at once, the bound of its regret $\mu_i - \min_j \mu_j$. So the bound holds although the choice was
+    made on the same cases; the score of what was chosen for looking best, however, flatters.
+
+    Args:
+        result: A study's result, or one from elsewhere.
+        tolerance: Loss that does not matter, in the score's units, 0 or more; by default a hundredth of what the best
+            mean is short of perfection (of the score itself where smaller is better).
+        patience: Also consider `EarlyStopping(patience)`, for results that hold test forecasts of every epoch.
+        score: The score; by default the one that the study declared.
+        claim: `"this test set"` takes the cases for all there are; narrower, and labelled so.
+        alpha: Probability that the set lacks the best option, or any bound fails.
+
+    Returns:
+        The recommendation; printing it shows all options.
+
+    Raises:
+        DataError: `tolerance`, `patience` or `alpha` is out of range; `patience` needs what the result does not hold;
+            no run came to an end.
+        UnknownNameError: There is no such score of this task.
+
+    References:
+        Hsu, J. C. (1981). Simultaneous confidence intervals for all distances from the "best". Annals of Statistics 9,
+        1026-1034. doi:10.1214/aos/1176345582
+
+        Hsu, J. C. (1996). Multiple Comparisons: Theory and Methods. Chapman & Hall, chapter 4.
+    """
+    _check(tolerance, alpha)
+    reading = reading_of(result, score=score, claim=claim)
+    found, same = distinct(reading, rules_of(reading, patience))
+    options, aside = _without_lost(found)
+    tolerance = _tolerance(reading, options, patience, tolerance)
+    choice = choose(options, tolerance=tolerance, larger_is_better=reading.larger_is_better)
+    looks = looks_of(result)
+    level = one_sided_level(looks, alpha)
+    market = Market(
+        compared(reading, options),
+        choice.chosen,
+        seeds=len(result.seeds),
+        cases=len(reading.held) if reading.held is not None and reading.new_cases else 0,
+        looks=looks,
+        alpha=alpha,
+    )
+    high = market.pairs.bounds(level)
+    inside, bounds = holds_best(high), regret_bounds(high)
+    regret = float(bounds[choice.chosen])
+    known = math.isfinite(regret)
+    return Recommendation(
+        choice=options[choice.chosen],
+        reason=choice.reason,
+        leader=options[choice.leader],
+        regret=regret,
+        best_set=tuple(one for one, may in zip(options, inside, strict=True) if may),
+        excluded=tuple(one for one, may in zip(options, inside, strict=True) if not may),
+        bounds=tuple(map(float, bounds)),
+        options=options,
+        set_aside=aside,
+        tolerance=tolerance,
+        confidence=1 - level,
+        score=reading.score,
+        larger_is_better=reading.larger_is_better,
+        claim="new cases and seeds" if reading.new_cases else "this test set",
+        part=reading.held.part if reading.held is not None else "validation",
+        seeds=len(result.seeds),
+        purchases=market.offers() if known and regret > 0 else (),
+        enough=market.for_bound(tolerance) if known and regret > tolerance > 0 else None,
+        notes=saying.notes(reading, options, aside, same),
+    )
+
+
+def reading_of(result: "Result", *, score: ScoreName | None, claim: Claim) -> Reading:
+    """Decide what is read, as `compare` does.
+
+    Raises:
+        DataError: The result holds curves alone, and of another score.
+        UnknownNameError: There is no such score of this task.
+    """
+    held = held_out(result, "test") or held_out(result, "validation")
+    chosen = score or primary_score(result)
+    if held is None and chosen != result.score:
+        raise DataError(f"This result holds curves of {result.score} and no predictions: it has no {chosen}.")
+    if held is not None and chosen not in SCORES_OF[held.task]:
+        raise no_such_score(chosen, SCORES_OF[held.task], of=f"a {held.task} task")
+    turned = held is not None and larger_is_better(chosen)
+    return Reading(result, held, chosen, turned, held is not None and claim == "new cases and seeds")
+
+
+def _check(tolerance: float | None, alpha: float) -> None:
+    if tolerance is not None and not 0 <= tolerance < math.inf:
+        raise DataError(f"`tolerance` must be 0 or more, received {tolerance}.")
+    if not 0 < alpha < 0.5:
+        raise DataError(f"`alpha` must lie between 0 and .5, received {alpha}.")
+
+
+def _without_lost(found: Sequence[Option]) -> tuple[tuple[Option, ...], tuple[Option, ...]]:
+    """Set options aside whose runs diverged: the mean of those that were lucky is not what shipping them brings."""
+    whole = tuple(one for one in found if not one.lost)
+    if whole:
+        return whole, tuple(one for one in found if one.lost)
+    some = tuple(one for one in found if math.isfinite(one.score))
+    if not some:
+        raise DataError("Nothing can be recommended: no run came to an end.")
+    return some, tuple(one for one in found if one not in some)
+
+
+def _tolerance(reading: Reading, options: Sequence[Option], patience: int | None, asked: float | None) -> float:
+    scores = [one.score for one in options if math.isfinite(one.score)]
+    short = 1 - max(scores) if reading.larger_is_better else abs(min(scores))
+    tolerance = SHARE * max(short, 0.0) if asked is None else asked
+    if patience is not None:
+        worst = max(reading.half_precision_error(variant) for variant in {one.variant for one in options})
+        if worst > max(tolerance, SHARE * abs(short)) / 10:
+            raise DataError(
+                f"`patience` reads forecasts that were stored in half precision, which moves {reading.score} by up to "
+                f"{worst:.2g} here: too much for a tolerance of {tolerance:.2g}. Leave it out, or choose "
+                "`score='brier_score'`."
+            )
+    return tolerance
