@@ -11,13 +11,12 @@ import numpy as np
 import torch
 
 from gengap.errors import SlowPathWarning
-from gengap.layers.doors import Pass
+from gengap.layers.doors import PassContext
 from gengap.layers.program import Program
 from gengap.layers.stack import Stack
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "doors.md"
-NAMES = {"fold": "join"}
 
 HEAD = """\
 # Layers and doors
@@ -57,11 +56,11 @@ def door_of(name: str, model: keras.Model, x: Any) -> str:
     program = Program([model, model], [0, 1], Stack(model, [weights, weights]))
     tensor = torch.from_numpy(x)
     with torch.no_grad():
-        program([tensor.expand(2, *tensor.shape)], Pass(training=True))
+        program([tensor.expand(2, *tensor.shape)], PassContext(training=True))
     steps = {step.index: type(step.operation).__name__ for step in program.graph.steps}
     classes = {name, "Grouped" + name[5:]} if name == "GroupQueryAttention" else {name}
     found = [door for index, door in program.doors.items() if steps[index] in classes]
-    return ", ".join(sorted({NAMES.get(door, door) for door in found}))
+    return ", ".join(sorted(set(found)))
 
 
 def _row(name: str, plain: str, masked: str) -> str:
