@@ -17,8 +17,8 @@ from gengap.errors import DataError
 if TYPE_CHECKING:
     from gengap.results import Result
 
-_KEPT = 2
-"""Tables of case values in memory: a million cases of every option would not fit."""
+_MOST_KEPT = 3e7
+"""Case values kept in memory: a million cases of every option would not fit, and are read again for every pair."""
 
 
 @dataclass(frozen=True)
@@ -245,7 +245,9 @@ def compared(reading: Reading, options: Sequence[Option]) -> AllPairs:
     """Compare all options with each other, paired by seed and by case."""
     carrying = None if reading.held is None else carriers(reading.held, reading.score)
 
-    @lru_cache(maxsize=_KEPT)
+    size = len(options) * len(reading.result.seeds) * (1 if reading.held is None else len(reading.held))
+
+    @lru_cache(maxsize=len(options) if size <= _MOST_KEPT else 2)
     def losses(at: int) -> Floats:
         return reading.losses(options[at].variant, options[at].rule)
 
