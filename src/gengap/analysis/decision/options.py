@@ -120,7 +120,7 @@ class Reading:
         data, best = self.held.data, best_epochs(self.result, variant)
         exact = data["prediction_best"].sel(variant=[variant]).transpose("variant", "seed", "sample", ...)
         every = data["prediction_epochs"].sel(variant=variant).transpose("seed", "epoch", "sample", ...)
-        rows = np.stack([every[row, max(epoch, 1) - 1].to_numpy() for row, epoch in enumerate(best)])
+        rows = np.stack([every[row, max(epoch, 1) - 1].to_numpy() for row, epoch in enumerate(best.tolist())])
         rough = exact.copy(data=rows[None].astype(exact.dtype))
         changed = replace(self.held, data=data.sel(variant=[variant]).assign(prediction_best=rough))
         values = case_values(self.result, changed, variant, rule="best", score=self._name)
