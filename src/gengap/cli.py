@@ -4,11 +4,12 @@ import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
 if TYPE_CHECKING:
+    from gengap.analysis.comparison.estimators import ScoreName
     from gengap.results import Result
     from gengap_examples.telling_cases import CaseStudy
 
@@ -228,7 +229,7 @@ def gate(
         against=against,
         no_worse_than=no_worse_than,
         other=other,
-        score=score,  # type: ignore[arg-type]
+        score=cast("ScoreName | None", score),  # the gate knows the names
         epoch=epoch,
     )
     said = found.to_json() if as_json else found.to_markdown()

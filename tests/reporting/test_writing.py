@@ -13,7 +13,8 @@ from gengap.results import Result
 from gengap.verification import reliability_curve
 
 EVERYTHING = {
-    "findings", "comparison", "scores", "curves", "stopping", "verification", "cases", "weights", "audit", "provenance",
+    "decision", "findings", "comparison", "scores", "curves", "stopping", "verification", "cases", "weights", "audit",
+    "provenance",
 }  # fmt: skip
 
 

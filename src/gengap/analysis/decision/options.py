@@ -17,8 +17,8 @@ from gengap.errors import DataError
 if TYPE_CHECKING:
     from gengap.results import Result
 
-_KEPT = 2
-"""Tables of case values in memory: a million cases of every option would not fit."""
+_MOST_KEPT = 3e7
+"""Case values kept in memory: a million cases of every option would not fit, and are read again for every pair."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Reading:
         data, best = self.held.data, best_epochs(self.result, variant)
         exact = data["prediction_best"].sel(variant=[variant]).transpose("variant", "seed", "sample", ...)
         every = data["prediction_epochs"].sel(variant=variant).transpose("seed", "epoch", "sample", ...)
-        rows = np.stack([every[row, max(int(epoch), 1) - 1].to_numpy() for row, epoch in enumerate(best)])
+        rows = np.stack([every[row, max(epoch, 1) - 1].to_numpy() for row, epoch in enumerate(best.tolist())])
         rough = exact.copy(data=rows[None].astype(exact.dtype))
         changed = replace(self.held, data=data.sel(variant=[variant]).assign(prediction_best=rough))
         values = case_values(self.result, changed, variant, rule="best", score=self._name)
@@ -245,7 +245,9 @@ def compared(reading: Reading, options: Sequence[Option]) -> AllPairs:
     """Compare all options with each other, paired by seed and by case."""
     carrying = None if reading.held is None else carriers(reading.held, reading.score)
 
-    @lru_cache(maxsize=_KEPT)
+    size = len(options) * len(reading.result.seeds) * (1 if reading.held is None else len(reading.held))
+
+    @lru_cache(maxsize=len(options) if size <= _MOST_KEPT else 2)
     def losses(at: int) -> Floats:
         return reading.losses(options[at].variant, options[at].rule)
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gengap.analysis.decision.recommendation import Recommendation
 
 _MOST_NAMED = 4
+Blanks = dict[str, Value]
 
 
 def amount(value: float) -> str:
@@ -31,8 +32,10 @@ def named(option: Option) -> Message:
     if option.epoch is None:
         return Message("option.plain", {"variant": option.variant})
     key = "patience" if option.rule.patience is not None else option.rule.name
-    blanks: dict[str, Value] = {"variant": option.variant, "epoch": max(round(option.epoch), 1)}
-    return Message(f"option.{key}", blanks | ({"patience": option.rule.patience} if option.rule.patience else {}))
+    blanks: Blanks = {"variant": option.variant, "epoch": max(round(option.epoch), 1)}
+    if option.rule.patience is not None:
+        blanks["patience"] = option.rule.patience
+    return Message(f"option.{key}", blanks)
 
 
 def bottom_line(said: "Recommendation") -> Message:
@@ -46,7 +49,7 @@ def bottom_line(said: "Recommendation") -> Message:
         return Message("decision.one", {"choice": named(said.best_set[0]), "count": count})
     if not said.excluded:
         return Message("decision.all", {"count": count})
-    blanks: dict[str, Value] = {"left": len(said.best_set), "count": count}
+    blanks: Blanks = {"left": len(said.best_set), "count": count}
     if len(said.excluded) > _MOST_NAMED:
         return Message("decision.some_of_many", blanks)
     return Message("decision.some", blanks | {"excluded": tuple(map(named, said.excluded))})
@@ -54,11 +57,7 @@ def bottom_line(said: "Recommendation") -> Message:
 
 def action(said: "Recommendation") -> Message:
     """What to ship, with its score and which way that points."""
-    blanks: dict[str, Value] = {
-        "choice": named(said.choice),
-        "score": _score(said),
-        "value": f"{said.choice.score:.4f}",
-    }
+    blanks: Blanks = {"choice": named(said.choice), "score": _score(said), "value": f"{said.choice.score:.4f}"}
     return Message("decision.ship", blanks | {"better": _better(said)})
 
 
@@ -67,11 +66,7 @@ def why(said: "Recommendation") -> Message:
     if said.reason in {"alone", "best"}:
         return Message(f"decision.why.{said.reason}", {"tolerance": amount(said.tolerance)})
     behind = abs(said.choice.score - said.leader.score)
-    blanks: dict[str, Value] = {
-        "leader": named(said.leader),
-        "behind": amount(behind),
-        "tolerance": amount(said.tolerance),
-    }
+    blanks: Blanks = {"leader": named(said.leader), "behind": amount(behind), "tolerance": amount(said.tolerance)}
     return Message(f"decision.why.{said.reason}", blanks)
 
 
@@ -81,14 +76,10 @@ def bound(said: "Recommendation") -> Message:
         return Message("decision.bound.alone")
     if not math.isfinite(said.regret):
         return Message("decision.bound.unknown", {"claim": _claim(said)})
-    blanks: dict[str, Value] = {
-        "bound": amount(said.regret),
-        "score": _score(said),
-        "confidence": 100 * said.confidence,
-    }
-    others: dict[str, Value] = {"claim": _claim(said), "count": len(said.options) - 1}
+    blanks: Blanks = {"bound": amount(said.regret), "score": _score(said), "confidence": 100 * said.confidence}
+    others: Blanks = {"claim": _claim(said), "count": len(said.options) - 1}
     if said.regret == 0:
-        return Message("decision.bound.none", {"confidence": 100 * said.confidence, **others})
+        return Message("decision.bound.none", {"confidence": 100 * said.confidence} | others)
     stops = said.choice.rule.name != "last" and said.choice.epoch is not None
     if stops and said.choice.variant == said.options[0].variant:
         return Message("decision.bound.stop", blanks | others | {"epoch": max(round(said.choice.epoch or 1), 1)})
@@ -100,16 +91,17 @@ def more(said: "Recommendation") -> tuple[Message, ...]:
     found = []
     if len(said.purchases) == 3:
         seeds, cases, both = said.purchases
-        blanks: dict[str, Value] = {"seeds": seeds.seeds, "cases": cases.cases or 0}
+        blanks: Blanks = {"seeds": seeds.seeds, "cases": cases.cases or 0}
         found.append(Message("decision.more", blanks | _bounds(of_seeds=seeds, of_cases=cases, of_both=both)))
     elif said.purchases:
         seeds = said.purchases[0]
-        found.append(Message("decision.more_seeds", {"seeds": seeds.seeds, **_bounds(of_seeds=seeds)}))
+        found.append(Message("decision.more_seeds", {"seeds": seeds.seeds} | _bounds(of_seeds=seeds)))
     if said.enough is not None:
-        enough: dict[str, Value] = {"seeds": said.enough.seeds, "tolerance": amount(said.tolerance)}
-        with_cases = said.enough.cases is not None
-        key = "decision.enough" if with_cases else "decision.enough_seeds"
-        found.append(Message(key, enough | ({"cases": said.enough.cases or 0} if with_cases else {})))
+        needed: Blanks = {"seeds": said.enough.seeds, "tolerance": amount(said.tolerance)}
+        if said.enough.cases is None:
+            found.append(Message("decision.enough_seeds", needed))
+        else:
+            found.append(Message("decision.enough", needed | {"cases": said.enough.cases}))
     return tuple(found)
 
 
@@ -131,7 +123,7 @@ def notes(
     return tuple(found)
 
 
-def _bounds(**offers: Purchase) -> dict[str, Value]:
+def _bounds(**offers: Purchase) -> Blanks:
     return {name: amount(one.bound) for name, one in offers.items()}
 
 
