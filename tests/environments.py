@@ -36,7 +36,8 @@ def make(folder, *, without=()):
         for part in {file.parts[0] for file in one.files or () if file.parts[0] not in {"..", "__pycache__"}}:
             if not (folder / part).exists():
                 (folder / part).symlink_to(one.locate_file(part))
-    (folder / "gengap").symlink_to(ROOT / "src" / "gengap")
+    for own in ("gengap", "gengap_examples"):
+        (folder / own).symlink_to(ROOT / "src" / own)
     return folder
 
 
