@@ -340,7 +340,7 @@ def test_every_optimizer_takes_its_door_and_is_keras(name, make_data, settings, 
     door, optimizer = OPTIMIZERS[name]
     taken = []
     monkeypatch.setattr(
-        "gengap.engine.trainer.choose_updater", lambda *a: taken.append(choose_updater(*a)) or taken[-1]
+        "gengap.engine.front_ends.choose_updater", lambda *a: taken.append(choose_updater(*a)) or taken[-1]
     )
     check_contract(FAST["dense"], make_data(), settings, collect, optimizer=optimizer)
     assert {updater.name for updater in taken} == {door}
