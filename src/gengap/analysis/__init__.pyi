@@ -11,6 +11,9 @@ from .decision.gate import gate as gate
 from .decision.ladder import Choice as Choice
 from .decision.ladder import Gain as Gain
 from .decision.ladder import Rung as Rung
+from .decision.options import Option as Option
+from .decision.options import Rule as Rule
+from .decision.purchases import Purchase as Purchase
 from .decision.recommendation import Recommendation as Recommendation
 from .decision.recommendation import recommend as recommend
 from .diagnosis.auditing import Audit as Audit

@@ -19,7 +19,7 @@ score."""
 
 
 @dataclass(frozen=True)
-class Choice:
+class Chosen:
     """What is taken, and why.
 
     Attributes:
@@ -33,7 +33,7 @@ class Choice:
     reason: Reason
 
 
-def choose(options: Sequence[Option], *, tolerance: float, larger_is_better: bool) -> Choice:
+def choose(options: Sequence[Option], *, tolerance: float, larger_is_better: bool) -> Chosen:
     """Take the option of the best mean, or the cheapest of those within the tolerance of it.
 
     Args:
@@ -45,13 +45,13 @@ def choose(options: Sequence[Option], *, tolerance: float, larger_is_better: boo
     losses = [sign * one.score if math.isfinite(one.score) else math.inf for one in options]
     leader = losses.index(min(losses))
     if len(options) == 1:
-        return Choice(0, 0, "alone")
+        return Chosen(0, 0, "alone")
     near = [at for at, loss in enumerate(losses) if math.isfinite(loss) and loss <= losses[leader] + tolerance]
     if len(near) < 2:
-        return Choice(leader, leader, "best")
+        return Chosen(leader, leader, "best")
     costs = _comparable([options[at] for at in near])
     chosen = near[min(range(len(near)), key=lambda at: (costs[at], losses[near[at]], at))]
-    return Choice(chosen, leader, "best" if chosen == leader else _reason(options[chosen], options[leader]))
+    return Chosen(chosen, leader, "best" if chosen == leader else _reason(options[chosen], options[leader]))
 
 
 def _comparable(options: Sequence[Option]) -> list[tuple[float, ...]]:
