@@ -26,11 +26,11 @@ def test_no_variable_changes(bench):
     if bench.example.noisy:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NoiseWarning)  # augmentation is left off, or noise never rests
-            drawn = gg.predict_distribution(model, cases, num_samples=4, progress=False, **known)
+            drawn = gg.predict_distribution(model, cases, num_members=4, progress=False, **known)
         assert drawn.members.values.std(axis=0).max() > 0
     else:
         with pytest.raises(ModelError, match="noise"):
-            gg.predict_distribution(model, cases, num_samples=4, progress=False, **known)
+            gg.predict_distribution(model, cases, num_members=4, progress=False, **known)
     for now, was in zip(state(model), before, strict=True):
         np.testing.assert_array_equal(now, was)
     if not bench.example.never_rests:

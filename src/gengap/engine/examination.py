@@ -10,11 +10,12 @@ from keras import tree
 
 from gengap.datasets.cases import count_cases, take
 from gengap.engine.batches import epoch_order
+from gengap.engine.kinds import kind_of
 from gengap.engine.runs import Run, TrainingData, TrainingSettings
 from gengap.errors import ModelError
 from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.graph import Step, read_graph
-from gengap.keras_models.outputs import describe_output, targets
+from gengap.keras_models.outputs import targets
 from gengap.keras_models.private import all_layers, compile_config, function_and_options, is_keras_own, origin_of
 from gengap.layers.moment import INFERENCE, Moment
 from gengap.layers.noise_hooks import HookedNoise
@@ -78,7 +79,7 @@ def examine_run(run: Run, data: TrainingData, settings: TrainingSettings) -> str
         return None
     from gengap.engine.loader import BatchLoader  # torch is imported only where it is used
 
-    kind = describe_output(run.model, settings.output, task=settings.task)
+    kind = kind_of(run.model, settings)
     order = epoch_order(run.seed, 1, count_cases(data.train.x), share=run.share, shuffle=settings.shuffle)
     cases = order[: settings.batch_size]
     x, y = take(data.train.x, cases), take(targets(data.train.y, kind), cases)
@@ -86,7 +87,7 @@ def examine_run(run: Run, data: TrainingData, settings: TrainingSettings) -> str
     return why_not_together(
         run.model,
         lambda model: BatchLoader(model, x).span(0, len(cases)),
-        lambda model: model.train_on_batch(x, y, sample_weight=weight),
+        lambda model: model.train_on_batch(*(tree.map_structure(as_tensor, one) for one in (x, y, weight))),
         keep=settings.initial_weights == "keep",
     )
 
@@ -228,3 +229,11 @@ def _equal(one: Any, other: Any) -> bool:
     pairs = zip(tree.flatten(one), tree.flatten(other), strict=True)
     arrays = [(keras.ops.convert_to_numpy(a), keras.ops.convert_to_numpy(b)) for a, b in pairs]
     return all(np.allclose(a, b, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True) for a, b in arrays)
+
+
+def as_tensor(values: Any) -> Any:
+    """Return an array as `fit` hands it to a step: a tensor, real numbers in Keras' own format."""
+    if values is None:
+        return None
+    real = np.asarray(values).dtype.kind == "f" if isinstance(values, np.ndarray) else False
+    return keras.ops.convert_to_tensor(values, dtype=keras.config.floatx() if real else None)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gengap.datasets.cases import count_cases, take
 from gengap.datasets.output_kind import OutputKind
 from gengap.engine.batches import batches_of, epoch_order, subset
-from gengap.engine.examination import examine_run
+from gengap.engine.examination import as_tensor, examine_run
 from gengap.engine.kinds import kind_of
 from gengap.engine.log import RunLog
 from gengap.engine.runs import Listener, Run, RunRecord, TrainingData, TrainingSettings
@@ -158,7 +158,7 @@ def _train_epoch(  # noqa: PLR0917  private, and every argument is what its name
             given = take(data.train.x, batch), take(y, batch), None if weight is None else weight[batch]
             try:
                 with noise.at(epoch, step):
-                    model.train_on_batch(*(keras.tree.map_structure(_tensor, one) for one in given))
+                    model.train_on_batch(*(keras.tree.map_structure(as_tensor, one) for one in given))
             except RuntimeError:
                 if all(np.isfinite(one).all() for one in model.get_weights()):
                     raise
@@ -207,7 +207,7 @@ def _evaluate(model: keras.Model, kind: OutputKind, data: TrainingData, raw: Any
     model.reset_metrics()
     for start in range(0, total, batch_size):
         batch = slice(start, min(start + batch_size, total))
-        own_y, y_pred = (keras.tree.map_structure(_tensor, take(one, batch)) for one in (y, raw))
+        own_y, y_pred = (keras.tree.map_structure(as_tensor, take(one, batch)) for one in (y, raw))
         if again:
             y_pred = model(take(split.x, batch), training=False)
         weight = None if split.sample_weight is None else keras.ops.convert_to_tensor(split.sample_weight[batch])
@@ -227,14 +227,6 @@ def _moved(variable: Any) -> bool:
 
 def _finite(raw: Any) -> bool:
     return all(np.isfinite(one).all() for one in keras.tree.flatten(raw))
-
-
-def _tensor(values: Any) -> Any:
-    """Return an array as `fit` hands it to a step: a tensor, real numbers in Keras' own format."""
-    if values is None:
-        return None
-    real = np.asarray(values).dtype.kind == "f" if isinstance(values, np.ndarray) else False
-    return keras.ops.convert_to_tensor(values, dtype=keras.config.floatx() if real else None)
 
 
 def added_losses(model: keras.Model) -> float:

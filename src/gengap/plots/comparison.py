@@ -88,7 +88,7 @@ class ComparisonDisplay:
             ax.set_xlabel(
                 f"{self.score.replace('_', ' ').capitalize()} minus that of {self.baseline} ({better} is better)"
             )
-            together = f"All intervals are simultaneous, with {100 * self.confidence:.4g} % confidence, {GIVEN}"
+            together = f"Simultaneous intervals of {100 * self.confidence:.4g} %, {GIVEN}"
             ax.set_title(together, fontsize=9, color=REFERENCE)
         return ax
 
