@@ -76,7 +76,7 @@ def test_names_never_become_paths(tmp_path):
         weights={(hostile, 0, "best"): [np.zeros(2)]},
     )  # fmt: skip
     renamed.save(tmp_path / "deep" / "study")
-    assert {path.parent.name for path in tmp_path.rglob("*.npz")} == {"weights"}
+    assert {path.parent.name for path in tmp_path.rglob("*.safetensors")} == {"weights"}
     assert Result.load(tmp_path / "deep" / "study").weights[hostile, 0, "best"][0].shape == (2,)
 
 

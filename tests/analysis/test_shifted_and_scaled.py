@@ -175,7 +175,7 @@ def test_answers_that_single_precision_cannot_tell_apart_are_refused_before_trai
     kind = OutputKind("regression", from_logits=False, one_hot=False, width=1)
     data = TrainingData(Split(x, centre + spread * rng.normal(size=50)))
     if fine:
-        check_data(data, model, kind)
+        check_data(data, [model], kind)
         return
     with pytest.raises(DataError, match=r"32-bit floats, .*, have steps of .*: subtract the mean"):
-        check_data(data, model, kind)
+        check_data(data, [model], kind)

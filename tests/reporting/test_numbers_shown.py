@@ -178,7 +178,7 @@ def test_findings(result, page):
     found = compare(result)
     said = page.sentences
     skill = two_way_skill(result, "baseline", "last")
-    shown = said[0].partition("score")[2]
+    shown = said[0].rpartition(": ")[2]
     as_shown(skill, numbers(shown), shown)
     assert ("better than always" in said[0]) == (skill[1] > 0)
     for one in found.contrasts:

@@ -109,8 +109,8 @@ def test_save_writes_over_a_result_only(tmp_path, result):
     assert (tmp_path / "result.nc").read_text() == "a climate"
     (tmp_path / "result.nc").unlink()
     (tmp_path / "weights").mkdir()
-    (tmp_path / "weights" / "000-0-best.npz").write_text("mine")
-    with pytest.raises(StoreError, match=r"000-0-best.npz was not written by gengap"):
+    (tmp_path / "weights" / "000-0-best.safetensors").write_text("mine")
+    with pytest.raises(StoreError, match=r"000-0-best.safetensors was not written by gengap"):
         with_weights(result).save(tmp_path)
     assert not (tmp_path / "result.nc").exists()
 

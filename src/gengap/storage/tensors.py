@@ -31,8 +31,9 @@ def encode(arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> bytes:
         StoreError: An array holds objects or text.
     """
     little = {name: _little(name, np.asarray(given)) for name, given in arrays.items()}
-    # the format sorts by size of the numbers; whoever wrote the arrays gets them back in his own order
-    return safetensors.numpy.save(little, {"gengap": json.dumps(meta), "order": json.dumps(list(little))})
+    # the format sorts by size of the numbers; whoever wrote the arrays gets them back in his own order. One key: the
+    # library writes its map of values in an order of chance, and the same content must be the same bytes
+    return safetensors.numpy.save(little, {"gengap": json.dumps({"meta": meta, "order": list(little)})})
 
 
 def decode(content: bytes | bytearray) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -46,12 +47,12 @@ def decode(content: bytes | bytearray) -> tuple[dict[str, Array], dict[str, Any]
         views: list[tuple[str, dict[str, Any]]] = deserialize(bytes(content))  # type: ignore[no-untyped-call]
         arrays = {name: _array(view) for name, view in views}
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        about = header.pop("__metadata__")
-        meta = json.loads(about["gengap"])
-        order = json.loads(about["order"]) if "order" in about else list(header)  # as 0.x wrote it
+        about = json.loads(header.pop("__metadata__")["gengap"])
+        if about.keys() != {"meta", "order"}:  # as earlier versions wrote it
+            about = {"meta": about, "order": list(header)}
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise StoreError("it is not a file of gengap") from error
-    return {name: arrays[name] for name in order}, meta
+    return {name: arrays[name] for name in about["order"]}, about["meta"]
 
 
 def _array(view: Mapping[str, Any]) -> Array:
