@@ -78,7 +78,7 @@ def test_a_model_and_a_table_give_a_report(files, tmp_path):
     [
         (["demo", "nothing"], "There is no demo 'nothing'; demos are soundings"),
         (["run"], "give a study file, or --model and --data"),
-        (["run", "--model", "gone.keras", "--data", "train.csv"], "gone.keras is not a saved model"),
+        (["run", "--model", "gone.keras", "--data", "train.csv"], "There is no file gone.keras"),
         (["run", "--model", "damaged.keras", "--data", "train.csv"], "cannot be loaded safely"),
         (["run", "--model", "raw.keras", "--data", "train.csv"], "is not compiled"),
         (["run", "--model", "model.keras"], "needs a model and training data"),

@@ -43,7 +43,7 @@ def clone_compiled(model: Model) -> Model:
         ModelError: The class of a subclassed model cannot be rebuilt from its configuration.
 
     Example:
-        >>> from gengap.remedies import clone_compiled
+        >>> from gengap import clone_compiled
         >>> import keras
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
         >>> model.compile("adam", "mse")
