@@ -38,6 +38,8 @@ def output_structure(model: keras.Model) -> Any:
     taken = symbolic_inputs(model)
     if taken is None:
         raise ModelError("The model has not been built: call it once on some of its data before bringing it to gengap.")
+    if isinstance(model, keras.Sequential):  # without a graph; its own spec hands `training` to layers that take none
+        return keras.KerasTensor(model.compute_output_shape(taken.shape), model.compute_dtype)
     return model.compute_output_spec(taken)
 
 
