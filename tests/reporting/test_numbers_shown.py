@@ -178,7 +178,7 @@ def test_findings(result, page):
     found = compare(result)
     said = page.sentences
     skill = two_way_skill(result, "baseline", "last")
-    shown = said[0].rpartition(": ")[2]
+    shown = said[0].partition("score")[2]
     as_shown(skill, numbers(shown), shown)
     assert ("better than always" in said[0]) == (skill[1] > 0)
     for one in found.contrasts:
@@ -186,7 +186,7 @@ def test_findings(result, page):
         shown = sentence.partition(" by ")[2].partition("in log loss")[0]
         as_shown([-one.difference, -one.high, -one.low], numbers(shown), shown)
     leader = next(text for text in said if f"{found.best.variant} did best on validation" in text)
-    shown = leader.partition("score ")[2]
+    shown = leader.partition("score")[2]
     as_shown(two_way_skill(result, found.best.variant, "best"), numbers(shown), shown)
 
 

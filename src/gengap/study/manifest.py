@@ -173,7 +173,11 @@ def _climatology(y: Any, weight: Any, task: Task, width: int) -> dict[str, Any]:
 def _configuration(model: keras.Model) -> Any:
     """Return the model's configuration, compile state included, if it survives JSON unchanged; else None."""
     try:
-        return json.loads(json.dumps(keras.saving.serialize_keras_object(model)))
+        config = keras.saving.serialize_keras_object(model)
+        compiled = config.get("compile_config")
+        if compiled and "optimizer" not in compiled and model.optimizer is not None:  # saved as `.h5` before
+            compiled["optimizer"] = keras.saving.serialize_keras_object(model.optimizer)
+        return json.loads(json.dumps(config))
     except (TypeError, ValueError, NotImplementedError):
         return None
 
