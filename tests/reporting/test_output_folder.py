@@ -129,7 +129,7 @@ def test_a_result_saved_over_another_does_not_take_its_weights(tmp_path, result)
 def test_a_folder_saved_before_weights_were_named_still_has_them(tmp_path, result, monkeypatch):
     with_weights(result).save(tmp_path)
     result.to_netcdf(tmp_path / "result.nc")  # this file of before names no weights: those that lie there are taken
-    monkeypatch.setattr("gengap.results._attribute", lambda *_: None)
+    monkeypatch.setattr("gengap.results.files._attribute", lambda *_: None)
     assert len(Result.load(tmp_path).weights) == 2 * len(result.variants) * len(result.seeds)
 
 
@@ -137,11 +137,11 @@ def test_a_save_cut_short_leaves_the_result_of_before(tmp_path, result, monkeypa
     result.save(tmp_path)
     before = (tmp_path / "result.nc").read_bytes()
 
-    def cut(self, path, **_):
+    def cut(path, *_, **__):
         path.write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Result, "_write", cut)
+    monkeypatch.setattr("gengap.results.files.write_netcdf", cut)
     with pytest.raises(KeyboardInterrupt):
         result.save(tmp_path)
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["result.nc"]
@@ -151,7 +151,7 @@ def test_a_save_cut_short_leaves_the_result_of_before(tmp_path, result, monkeypa
 def test_the_distribution_of_an_earlier_output_is_not_reported_of_a_later_one(tmp_path, result, monkeypatch):
     told = []
     monkeypatch.setattr("gengap.reporting.output.report", lambda *_, **given: told.append(given["distribution"]))
-    monkeypatch.setattr("gengap.sampling.PredictiveDistribution.from_netcdf", lambda _: "an earlier one")
+    monkeypatch.setattr("gengap.analysis.uncertainty.PredictiveDistribution.from_netcdf", lambda _: "an earlier one")
     write_output(result, tmp_path)
     (tmp_path / "distribution.nc").write_text("left by a demo that was written here before")
     report_of_folder(Result.load(tmp_path), tmp_path, tmp_path / "report.html", lang="en")
