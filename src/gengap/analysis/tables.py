@@ -3,6 +3,7 @@
 import html
 import io
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -189,6 +190,35 @@ class Table:
                 record |= column.fields(cell)
             records.append(record)
         return pd.DataFrame(records) if records else pd.DataFrame(columns=[column.name for column in self.columns])
+
+
+class ShownAsTable(ABC):
+    """What a verdict shows of itself, in a terminal, a notebook and a paper: its table."""
+
+    @property
+    @abstractmethod
+    def table(self) -> Table:
+        """What is shown."""
+
+    def __str__(self) -> str:
+        return str(self.table)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def __rich__(self) -> object:
+        return self.table.__rich__()
+
+    def _repr_html_(self) -> str:
+        return self.table.to_html()
+
+    def to_latex(self) -> str:
+        """Return the table for a paper."""
+        return self.table.to_latex()
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """Return the table as numbers."""
+        return self.table.to_dataframe()
 
 
 # notebooks set every cell to the right and break intervals, so the looks travel with the cells

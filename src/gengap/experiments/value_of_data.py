@@ -11,7 +11,7 @@ import numpy as np
 from gengap.analysis.cases import Floats, primary_score, reading_part
 from gengap.analysis.comparison.estimators import case_values
 from gengap.analysis.diagnosis.data_value import DataValue, judge_data
-from gengap.analysis.tables import Cell, Column, Spread, Table
+from gengap.analysis.tables import Cell, Column, ShownAsTable, Spread, Table
 from gengap.datasets.split import Dataset, Split
 from gengap.errors import DataError
 from gengap.experiments.joining import joined
@@ -28,7 +28,7 @@ _TOO_EARLY = " But on all of the data most runs were still getting better when t
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ValueOfData:
+class ValueOfData(ShownAsTable):
     """What the model learns from shares of the data, and what twice the data would be worth.
 
     Attributes:
@@ -75,14 +75,6 @@ class ValueOfData:
             notes.append(f"Left out: seeds {', '.join(map(str, self.dropped))}, of which a run diverged.")
         title = f"Value of data: {self.score.replace('_', ' ')}, smaller is better (mean ± sd of seeds)"
         return Table(title, _COLUMNS, tuple(rows), tuple(notes))
-
-    def __str__(self) -> str:
-        return str(self.table)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.table.to_html()
 
 
 _COLUMNS = (

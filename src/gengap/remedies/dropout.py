@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, final
+from typing import Any, ClassVar, Literal, final
 
 import keras
 
@@ -28,6 +28,9 @@ class Noise(Surgery):
     on: On
     existing: Existing
 
+    misfit: ClassVar[str] = ""
+    """Why `layer` may return None: what is wrong with such an output."""
+
     @abstractmethod
     def strength_of(self) -> float:
         """Return the rate or standard deviation."""
@@ -35,11 +38,6 @@ class Noise(Surgery):
     @abstractmethod
     def layer(self, call: Call, name: str) -> Layer | None:
         """Return a new noise layer for the output of a call, or None where it does not fit."""
-
-    @property
-    @abstractmethod
-    def misfit(self) -> str:
-        """Why `layer` may return None: what is wrong with such an output."""
 
     @final
     def edit(self, anatomy: Anatomy) -> Edit:
@@ -90,7 +88,24 @@ def _like(call: Call, name: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, eq=False)
-class Dropout(Noise):
+class _WithRate(Noise):
+    """Noise whose strength is a rate, in [0, 1)."""
+
+    rate: float
+    on: On = field(default="hidden", kw_only=True)
+    existing: Existing = field(default="add", kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_rate(self, self.rate)
+        check_choice("existing", self.existing, Existing)
+
+    def strength_of(self) -> float:
+        """Return the rate."""
+        return float(self.rate)
+
+
+@dataclass(frozen=True, eq=False)
+class Dropout(_WithRate):
     """Each unit is set to 0 with probability `rate` in training; the others are divided by `1 - rate`.
 
     At inference nothing is dropped and nothing is scaled. On fields whose neighbours are alike (images, soundings)
@@ -106,27 +121,13 @@ class Dropout(Noise):
         Srivastava, N. et al. (2014). Dropout. JMLR 15, 1929-1958.
     """
 
-    rate: float
-    on: On = field(default="hidden", kw_only=True)
-    existing: Existing = field(default="add", kw_only=True)
-
-    misfit = ""
-
-    def __post_init__(self) -> None:
-        check_rate(self, self.rate)
-        check_choice("existing", self.existing, Existing)
-
-    def strength_of(self) -> float:
-        """Return the rate."""
-        return float(self.rate)
-
     def layer(self, call: Call, name: str) -> Layer:
         """Return a `keras.layers.Dropout`."""
         return keras.layers.Dropout(float(self.rate), **_like(call, name))
 
 
 @dataclass(frozen=True, eq=False)
-class SpatialDropout(Noise):
+class SpatialDropout(_WithRate):
     """Whole feature maps are set to 0 with probability `rate` in training; the others are divided by `1 - rate`.
 
     The layer is `SpatialDropout1D`, `2D` or `3D`, as the tensor has it. Layers with flat outputs are left alone.
@@ -140,19 +141,7 @@ class SpatialDropout(Noise):
         Tompson, J. et al. (2015). Efficient object localization using convolutional networks. CVPR.
     """
 
-    rate: float
-    on: On = field(default="hidden", kw_only=True)
-    existing: Existing = field(default="add", kw_only=True)
-
     misfit = "its output is flat: there are no maps to drop, use Dropout there"
-
-    def __post_init__(self) -> None:
-        check_rate(self, self.rate)
-        check_choice("existing", self.existing, Existing)
-
-    def strength_of(self) -> float:
-        """Return the rate."""
-        return float(self.rate)
 
     def layer(self, call: Call, name: str) -> Layer | None:
         """Return the spatial dropout of the output's number of axes."""
@@ -166,7 +155,7 @@ class SpatialDropout(Noise):
 
 
 @dataclass(frozen=True, eq=False)
-class GaussianDropout(Noise):
+class GaussianDropout(_WithRate):
     """Each unit is multiplied in training by Gaussian noise of mean 1 and variance `rate / (1 - rate)`.
 
     The same mean and variance as dropout, without zeros; nothing happens at inference.
@@ -179,20 +168,6 @@ class GaussianDropout(Noise):
     References:
         Srivastava, N. et al. (2014). Dropout, section 10. JMLR 15, 1929-1958.
     """
-
-    rate: float
-    on: On = field(default="hidden", kw_only=True)
-    existing: Existing = field(default="add", kw_only=True)
-
-    misfit = ""
-
-    def __post_init__(self) -> None:
-        check_rate(self, self.rate)
-        check_choice("existing", self.existing, Existing)
-
-    def strength_of(self) -> float:
-        """Return the rate."""
-        return float(self.rate)
 
     def layer(self, call: Call, name: str) -> Layer:
         """Return a `keras.layers.GaussianDropout`."""
@@ -216,8 +191,6 @@ class GaussianNoise(Noise):
     stddev: float
     on: On = field(default="hidden", kw_only=True)
     existing: Existing = field(default="add", kw_only=True)
-
-    misfit = ""
 
     def __post_init__(self) -> None:
         check_strength(self, self.stddev)

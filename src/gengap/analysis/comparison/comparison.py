@@ -14,13 +14,11 @@ from gengap.analysis.findings.wording import GIVEN
 from gengap.analysis.inference.looks import look_level, looks_of
 from gengap.analysis.inference.simultaneous import comparison_level, holm
 from gengap.analysis.summary import at_epoch
-from gengap.analysis.tables import Cell, Column, IntervalEstimate, Table
+from gengap.analysis.tables import Cell, Column, IntervalEstimate, ShownAsTable, Table
 from gengap.errors import DataError, StatisticsWarning
 from gengap.verification.naming import no_such_score
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from gengap.results import Result
 
 Claim = Literal["new cases and seeds", "this test set"]
@@ -28,7 +26,7 @@ _SCARCER = "independent units with the scarcer label"
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison:
+class Comparison(ShownAsTable):
     """All variants of a study against its baseline.
 
     Attributes:
@@ -70,25 +68,6 @@ class Comparison:
         of = f"{self.score} minus that of {self.baseline} on {self.part}"
         title = f"{of}, {better} is better; claim: {self.claim}, {GIVEN}"
         return Table(title, COLUMNS, tuple(rows), self.notes)
-
-    def __str__(self) -> str:
-        return str(self.table)
-
-    __repr__ = __str__
-
-    def __rich__(self) -> object:
-        return self.table.__rich__()
-
-    def _repr_html_(self) -> str:
-        return self.table.to_html()
-
-    def to_latex(self) -> str:
-        """Return the table for a paper."""
-        return self.table.to_latex()
-
-    def to_dataframe(self) -> "pd.DataFrame":
-        """Return the table as numbers."""
-        return self.table.to_dataframe()
 
 
 COLUMNS = (

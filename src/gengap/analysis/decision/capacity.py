@@ -5,12 +5,12 @@ from typing import Any
 
 from gengap.analysis.decision.ladder import Choice, Gain, Rung
 from gengap.analysis.findings.wording import GIVEN
-from gengap.analysis.tables import Cell, Column, Spread, Table
+from gengap.analysis.tables import Cell, Column, ShownAsTable, Spread, Table
 from gengap.results import Result
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CapacityLadder:
+class CapacityLadder(ShownAsTable):
     """What a climb found: where it stopped, why, and which size to keep.
 
     Attributes:
@@ -63,14 +63,6 @@ class CapacityLadder:
     def model(self, *, seed: int | None = None) -> Any:
         """Return the trained model of the chosen size; without a seed, that of median validation score."""
         return self.result.model(self.choice.name, seed=seed)
-
-    def __str__(self) -> str:
-        return str(self.table)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.table.to_html()
 
     def _row(self, rung: Rung, step: Gain | None) -> tuple[Cell, ...]:
         of_seeds = rung.values.mean(axis=-1)

@@ -15,7 +15,7 @@ from gengap.analysis.decision.options import Option, Reading, compared, distinct
 from gengap.analysis.decision.purchases import Market, Purchase
 from gengap.analysis.findings.wording import GIVEN, Message
 from gengap.analysis.inference.looks import looks_of
-from gengap.analysis.tables import Cell, Column, Table
+from gengap.analysis.tables import Cell, Column, ShownAsTable, Table
 from gengap.errors import DataError
 from gengap.verification.naming import no_such_score
 
@@ -27,7 +27,7 @@ SHARE = 0.01
 
 
 @dataclass(frozen=True, repr=False)
-class Recommendation:
+class Recommendation(ShownAsTable):
     """What to ship, and how much could be lost by it.
 
     Attributes:
@@ -99,14 +99,6 @@ class Recommendation:
         state = "recommended" if one == self.choice else "may be the best" if one in self.best_set else "excluded"
         most = bound if math.isfinite(bound) else None
         return (one.variant, str(one.rule), one.score, state, most, one.epoch, one.parameters, one.gap)
-
-    def __str__(self) -> str:
-        return str(self.table)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.table.to_html()
 
 
 _COLUMNS = (

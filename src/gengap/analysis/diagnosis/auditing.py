@@ -12,11 +12,9 @@ from gengap.analysis.diagnosis.configurations import differences
 from gengap.analysis.findings.codes import Finding, Severity, found
 from gengap.analysis.findings.wording import Message, Word
 from gengap.analysis.summary import at_epoch
-from gengap.analysis.tables import Column, Table
+from gengap.analysis.tables import Column, ShownAsTable, Table
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from gengap.results import Result
 
 FEW_SEEDS = 9
@@ -29,7 +27,7 @@ SHIFT_LEVEL = 1e-3
 
 
 @dataclass(frozen=True, repr=False)
-class Audit:
+class Audit(ShownAsTable):
     """What an audit found.
 
     Attributes:
@@ -52,22 +50,6 @@ class Audit:
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.findings)) or "The audit found nothing."
-
-    __repr__ = __str__
-
-    def __rich__(self) -> object:
-        return self.table.__rich__()
-
-    def _repr_html_(self) -> str:
-        return self.table.to_html()
-
-    def to_latex(self) -> str:
-        """Return the table for a paper."""
-        return self.table.to_latex()
-
-    def to_dataframe(self) -> "pd.DataFrame":
-        """Return the table as numbers."""
-        return self.table.to_dataframe()
 
 
 def audit(result: "Result", *, ignore: Sequence[str] = ()) -> Audit:

@@ -16,11 +16,9 @@ from gengap.analysis.findings.wording import GIVEN, Message, Word
 from gengap.analysis.inference.over_seeds import NOTHING, as_estimate, differences, late_slopes, means, rises, roughness
 from gengap.analysis.inference.simultaneous import comparison_level
 from gengap.analysis.summary import at_epoch
-from gengap.analysis.tables import Column, IntervalEstimate, Table
+from gengap.analysis.tables import Column, IntervalEstimate, ShownAsTable, Table
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from gengap.results import Result
 
 LEVEL = 0.05
@@ -84,8 +82,8 @@ class VariantDiagnosis:
     against: AgainstBaseline | None
 
 
-@dataclass(frozen=True)
-class Diagnosis:
+@dataclass(frozen=True, repr=False)
+class Diagnosis(ShownAsTable):
     """Diagnoses of all variants, and what follows from them.
 
     Attributes:
@@ -114,23 +112,6 @@ class Diagnosis:
         ]
         title = f"Diagnosis (95 % intervals over seeds, {GIVEN})"
         return Table(title, tuple(columns), tuple(rows), tuple(map(str, self.findings)))
-
-    def __str__(self) -> str:
-        return str(self.table)
-
-    def __rich__(self) -> object:
-        return self.table.__rich__()
-
-    def _repr_html_(self) -> str:
-        return self.table.to_html()
-
-    def to_latex(self) -> str:
-        """Return the table for a paper."""
-        return self.table.to_latex()
-
-    def to_dataframe(self) -> "pd.DataFrame":
-        """Return the table as numbers."""
-        return self.table.to_dataframe()
 
 
 def diagnose(result: "Result", *, ignore: Sequence[str] = ()) -> Diagnosis:
