@@ -1,7 +1,6 @@
 """The tutorials' nets, written by hand as their authors wrote them."""
 
 import keras
-import numpy as np
 import pytest
 
 layers = keras.layers
@@ -11,11 +10,6 @@ layers = keras.layers
 def _fresh_names():
     """Layer names restart at every test, so that failures read alike."""
     keras.utils.clear_session(free_memory=False)
-
-
-@pytest.fixture
-def rng():
-    return np.random.default_rng(20261122)
 
 
 @pytest.fixture
