@@ -4,7 +4,6 @@ import importlib.util
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -24,4 +23,6 @@ def environments():
 @pytest.fixture
 def rng():
     """Fresh draws, the same in every run."""
+    import numpy as np  # only now: it counts the threads allowed above when it is first imported
+
     return np.random.default_rng(20261122)
