@@ -13,7 +13,13 @@ from gengap.analysis.comparison.verdicts import Verdict, interval, judge
 from gengap.analysis.inference.components import MeanEstimate, seeds_only, seeds_share, two_way, with_skewness
 from gengap.analysis.inference.intervals import p_value, widening
 from gengap.analysis.inference.resampled import FEWEST_PASSES, USUAL_PASSES, over_passes
-from gengap.analysis.inference.skewness import l_skewness, pooled_range, skewness_of_difference, skewness_of_units
+from gengap.analysis.inference.skewness import (
+    l_skewness,
+    pooled_range,
+    share_of_variants,
+    skewness_of_difference,
+    skewness_of_units,
+)
 
 FEW_SEEDS = 6
 """Below this the smallest variance estimates are so unsure that the interval rests on the normal law."""
@@ -156,12 +162,13 @@ def estimates_with_skewness(family: Sequence[Pairs]) -> list[MeanEstimate | None
     allowed = pooled_range([largest.untreated, *(one.treated for one in family)])
     units = skewness_of_units([one.units for one in family], max(one.units for one in known))
     share = np.asarray(np.mean([seeds_share(one) for one in known]))
+    of_variants = share_of_variants([(one.treated, one.untreated) for one in family if one.estimate is not None])
     return [
         None
         if one.estimate is None
         else with_skewness(
             one.estimate,
-            seeds=skewness_of_difference(one.treated, one.untreated, allowed),
+            seeds=skewness_of_difference(one.treated, one.untreated, allowed, typical_share=of_variants),
             units=of_units,
             typical_share=share,
         )
