@@ -26,13 +26,14 @@ from gengap.analysis.inference.intervals import limits
 from gengap.analysis.inference.resampled import RHO, RHO_WORSE, convention, over_passes
 from gengap.analysis.inference.skewness import l_skewness
 from machine import machine
-from resampling_learners import SETTINGS, Data, Integers, Setting, losses, of_networks
+from resampling_advice import ASKED, follow_advice
+from resampling_learners import FOLDS, SETTINGS, Integers, Setting, divided, losses, one_pass
 from resampling_page import write_page
 from simulated_results import Floats
 from tool_verdicts import as_the_tool_does
 
 RESULTS = Path(__file__).parent / "results" / "resampling.json"
-PASSES, FOLDS = 5, 5
+PASSES = 5
 BATCH = 25
 LEVEL = 0.05
 COMPARISONS = 4
@@ -55,26 +56,6 @@ class Study:
     crossed: Floats
     constant: Floats
     folds: Integers
-
-
-def divided(rng: np.random.Generator, data: Data) -> Integers:
-    """Fold of every case, shuffled; groups stay together."""
-    groups = np.arange(len(data.y)) if data.group is None else data.group
-    count = int(groups.max()) + 1
-    return np.asarray((rng.permutation(count) % FOLDS)[groups])
-
-
-def one_pass(setting: Setting, data: Data, fold: Integers, seed: int) -> Floats:
-    """Losses `(variants, n)`: every case predicted by the run that did not see its fold."""
-    if setting.epochs:
-        return losses(data.y, of_networks(data, fold, setting, seed), setting.score)
-    found = np.empty((len(setting.variants), len(data.y)))
-    for k in range(FOLDS):
-        out, rest = fold == k, fold != k
-        for row, variant in enumerate(setting.variants):
-            predicted = setting.fit(data.x[rest], data.y[rest], data.x[out], variant, FOLDS * seed + k)
-            found[row, out] = losses(data.y[out], predicted, setting.score)
-    return found
 
 
 def draw_study(setting: Setting, rng: np.random.Generator) -> Study:
@@ -193,22 +174,32 @@ def _counted(ends: Floats, truth: Floats) -> dict[str, Any]:
     }
 
 
+def advice(pool: ProcessPoolExecutor, studies: int) -> list[Row]:
+    """What comes of the advice, for every setting that was chosen for it."""
+    jobs = [pool.submit(follow_advice, place, max(studies // 2, 2)) for place in range(len(ASKED))]
+    return [job.result() for job in jobs]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=1_000, help="studies a setting; fewer where they are slow")
     parser.add_argument("--cores", type=int, default=2, help="processes at a time")
     parser.add_argument("--page", action="store_true", help="only write the page from the numbers that there are")
     parser.add_argument("--only", nargs="+", type=int, help="measure some settings, by their place in the list")
+    parser.add_argument("--advice", action="store_true", help="only follow the advice")
     chosen = parser.parse_args()
     found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"rows": {}}
-    places = [] if chosen.page else chosen.only or range(len(SETTINGS))
+    places = [] if chosen.page or chosen.advice else chosen.only or range(len(SETTINGS))
     with ProcessPoolExecutor(chosen.cores) as pool:
+        if chosen.advice or not (chosen.page or chosen.only):
+            found["advice"] = advice(pool, chosen.studies)
+            RESULTS.write_text(json.dumps(found | {"machine": machine()}, indent=1) + "\n")
         for index in places:
             start = time.perf_counter()
             row = measure(index, pool, chosen.studies, chosen.cores)
-            row |= {"seconds": round(time.perf_counter() - start, 1), "cores": chosen.cores}
+            row |= {"seconds": round(time.perf_counter() - start, 1), "cores": chosen.cores, "asked": chosen.studies}
             found["rows"][str(index)] = row
-            found |= {"machine": machine(), "asked": chosen.studies}
+            found["machine"] = machine()
             RESULTS.write_text(json.dumps(found, indent=1) + "\n")
             print(*_told(row), flush=True)
     print(write_page(found))

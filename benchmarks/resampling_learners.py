@@ -18,6 +18,7 @@ from small_networks import trained
 
 Integers = NDArray[np.int64]
 BLOCKS, BLOCK = 4, 5
+FOLDS = 5
 FEATURES = BLOCKS * BLOCK
 COEFFICIENTS = np.tile(np.array([0.6, 0.3, 0.2, 0.1, 0.0]), BLOCKS)
 
@@ -181,6 +182,7 @@ class Setting:
         score: What is lost by a prediction.
         seeded: Whether a seed changes what is learned.
         epochs: Of small networks, which are trained together and take the place of `fit`; 0 for the other learners.
+        only: Which variants are trained, by their places.
         cost: How many times fewer studies it gets than the others.
     """
 
@@ -193,13 +195,15 @@ class Setting:
     score: Literal["squared_error", "log_loss"] = "squared_error"
     seeded: bool = False
     epochs: int = 0
+    only: tuple[int, ...] = (0, 1, 2, 3, 4)
     cost: int = 1
 
     @property
     def variants(self) -> tuple[Variant, ...]:
         """The baseline, two treatments that are equal to it on average, and two that are not."""
         null = [Variant(blocks, self.strength) for blocks in ((0, 1), (2, 3), (0, 2))]
-        return (*null, *(Variant((0, 1), strength) for strength in self.effects))
+        every = (*null, *(Variant((0, 1), strength) for strength in self.effects))
+        return tuple(every[place] for place in self.only)
 
 
 def losses(y: Floats, prediction: Floats, score: str) -> Floats:
@@ -236,3 +240,26 @@ SETTINGS: Sequence[Setting] = (
     Setting("networks, bent teacher, 10 epochs", 200, bent, no_fit, 1.0, (3.0, 0.1), seeded=True, epochs=10, cost=6),
     Setting("networks, bent teacher, 40 epochs", 200, bent, no_fit, 1.0, (3.0, 0.1), seeded=True, epochs=40, cost=12),
 )
+
+
+# --- passes ---------------------------------------------------------------------------------------------------------
+
+
+def divided(rng: np.random.Generator, data: Data) -> Integers:
+    """Fold of every case, shuffled; groups stay together."""
+    groups = np.arange(len(data.y)) if data.group is None else data.group
+    count = int(groups.max()) + 1
+    return np.asarray((rng.permutation(count) % FOLDS)[groups])
+
+
+def one_pass(setting: Setting, data: Data, fold: Integers, seed: int) -> Floats:
+    """Losses `(variants, n)`: every case predicted by the run that did not see its fold."""
+    if setting.epochs:
+        return losses(data.y, of_networks(data, fold, setting, seed), setting.score)
+    found = np.empty((len(setting.variants), len(data.y)))
+    for k in range(FOLDS):
+        out, rest = fold == k, fold != k
+        for row, variant in enumerate(setting.variants):
+            predicted = setting.fit(data.x[rest], data.y[rest], data.x[out], variant, FOLDS * seed + k)
+            found[row, out] = losses(data.y[out], predicted, setting.score)
+    return found

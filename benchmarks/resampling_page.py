@@ -19,8 +19,9 @@ This page is written by a command, from simulated studies whose truth is known:
 $ make bench-resampling
 ```
 
-It was run as `python benchmarks/resampling.py --studies {asked} --cores {cores}`, in parts (`--only`), on a machine
-shared with other work ({processor}, {machine_cores} cores, NumPy {numpy}): {seconds:,.0f} s in all. The numbers lie in
+It was run in parts, as `python benchmarks/resampling.py --studies {asked} --only ...` and, for the last section, with
+`--advice`, on a machine shared with other work ({processor}, {machine_cores} cores, NumPy {numpy}): {seconds:,.0f} s in
+all. Slow settings get fewer studies than asked for; every line says how many. The numbers lie in
 `benchmarks/results/resampling.json`.
 
 ## What is simulated
@@ -61,6 +62,13 @@ Of plain 95 % intervals, in percent: of the two equal treatments / of the small 
 Share of studies, in percent, that find the small / the large effect, and in brackets the mean length of intervals as a
 part of the corrected t's.
 {power}
+## What comes of the advice
+
+Studies that end with "cannot say" are told what to add: *passes*, or, where the interval would include 0 however many
+there were, *cases*. How many had a verdict once they had done as they were told (up to 40 passes, or 1,600 cases drawn
+anew), and how many of those told that no number of passes would do got one from 40 passes all the same. With more cases
+to train on, differences may shrink.
+{advice}
 ## What it does not show
 
 Seeds of learners without randomness change nothing, so that their passes differ by the division alone. Strengths,
@@ -75,8 +83,7 @@ def write_page(found: dict[str, Any]) -> str:
     machine = found["machine"]
     PAGE.write_text(
         TEXT.format(
-            asked=found["asked"],
-            cores=max(row["cores"] for row in rows),
+            asked=" / ".join(f"{asked}" for asked in sorted({row["asked"] for row in rows})),
             processor=machine["processor"],
             machine_cores=machine["cores"],
             numpy=machine["versions"]["numpy"],
@@ -86,6 +93,7 @@ def write_page(found: dict[str, Any]) -> str:
             ways=_ways(),
             coverage=_table(rows, _coverage),
             power=_power(rows),
+            advice=_advice(found["advice"]),
         ),
         encoding="utf-8",
     )
@@ -131,6 +139,37 @@ def _power(rows: list[Row]) -> str:
         ]
 
     return _lines(["setting", "n", *SHOWN], [[row["setting"], f"{row['n']:,}", *cells(row)] for row in rows])
+
+
+def _advice(rows: list[Row]) -> str:
+    def cell(row: Row, way: str) -> str:
+        share, told = row["verdicts"][way], row["told"][way]
+        median = row["median"].get(way)
+        asked = "" if median is None else f", median {median:,.0f}"
+        return "none" if share is None else f"{100 * share:.0f} % of {told}{asked}"
+
+    head = [
+        "setting",
+        "studies",
+        "verdict at first",
+        "told passes",
+        "told cases",
+        "these with 40 passes",
+        "out of reach",
+    ]
+    return _lines(
+        head,
+        [
+            [
+                row["setting"],
+                str(row["studies"]),
+                f"{100 * row['at_first']:.0f} %",
+                *(cell(row, way) for way in ("passes", "cases", "stubborn")),
+                str(row["beyond"]),
+            ]
+            for row in rows
+        ],
+    )
 
 
 def _lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

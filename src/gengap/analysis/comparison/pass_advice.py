@@ -42,10 +42,12 @@ class PassAdvice:
 
 
 def advise_passes(estimate: MeanEstimate, *, target: float, level: float, cases: int) -> PassAdvice:
-    """Passes or cases with which a difference of `target` would be found in four studies of five.
+    """Passes, or cases, with which a difference of `target` would be found.
 
+    More passes go over the same cases, so that most of the mean stays as it is: as many are advised as bring the
+    interval around it down to `target`. More cases are taken for a new study, which should find it four times in five.
     The estimated variances are taken for true, and the difference for one that stays; with more cases to train on
-    differences mostly shrink, so that a number of cases is a lower bound.
+    differences mostly shrink, so that a number of cases is a lower bound. `docs/resampling.md` counts what comes of it.
 
     Args:
         estimate: What the study knows, from `over_passes`, scalar fields.
@@ -63,7 +65,11 @@ def advise_passes(estimate: MeanEstimate, *, target: float, level: float, cases:
     def settles(n: int, g: int) -> bool:
         return reach(rescaled(estimate, passes=n, units=g), level) <= target
 
-    more_passes = smallest(lambda n: settles(n, units), passes + 1, MOST_PASSES)
+    def settles_here(n: int) -> bool:
+        longer = rescaled(estimate, passes=n, units=units)
+        return half_length(longer, level) <= target
+
+    more_passes = smallest(settles_here, passes + 1, MOST_PASSES)
     if more_passes is not None:
         return PassAdvice(more_passes, None)
     largest = max(units, round(MOST_CASES * units / cases))
@@ -75,7 +81,11 @@ def advise_passes(estimate: MeanEstimate, *, target: float, level: float, cases:
 
 
 def reach(estimate: MeanEstimate, level: float) -> float:
-    """How large a difference must be to be found in four studies of five, in its own units."""
+    """How large a difference must be for four new studies of five to find it."""
+    return half_length(estimate, level) + float(special.stdtrit(estimate.df, POWER) * estimate.se)
+
+
+def half_length(estimate: MeanEstimate, level: float) -> float:
+    """Half the interval, on its longer side."""
     skewness = np.maximum(estimate.skewness.left, estimate.skewness.right)
-    quantile = students(estimate, level) * widening(skewness, level) + special.stdtrit(estimate.df, POWER)
-    return float(quantile * estimate.se)
+    return float(students(estimate, level) * widening(skewness, level) * estimate.se)

@@ -6,7 +6,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.analysis.inference.components import MeanEstimate, from_mean_squares, two_way
+from gengap.analysis.inference.components import MeanEstimate, from_mean_squares, seeds_share, two_way
 from gengap.analysis.inference.skewness import Skewness
 
 Floats = NDArray[np.float64]
@@ -124,6 +124,14 @@ def rescaled(estimate: MeanEstimate, *, passes: int, units: int) -> MeanEstimate
         seeds=passes,
         units=units,
     )
-    less = np.sqrt(min(max(fewer, smaller), 1.0))  # a mean of more is less skewed; the part that grows less decides
-    skewness = Skewness(estimate.skewness.left * less, estimate.skewness.right * less)
-    return replace(found, rho=estimate.rho, skewness=skewness)
+    return replace(found, rho=estimate.rho, skewness=_rescaled_skewness(estimate, found, fewer, smaller))
+
+
+def _rescaled_skewness(now: MeanEstimate, then: MeanEstimate, fewer: float, smaller: float) -> Skewness:
+    """Skewness of the mean of a larger study: third cumulants fall with the square of the number, for each part."""
+    share = seeds_share(now)
+    of_passes, of_units = share**1.5 / np.sqrt(now.seeds), (1 - share) ** 1.5 / np.sqrt(max(now.units, 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        part = of_passes / (of_passes + of_units)  # as if passes and units were equally skewed
+        factor = np.nan_to_num((part * fewer**2 + (1 - part) * smaller**2) * (now.se / then.se) ** 3, nan=1.0)
+    return Skewness(now.skewness.left * factor, now.skewness.right * factor)
