@@ -334,8 +334,8 @@ class Study:
 
 def _describe_dataset(x: Any) -> dict[str, Any]:
     if not isinstance(x, Dataset):
-        return {"name": "", "label_names": [], "synthetic": False}
-    facts = ("name", "label_names", "synthetic", "description", "licence", "citation", "target_units")
+        return {"name": "", "label_names": [], "feature_names": [], "synthetic": False}
+    facts = ("name", "label_names", "feature_names", "synthetic", "description", "licence", "citation", "target_units")
     return {name: getattr(x, name) for name in facts}
 
 
