@@ -11,12 +11,12 @@ import numpy as np
 from gengap.analysis.cases import HeldOut, held_out, primary_rule, primary_score
 from gengap.analysis.comparison.comparison import Comparison, compare
 from gengap.analysis.comparison.estimators import SKILL_SCORE, case_values
-from gengap.analysis.comparison.verdicts import interval
 from gengap.analysis.decision.recommendation import Recommendation, recommend
 from gengap.analysis.diagnosis.auditing import audit
 from gengap.analysis.diagnosis.diagnosis import Diagnosis, diagnose
 from gengap.analysis.findings.codes import Finding
 from gengap.analysis.inference.components import two_way
+from gengap.analysis.inference.over_seeds import NOTHING, as_estimate
 from gengap.analysis.summary import summarize
 from gengap.analysis.tables import IntervalEstimate, Table
 from gengap.errors import GengapError, StatisticsWarning
@@ -153,8 +153,7 @@ def estimate_of(values: "Floats", *, carriers: int | None = None) -> IntervalEst
     """
     values = values[np.isfinite(values).all(axis=-1)] if values.size else values
     if not values.size:
-        return IntervalEstimate(math.nan, math.nan, math.nan)
+        return NOTHING
     if min(values.shape) < 2 or carriers == 0:
         return IntervalEstimate(float(values.mean()), math.nan, math.nan)
-    found = two_way(values, carriers=carriers)
-    return IntervalEstimate(float(found.mean), *interval(found, 0.05))
+    return as_estimate(two_way(values, carriers=carriers), 0.05)

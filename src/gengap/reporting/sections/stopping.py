@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from gengap.analysis.cases import Floats
-from gengap.analysis.diagnosis.stopping import curves_on_test, has_test_curves, stopping_epochs
+from gengap.analysis.curves import stopping_epochs
+from gengap.analysis.diagnosis.stopping import curves_on_test, has_test_curves
 from gengap.reporting.material import Material
 from gengap.reporting.numbers import MISSING, decimals_for, write_number
 from gengap.reporting.section import Section
