@@ -43,7 +43,7 @@ def forecast(path, x, backend, tmp_path, *, noisy=False):
     arguments = [backend, path, tmp_path / "x.npy", out, "noisy" if noisy else "quiet"]
     ended = subprocess.run(
         [PYTHON, "-I", "-c", CODE, *map(str, arguments)], env=settings, cwd=tmp_path, check=False, capture_output=True,
-        text=True, timeout=180,
+        text=True, timeout=600,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr[-2000:]
     return np.load(out)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 
 from gengap.analysis import recommend
-from gengap.analysis.cases import EpochRule, HeldOut, held_out, primary_rule
+from gengap.analysis.cases import EpochRule, HeldOut, held_out, is_reference, primary_rule
 from gengap.errors import DataError, ModelError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -77,6 +77,12 @@ def chosen(result: "Result", variant: str | None, *, epoch: EpochRule | None, se
         rule = epoch or primary_rule(result)
     if variant not in result.variants:
         raise UnknownNameError(f"There is no variant {variant!r}; the variants are {', '.join(result.variants)}.")
+    if is_reference(result, variant):
+        why = "the recommended option" if recommended else "that"
+        raise ModelError(
+            f"{why.capitalize()} is {variant!r}, a reference and no Keras model: fit it on your data and keep it with "
+            "joblib, or name the network that is to be shipped."
+        )
     if rule not in {"best", "last"}:
         raise UnknownNameError(f"There is no epoch rule {rule!r}; choose 'best' or 'last'.")
     if not result.weights:

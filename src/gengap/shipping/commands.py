@@ -19,7 +19,7 @@ def ship(
     noise: Annotated[bool, typer.Option("--noise", help="Leave dropout on when the model is called.")] = False,
 ) -> None:
     """Write what a study chose as one ordinary Keras model, with a card that says what it is."""
-    from gengap.shipping.ship import ship as ship_from
+    from gengap.shipping.shipped import ship as ship_from
     from gengap.study.loading import load
 
     if output.suffix != ".keras":
