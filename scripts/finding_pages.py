@@ -49,6 +49,9 @@ HOW = {
     "GG303": "The optimizer's `weight_decay` is set, and not by `gg.WeightDecay`.",
     "GG304": "The share of the training cases that the variant was declared with.",
     "GG305": "The mean penalty at the best epoch, where it is more than a hundredth of the score.",
+    "GG306": "In models with layers that are not Keras' own, every layer that may draw is called, on a clone of the "
+    "model and 32 training cases, at two moments of inference under different keys. The two answers differ. Where "
+    "Keras does not run on torch, the model as a whole.",
     "GG310": "A result with a validation but no test split, or with a test but no validation split. The review "
     "tutorial is of the first kind: its test half chose the epochs, so nothing is left that no choice has seen.",
     "GG320": "Digests of every case's inputs, compared between the splits. IMDB has 123 reviews of its test half in "

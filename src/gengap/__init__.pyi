@@ -26,6 +26,7 @@ from .analysis.uncertainty import regression_uncertainty as regression_uncertain
 from .datasets import Dataset as Dataset
 from .datasets import Split as Split
 from .engine.certificate import certify as certify
+from .engine.computation import Computation as Computation
 from .engine.fit_many import History as History
 from .engine.fit_many import fit_many as fit_many
 from .engine.parity import Parity as Parity

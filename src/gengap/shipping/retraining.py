@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from gengap.datasets.split import Dataset, Split
+from gengap.engine.computation import Computation
 from gengap.engine.runs import TrainingData
 from gengap.errors import DataError, ModelError
 from gengap.shipping.choice import Chosen
@@ -110,6 +111,7 @@ def _model(chosen: Chosen) -> Any:
 
 def _study(chosen: Chosen, model: Any, settings: Mapping[str, Any]) -> Study:
     manifest = chosen.result.manifest
+    plain = manifest.get("engine") == "keras"
     return Study(
         {chosen.variant: model},
         seeds=list(chosen.seeds),
@@ -118,8 +120,8 @@ def _study(chosen: Chosen, model: Any, settings: Mapping[str, Any]) -> Study:
         task=manifest["task"],
         output=settings.get("output"),
         from_logits=settings.get("from_logits"),
-        engine="keras" if manifest.get("engine") == "keras" else "auto",
-        precision=settings.get("precision", "float32"),
+        engine="keras" if plain else "auto",
+        computation=Computation() if plain else Computation(precision=settings.get("precision", "float32")),
     )
 
 

@@ -14,6 +14,8 @@ import numpy as np
 from gengap.analysis.cases import CaseScore
 from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Dataset, Task
+from gengap.deprecated import old_arguments
+from gengap.engine.computation import Computation
 from gengap.engine.runs import Collector, Listener, Run, TrainingData, TrainingSettings
 from gengap.engine.scoring import choose_score
 from gengap.errors import UnknownNameError
@@ -60,9 +62,7 @@ class Study:
         engine: `"fused"` trains all runs as one program, `"keras"` one after another in Keras' own loop; `"auto"`
             takes the first where Keras runs on torch.
         initial_weights: `"fresh"` draws each run's weights from its seed, `"keep"` starts from the model's own.
-        precision: Number format of the fused engine's activations; a model's own dtype policy wins.
-        compile: Whether the fused engine compiles its steps: some seconds for every architecture and size of batch,
-            paid back by thousands of short steps. The plan says so, and why not where torch finds no compiler.
+        computation: How the fused engine computes: number format, compilation, device.
         references: What the networks are held against on the same cases: `"linear"` (logistic or ridge regression) and
             `"boosted_trees"` of scikit-learn, or a mapping from names to anything that has `fit` and `predict_proba`
             (in regression `predict`). They become variants without curves; sparse rows go in as they are, inputs of
@@ -75,8 +75,7 @@ class Study:
         UnknownNameError: A score, remedy, reference, engine or runner does not exist.
         DataError: A reference lacks a method, or has the name of a variant.
         MissingExtraError: The runner's library is not installed.
-        TypeError: `compile` is neither True nor False.
-        ValueError: `compile` is asked for where Keras' own loop trains.
+        ValueError: `computation` asks for what a study, or Keras' own loop, does not read.
 
     Example:
         >>> import gengap as gg, keras
@@ -88,6 +87,7 @@ class Study:
         ('baseline', 'l2(0.01)')
     """
 
+    @old_arguments("gengap.Study")
     def __init__(  # noqa: PLR0913  all but the model are keywords with defaults
         self,
         model: keras.Model | Mapping[str, keras.Model],
@@ -101,8 +101,7 @@ class Study:
         from_logits: bool | None = None,
         engine: Engine = "auto",
         initial_weights: Literal["fresh", "keep"] = "fresh",
-        precision: Literal["float32", "bfloat16"] = "float32",
-        compile: bool = False,  # noqa: A002  torch's own word
+        computation: Computation = Computation(),  # noqa: B008  a frozen value
         references: References = (),
         storage: str | Path | None = None,
         runner: Runner | Literal["local", "ray"] = "local",
@@ -117,12 +116,12 @@ class Study:
         self.primary_epoch = _one_of(primary_epoch, "epoch rule", ("best", "last"))
         self.engine = choose_engine(engine)
         self._initial_weights = _one_of(initial_weights, "kind of initial weights", ("fresh", "keep"))
-        self._precision = _one_of(precision, "precision", ("float32", "bfloat16"))
-        self._compile = _flag(compile, "compile")
-        if self._compile and self.engine == "keras":
+        computation.refuse_all_but("precision", "compile", "device", by="gengap.Study")
+        if computation != Computation() and self.engine == "keras":
             raise ValueError(
-                "`compile=True` is for the fused engine, and this study takes Keras' own loop: leave it out."
+                "`computation` is for the fused engine, and this study takes Keras' own loop: leave it out."
             )
+        self._computation = computation
         self.references = check_references(references, [one.name for one in self.variants], self.kind)
         self.storage = None if storage is None else Path(storage)
         self.runner = choose_runner(runner)
@@ -271,7 +270,9 @@ class Study:
             engine=self.engine,
             dataset=_describe_dataset(x),
         )
-        return Training(*engine_functions(self.engine), self.runner, self.runs(), data, settings), manifest
+        return Training(
+            *engine_functions(self.engine, self._computation.device), self.runner, self.runs(), data, settings
+        ), manifest
 
     def _train_in_memory(self, training: Training, manifest: Mapping[str, Any], *, progress: bool) -> Result:
         collector, references = Collector(), self._references(training, self.seeds)
@@ -348,9 +349,9 @@ class Study:
             output=self.kind.name,
             from_logits=self._from_logits,
             initial_weights=self._initial_weights,
-            precision=self._precision,
+            precision=self._computation.precision,
             keep_every_epoch=size <= _KEPT_EPOCHS_BYTES,
-            compile=self._compile,
+            compile=self._computation.compile,
         )
 
 

@@ -109,6 +109,7 @@ ENGLISH = Wording(
         "GG304": "learns from {share:.0%} of the training cases",
         "GG305": "its printed validation loss at the best epoch, {printed:.4f}, includes a penalty of {penalty:.4f}; "
         "its score, {score:.4f}, does not",
+        "GG306": "its noise stays on in inference ({layers}), so each score and forecast holds one draw of it",
         "GG310": "the best epoch is chosen on the cases that evaluate it; there is no test split",
         "GG310.no_validation": "there is no validation split, so every choice was made on the test split",
         "GG320": "{count} cases also occur in the {other} split",
