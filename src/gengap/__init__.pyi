@@ -64,6 +64,9 @@ from .results import Result as Result
 from .runners.ray import RayRunner as RayRunner
 from .sampling import choose_rate as choose_rate
 from .sampling import predict_distribution as predict_distribution
+from .shipping import ModelCard as ModelCard
+from .shipping import Shipped as Shipped
+from .shipping import ship as ship
 from .study import Study as Study
 from .study import load as load
 from .verification import scores_block as scores_block

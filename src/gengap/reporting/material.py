@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gengap.analysis.cases import HeldOut, held_out, primary_rule, primary_score
+from gengap.analysis.cases import HeldOut, held_out, networks, primary_rule, primary_score
 from gengap.analysis.comparison.comparison import Comparison, compare
 from gengap.analysis.comparison.estimators import SKILL_SCORE, case_values
 from gengap.analysis.decision.recommendation import Recommendation, recommend
@@ -110,18 +110,24 @@ class Material:
         return summarize(self.result)
 
     @cached_property
+    def networks(self) -> "Result":
+        """The result of the variants that are no references: those with curves and weights."""
+        return networks(self.result)
+
+    @cached_property
     def leader(self) -> str:
         """The variant besides the baseline that looks best where choices are made; the baseline if it is alone."""
-        others = self.result.variants[1:]
+        others = self.networks.variants[1:]
         if not others:
             return self.result.baseline
         best = self.comparison.best if self.comparison else None
-        return best.variant if best is not None else min(others, key=self._lowest)
+        return best.variant if best is not None and best.variant in others else min(others, key=self._lowest)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """What diagnosis and audit found, as coded sentences."""
-        return (*self.diagnosis.findings, *audit(self.result).findings)
+        simple = () if self.recommendation is None else self.recommendation.findings
+        return (*self.diagnosis.findings, *simple, *audit(self.result).findings)
 
     @cached_property
     def diagnosis(self) -> Diagnosis:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.analysis.cases import EpochRule, Floats, HeldOut, primary_rule
+from gengap.analysis.cases import EpochRule, Floats, HeldOut, is_reference, primary_rule
 from gengap.analysis.comparison.comparison import Claim
 from gengap.analysis.comparison.contrasts import Pairs, pair
 from gengap.analysis.comparison.estimators import ScoreName, carriers, case_values
@@ -213,13 +213,14 @@ def option_of(reading: Reading, variant: str, rule: Rule) -> tuple[Option, Float
     good: NDArray[np.bool_] = np.asarray(np.isfinite(values).all(axis=-1))
     sign = -1.0 if reading.larger_is_better else 1.0
     epochs = _epochs(reading, variant, rule)
-    parameters = int(result.runs["parameters"].sel(variant=variant).max()) if "parameters" in result.runs else None
+    size = int(result.runs["parameters"].sel(variant=variant).max()) if "parameters" in result.runs else None
+    unknown = is_reference(result, variant) and not size  # trees have no parameters that could be counted
     return Option(
         variant=variant,
         rule=rule,
         score=sign * float(values[good].mean()) if good.any() else float("nan"),
         epoch=None if epochs is None or not good.any() else float(epochs[good].mean()),
-        parameters=parameters,
+        parameters=None if unknown else size,
         gap=None if epochs is None else _gap(result, variant, epochs, good),
         lost=int((~good).sum()),
     ), values
@@ -227,7 +228,7 @@ def option_of(reading: Reading, variant: str, rule: Rule) -> tuple[Option, Float
 
 def _epochs(reading: Reading, variant: str, rule: Rule) -> Floats | None:
     result = reading.result
-    if result.history.sizes.get("epoch", 0) < 2:
+    if result.history.sizes.get("epoch", 0) < 2 or is_reference(result, variant):
         return None
     if rule.patience is not None:
         return stopped_at(result, variant, rule.patience).astype(np.float64)
@@ -254,7 +255,7 @@ def distinct(reading: Reading, rules: Sequence[Rule]) -> tuple[tuple[Option, ...
     same: list[Option] = []
     for variant in reading.result.variants:
         mine: list[Floats] = []
-        for rule in rules:
+        for rule in rules[:1] if is_reference(reading.result, variant) else rules:
             option, values = option_of(reading, variant, rule)
             if any(np.array_equal(values, other, equal_nan=True) for other in mine):
                 same.append(option)

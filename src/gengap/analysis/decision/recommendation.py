@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gengap.analysis.cases import held_out, primary_score
+from gengap.analysis.cases import held_out, is_reference, primary_score
 from gengap.analysis.comparison.comparison import Claim, check_scored
 from gengap.analysis.comparison.estimators import ScoreName, larger_is_better
 from gengap.analysis.decision import saying
+from gengap.analysis.decision.beside import reference_findings
 from gengap.analysis.decision.best import holds_best, one_sided_level, regret_bounds
 from gengap.analysis.decision.choosing import Reason, choose
 from gengap.analysis.decision.options import Option, Reading, check_alpha, compared, distinct, rules_of
 from gengap.analysis.decision.purchases import Market, Purchase
+from gengap.analysis.findings.codes import Finding
 from gengap.analysis.findings.wording import GIVEN, Message
 from gengap.analysis.inference.looks import looks_of
 from gengap.analysis.tables import Cell, Column, ShownAsTable, Table
@@ -51,6 +53,7 @@ class Recommendation(ShownAsTable):
         purchases: What more seeds or cases would change: twice as many of either, and of both.
         enough: What would bring the bound down to the tolerance; None where it is there, or cannot be brought there.
         notes: What a reader has to know.
+        findings: References that do as well as the best network, or better.
     """
 
     choice: Option
@@ -72,6 +75,7 @@ class Recommendation(ShownAsTable):
     purchases: tuple[Purchase, ...]
     enough: Purchase | None
     notes: tuple[Message, ...]
+    findings: tuple[Finding, ...] = ()
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -91,12 +95,13 @@ class Recommendation(ShownAsTable):
         better = "larger" if self.larger_is_better else "smaller"
         title = f"{self.score} on {self.part}, {better} is better; claim: {self.claim}, {GIVEN}"
         rows = [self._row(one, bound) for one, bound in zip(self.options, self.bounds, strict=True)]
-        return Table(title, _COLUMNS, tuple(rows), tuple(map(str, self.messages)))
+        return Table(title, _COLUMNS, tuple(rows), tuple(map(str, (*self.messages, *self.findings))))
 
     def _row(self, one: Option, bound: float) -> tuple[Cell, ...]:
         state = "recommended" if one == self.choice else "may be the best" if one in self.best_set else "excluded"
         most = bound if math.isfinite(bound) else None
-        return (one.variant, str(one.rule), one.score, state, most, one.epoch, one.parameters, one.gap)
+        rule = None if one.epoch is None else str(one.rule)
+        return (one.variant, rule, one.score, state, most, one.epoch, one.parameters, one.gap)
 
 
 _COLUMNS = (
@@ -192,6 +197,15 @@ def recommend(
         purchases=market.offers() if known and regret > 0 else (),
         enough=market.for_bound(tolerance) if known and regret > tolerance > 0 else None,
         notes=saying.notes(reading, options, aside, same),
+        findings=reference_findings(
+            options,
+            [is_reference(result, one.variant) for one in options],
+            high,
+            inside,
+            tolerance=tolerance,
+            larger_is_better=reading.larger_is_better,
+            confidence=1 - level,
+        ),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from gengap.analysis.cases import networks
 from gengap.analysis.diagnosis.configurations import differences
 from gengap.analysis.findings.codes import Finding, Severity, found
 from gengap.analysis.findings.wording import Message, Word
@@ -62,6 +63,7 @@ def audit(result: "Result", *, ignore: Sequence[str] = ()) -> Audit:
     Returns:
         The findings, each with a code that `gengap.analysis.findings.codes.describe` explains.
     """
+    result = networks(result)
     parts = (_confounds, _epochs, _decay, _shares, _penalty, _noise, _choosing, _data, _sizes)
     findings = [finding for part in parts for finding in part(result) if finding.code not in set(ignore)]
     return Audit(tuple(findings))

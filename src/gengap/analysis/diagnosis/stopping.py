@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from gengap.analysis.cases import CaseScore, Floats, held_out
+from gengap.analysis.cases import CaseScore, Floats, held_out, networks
 from gengap.analysis.curves import stopping_epochs
 from gengap.analysis.findings.wording import GIVEN
 from gengap.analysis.tables import Column, Spread, Table
@@ -39,6 +39,7 @@ def early_stopping(result: "Result", *, patience: int, min_delta: float = 0.0) -
     """
     if patience < 1:
         raise ValueError(f"`patience` must be at least 1; received {patience}.")
+    result = networks(result)
     if "val_score" not in result.history or not result.history.sizes["epoch"]:
         raise DataError("Early stopping needs held-out curves: run the study with validation data.")
     on_test = has_test_curves(result)

@@ -235,7 +235,18 @@ _DIAGNOSIS = (
     ),
 )
 
-CODES: dict[str, Code] = {code.code: code for code in (*_DIAGNOSIS, *_AUDIT)}
+_DECISION = (
+    Code(
+        "GG201",
+        "A simple reference does as well",
+        "A reference (logistic or ridge regression, gradient-boosted trees) is as good as the best network, within "
+        "what is taken not to matter, or better: on these cases depth buys nothing that was shown.",
+        "Ship the reference, which is cheaper to train, to run and to explain; or find out what the networks lack: "
+        "inputs in another form, more cases, another architecture.",
+    ),
+)
+
+CODES: dict[str, Code] = {code.code: code for code in (*_DIAGNOSIS, *_DECISION, *_AUDIT)}
 """All codes by name."""
 
 

@@ -99,6 +99,10 @@ ENGLISH = Wording(
         "{loss:.4f}, given this training set",
         "GG114": "accuracy not shown to exceed the most frequent class (gain {gain:+.3f}), given this training set",
         "GG112": "still gets better at the end, by {slope:.4f} per epoch: not converged, given this training set",
+        "GG201": "does as well as the best network: {own:.4f} in the mean, {network} {other:.4f}, which is ahead by no "
+        "more than the {tolerance} that are taken not to matter, given this training set",
+        "GG201.better": "is better than every network, the best of which is {network}: by {by:.4f} in the mean, by at "
+        "least {least:.4f} with {confidence:.4g} % confidence, given this training set",
         "GG301": "differs from {baseline} in {count} respects ({differences:; })",
         "GG302": "runs without a stopping rule trained for {epochs:, } epochs",
         "GG303": "its optimizer decays all weights by {strength:g}, biases perhaps included",
