@@ -336,7 +336,7 @@ def _describe_dataset(x: Any) -> dict[str, Any]:
     if not isinstance(x, Dataset):
         return {"name": "", "label_names": [], "synthetic": False}
     facts = ("name", "label_names", "synthetic", "description", "licence", "citation", "target_units")
-    return {name: getattr(x, name) for name in facts}
+    return {**{name: getattr(x, name) for name in facts}, "table": None if x.table is None else x.table.to_dict()}
 
 
 def _flag(value: Any, name: str) -> bool:
