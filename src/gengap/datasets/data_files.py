@@ -94,7 +94,7 @@ def read_files(
 
 def called(split: str) -> str:
     """Return what a data frame of a split is called in messages."""
-    return f"The {'training' if split == 'train' else split} table"
+    return f"the {'training' if split == 'train' else split} table"
 
 
 def _short(read: NamedSplit) -> str:

@@ -196,6 +196,6 @@ def _of_words(
 def _of_dates(column: "pd.Series", *, hours: bool) -> NDArray[np.float64]:
     """Return sine and cosine of the day of the year, and of the time of day."""
     seconds = ((column - column.dt.normalize()).dt.total_seconds() / _DAY).to_numpy(np.float64)
-    turns = [(column.dt.dayofyear.to_numpy(np.float64) - 1 + seconds) / _YEAR, *([seconds] * hours)]
+    turns = [(column.dt.day_of_year.to_numpy(np.float64) - 1 + seconds) / _YEAR, *([seconds] * hours)]
     waves = [wave(2 * np.pi * turn) for turn in turns for wave in (np.sin, np.cos)]
     return np.stack(waves, axis=1)

@@ -67,7 +67,7 @@ class TableEncoder(BaseEstimator, TransformerMixin):  # type: ignore[misc]  # sc
         ignore: Sequence[str] = (),
         layout: Layout = "matrix",
         missing: Sequence[str] | None = None,
-        name: str = "The table",
+        name: str = "the table",
     ) -> Self:
         """Return an encoder of a table's columns that has learned nothing yet.
 
@@ -100,13 +100,13 @@ class TableEncoder(BaseEstimator, TransformerMixin):  # type: ignore[misc]  # sc
         """
         if self.layout not in {"matrix", "columns"}:
             raise ValueError(f"`layout` must be 'matrix' or 'columns'; received {self.layout!r}.")
-        frame = as_frame(X, "The table")
+        frame = as_frame(X, "the table")
         self.declared_ = dict(self.declared(frame).columns or {})
-        plain = self._typed(frame, "The table")
+        plain = self._typed(frame, "the table")
         self.learned_ = {name: learn(plain[name], declared) for name, declared in self.declared_.items()}
         return self
 
-    def transform(self, X: Any, *, name: str = "The table") -> Any:
+    def transform(self, X: Any, *, name: str = "the table") -> Any:
         """Encode raw rows.
 
         Args:

@@ -110,7 +110,7 @@ def read_split(
     return read_named(path, wanted).split
 
 
-def read_named(source: Any, wanted: Wanted, *, name: str = "The table") -> NamedSplit:
+def read_named(source: Any, wanted: Wanted, *, name: str = "the table") -> NamedSplit:
     """Read one split with its names from a file or a data frame; see `read_split`.
 
     Args:

@@ -34,7 +34,7 @@ class TableReading:
     by_column: bool = False
     shape: tuple[int, ...] = ()
 
-    def read_inputs(self, rows: Any, *, name: str = "The table") -> Any:
+    def read_inputs(self, rows: Any, *, name: str = "the table") -> Any:
         """Read and encode raw rows for a model that was trained on this reading.
 
         Args:

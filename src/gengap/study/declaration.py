@@ -17,6 +17,7 @@ from gengap.engine.runs import Collector, Listener, Run, TrainingData, TrainingS
 from gengap.engine.scoring import choose_score
 from gengap.errors import UnknownNameError
 from gengap.keras_models.clone import clone_compiled
+from gengap.keras_models.heads import input_names
 from gengap.keras_models.outputs import wants_codes
 from gengap.remedies.base import Remedy, Variant
 from gengap.results import Result
@@ -245,6 +246,7 @@ class Study:
             validation_split=validation_split,
             test_data=test_data,
             sample_weight=sample_weight,
+            names=input_names(self.variants[0].model),
         )
         models = [variant.model for variant in self.variants]
         data = check_data(given, models, self.kind)
