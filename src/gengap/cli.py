@@ -1,5 +1,6 @@
 """The command line: `gengap demo | run | show | report | recommend | gate | ship | predict | doctor`."""
 
+import json
 import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -88,7 +89,9 @@ def run(  # noqa: PLR0913  each is an option of the command
     context: typer.Context,
     study_file: Annotated[Path | None, typer.Argument(help="A Python file that defines `study` and `fit`.")] = None,
     *,
-    model: Annotated[Path | None, typer.Option(help="A saved, compiled model: model.keras.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="A saved, compiled model: model.keras; auto, or none: a net for the table.")
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="Training data: .csv, .parquet, .npz or .nc.")] = None,
     validation: Annotated[
         Path | None, typer.Option(help="Validation data; without, a fifth of --data is held out.")
@@ -96,7 +99,19 @@ def run(  # noqa: PLR0913  each is an option of the command
     test: Annotated[Path | None, typer.Option(help="Test data, read once, at the end.")] = None,
     target: Annotated[str | None, typer.Option(help="Column of the answers; the last one by default.")] = None,
     groups: Annotated[str | None, typer.Option(help="Column of groups of dependent cases (days, patients).")] = None,
+    times: Annotated[
+        str | None, typer.Option(help="Column of times: the latest are held out, a day is a group.")
+    ] = None,
+    positive: Annotated[str | None, typer.Option(help="Of two labels the one that is the event.")] = None,
     ignore: Annotated[str, typer.Option(help="Columns that are neither features nor answers: 'id, name'.")] = "",
+    encode: Annotated[
+        bool, typer.Option("--encode", help="Encode words, dates and blanks, and standardize, for --model.")
+    ] = False,
+    missing: Annotated[str | None, typer.Option(help="What means missing: '-999, M'; '' for nothing else.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of text files: utf-8 (default), cp1252, gb18030.")] = None,
+    task: Annotated[
+        Literal["binary", "multiclass", "regression"] | None, typer.Option(help="What --model auto is to predict.")
+    ] = None,
     remedies: Annotated[str, typer.Option(help='What to try: "l2(0.001), dropout(0.5)+l2(0.001)".')] = "",
     suggest: Annotated[bool, typer.Option("--suggest", help="Let gengap choose the remedies.")] = False,
     seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds; 10 by default.")] = None,
@@ -107,27 +122,36 @@ def run(  # noqa: PLR0913  each is an option of the command
     runner: Annotated[str | None, typer.Option(help="Where to train: local or ray.")] = None,
     lang: Annotated[str, typer.Option(help="Language of the report: en or zh.")] = "en",
 ) -> None:
-    """Run a study: of a saved model on a data file, or of a study file (which is Python code, and is executed)."""
+    """Run a study: of a saved model, or a net made for it, on a data file; or of a study file, which is executed."""
+    from gengap.datasets.table_files import Wanted
     from gengap.experiments.launch import study_from_files, study_from_script
     from gengap.reporting.output import check_output
 
     check_output(output, lang=lang)
-    if (study_file is None) == (model is None):
-        raise typer.BadParameter("give a study file, or --model and --data")
+    if study_file is None and model is None and data is None:
+        raise typer.BadParameter("give a study file, or --model and --data; or --data alone, for a net made for it")
     if study_file is not None:
         _refuse_beside_a_study_file(context)
         launch = study_from_script(study_file, seeds=seeds)
     else:
         launch = study_from_files(
-            model,
+            None if model == Path("auto") else model,
             {"train": data, "validation": validation, "test": test},
-            target=target,
-            groups=groups,
+            wanted=Wanted(
+                target,
+                groups,
+                _listed(ignore),
+                times=times,
+                missing=None if missing is None else _listed(missing),
+                encoding=encoding,
+                encode=encode,
+            ),
+            positive=positive,
+            task=task,
             remedies=remedies,
             suggest=suggest,
             seeds=seeds,
             fit={"epochs": epochs, "batch_size": batch_size},
-            ignore=[name.strip() for name in ignore.split(",") if name.strip()],
         )
     if storage is not None or runner is not None:
         launch = launch.placed(storage, runner)
@@ -142,7 +166,15 @@ def run(  # noqa: PLR0913  each is an option of the command
     _name_files(output)
 
 
-_OF_FILES = ("data", "validation", "test", "target", "groups", "ignore", "remedies", "suggest", "epochs", "batch_size")
+_OF_FILES = (
+    *("model", "data", "validation", "test", "target", "groups", "times", "positive", "ignore", "encode", "missing"),
+    *("encoding", "task", "remedies", "suggest", "epochs", "batch_size"),
+)
+
+
+def _listed(text: str) -> list[str]:
+    """Cut a list at its commas; entries may stand in quotes, as messages write them."""
+    return [one.strip().strip("'\"") for one in text.split(",") if one.strip().strip("'\"")]
 
 
 def _refuse_beside_a_study_file(context: typer.Context) -> None:
@@ -291,6 +323,9 @@ def _write(result: "Result", folder: Path, asked: "CaseStudy | None" = None, *, 
 
     distribution, choice = (None, None) if asked is None else (asked.distribution, asked.choice)
     write_output(result, folder, lang=lang, distribution=distribution, rate_choice=choice)
+    if (table := result.manifest["data"].get("table")) is not None:
+        said = json.dumps(table, ensure_ascii=False, indent=1)
+        (folder / "table.json").write_text(said + "\n", encoding="utf-8")
     typer.echo(str(summarize(result)))
     for sentence in findings(result, lang=lang):
         typer.echo(f"- {sentence}")

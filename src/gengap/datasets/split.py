@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from gengap.datasets.table_reading import TableReading
 
 Task = Literal["binary", "multiclass", "regression"]
 """What a model predicts: one probability, a probability per label, or real numbers."""
@@ -52,6 +55,7 @@ class Dataset:
         licence: Under which terms the data may be used.
         citation: What to cite.
         truth: For synthetic data the true probability of every case, by split name; else empty.
+        table: How the table was read and encoded that the splits come from; None where there was none.
     """
 
     name: str
@@ -67,3 +71,4 @@ class Dataset:
     licence: str
     citation: str
     truth: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    table: "TableReading | None" = None

@@ -20,6 +20,7 @@ from gengap.engine.runs import Collector, Listener, Run, TrainingData, TrainingS
 from gengap.engine.scoring import choose_score
 from gengap.errors import UnknownNameError
 from gengap.keras_models.clone import clone_compiled
+from gengap.keras_models.heads import input_names
 from gengap.keras_models.outputs import wants_codes
 from gengap.remedies.base import Remedy, Variant
 from gengap.results import Result
@@ -254,6 +255,7 @@ class Study:
             validation_split=validation_split,
             test_data=test_data,
             sample_weight=sample_weight,
+            names=input_names(self.variants[0].model),
         )
         models = [variant.model for variant in self.variants]
         data = check_data(given, models, self.kind)
@@ -359,7 +361,7 @@ def _describe_dataset(x: Any) -> dict[str, Any]:
     if not isinstance(x, Dataset):
         return {"name": "", "label_names": [], "feature_names": [], "synthetic": False}
     facts = ("name", "label_names", "feature_names", "synthetic", "description", "licence", "citation", "target_units")
-    return {name: getattr(x, name) for name in facts}
+    return {**{name: getattr(x, name) for name in facts}, "table": None if x.table is None else x.table.to_dict()}
 
 
 def _flag(value: Any, name: str) -> bool:
