@@ -69,18 +69,18 @@ def demo(
     asked = study_cases(result, dataset)
     _write(result, folder, asked, lang=lang)
     if asked is not None:
-        typer.echo(
-            f"Uncertainty of {asked.variant}, with the trained and with the chosen rate of dropout at inference:"
-        )
+        _say(f"Uncertainty of {asked.variant}, with the trained and with the chosen rate of dropout at inference:")
         typer.echo(asked.choice.quality.to_string(float_format="{:.3f}".format))
-        typer.echo("\n".join(asked.choice.findings))
+        _say(*asked.choice.findings)
     if chosen.retell is not None:
         from gengap.analysis import audit
         from gengap_examples.reviews_retold import to_markdown
 
         table = chosen.retell(result)
         (folder / "retold.md").write_text(to_markdown(table), encoding="utf-8")
-        typer.echo(f"{table}\nAudit:\n{audit(result)}\nRetold:  {folder / 'retold.md'}")
+        _show(table)
+        _say("Audit:", str(audit(result)))
+        typer.echo(f"Retold:  {folder / 'retold.md'}")
     _name_files(folder)
 
 
@@ -211,17 +211,23 @@ def show(
 def report(
     folder: Annotated[Path, typer.Argument(help="Folder that holds a result.")],
     *,
-    output: Annotated[Path | None, typer.Option(help="Where to write; FOLDER/report.html by default.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Where to write; FOLDER/report.html, .pdf ... by default.")
+    ] = None,
     lang: Annotated[str, typer.Option(help="Language of the report: en or zh.")] = "en",
+    form: Annotated[
+        Literal["html", "pdf", "md", "latex"],
+        typer.Option("--format", help="html; pdf (a browser prints it); md; latex: a folder of tables and figures."),
+    ] = "html",
 ) -> None:
     """Write the report of a result that was saved before."""
-    from gengap.reporting.output import check_report, report_of_folder
+    from gengap.reporting.output import DEFAULT_NAMES, check_report, report_of_folder
     from gengap.study.loading import load
 
-    target = output or folder / "report.html"
+    target = output or folder / DEFAULT_NAMES[form]
     if folder.is_dir():
-        check_report(target, lang=lang)
-    report_of_folder(load(folder), folder, target, lang=lang)
+        check_report(target, lang=lang, form=form)
+    report_of_folder(load(folder), folder, target, lang=lang, form=form)
     typer.echo(f"Report: {target}")
 
 
@@ -236,7 +242,7 @@ def recommend(
     from gengap.analysis import recommend as recommend_from
     from gengap.study.loading import load
 
-    typer.echo(str(recommend_from(load(folder), tolerance=tolerance, patience=patience)))
+    _show(recommend_from(load(folder), tolerance=tolerance, patience=patience))
 
 
 @app.command()
@@ -326,9 +332,28 @@ def _write(result: "Result", folder: Path, asked: "CaseStudy | None" = None, *, 
     if (table := result.manifest["data"].get("table")) is not None:
         said = json.dumps(table, ensure_ascii=False, indent=1)
         (folder / "table.json").write_text(said + "\n", encoding="utf-8")
-    typer.echo(str(summarize(result)))
-    for sentence in findings(result, lang=lang):
-        typer.echo(f"- {sentence}")
+    _show(summarize(result))
+    _say(*(f"- {sentence}" for sentence in findings(result, lang=lang)))
+
+
+def _show(shown: object) -> None:
+    """Print a table: in a terminal as wide as it is, verdicts in colour; plain and whole into a file or a pipe."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if console.is_terminal:
+        console.print(shown)
+    else:
+        typer.echo(str(shown))
+
+
+def _say(*sentences: str) -> None:
+    """Print sentences, wrapped where there is a terminal, with the minus that terminals know."""
+    from gengap.analysis.numbers import typewritten
+    from gengap.analysis.text_tables import terminal_width, wrapped
+
+    for sentence in sentences:
+        typer.echo(wrapped(typewritten(sentence), terminal_width()))
 
 
 def _name_files(folder: Path) -> None:
