@@ -16,6 +16,7 @@ from gengap.analysis.inference.simultaneous import comparison_level, holm
 from gengap.analysis.summary import at_epoch
 from gengap.analysis.tables import Cell, Column, IntervalEstimate, ShownAsTable, Table
 from gengap.errors import DataError, StatisticsWarning
+from gengap.results.resampled import refuse_resampled
 from gengap.verification.naming import no_such_score
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ def compare(
         Bouthillier, X. et al. (2021). Accounting for variance in machine learning benchmarks. arXiv:2103.03098
     """
     _check_numbers(margin, alpha)
+    refuse_resampled(result, "`compare`", "")
     baseline = baseline_name(result, baseline)
     chosen_score = score or primary_score(result)
     chosen_rule = epoch or primary_rule(result)

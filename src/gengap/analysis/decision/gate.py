@@ -20,6 +20,7 @@ from gengap.analysis.findings.wording import GIVEN
 from gengap.analysis.inference.components import MeanEstimate
 from gengap.analysis.inference.intervals import limits, widening
 from gengap.errors import DataError, UnknownNameError
+from gengap.results.resampled import refuse_resampled
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -166,6 +167,9 @@ def gate(
         Pharmacokinetics and Biopharmaceutics 15, 657-680. doi:10.1007/BF01068419
     """
     _check(no_worse_than, alpha)
+    for one in (result, other):
+        if one is not None:
+            refuse_resampled(one, "`gate`", "See `compare(result, margin=...)`.")
     mine = reading_of(result, score=score, claim=claim)
     theirs = mine if other is None else reading_of(other, score=score, claim=claim)
     for name, held in ((variant, mine), (against, theirs)):

@@ -17,6 +17,7 @@ from gengap.analysis.findings.wording import GIVEN, Message
 from gengap.analysis.inference.looks import looks_of
 from gengap.analysis.tables import Cell, Column, ShownAsTable, Table
 from gengap.errors import DataError
+from gengap.results.resampled import refuse_resampled
 from gengap.verification.naming import no_such_score
 
 if TYPE_CHECKING:
@@ -155,6 +156,7 @@ def recommend(
         Hsu, J. C. (1996). Multiple Comparisons: Theory and Methods. Chapman & Hall, chapter 4.
     """
     _check(tolerance, alpha)
+    refuse_resampled(result, "`recommend`", "See `compare`.")
     reading = reading_of(result, score=score, claim=claim)
     found, same = distinct(reading, rules_of(reading, patience))
     options, aside = _without_lost(found)
