@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.analysis.cases import CaseScore, EpochRule, Floats, HeldOut
+from gengap.analysis.cases import CASE_SCORES, CaseScore, EpochRule, Floats, HeldOut
 from gengap.analysis.climatology import SKILL_OF, climatology_scores
+from gengap.analysis.inference.resampled import convention
 from gengap.errors import DataError
 from gengap.verification import SCORES
 from gengap.verification.discrimination import linear_roc_auc
@@ -77,6 +78,26 @@ def case_values(result: "Result", held: HeldOut, variant: str, *, rule: EpochRul
         return _skill_values(result, held, prediction)
     values = held.scores(prediction, score=cast("CaseScore", score))
     return to_units(values, weight=held.weight, group=held.group)
+
+
+def convention_of(result: "Result", held: HeldOut, pair: tuple[str, str], *, rule: EpochRule, score: str) -> float:
+    """Share of the variance between cases that new training sets are taken to add; see `convention`.
+
+    Args:
+        result: A resampled result.
+        held: The split that is read.
+        pair: The variant and the baseline.
+        rule: At which epoch.
+        score: The score; one that is no mean over cases is judged by the proper score of its task.
+    """
+    proper = cast("CaseScore", score) if score in CASE_SCORES else SKILL_OF[held.task]
+
+    def units(losses: Floats) -> Floats:
+        return to_units(losses, weight=held.weight, group=held.group)
+
+    sides = (units(held.scores(held.predictions(name, rule), score=proper)) for name in pair)
+    constant = climatology_scores(result, held, score=proper)
+    return convention(*sides, constant=units(np.broadcast_to(constant, (len(result.seeds), len(held)))))
 
 
 def carriers(held: HeldOut, score: str) -> NDArray[np.bool_] | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gengap.analysis.cases import held_out, primary_score
-from gengap.analysis.comparison.comparison import Claim
+from gengap.analysis.claims import Claim
 from gengap.analysis.comparison.estimators import SCORES_OF, ScoreName, larger_is_better
 from gengap.analysis.decision import saying
 from gengap.analysis.decision.best import holds_best, one_sided_level, regret_bounds
