@@ -19,7 +19,7 @@ from gengap.remedies import suggest as suggest_remedies
 from gengap.results import Result
 from gengap.study import Study
 
-_DEFAULT_SEEDS = 10
+_DEFAULT_SEEDS, _DEFAULT_PASSES = 10, 5
 _UNREADABLE = (ValueError, TypeError, OSError, LookupError, AttributeError, RuntimeError, ImportError, BadZipFile)
 """What Keras raises for a file that is damaged, or names what there is not."""
 
@@ -59,6 +59,7 @@ def study_from_files(
     seeds: int | None,
     fit: Mapping[str, Any],
     ignore: Sequence[str] = (),
+    cv: int | None = None,
 ) -> Launch:
     """Declare a study of a saved model on data files.
 
@@ -70,23 +71,27 @@ def study_from_files(
         groups: Column of groups of dependent cases.
         remedies: Remedies in written form, separated by commas.
         suggest: Whether gengap chooses the remedies.
-        seeds: Number of seeds; None takes 10.
+        seeds: Number of seeds; None takes 10, with `cv` 5.
         fit: Further arguments of `Study.run`.
         ignore: Columns that are neither features nor answers.
+        cv: Number of folds into which the cases of the training file are divided; None for splits.
 
     Raises:
         DataError: A file is missing or cannot be read.
+        ValueError: Options contradict each other.
         ModelError: The model cannot be loaded safely, or is not compiled.
     """
     if model is None or data.get("train") is None:
         raise DataError("A study needs a model and training data: give --model model.keras and --data train.csv.")
+    if cv is not None and (data.get("validation") is not None or data.get("test") is not None):
+        raise ValueError("--cv divides the cases of --data, so that each is tested: omit --validation and --test.")
     if suggest and remedies:
         raise ValueError("Give --remedies or --suggest, not both.")
     loaded = load_model(model)
     paths = {name: path for name, path in data.items() if path is not None}
     read = read_files(paths, loaded, target=target, groups=groups, ignore=ignore)
     chosen, reasons = _remedies(loaded, read.splits["train"], remedies, suggest=suggest)
-    study = Study(loaded, remedies=chosen, seeds=seeds or _DEFAULT_SEEDS)
+    study = Study(loaded, remedies=chosen, seeds=seeds or (_DEFAULT_SEEDS if cv is None else _DEFAULT_PASSES))
     _check_labels(study, read.splits["train"], paths["train"], target, words=read.label_names)
     dataset = Dataset(
         name=paths["train"].name,
@@ -102,7 +107,12 @@ def study_from_files(
         licence="",
         citation="",
     )
-    return Launch(study, {"x": dataset, **fit}, (*read.notes, *reasons))
+    if cv is None:
+        return Launch(study, {"x": dataset, **fit}, (*read.notes, *reasons))
+    pooled = dataset.pooled()
+    notes = [note for note in read.notes if not note.startswith("Validation:")]  # folds have their own
+    told = f"{len(pooled)} cases in {cv} folds, divided anew for every seed"
+    return Launch(study, {"x": pooled, "cv": cv, **fit}, (*notes, told, *reasons))
 
 
 def _remedies(model: keras.Model, train: Split, written: str, *, suggest: bool) -> tuple[list[Any], list[str]]:
