@@ -13,7 +13,9 @@ from gengap.shipping import commands as of_shipping
 
 if TYPE_CHECKING:
     from gengap.analysis.comparison.estimators import ScoreName
+    from gengap.experiments.launch import Launch
     from gengap.results import Result
+    from gengap_examples.demos import Demo
     from gengap_examples.telling_cases import CaseStudy
 
 app = typer.Typer(
@@ -52,6 +54,8 @@ def demo(
     engine: Annotated[str, typer.Option(help="fused, keras or auto.")] = "auto",
     lang: Annotated[str, typer.Option(help="Language of the report: en or zh.")] = "en",
     storage: Annotated[Path | None, typer.Option(help="Folder that keeps the study; again: continues.")] = None,
+    cv: Annotated[int | None, typer.Option(min=2, help="Then resample the study on all its cases: folds.")] = None,
+    passes: Annotated[int, typer.Option(min=3, help="With --cv: how many times all cases are divided anew.")] = 5,
 ) -> None:
     """Run a ready-made study and write its result, figures, table and report."""
     from gengap.reporting.output import check_output
@@ -82,6 +86,34 @@ def demo(
         _say("Audit:", str(audit(result)))
         typer.echo(f"Retold:  {folder / 'retold.md'}")
     _name_files(folder)
+    if cv is not None:
+        _resample(chosen, folder / "resampled", result, data=data, full=full, cv=cv, passes=passes, storage=storage)
+
+
+def _resample(
+    chosen: "Demo",
+    folder: Path,
+    single: "Result",
+    *,
+    data: str | None,
+    full: bool,
+    cv: int,
+    passes: int,
+    storage: Path | None,
+) -> None:
+    """Train a demo's study again on folds of all its cases, and set its claim beside that of the single split."""
+    from gengap.analysis import compare
+    from gengap.reporting.output import check_output
+
+    check_output(folder, lang="en")
+    where = None if storage is None else storage / "resampled"
+    try:
+        result = chosen.run_resampled(data, full=full, cv=cv, passes=passes, storage=where)
+    except KeyboardInterrupt as stop:
+        raise _interrupted(stop) from None
+    typer.echo(f"\nOne split, {len(single.seeds)} seeds:\n{compare(single)}\n\nResampled:")
+    _write(result, folder)
+    _name_files(folder, report=False)
 
 
 @app.command()
@@ -114,9 +146,10 @@ def run(  # noqa: PLR0913  each is an option of the command
     ] = None,
     remedies: Annotated[str, typer.Option(help='What to try: "l2(0.001), dropout(0.5)+l2(0.001)".')] = "",
     suggest: Annotated[bool, typer.Option("--suggest", help="Let gengap choose the remedies.")] = False,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds; 10 by default.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds; 10 by default, 5 with --cv.")] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of every run, at most.")] = 30,
     batch_size: Annotated[int, typer.Option(min=1, help="Cases a step.")] = 32,
+    cv: Annotated[int | None, typer.Option(min=2, help="Resample: folds; a new division for each seed.")] = None,
     output: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("gengap-study"),
     storage: Annotated[Path | None, typer.Option(help="Folder that keeps the study; again: continues.")] = None,
     runner: Annotated[str | None, typer.Option(help="Where to train: local or ray.")] = None,
@@ -152,29 +185,37 @@ def run(  # noqa: PLR0913  each is an option of the command
             suggest=suggest,
             seeds=seeds,
             fit={"epochs": epochs, "batch_size": batch_size},
+            cv=cv,
         )
     if storage is not None or runner is not None:
         launch = launch.placed(storage, runner)
     for note in launch.notes:
         typer.echo(note)
-    typer.echo(f"{len(launch.study.variants)} variants x {len(launch.study.seeds)} seeds")
+    typer.echo(_size(launch))
     try:
         result = launch.run()
     except KeyboardInterrupt as stop:
         raise _interrupted(stop) from None
     _write(result, output, lang=lang)
-    _name_files(output)
+    _name_files(output, report=launch.fit.get("cv") is None)
 
 
 _OF_FILES = (
     *("model", "data", "validation", "test", "target", "groups", "times", "positive", "ignore", "encode", "missing"),
-    *("encoding", "task", "remedies", "suggest", "epochs", "batch_size"),
+    *("encoding", "task", "remedies", "suggest", "epochs", "batch_size", "cv"),
 )
 
 
 def _listed(text: str) -> list[str]:
     """Cut a list at its commas; entries may stand in quotes, as messages write them."""
     return [one.strip().strip("'\"") for one in text.split(",") if one.strip().strip("'\"")]
+
+
+def _size(launch: "Launch") -> str:
+    """Say how much will be trained."""
+    size = f"{len(launch.study.variants)} variants x {len(launch.study.seeds)} seeds"
+    cv = launch.fit.get("cv")
+    return f"{size} x {cv} folds" if isinstance(cv, int) else size
 
 
 def _refuse_beside_a_study_file(context: typer.Context) -> None:
@@ -323,9 +364,10 @@ def _interrupted(stop: KeyboardInterrupt) -> typer.Exit:
 
 def _write(result: "Result", folder: Path, asked: "CaseStudy | None" = None, *, lang: str = "en") -> None:
     """Write everything that a study leaves for people, and show the table and the findings."""
-    from gengap.analysis import summarize
+    from gengap.analysis import compare, summarize
     from gengap.reporting import findings
     from gengap.reporting.output import write_output
+    from gengap.results.resampled import resampling_of
 
     distribution, choice = (None, None) if asked is None else (asked.distribution, asked.choice)
     write_output(result, folder, lang=lang, distribution=distribution, rate_choice=choice)
@@ -333,6 +375,10 @@ def _write(result: "Result", folder: Path, asked: "CaseStudy | None" = None, *, 
         said = json.dumps(table, ensure_ascii=False, indent=1)
         (folder / "table.json").write_text(said + "\n", encoding="utf-8")
     _show(summarize(result))
+    if resampling_of(result) is not None:
+        if len(result.variants) > 1:
+            _show(compare(result))
+        return
     _say(*(f"- {sentence}" for sentence in findings(result, lang=lang)))
 
 
@@ -356,10 +402,10 @@ def _say(*sentences: str) -> None:
         typer.echo(wrapped(typewritten(sentence), terminal_width()))
 
 
-def _name_files(folder: Path) -> None:
-    """Say where everything is, the report last."""
+def _name_files(folder: Path, *, report: bool = True) -> None:
+    """Say where everything is, the report last; there is none yet of a resampled study."""
     typer.echo(f"Table:   {folder / 'table.csv'}\nFigures: {folder / 'learning_curves.svg'}")
-    typer.echo(f"Report:  {folder / 'report.html'}")
+    typer.echo(f"Report:  {folder / 'report.html'}" if report else f"Claims:  {folder / 'comparison.txt'}")
 
 
 def main() -> None:

@@ -279,8 +279,8 @@ def _verdict(gain: Mapping[str, Estimate], reference: int, score: str) -> tuple[
     other = ("the deterministic forecast", "the trained rates")[reference]
     split = "test" if "test" in gain else "validation"
     found = gain[split]
-    gain = typewritten(write_estimate(found.value, found.low, found.high, sign=True))
-    span = f"its gain in {score_word(score)} over {other} is {gain} on {split} (above 0 is better)"
+    shown = typewritten(write_estimate(found.value, found.low, found.high, sign=True))
+    span = f"its gain in {score_word(score)} over {other} is {shown} on {split} (above 0 is better)"
     if found.low > 0:
         said = f"The chosen rate helps: {span}."
     elif found.high < 0:

@@ -17,6 +17,7 @@ from gengap.analysis.inference.over_seeds import NOTHING, as_estimate, differenc
 from gengap.analysis.inference.simultaneous import comparison_level
 from gengap.analysis.summary import at_epoch
 from gengap.analysis.tables import AS_UNCERTAIN, Column, IntervalEstimate, ShownAsTable, Table
+from gengap.results.resampled import refuse_resampled
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -138,6 +139,7 @@ def diagnose(result: "Result", *, ignore: Sequence[str] = ()) -> Diagnosis:
     Returns:
         The diagnosis; `gengap.analysis.findings.codes.describe(code)` explains a finding's code.
     """
+    refuse_resampled(result, "`diagnose`", "Diagnose a single split (`validation_data=`, `test_data=`) of these data.")
     result = networks(result)
     variants = _diagnoses(result)
     findings = [

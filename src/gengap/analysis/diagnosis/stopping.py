@@ -9,6 +9,7 @@ from gengap.analysis.curves import stopping_epochs
 from gengap.analysis.findings.wording import GIVEN
 from gengap.analysis.tables import AS_UNCERTAIN, Column, Spread, Table
 from gengap.errors import DataError
+from gengap.results.resampled import refuse_resampled
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -37,6 +38,7 @@ def early_stopping(result: "Result", *, patience: int, min_delta: float = 0.0) -
         Prechelt, L. (1998). Early stopping, but when? In Neural Networks: Tricks of the Trade. Springer.
         doi 10.1007/3-540-49430-8_3
     """
+    refuse_resampled(result, "`early_stopping`", "Each fold's best epoch is chosen by itself: see `compare`.")
     if patience < 1:
         raise ValueError(f"`patience` must be at least 1; received {patience}.")
     result = networks(result)
