@@ -35,8 +35,8 @@ def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, *, scale: float, c
     if compiled:
         result: torch.Tensor = _Attention.apply(q, k, v, scale, causal)  # type: ignore[no-untyped-call]
         return result
-    over = (one.transpose(1, 2) for one in (q, k, v))
-    return functional.scaled_dot_product_attention(*over, is_causal=causal, scale=scale).transpose(1, 2)
+    q, k, v = (one.transpose(1, 2) for one in (q, k, v))
+    return functional.scaled_dot_product_attention(q, k, v, is_causal=causal, scale=scale).transpose(1, 2)
 
 
 def attend_where_seen(
@@ -46,9 +46,9 @@ def attend_where_seen(
 
     What torch's gradient is for a step that sees none at all, is how much Keras adds to its scores.
     """
-    over = (one.transpose(1, 2) for one in (q, k, v))
+    q, k, v = (one.transpose(1, 2) for one in (q, k, v))
     bias = torch.where(seen.unsqueeze(1), 0.0, _UNSEEN.get(q.dtype, _UNSEEN[torch.float32])).to(q.dtype)
-    return functional.scaled_dot_product_attention(*over, bias, scale=scale).transpose(1, 2)
+    return functional.scaled_dot_product_attention(q, k, v, bias, scale=scale).transpose(1, 2)
 
 
 class _Attention(torch.autograd.Function):

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from gengap.keras_models.private import all_layers, attention_mask, attention_parts, causal_mask
+from gengap.keras_models.private import AttentionParts, all_layers, attention_mask, attention_parts, causal_mask
 from gengap.kernels.compiled_attention import attend, attend_where_seen
 from gengap.layers.base import is_bare, torch_dtype
 from gengap.layers.dense import stacked_matmul
@@ -22,8 +22,8 @@ class ProjectedAttention(Door):
 
     def __init__(self, node: StackedNode) -> None:
         super().__init__(node)
-        self._parts = attention_parts(node.operation)
-        self._dropout = FusedDropout(node.inside(lambda layer: attention_parts(layer).dropout))
+        self._parts = _parts(node.operation)
+        self._dropout = FusedDropout(node.inside(lambda layer: _parts(layer).dropout))
 
     @classmethod
     def takes(cls, node: StackedNode, args: Any, kwargs: Any) -> bool:
@@ -71,7 +71,7 @@ class ProjectedAttention(Door):
         kernel = self.node.weight(dense.kernel).to(value.dtype)
         bias = self._bias(dense)
         flat = stacked_matmul(value, kernel.flatten(2), None if bias is None else bias.flatten(1))
-        return flat.unflatten(-1, kernel.shape[2:])
+        return flat.view(*flat.shape[:-1], *kernel.shape[2:])
 
     def _bias(self, dense: Any) -> torch.Tensor | None:
         if dense.bias is None:
@@ -93,7 +93,8 @@ class ProjectedAttention(Door):
         if not masks and not self._parts.has_window:
             return None, causal
         both = (one.value.flatten(0, 1) for one in (query, value))
-        return attention_mask(self.node.operation, *both, causal=causal, **masks), False
+        seen: torch.Tensor = attention_mask(self.node.operation, *both, causal=causal, **masks)
+        return seen, False
 
     def _attend(
         self, values: list[torch.Tensor], seen: torch.Tensor | None, context: PassContext, *, causal: bool
@@ -113,7 +114,7 @@ class ProjectedAttention(Door):
         else:
             seen = seen.unsqueeze(1) if seen.ndim == 3 else seen
             weights = torch.where(seen, torch.where(seen, scores, _UNSEEN).softmax(dim=-1), 0.0)
-        weights = weights.unflatten(0, (len(self.node.operations), -1))
+        weights = weights.view(len(self.node.operations), -1, *weights.shape[1:])
         return (self._dropout.compute(weights, context).flatten(0, 1) @ v).transpose(1, 2)
 
 
@@ -149,6 +150,12 @@ class FusedAttention(Door):
         return StackedTensor(result.squeeze(2).reshape(*q.shape[:3], -1))
 
 
+def _parts(layer: Any) -> AttentionParts:
+    parts = attention_parts(layer)
+    assert parts is not None  # noqa: S101  `takes` has asked
+    return parts
+
+
 def _arguments(layer: Any, args: Any, kwargs: Any) -> dict[str, Any]:
     """Return a call's arguments by name."""
     names = [name for name in inspect.signature(type(layer).call).parameters if name != "self"]
@@ -160,7 +167,8 @@ def _mask(given: dict[str, Any], name: str) -> torch.Tensor | None:
     if given.get(name) is None:
         return None
     shown = given.get(f"{name}_mask")
-    return given[name].mask if shown is None else shown.value
+    mask: torch.Tensor | None = given[name].mask if shown is None else shown.value
+    return mask
 
 
 FUSED_ATTENTION: dict[str, type[ProjectedAttention] | type[FusedAttention]] = {
