@@ -13,7 +13,7 @@ from gengap.analysis.comparison.verdicts import Verdict, interval, judge
 from gengap.analysis.findings.wording import GIVEN
 from gengap.analysis.inference.components import MeanEstimate, seeds_only, seeds_share, two_way, with_skewness
 from gengap.analysis.inference.intervals import p_value, widening
-from gengap.analysis.inference.resampled import FEWEST_PASSES, USUAL_PASSES, over_passes
+from gengap.analysis.inference.resampled import FEWEST_PASSES, RHO_WORSE, USUAL_PASSES, over_passes
 from gengap.analysis.inference.skewness import (
     l_skewness,
     pooled_range,
@@ -285,6 +285,8 @@ def _warnings(estimate: MeanEstimate, rules: Rules, *, dropped: int) -> tuple[st
         said.append(f"only {estimate.seeds} seeds")
     if estimate.rho is not None and estimate.seeds < USUAL_PASSES:
         said.append(f"only {estimate.seeds} passes")
+    if estimate.rho is not None and estimate.rho >= RHO_WORSE:
+        said.append("worse than a constant forecast: intervals for new training sets may be a little short")
     if 0 < estimate.units < FEW_UNITS:
         said.append(f"only {estimate.units} {rules.unit}")
     widened = float(
