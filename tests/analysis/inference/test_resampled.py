@@ -58,6 +58,7 @@ def test_convention_asks_whether_a_side_does_worse_than_a_constant():
     lost = good.copy()
     lost[2] = np.nan
     assert convention(lost, good, constant) == RHO
+    assert convention(np.full((5, 9), np.nan), good, constant) == RHO
 
 
 def test_two_passes_are_refused():

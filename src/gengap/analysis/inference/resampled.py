@@ -36,8 +36,8 @@ def convention(treated: Floats, untreated: Floats, constant: Floats | None = Non
     """
     if constant is None:
         return RHO
-    worse = (np.nanmean(np.mean(side - constant, axis=-1)) > 0 for side in (treated, untreated))
-    return RHO_WORSE if any(worse) else RHO
+    beyond = [np.mean(side - constant, axis=-1) for side in (treated, untreated)]
+    return RHO_WORSE if any(np.mean(one[np.isfinite(one)]) > 0 for one in beyond if np.isfinite(one).any()) else RHO
 
 
 def over_passes(difference: Floats, rho: float = RHO, *, carriers: int | None = None) -> MeanEstimate:
