@@ -2,6 +2,9 @@ from .comparison.advice import Advice as Advice
 from .comparison.comparison import Comparison as Comparison
 from .comparison.comparison import compare as compare
 from .comparison.contrasts import Contrast as Contrast
+from .comparison.ensembles import EnsembleRow as EnsembleRow
+from .comparison.ensembles import Ensembles as Ensembles
+from .comparison.ensembles import ensembles as ensembles
 from .comparison.selection import Winner as Winner
 from .comparison.verdicts import Verdict as Verdict
 from .curves import Curve as Curve

@@ -12,7 +12,7 @@ from gengap.analysis.decision import saying
 from gengap.analysis.decision.beside import reference_findings
 from gengap.analysis.decision.best import holds_best, one_sided_level, regret_bounds
 from gengap.analysis.decision.choosing import Reason, choose
-from gengap.analysis.decision.options import Option, Reading, check_alpha, compared, distinct, rules_of
+from gengap.analysis.decision.options import Option, Reading, check_alpha, compared, distinct, rules_of, with_ensembles
 from gengap.analysis.decision.purchases import Market, Purchase
 from gengap.analysis.findings.codes import Finding
 from gengap.analysis.findings.wording import GIVEN, Message
@@ -121,6 +121,7 @@ def recommend(
     *,
     tolerance: float | None = None,
     patience: int | None = None,
+    ensembles: bool = False,
     score: ScoreName | None = None,
     claim: Claim = "new cases and seeds",
     alpha: float = 0.05,
@@ -139,6 +140,7 @@ def recommend(
         tolerance: Loss that does not matter, in the score's units, 0 or more; by default a hundredth of what the best
             mean is short of perfection (of the score itself where smaller is better).
         patience: Also consider `EarlyStopping(patience)`, for results that hold test forecasts of every epoch.
+        ensembles: Also consider the mean forecast of all runs of every variant, at as many times the cost.
         score: The score; by default the one that the study declared.
         claim: `"this test set"` takes the cases for all there are; narrower, and labelled so.
         alpha: Probability that the set lacks the best option, or any bound fails.
@@ -159,7 +161,8 @@ def recommend(
     """
     _check(tolerance, alpha)
     reading = reading_of(result, score=score, claim=claim)
-    found, same = distinct(reading, rules_of(reading, patience))
+    rules = rules_of(reading, patience)
+    found, same = distinct(reading, with_ensembles(reading, rules) if ensembles else rules)
     options, aside = _without_lost(found)
     tolerance = _tolerance(reading, options, patience, tolerance)
     choice = choose(options, tolerance=tolerance, larger_is_better=reading.larger_is_better)
