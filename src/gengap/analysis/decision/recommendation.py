@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gengap.analysis.cases import held_out, is_reference, primary_score
+from gengap.analysis.cases import held_out, primary_score
 from gengap.analysis.comparison.comparison import Claim, check_scored
 from gengap.analysis.comparison.estimators import ScoreName, larger_is_better
 from gengap.analysis.decision import saying
@@ -200,15 +200,7 @@ def recommend(
         purchases=market.offers() if known and regret > 0 else (),
         enough=market.for_bound(tolerance) if known and regret > tolerance > 0 else None,
         notes=saying.notes(reading, options, aside, same),
-        findings=reference_findings(
-            options,
-            [is_reference(result, one.variant) for one in options],
-            high,
-            inside,
-            tolerance=tolerance,
-            larger_is_better=reading.larger_is_better,
-            confidence=1 - level,
-        ),
+        findings=reference_findings(reading, options, high, inside, tolerance=tolerance, confidence=1 - level),
     )
 
 
