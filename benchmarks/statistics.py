@@ -7,7 +7,6 @@
 import argparse
 import json
 import os
-import platform
 import resource
 import sys
 import time
@@ -21,7 +20,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.append(sys.path.pop(0))  # this folder last: its `statistics` must not stand for the standard library's
 
 import numpy as np
-import scipy
 
 from gengap.analysis.comparison.comparison import compare
 from gengap.analysis.comparison.verdicts import judge
@@ -41,7 +39,8 @@ from gengap.analysis.inference.skewness import (
     skewness_of_units,
 )
 from gengap.results import Result
-from rare_events import EVENTS, FORECASTS, RARE, TRAINING_CASES, one_training_set, rare_skill, scarce_events
+from machine import machine
+from rare_events import EVENTS, FORECASTS, RARE, TRAINING_CASES, more_cases, one_training_set, rare_skill, scarce_events
 from simulated_results import LAWS, Floats, Law, draw, losses, result_from_losses
 from statistics_page import write_page
 from tool_verdicts import as_the_tool_does, wrong
@@ -61,18 +60,6 @@ MANY = {"cases matter": (0.005, 0.15), "seeds dominate": (0.05, 0.15)}
 """Standard deviations of seeds and cases; 25,000 cases."""
 Row = dict[str, Any]
 Counts = dict[tuple[Any, ...], list[int]]
-
-
-def machine() -> dict[str, Any]:
-    model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-                  if line.startswith("model name")), "") if Path("/proc/cpuinfo").exists() else ""  # fmt: skip
-    return {
-        "processor": model or platform.processor(),
-        "cores": os.cpu_count(),
-        "load_average_at_start": os.getloadavg()[0],
-        "system": platform.platform(),
-        "versions": {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__},
-    }
 
 
 def batches(studies: int, size: int) -> Iterator[int]:
@@ -392,6 +379,7 @@ def shift_alarms(studies: int) -> Row:
 Part = Literal[
     "speed", "end_to_end", "power", "equivalence", "fixed_looks", "follow_advice", "onset", "diagnosis", "audit",
     "families", "which_t", "scarce_events", "rare_skill", "one_training_set",
+    "more_cases",
 ]  # fmt: skip
 
 
@@ -428,11 +416,13 @@ def measure(part: Part, studies: int, cores: int) -> Any:
                 for rate, cases in RARE
                 for forecasts in FORECASTS
             ],
+            "more_cases": lambda: [pool.submit(more_cases, k, studies // 200) for k in range(4)],
             "one_training_set": lambda: [pool.submit(one_training_set, n, studies // 20) for n in TRAINING_CASES],
         }[part]()
         results = [job.result() for job in jobs]
     if part in (
         "fixed_looks", "follow_advice", "diagnosis", "which_t", "scarce_events", "rare_skill", "one_training_set",
+        "more_cases",
     ):  # fmt: skip
         return results
     return [row for rows in results for row in rows] if part == "onset" else results[0]

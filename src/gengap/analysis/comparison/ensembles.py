@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from gengap.analysis.cases import EpochRule, Floats, HeldOut, primary_rule, primary_score, reading_part
-from gengap.analysis.comparison.comparison import Claim, check_scored
+from gengap.analysis.claims import Claim
+from gengap.analysis.comparison.comparison import check_scored
 from gengap.analysis.comparison.contrasts import Pairs, estimates_with_skewness, pair
 from gengap.analysis.comparison.estimators import ScoreName, carriers, case_values, larger_is_better
 from gengap.analysis.findings.wording import GIVEN
