@@ -16,6 +16,7 @@ from gengap.analysis.inference.over_seeds import NOTHING, as_estimate
 from gengap.analysis.inference.simultaneous import comparison_level
 from gengap.analysis.tables import Column, IntervalEstimate, ShownAsTable, Table
 from gengap.errors import DataError
+from gengap.results.resampled import refuse_resampled
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -194,6 +195,7 @@ def ensembles(
     """
     if not 0 < alpha < 1:
         raise DataError(f"`alpha` must lie between 0 and 1, received {alpha}.")
+    refuse_resampled(result, "`ensembles`", "Its runs were trained on different cases: see `compare`.")
     held, rule = reading_part(result), epoch or primary_rule(result)
     check_scored(result, held, score or primary_score(result))
     chosen = cast("ScoreName", score or primary_score(result))
