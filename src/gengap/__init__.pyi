@@ -5,10 +5,12 @@ from . import verification as verification
 from .analysis import Audit as Audit
 from .analysis import Comparison as Comparison
 from .analysis import Diagnosis as Diagnosis
+from .analysis import Ensembles as Ensembles
 from .analysis import audit as audit
 from .analysis import compare as compare
 from .analysis import diagnose as diagnose
 from .analysis import early_stopping as early_stopping
+from .analysis import ensembles as ensembles
 from .analysis import gate as gate
 from .analysis import recommend as recommend
 from .analysis import summarize as summarize

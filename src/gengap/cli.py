@@ -278,12 +278,13 @@ def recommend(
     *,
     tolerance: Annotated[float | None, typer.Option(help="Loss that does not matter, in the score's units.")] = None,
     patience: Annotated[int | None, typer.Option(help="Also consider early stopping of this patience.")] = None,
+    ensembles: Annotated[bool, typer.Option("--ensembles", help="Also consider the mean of all runs.")] = False,
 ) -> None:
     """Say what to ship, and how much could be lost by it."""
     from gengap.analysis import recommend as recommend_from
     from gengap.study.loading import load
 
-    _show(recommend_from(load(folder), tolerance=tolerance, patience=patience))
+    _show(recommend_from(load(folder), tolerance=tolerance, patience=patience, ensembles=ensembles))
 
 
 @app.command()

@@ -76,7 +76,7 @@ class ModelCard:
         """Return the card as Markdown."""
         parts = [f"# {self.title}", "## What it is", _list(self.model), "## Inputs and output"]
         parts.append("\n".join(f"- input {_said(one)}" for one in self.inputs) + f"\n- output {_said(self.output)}")
-        parts.append(_list(self.preprocessing))
+        parts.append(_list({name: value for name, value in self.preprocessing.items() if name != "table"}))
         parts += ["## Scores", self._scores(), "## Limits", "\n".join(f"- {one}" for one in self.limits)]
         parts += ["## Data", _list(self.data), "## Study", _list(self.study), "## Made with"]
         parts.append(_list({**self.versions, "created": self.created}))

@@ -116,11 +116,21 @@ def _preprocessing(manifest: Mapping[str, Any], model: keras.Model) -> dict[str,
     features = list((manifest.get("data") or {}).get("feature_names") or ())
     shapes = [one["shape"] for one in _inputs(model)]
     whole = len(shapes) == 1 and None not in shapes[0] and math.prod(shapes[0]) == len(features)
-    return {
-        "features": features if whole else [],
-        "note": "The model takes inputs exactly as the study took them: whatever was done to them before (scaling, "
-        "encoding of words, cropping) is not part of it and has to be done again.",
-    }
+    table = (manifest.get("data") or {}).get("table")
+    if table is not None:
+        return {"features": list(table["features"]), "note": _OF_TABLES, "table": table}
+    fitted = manifest.get("preprocess") or ""
+    return {"features": features if whole else [], "fitted_by_the_study": fitted, "note": _OF_INPUTS}
+
+
+_OF_TABLES = (
+    "`gengap predict` takes raw rows: how the study read and encoded its table is kept in the card's JSON. Other "
+    "readers of the model have to do the same."
+)
+_OF_INPUTS = (
+    "The model takes inputs exactly as the study's networks took them: whatever was done to them before (scaling, "
+    "encoding of words, cropping) is not part of it and has to be done again."
+)
 
 
 def _data(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -184,6 +194,8 @@ def _limits(facts: Facts, *, evaluated: bool, scores: tuple[ShownScore, ...]) ->
         found.append(f"The runs of seeds {seeds} diverged or have not come to an end, and are not part of it.")
     if len(took.seeds) > 1:
         found.append(f"Inference costs {len(took.seeds)} times that of one run.")
+    if fitted := took.result.manifest.get("preprocess"):
+        found.append(f"It takes inputs after {fitted}, fitted to the study's training cases, which is not part of it.")
     if facts.classes:
         found.append(f"To load it Keras needs these classes (`custom_objects`): {', '.join(facts.classes)}.")
     if (took.result.manifest.get("data") or {}).get("synthetic"):

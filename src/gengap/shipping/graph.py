@@ -61,7 +61,8 @@ def own_classes(model: Any) -> tuple[str, ...]:
 
 def _subclassed(models: Sequence[Any], kind: OutputKind, *, changed: bool) -> Any:
     model = models[0]
-    if len(models) > 1 or changed or kind.from_logits or kind.name is not None:
+    two = kind.task == "binary" and kind.of_labels
+    if len(models) > 1 or changed or kind.from_logits or kind.name is not None or two:
         raise ModelError(
             f"The model {model.name!r} is subclassed, so that its graph cannot be joined to anything: ship the run of "
             "one seed (`seeds='median'`) whose only output is a forecast, without temperature and noise; or build the "
@@ -91,18 +92,17 @@ def _mean(models: Sequence[Any], kind: OutputKind, seeds: Sequence[int]) -> tupl
 
 def _forecast(raw: Any, kind: OutputKind) -> Any:
     """The forecast that a raw output stands for."""
-    if not kind.from_logits:
-        return raw
-    of_labels = kind.task == "multiclass" or kind.one_hot
-    return keras.layers.Activation("softmax" if of_labels else "sigmoid", dtype="float32", name="probability")(raw)
+    if kind.from_logits:
+        link = "softmax" if kind.of_labels or kind.one_hot else "sigmoid"
+        raw = keras.layers.Activation(link, dtype="float32", name="probability")(raw)
+    return keras.ops.take(raw, [1], axis=-1) if kind.task == "binary" and kind.of_labels else raw
 
 
 def _tempered(forecast: Any, temperature: float, kind: OutputKind) -> Any:
     """The forecast with its log-odds divided by the temperature."""
     forecast = keras.ops.cast(forecast, "float32")
-    of_labels = kind.task == "multiclass" or forecast.shape[-1] != 1
     logs = keras.ops.log(keras.ops.maximum(forecast, _TINY))
-    if of_labels:
+    if kind.task == "multiclass":
         return keras.ops.softmax(logs / temperature)
     odds = logs - keras.ops.log(keras.ops.maximum(1.0 - forecast, _TINY))
     return keras.ops.sigmoid(odds / temperature)

@@ -95,6 +95,11 @@ def _model(chosen: Chosen) -> Any:
     manifest = chosen.result.manifest
     if manifest.get("origin") != "study":
         raise ModelError("Only a study's own result says how its models were trained: ship the runs as trained.")
+    if manifest.get("preprocess"):
+        raise ModelError(
+            f"The study fitted {manifest['preprocess']} to its training cases (`preprocess=`), which a result does not "
+            "hold: ship the runs as trained."
+        )
     share = manifest["variants"][chosen.variant].get("share")
     if share not in {None, 1}:
         raise ModelError(

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gengap.datasets.row_files import read_rows
+from gengap.datasets.table_reading import TableReading
 from gengap.errors import DataError, ModelError
 from gengap.shipping.card import FORMAT
 
@@ -54,8 +55,7 @@ def predict_rows(
     """
     path, card = Path(model), _card(Path(model))
     loaded = _loaded(path)
-    names = list((card.get("preprocessing") or {}).get("features") or ())
-    x, notes = read_rows(rows, names)
+    x, notes = _inputs(card.get("preprocessing") or {}, rows)
     x = _shaped(loaded, x, Path(rows))
     noisy = bool((card.get("model") or {}).get("noise_stays_on"))
     if num_members < 1 or (num_members > 1 and not noisy):
@@ -71,6 +71,13 @@ def predict_rows(
     if noisy and num_members == 1:
         notes.append("The model's noise is on: this is one draw. Ask for more members.")
     return RowForecasts(_table(forecasts, card), tuple(notes))
+
+
+def _inputs(preprocessing: dict[str, Any], rows: str | Path) -> tuple[Any, list[str]]:
+    """Raw rows as the study read and encoded them, where it read a table; else numbers as they stand."""
+    if preprocessing.get("table") is not None:
+        return TableReading.from_dict(preprocessing["table"]).read_inputs(Path(rows)), []
+    return read_rows(rows, list(preprocessing.get("features") or ()))
 
 
 def _card(path: Path) -> dict[str, Any]:

@@ -11,9 +11,9 @@ import numpy as np
 
 from gengap.analysis.cases import EpochRule
 from gengap.datasets.split import Dataset
-from gengap.errors import DataError
 from gengap.keras_models.outputs import describe_output
 from gengap.keras_models.rebuilding import check
+from gengap.results.resampled import refuse_resampled
 from gengap.shipping.card import ModelCard
 from gengap.shipping.choice import Chosen, Seeds, chosen
 from gengap.shipping.describing import Facts, make_card
@@ -116,7 +116,7 @@ def ship(
         >>> shipped.model.output_shape, shipped.card.evaluated
         ((None, 1), True)
     """
-    _check(result)
+    refuse_resampled(result, "`ship`", "None of its runs is the model that a fit on all cases gives: run without `cv`.")
     took = chosen(result, variant, epoch=epoch, seeds=seeds)
     fitted = fitted_temperature(took) if temperature else None
     anew = None if retrain_on is None else retrained(took, retrain_on, length)
@@ -128,14 +128,6 @@ def ship(
     scores = shown_scores(took, fitted) if anew is None and took.held() else ()
     facts = Facts(took, kind, fitted, noise, None if anew is None else anew.sentence, own_classes(model))
     return Shipped(model, make_card(facts, model, scores))
-
-
-def _check(result: "Result") -> None:
-    if result.manifest.get("resampling") or result.manifest.get("cv"):
-        raise DataError(
-            "The runs of a resampled result were each trained on other cases, and none is the model that a fit on all "
-            "would give: run the study without `cv` and ship from that."
-        )
 
 
 def _trained(took: Chosen, custom_objects: Mapping[str, Any] | None) -> list[Any]:

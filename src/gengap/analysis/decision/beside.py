@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.analysis.decision.options import Option
+from gengap.analysis.cases import is_reference
+from gengap.analysis.decision.options import Option, Reading
 from gengap.analysis.decision.saying import amount
 from gengap.analysis.findings.codes import Finding, found
 
@@ -13,27 +14,26 @@ Floats = NDArray[np.float64]
 
 
 def reference_findings(
+    reading: Reading,
     options: Sequence[Option],
-    references: Sequence[bool],
     high: Floats,
     inside: NDArray[np.bool_],
     *,
     tolerance: float,
-    larger_is_better: bool,
     confidence: float,
 ) -> tuple[Finding, ...]:
     """Say of every reference that is as good as the best network, or better, that it is.
 
     Args:
+        reading: Where options were read.
         options: All options.
-        references: Which of them are references.
         high: Upper bounds of the loss of each option minus that of each other, all from one error.
         inside: Which options may be the best.
         tolerance: What does not matter, in the score's units.
-        larger_is_better: Orientation of the score.
         confidence: With which probability all bounds hold, together.
     """
-    sign = -1.0 if larger_is_better else 1.0
+    references = [is_reference(reading.result, one.variant) for one in options]
+    sign = -1.0 if reading.larger_is_better else 1.0
     nets = [at for at, simple in enumerate(references) if not simple]
     if not nets:
         return ()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gengap.analysis.cases import EpochRule, Floats, HeldOut, is_reference, primary_rule
 from gengap.analysis.claims import Claim
 from gengap.analysis.comparison.contrasts import Pairs, pair
+from gengap.analysis.comparison.ensembles import ensemble_values
 from gengap.analysis.comparison.estimators import ScoreName, carriers, case_values
 from gengap.analysis.curves import stopping_epochs
 from gengap.analysis.decision.best import AllPairs, all_pairs
@@ -31,13 +32,16 @@ class Rule:
     Attributes:
         name: `"best"`, `"last"`, or `"patience"`: the best epoch until early stopping would have ended the run.
         patience: Epochs without improvement; None for the other two.
+        ensemble: Whether the mean forecast of all runs is read in place of every run's own.
     """
 
     name: str
     patience: int | None = None
+    ensemble: bool = False
 
     def __str__(self) -> str:
-        return f"patience {self.patience}" if self.patience is not None else f"{self.name} epoch"
+        when = f"patience {self.patience}" if self.patience is not None else f"{self.name} epoch"
+        return f"{when}, mean of all runs" if self.ensemble else when
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Option:
         rule: When its runs are read.
         score: Mean over seeds and cases, in the score's units.
         epoch: Mean epoch whose weights are kept; None where the result knows no epochs.
-        parameters: Trainable parameters; None where unknown.
+        parameters: Trainable parameters, of an ensemble those of all its runs; None where unknown.
         gap: Held-out minus training score there; None where unknown.
         lost: Runs that diverged.
     """
@@ -92,6 +96,8 @@ class Reading:
         name = cast("EpochRule", rule.name)
         if self.held is None:
             return at_epoch(self.result, variant, "val_score", name)[:, None]
+        if rule.ensemble:
+            return ensemble_values(self.result, self.held, variant, rule=name, score=self._name)
         return case_values(self.result, self.held, variant, rule=name, score=self._name)
 
     def losses(self, variant: str, rule: Rule) -> Floats:
@@ -190,6 +196,17 @@ def rules_of(reading: Reading, patience: int | None) -> tuple[Rule, ...]:
     return (Rule("best"), Rule("last"), *([] if patience is None else [Rule("patience", patience)]))
 
 
+def with_ensembles(reading: Reading, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """Add to every rule that the mean forecast of all runs is read.
+
+    Raises:
+        DataError: There are no forecasts, or fewer than two seeds.
+    """
+    if reading.held is None or len(reading.result.seeds) < 2:
+        raise DataError("Ensembles need held-out forecasts of two seeds or more: leave `ensembles` out.")
+    return (*rules, *(replace(rule, ensemble=True) for rule in rules if rule.patience is None))
+
+
 def _check_patience(reading: Reading, patience: int, *, fair: bool) -> None:
     if patience < 1:
         raise DataError(f"`patience` must be 1 or more, received {patience}.")
@@ -220,8 +237,8 @@ def option_of(reading: Reading, variant: str, rule: Rule) -> tuple[Option, Float
         rule=rule,
         score=sign * float(values[good].mean()) if good.any() else float("nan"),
         epoch=None if epochs is None or not good.any() else float(epochs[good].mean()),
-        parameters=None if unknown else size,
-        gap=None if epochs is None else _gap(result, variant, epochs, good),
+        parameters=None if unknown or size is None else size * (len(result.seeds) if rule.ensemble else 1),
+        gap=None if epochs is None or rule.ensemble else _gap(result, variant, epochs, good),
         lost=int((~good).sum()),
     ), values
 

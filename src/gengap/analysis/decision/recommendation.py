@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gengap.analysis.cases import held_out, is_reference, primary_score
+from gengap.analysis.cases import held_out, primary_score
 from gengap.analysis.claims import Claim
 from gengap.analysis.comparison.comparison import check_scored
 from gengap.analysis.comparison.estimators import ScoreName, larger_is_better
@@ -13,7 +13,7 @@ from gengap.analysis.decision import saying
 from gengap.analysis.decision.beside import reference_findings
 from gengap.analysis.decision.best import holds_best, one_sided_level, regret_bounds
 from gengap.analysis.decision.choosing import Reason, choose
-from gengap.analysis.decision.options import Option, Reading, check_alpha, compared, distinct, rules_of
+from gengap.analysis.decision.options import Option, Reading, check_alpha, compared, distinct, rules_of, with_ensembles
 from gengap.analysis.decision.purchases import Market, Purchase
 from gengap.analysis.findings.codes import Finding
 from gengap.analysis.findings.wording import GIVEN, Message
@@ -123,6 +123,7 @@ def recommend(
     *,
     tolerance: float | None = None,
     patience: int | None = None,
+    ensembles: bool = False,
     score: ScoreName | None = None,
     claim: Claim = "new cases and seeds",
     alpha: float = 0.05,
@@ -141,6 +142,7 @@ def recommend(
         tolerance: Loss that does not matter, in the score's units, 0 or more; by default a hundredth of what the best
             mean is short of perfection (of the score itself where smaller is better).
         patience: Also consider `EarlyStopping(patience)`, for results that hold test forecasts of every epoch.
+        ensembles: Also consider the mean forecast of all runs of every variant, at as many times the cost.
         score: The score; by default the one that the study declared.
         claim: `"this test set"` takes the cases for all there are; narrower, and labelled so.
         alpha: Probability that the set lacks the best option, or any bound fails.
@@ -162,7 +164,8 @@ def recommend(
     _check(tolerance, alpha)
     refuse_resampled(result, "`recommend`", "See `compare`.")
     reading = reading_of(result, score=score, claim=claim)
-    found, same = distinct(reading, rules_of(reading, patience))
+    rules = rules_of(reading, patience)
+    found, same = distinct(reading, with_ensembles(reading, rules) if ensembles else rules)
     options, aside = _without_lost(found)
     tolerance = _tolerance(reading, options, patience, tolerance)
     choice = choose(options, tolerance=tolerance, larger_is_better=reading.larger_is_better)
@@ -200,15 +203,7 @@ def recommend(
         purchases=market.offers() if known and regret > 0 else (),
         enough=market.for_bound(tolerance) if known and regret > tolerance > 0 else None,
         notes=saying.notes(reading, options, aside, same),
-        findings=reference_findings(
-            options,
-            [is_reference(result, one.variant) for one in options],
-            high,
-            inside,
-            tolerance=tolerance,
-            larger_is_better=reading.larger_is_better,
-            confidence=1 - level,
-        ),
+        findings=reference_findings(reading, options, high, inside, tolerance=tolerance, confidence=1 - level),
     )
 
 

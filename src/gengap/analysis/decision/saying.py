@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gengap.analysis.decision.options import Option, Reading
@@ -29,6 +30,9 @@ def amount(value: float) -> str:
 
 def named(option: Option) -> Message:
     """What is shipped, in words: the variant, and when its training ends."""
+    if option.rule.ensemble:
+        plain = replace(option, rule=replace(option.rule, ensemble=False))
+        return Message("option.ensemble", {"option": named(plain)})
     if option.epoch is None:
         return Message("option.plain", {"variant": option.variant})
     key = "patience" if option.rule.patience is not None else option.rule.name

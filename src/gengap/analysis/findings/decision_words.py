@@ -2,6 +2,7 @@
 
 SENTENCES: dict[str, str] = {
     "option.plain": "{variant}",
+    "option.ensemble": "the mean forecast of all runs of {option}",
     "option.best": "{variant}, stopped at its best epoch (near epoch {epoch})",
     "option.last": "{variant}, trained to its last epoch ({epoch})",
     "option.patience": "{variant}, with early stopping of patience {patience} (near epoch {epoch})",
