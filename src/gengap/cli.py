@@ -1,4 +1,4 @@
-"""The command line: `gengap demo | run | show | report | recommend | gate | doctor`."""
+"""The command line: `gengap demo | run | show | report | recommend | gate | ship | predict | doctor`."""
 
 import json
 import os
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
+
+from gengap.shipping import commands as of_shipping
 
 if TYPE_CHECKING:
     from gengap.analysis.comparison.estimators import ScoreName
@@ -269,6 +271,10 @@ def gate(
         output.write_text(said, encoding="utf-8")
     typer.echo(said, nl=False)
     raise typer.Exit(found.exit_code)
+
+
+app.command()(of_shipping.ship)
+app.command()(of_shipping.predict)
 
 
 @app.command()

@@ -14,6 +14,7 @@ from gengap.results import Result
 from gengap.results.remembered import first_cases
 from gengap.storage import Store
 from gengap.study.assembly import assemble
+from gengap.study.beside import stored_references, with_references
 
 ANSWERS = "answers"
 """Name under which a store keeps the answers of the held-out cases."""
@@ -61,7 +62,7 @@ def stored_result(
     seeds = list(manifest["seeds"]) if seeds is None else list(seeds)
     told = {**manifest, "seeds": seeds, "variants": {name: manifest["variants"][name] for name in variants}}
     wanted = {(variant, seed) for variant in variants for seed in seeds}
-    return assemble(
+    networks = assemble(
         (record for record in store.records() if (record.variant, record.seed) in wanted),
         _data(store),
         OutputKind(**manifest["output"]),
@@ -71,6 +72,7 @@ def stored_result(
         cases=_cases(store),
         objects=objects,
     )
+    return with_references(networks, stored_references(store, seeds))
 
 
 def pack_answers(data: TrainingData, kind: OutputKind) -> tuple[dict[str, Array], dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from gengap.analysis.cases import CaseScore, EpochRule, Floats, HeldOut, held_out, primary_score, task_of
+from gengap.analysis.cases import CaseScore, EpochRule, Floats, HeldOut, held_out, networks, primary_score, task_of
 from gengap.analysis.climatology import climatology_scores, training_majority
 from gengap.analysis.comparison.contrasts import Pairs, estimates_with_skewness, pair
 from gengap.analysis.comparison.estimators import to_units
@@ -130,6 +130,7 @@ def diagnose(result: "Result", *, ignore: Sequence[str] = ()) -> Diagnosis:
     Returns:
         The diagnosis; `gengap.analysis.findings.codes.describe(code)` explains a finding's code.
     """
+    result = networks(result)
     variants = _diagnoses(result)
     findings = [
         finding

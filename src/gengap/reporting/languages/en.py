@@ -128,6 +128,12 @@ TEXTS: dict[str, str] = {
     "needs.cases": "About {cases} cases in total would be needed.",
     "needs.both": "About {seeds} seeds and {cases} cases in total would be needed.",
     "needs.beyond": "No practicable number of seeds and cases would be enough for a verdict.",
+    "needs.passes": "About {passes} passes in total would be needed.",
+    "needs.passes_cases": "No number of passes settles this on these cases: about {cases} cases in total would be "
+    "needed, if the difference stays.",
+    "needs.passes_both": "No number of passes settles this on these cases: about {passes} passes over {cases} cases in "
+    "total would be needed, if the difference stays.",
+    "needs.passes_beyond": "No number of passes settles this on these cases.",
     "caution.no_test": "There is no test split: the best epoch was chosen on the same cases that are scored "
     "here, so the scores of all variants are optimistic.",
     "caution.one_seed": "One seed only: nothing can be said about other seeds.",
@@ -157,6 +163,10 @@ TEXTS: dict[str, str] = {
     "short.seeds": "{seeds} seeds",
     "short.cases": "{cases} cases",
     "short.beyond": "out of reach",
+    "short.passes": "{passes} passes",
+    "short.passes_cases": "{cases} cases",
+    "short.passes_both": "{passes} passes and {cases} cases",
+    "short.passes_beyond": "other cases",
     # scores
     "title.scores": "Scores of every variant",
     "lead.scores": "Mean ± standard deviation over {seeds}, given this training set, at the best epoch ({chosen}) and "
