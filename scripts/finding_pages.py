@@ -67,6 +67,10 @@ HOW = {
     "GG324": "A chi-squared test of the label counts of two splits (with weights, of as many equal cases as they are "
     "worth), reported below a p-value of .001: with many splits "
     "and labels .05 would cry wolf.",
+    "GG325": "The root mean square of every input feature over the training cases (dense arrays of floating-point "
+    "numbers; whole numbers may be codes). The largest is above 10, and no layer of the baseline normalizes, rescales "
+    "or looks up its inputs before the first kernel. The gradient of a first weight grows with its input, and so does "
+    "what a step does to the unit: at 10 they learn a hundred times as fast as their learning rate says.",
     "GG330": "The number of seeds, with two variants or more: fewer than 9.",
     "GG331": "The number of held-out cases (fewer than 100) or of independent groups among them (fewer than 20).",
 }

@@ -92,9 +92,38 @@ def test_a_model_and_a_table_give_a_report(files, tmp_path):
     assert (tmp_path / "again.html").stat().st_size > 10_000
 
 
+def test_a_raw_table_becomes_a_report_and_a_model_that_forecasts_raw_rows(tmp_path):
+    rng = np.random.default_rng(1)
+    raw = pd.DataFrame({"cape": rng.gamma(2, 500, 120).round(1), "region": rng.choice(["coast", "hills"], 120)})
+    raw["time"] = pd.date_range("2020-05-01", periods=120, freq="6h").strftime("%Y-%m-%d %H:%M")
+    raw["issued"] = raw["time"].str[:10]
+    raw.loc[::15, "cape"] = np.nan
+    raw.assign(damage=np.where(np.arange(120) % 10 == 3, "hail", "none")).to_csv(tmp_path / "raw.csv", index=False)
+    raw.iloc[:4].assign(region=["coast", "hills", "desert", ""]).to_csv(tmp_path / "rows.csv", index=False)
+    run = gengap(
+        "run", "--data", "raw.csv", "--target", "damage", "--times", "time", "--seeds", 1, "--epochs", 1,
+        "--output", "out", cwd=tmp_path,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert "(none = 0, hail = 1); the event is 'hail'" in run.stdout
+    assert "of one day of 'time' are a group" in run.stdout
+    assert "model = keras.Sequential" in run.stdout
+    assert (tmp_path / "out" / "report.html").exists()
+    shipped = gengap("ship", "out", "--output", "model.keras", cwd=tmp_path)
+    assert shipped.returncode == 0, shipped.stderr
+    forecast = gengap("predict", "model.keras", "rows.csv", cwd=tmp_path)
+    assert forecast.returncode == 0, forecast.stderr
+    assert "hail" in forecast.stdout.splitlines()[0]
+    probabilities = [float(row.split(",")[1]) for row in forecast.stdout.splitlines()[1:]]
+    assert len(probabilities) == 4
+    assert all(0 < one < 1 for one in probabilities)
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        (["run", "--data", "train.csv", "--times", "day"], "has no column 'day'"),
+        (["run", "--data", "train.csv", "--positive", "hail"], "There is no label 'hail'"),
         (["demo", "nothing"], "There is no demo 'nothing'; demos are soundings"),
         (["run"], "give a study file, or --model and --data"),
         (["run", "--model", "gone.keras", "--data", "train.csv"], "There is no file gone.keras"),

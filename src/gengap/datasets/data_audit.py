@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from gengap.datasets.input_scale import input_scale
 from gengap.datasets.near_duplicates import near_duplicates
 from gengap.datasets.split import Split
 
@@ -31,7 +32,8 @@ def audit_data(train: Split, validation: Split | None = None, test: Split | None
         `"test"` against training and `"test in validation"`; near ones are None where they were not looked for:
         inputs are not numbers, or cases are too few), `shared_groups` (number of groups that occur on both sides),
         `time_overlap` (whether a held-out case is not later than all training cases), `answers` (counts of labels, or
-        mean and standard deviation, by split).
+        mean and standard deviation, by split), `scale` (the largest input of the training cases, see
+        `gengap.datasets.input_scale`).
     """
     held_out = {name: split for name, split in (("validation", validation), ("test", test)) if split is not None}
     splits = {"train": train, **held_out}
@@ -47,6 +49,7 @@ def audit_data(train: Split, validation: Split | None = None, test: Split | None
         "shared_groups": {name: _num_shared(a.groups, b.groups) for name, (a, b) in of.items()},
         "time_overlap": {name: _overlap(a.times, b.times) for name, (a, b) in of.items()},
         "answers": {name: _answers(split.y, split.sample_weight) for name, split in splits.items()},
+        "scale": input_scale(train.x),
     }
 
 

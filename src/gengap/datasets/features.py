@@ -20,11 +20,16 @@ _NUMBERS_ROWS = re.compile(
 )
 _FEW, _MANY = 4, 10
 """Rows from which consecutive numbers are row numbers: under a name that says so, and under any."""
-_ENCODE = "let gengap encode the table (--model auto, or --encode; in Python `gengap.datasets.from_table`)"
+ENCODE = "let gengap encode the table (--model auto, or --encode; in Python `gengap.datasets.from_table`)"
 
 
-def as_inputs(features: "pd.DataFrame", name: str) -> NDArray[np.float32]:
+def as_inputs(features: "pd.DataFrame", name: str, *, advice: str = ENCODE) -> NDArray[np.float32]:
     """Return typed features as float32, cases along the first axis.
+
+    Args:
+        features: The features, see `columns.typed`.
+        name: What the table is called in messages.
+        advice: What else can be done about words, dates and gaps.
 
     Raises:
         DataError: A column holds words, dates or gaps, or numbers that 32-bit floats do not tell apart.
@@ -36,17 +41,17 @@ def as_inputs(features: "pd.DataFrame", name: str) -> NDArray[np.float32]:
             row, cell = _first_present(first)
             raise DataError(
                 f"Features must be numbers; {name} holds {what} in column {_listed(found)}, such as {cell!r} in row "
-                f"{row}: {_ENCODE}, or leave columns out with `ignore` (--ignore)."
+                f"{row}: {advice}, or leave columns out with `ignore` (--ignore)."
             )
     lacking: NDArray[np.bool_] = np.asarray(features.isna())
     if lacking.any():
         columns = [str(one) for one, gone in zip(features, np.atleast_1d(lacking.any(axis=0)), strict=True) if gone]
         raise DataError(
             f"{name} lacks {int(lacking.sum())} values in column {_listed(columns)}, first in row "
-            f"{int(np.argmax(lacking.any(axis=1))) + 1}: remove those rows, fill them in, or {_ENCODE}."
+            f"{int(np.argmax(lacking.any(axis=1))) + 1}: remove those rows, fill them in, or {advice}."
         )
     for one in features:
-        _check_resolution(features[one].to_numpy(), str(one), name)
+        _check_resolution(features[one].to_numpy(), str(one), name, advice)
     return features.to_numpy(np.float32)
 
 
@@ -70,7 +75,7 @@ def check_row_numbers(features: "pd.DataFrame", name: str) -> None:
         )
 
 
-def _check_resolution(values: NDArray[Any], column: str, name: str) -> None:
+def _check_resolution(values: NDArray[Any], column: str, name: str, advice: str) -> None:
     """Check that 32-bit floats tell the values of a feature apart."""
     largest = float(np.abs(values.astype(np.float64)).max())
     if largest <= _EXACT and values.dtype.kind in "iu":
@@ -87,12 +92,12 @@ def _check_resolution(values: NDArray[Any], column: str, name: str) -> None:
         raise DataError(
             f"Column {column!r} of {name} holds {values[a]} in row {a + 1} and {values[b]} in row {b + 1}, which "
             "become one number in the 32-bit floats that networks compute with: subtract the smallest value from the "
-            f"column, {_ENCODE}, or leave it out with `ignore` (--ignore) if it is a name."
+            f"column, {advice}, or leave it out with `ignore` (--ignore) if it is a name."
         )
     if coarse:
         raise DataError(
             f"Column {column!r} of {name} lies near {largest:.6g} (row {int(np.argmax(np.abs(values))) + 1}) with a "
-            f"standard deviation of {spread:.3g}, which 32-bit floats hardly hold: subtract its mean, or {_ENCODE}."
+            f"standard deviation of {spread:.3g}, which 32-bit floats hardly hold: subtract its mean, or {advice}."
         )
 
 

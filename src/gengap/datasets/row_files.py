@@ -7,7 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from gengap.errors import DataError, MissingExtraError, UnknownNameError
+from gengap.datasets.features import as_inputs
+from gengap.datasets.table_files import open_table, typed_frame
+from gengap.errors import DataError, UnknownNameError
+
+_ANEW = "study the table anew with --encode, since this model takes numbers alone"
 
 
 def read_rows(path: str | Path, features: Sequence[str] = ()) -> tuple[Any, list[str]]:
@@ -31,39 +35,13 @@ def read_rows(path: str | Path, features: Sequence[str] = ()) -> tuple[Any, list
         raise DataError(f"There is no file {path}.")
     if path.suffix == ".npz":
         return _arrays(path), []
-    if path.suffix not in {".csv", ".parquet"}:
-        raise DataError(f"{path} has an unknown ending; rows may be in a .csv, .parquet or .npz file.")
-    table = _table(path)
-    if table.empty:
-        raise DataError(f"{path} holds no rows.")
+    table = open_table(path)
     aside = [str(name) for name in table.columns if features and name not in set(features)]
     if missing := [name for name in features if name not in table]:
         raise UnknownNameError(f"{path} has no column {missing[0]!r}, which the model takes.")
     taken = table[list(features)] if features else table
-    if words := [str(name) for name in taken if taken[name].dtype.kind not in "biuf"]:
-        raise DataError(f"{path} holds no numbers in column {words[0]!r}, and the model takes numbers: encode it.")
-    values = taken.to_numpy(np.float64)
-    if not np.isfinite(values).all():
-        row, column = np.argwhere(~np.isfinite(values))[0]
-        raise DataError(f"{path} lacks a number in row {row + 1} of column {taken.columns[column]!r}: fill it in.")
     notes = [f"Left aside, since the model does not take them: {', '.join(aside)}."] if aside else []
-    return values.astype(np.float32), notes
-
-
-def _table(path: Path) -> Any:
-    import pandas as pd
-
-    try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        with path.open(encoding="utf-8-sig") as file:
-            head = file.readline()
-        mark = "," if "," in head else next((one for one in (";", "\t") if one in head), ",")
-        return pd.read_csv(path, sep=mark, encoding="utf-8-sig")
-    except ImportError as reason:
-        raise MissingExtraError("Parquet files need pyarrow: pip install 'gengap[parquet]'.") from reason
-    except (OSError, ValueError) as reason:  # pandas' own errors are values'
-        raise DataError(f"{path} cannot be read as a table: {' '.join(str(reason).split())}.") from reason
+    return as_inputs(typed_frame(taken, str(path), None), str(path), advice=_ANEW), notes
 
 
 def _arrays(path: Path) -> Any:

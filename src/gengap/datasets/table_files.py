@@ -121,16 +121,30 @@ def read_named(source: Any, wanted: Wanted, *, name: str = "the table") -> Named
     if is_frame(source):
         return _from_table(as_frame(source, name), name, wanted)
     path = Path(source)
+    if (ending := _ending(path)) in _ARRAYS:
+        return _from_arrays(_ARRAYS[ending](_existing(path)), path, wanted)
+    return _from_table(open_table(path, wanted), str(path), wanted)
+
+
+def open_table(path: Path, wanted: Wanted | None = None) -> "pd.DataFrame":
+    """Return a table as it stands in a file, see `read_split`; its columns are not read as anything yet.
+
+    Raises:
+        DataError: The file is missing, damaged or of unknown kind.
+        MissingExtraError: Parquet needs pyarrow, which is not installed.
+    """
     ending = _ending(path)
-    if ending not in (*_TABLES, *_ARRAYS):
+    if ending not in _TABLES:
         raise DataError(
             f"{path} has an unknown ending; files may be {', '.join((*_TABLES, *_ARRAYS))}; save a workbook as CSV."
         )
+    return _TABLES[ending](_existing(path), wanted or Wanted())
+
+
+def _existing(path: Path) -> Path:
     if not path.is_file():
         raise DataError(f"There is no file {path}.")
-    if ending in _ARRAYS:
-        return _from_arrays(_ARRAYS[ending](path), path, wanted)
-    return _from_table(_TABLES[ending](path, wanted), str(path), wanted)
+    return path
 
 
 def _ending(path: Path) -> str:

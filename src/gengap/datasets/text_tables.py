@@ -149,19 +149,21 @@ def _split(text: str, path: Path) -> _Lines:
         raise DataError(f"{path} cannot be read as CSV: it is empty.")
     if text.lstrip().startswith("<"):
         raise DataError(f"{path} is no text table but a page of HTML or XML: save the table itself as CSV.")
-    separator = declared or _separator(text)
+    separator, count = declared or _separator(text), 0
     try:
         rows = _rows(text, separator)
         head = next(rows)
         if len(head) < 2:
             raise _of_one_column(path, head, rows)
-        first, count = [], 0
+        first = []
         for count, row in enumerate(rows, 1):
             _check_length(path, row, head, count)
             if count <= _LOOKED_AT:
                 first.append(tuple(cell.strip() for cell in row))
     except csv.Error as reason:
-        raise DataError(f"{path} cannot be read as CSV ({reason}): look for a quote that is never closed.") from reason
+        raise DataError(
+            f"{path} cannot be read as CSV from row {count + 1} ({reason}): look for a quote that is never closed."
+        ) from reason
     if count == 0:
         raise DataError(f"{path} needs at least one row, a column of answers and one of features.")
     return _Lines(text, separator, tuple(name.strip() for name in head), tuple(first), count)
@@ -205,7 +207,7 @@ def _check_length(path: Path, row: Sequence[str], head: Sequence[str], number: i
         return
     cells = "cell" if len(row) == 1 else "cells"
     hint = (
-        "is the first line a remark, delete it; else complete the row"
+        "correct the row, or, if the first line is a remark, delete that"
         if len(row) > len(head)
         else "complete the row, or delete it"
     )

@@ -98,7 +98,7 @@ def _output(facts: Facts) -> dict[str, Any]:
     manifest, kind = facts.took.result.manifest, facts.kind
     data = manifest.get("data") or {}
     meaning = {
-        "binary": "probability of label 1",
+        "binary": "probability of every label" if kind.of_labels else "probability of label 1",
         "multiclass": "probability of every label",
         "regression": "expected value of every target",
     }[kind.task]

@@ -75,9 +75,9 @@ def predict_rows(
 
 def _inputs(preprocessing: dict[str, Any], rows: str | Path) -> tuple[Any, list[str]]:
     """Raw rows as the study read and encoded them, where it read a table; else numbers as they stand."""
-    if preprocessing.get("table") is not None:
-        return TableReading.from_dict(preprocessing["table"]).read_inputs(Path(rows)), []
-    return read_rows(rows, list(preprocessing.get("features") or ()))
+    if preprocessing.get("table") is None or Path(rows).suffix == ".npz":
+        return read_rows(rows, list(preprocessing.get("features") or ()))
+    return TableReading.from_dict(preprocessing["table"]).read_inputs(Path(rows)), []
 
 
 def _card(path: Path) -> dict[str, Any]:
@@ -163,6 +163,6 @@ def _table(forecasts: NDArray[np.float64], card: dict[str, Any]) -> pd.DataFrame
 def _columns(width: int, task: str | None, labels: list[str]) -> list[str]:
     if task == "binary" and width == 1:
         return [f"probability of {labels[1]}" if len(labels) == 2 else "probability of label 1"]
-    if task == "multiclass":
+    if task == "multiclass" or (task == "binary" and width == 2):
         return [f"probability of {name}" for name in (labels if len(labels) == width else map(str, range(width)))]
     return ["forecast"] if width == 1 else [f"forecast {place + 1}" for place in range(width)]

@@ -145,6 +145,26 @@ def test_planted_duplicates_are_counted(form):
     assert set(audit(manifest_with(found)).codes) == {"GG320", "GG321"}
 
 
+@pytest.mark.parametrize(
+    ("x", "first", "said"),
+    [
+        (X * [1, 1, 1000, 1, 1, 1], {"class_name": "Dense", "config": {"kernel_initializer": {}}}, "pressure has"),
+        (X * 5, {"class_name": "Dense", "config": {"kernel_initializer": {}}}, None),
+        (X * 1000, {"class_name": "Normalization", "config": {}}, None),
+        ((X * 1000).astype(int), {"class_name": "Dense", "config": {"kernel_initializer": {}}}, None),
+    ],
+    ids=["large", "of about 1", "normalized inside", "codes"],
+)
+def test_unscaled_inputs_are_said_with_their_name(x, first, said):
+    made = manifest_with(audit_data(Split(x, Y)))
+    data = {**made.manifest["data"], "feature_names": ["a", "b", "pressure", "d", "e", "f"]}
+    variants = {"a": {"model": {"config": {"layers": [{"class_name": "InputLayer", "config": {}}, first]}}}}
+    manifest = {**made.manifest, "data": data, "variants": variants}
+    found = audit(Result(made.history, made.runs, made.validation, made.test, manifest))
+    sentences = [one.sentence for one in found.findings if one.code == "GG325"]
+    assert [said in one for one in sentences] == ([True] if said else [])
+
+
 def test_digests_of_equal_rows_are_equal_in_every_form():
     rows = np.array([[0.0, 1.0], [0.0, 1.0], [2.0, 0.0]], np.float32)
     for form in (rows, sparse.csr_matrix(rows), {"a": rows, "b": rows}):

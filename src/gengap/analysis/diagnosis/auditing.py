@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from gengap.analysis.cases import networks
-from gengap.analysis.diagnosis.configurations import differences
+from gengap.analysis.diagnosis.configurations import differences, scales_its_inputs
 from gengap.analysis.findings.codes import Finding, Severity, found
 from gengap.analysis.findings.wording import Message, Word
 from gengap.analysis.summary import at_epoch
@@ -25,6 +25,10 @@ NOTABLE_PENALTY = 0.01
 """Penalties below this share of the score change no ranking that could be told from noise."""
 SHIFT_LEVEL = 1e-3
 """A shift of classes is reported below this p-value: with many splits and labels, .05 would cry wolf."""
+
+
+LARGE_INPUTS = 10.0
+"""Root mean square beyond which inputs are unscaled: first weights learn with its square as a factor of their rate."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -170,6 +174,18 @@ def _data(result: "Result") -> Iterator[Finding]:
         if overlaps:
             yield found("GG323", Word(split.split()[0]))
     yield from _shifts(seen.get("answers") or {})
+    yield from _scale(result, seen.get("scale"))
+
+
+def _scale(result: "Result", largest: Mapping[str, Any] | None) -> Iterator[Finding]:
+    """Say where inputs are far from 1 and the baseline does not scale them itself."""
+    model = (result.manifest.get("variants", {}).get(result.baseline) or {}).get("model")
+    if largest is None or largest["rms"] <= LARGE_INPUTS or model is None or scales_its_inputs(model):
+        return
+    names = result.manifest["data"].get("feature_names") or ()
+    place = largest["feature"]
+    named = str(names[place]) if isinstance(place, int) and place < len(names) else str(place)
+    yield found("GG325", Word("train"), feature=named, size=float(largest["rms"]))
 
 
 def _shifts(answers: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:

@@ -58,6 +58,22 @@ def _respects(model: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+_SCALING = {
+    *("Normalization", "BatchNormalization", "LayerNormalization", "GroupNormalization", "UnitNormalization"),
+    *("RMSNormalization", "Rescaling", "Embedding", "CategoryEncoding", "Discretization", "Hashing"),
+}
+
+
+def scales_its_inputs(model: Mapping[str, Any]) -> bool:
+    """Tell whether a model normalizes, rescales or looks up its inputs before the first layer with a kernel."""
+    for kind, config in _layers(model):
+        if kind in _SCALING:
+            return True
+        if "kernel_initializer" in config:
+            return False
+    return False
+
+
 def _layers(model: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield kind and configuration of every layer, nested models opened."""
     for layer in (model.get("config") or {}).get("layers", ()):

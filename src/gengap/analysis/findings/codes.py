@@ -144,6 +144,14 @@ _AUDIT = (
         "Report skill against the base rate of the evaluated split, and find out why it shifted.",
     ),
     Code(
+        "GG325",
+        "Inputs are not scaled",
+        "Networks are initialized for inputs of about 1. With far larger ones units saturate or the first steps throw "
+        "the weights far off, and whatever makes steps smaller, dropout too, then looks like a remedy.",
+        "Standardize inputs by the training cases: `gengap run --encode`, `gg.datasets.from_table`, or a "
+        "`keras.layers.Normalization` as the first layer.",
+    ),
+    Code(
         "GG330",
         "Too few seeds",
         "With n pairs the smallest two-sided sign-flip p is 2/2^n, and intervals from few seeds are wide.",

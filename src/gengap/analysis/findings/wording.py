@@ -139,6 +139,8 @@ ENGLISH = Wording(
         "GG322": "{count} groups also occur in the {other} split",
         "GG323": "its earliest case is not later than the latest case of the split before it",
         "GG324": "class {label} has a share of {share:.1%}, in training {before:.1%} (p {p:p})",
+        "GG325": "inputs are not scaled: {feature} has a root mean square of {size:.4g}, and the baseline does not "
+        "bring it to about 1",
         "GG330": "{seeds} seeds; at least {enough} can judge eight remedies",
         "GG331": "{cases} cases in {groups} independent groups",
         "against.larger": "{measure} is larger by {by}",

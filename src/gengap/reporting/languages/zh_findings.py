@@ -34,6 +34,7 @@ SENTENCES: dict[str, str] = {
     "GG322": "{count} 个分组也出现在{other}集中",
     "GG323": "其最早的样本不晚于前一数据集的最晚样本",
     "GG324": "类别 {label} 占 {share:.1%}，而在训练集中占 {before:.1%}（p {p:p}）",
+    "GG325": "输入未经缩放：{feature} 的均方根为 {size:.4g}，而基线模型没有把它变换到 1 左右",
     "GG330": "只有 {seeds} 个种子；要判断八种对策，至少需要 {enough} 个",
     "GG331": "{cases} 个样本，分属 {groups} 个独立分组",
     "against.larger": "{measure}更大，差 {by}",
@@ -203,6 +204,11 @@ CODES: dict[str, tuple[str, str, str]] = {
         "类别比例在数据集之间有偏移",
         "某个类别的比例在数据集之间的差别超出偶然；依赖于它的评分也随之不同。",
         "报告相对于被评数据集基准率的技巧评分，并查明偏移的原因。",
+    ),
+    "GG325": (
+        "输入未经缩放",
+        "网络按输入约为 1 来初始化。输入大得多时，单元饱和，或权重一步跳远；凡使步长变小的做法（如 dropout）便像对策。",
+        "用训练样本标准化输入：`gengap run --encode`、`gg.datasets.from_table`，或首层用 `Normalization`。",
     ),
     "GG330": (
         "种子太少",
