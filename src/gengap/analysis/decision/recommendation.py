@@ -17,6 +17,7 @@ from gengap.analysis.findings.wording import GIVEN, Message
 from gengap.analysis.inference.looks import looks_of
 from gengap.analysis.tables import Cell, Column, ShownAsTable, Table
 from gengap.errors import DataError
+from gengap.results.checks import check_is_result
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -152,6 +153,7 @@ def recommend(
 
         Hsu, J. C. (1996). Multiple Comparisons: Theory and Methods. Chapman & Hall, chapter 4.
     """
+    check_is_result(result, "recommend")
     _check(tolerance, alpha)
     reading = reading_of(result, score=score, claim=claim)
     found, same = distinct(reading, rules_of(reading, patience))

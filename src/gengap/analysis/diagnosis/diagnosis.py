@@ -17,6 +17,7 @@ from gengap.analysis.inference.over_seeds import NOTHING, as_estimate, differenc
 from gengap.analysis.inference.simultaneous import comparison_level
 from gengap.analysis.summary import at_epoch
 from gengap.analysis.tables import Column, IntervalEstimate, ShownAsTable, Table
+from gengap.results.checks import check_is_result
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -130,6 +131,7 @@ def diagnose(result: "Result", *, ignore: Sequence[str] = ()) -> Diagnosis:
     Returns:
         The diagnosis; `gengap.analysis.findings.codes.describe(code)` explains a finding's code.
     """
+    check_is_result(result, "diagnose")
     variants = _diagnoses(result)
     findings = [
         finding
