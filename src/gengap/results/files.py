@@ -93,7 +93,9 @@ class Folder:
             StoreError: The folder holds a file of one of these names that gengap did not write.
         """
         files = {self._of_weights(key): _numbered(weights[key]) for key in weights if key[0] in self._variants}
-        files |= {self._of_cases(split): named for split, named in cases.items()}  # `select` leaves other variants
+        files |= {
+            self._of_cases(split): dict(named) for split, named in cases.items()
+        }  # `select` leaves other variants
         known = is_result(self.result)
         if strangers := [f for f in (self.result, *files) if (f.exists() and not known) or f.is_symlink()]:
             raise StoreError(

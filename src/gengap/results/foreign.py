@@ -87,16 +87,18 @@ def _curves(runs: Any, what: str) -> list[dict[str, NDArray[np.float64]]]:
     """Return the curves of each seed: numbers of equal length, one for each epoch."""
     if isinstance(runs, Mapping | str) or not isinstance(runs, Iterable):
         raise DataError(f"{what} must be a list with one history for each seed; received {type(runs).__name__}.")
-    named = [getattr(one, "history", one) for one in runs]
-    if strange := [type(one).__name__ for one in named if not isinstance(one, Mapping)]:
-        raise DataError(f"{what} must be mappings from names to values, or Keras' `History`; received {strange[0]}.")
-    read = [{name: numbers(values, f"the curve {name!r} in {what}", squeeze=False) for name, values in one.items()}
-            for one in named]  # fmt: skip
-    for one in read:
+    read = []
+    for run in runs:
+        named = getattr(run, "history", run)
+        if not isinstance(named, Mapping):
+            kind = type(run).__name__
+            raise DataError(f"{what} must be mappings from names to values, or Keras' `History`; received {kind}.")
+        one = {name: numbers(values, f"the curve {name!r} in {what}", squeeze=False) for name, values in named.items()}
         shapes = {name: values.shape for name, values in one.items()}
         if len(set(shapes.values())) > 1 or any(len(shape) != 1 for shape in shapes.values()):
             told = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
             raise DataError(f"The curves of a run in {what} must have one value for each epoch; received {told}.")
+        read.append(one)
     return read
 
 
