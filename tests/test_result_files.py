@@ -1,7 +1,11 @@
 """A file that does not hold what every later function relies on is refused when it is read, in one sentence."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
+import h5netcdf
+import ml_dtypes
 import numpy as np
 import pytest
 import xarray as xr
@@ -275,3 +279,56 @@ def test_logits_from_elsewhere_are_refused():
         DataError, match=r"The predictions of 'a' must be probabilities from 0 to 1; received -1.3 to 2"
     ):
         Result.from_predictions([0, 1, 1], {"a": [-1.3, 2.0, 0.7]}, task="binary", score="log_loss")
+
+
+def with_weights(array):
+    whole = make()
+    return replace(
+        whole,
+        weights={("baseline", 0, "last"): [array, np.zeros(3)]},
+        cases={"validation": {"array": np.ones((4, 2), "float32")}},
+    )
+
+
+def cut(file):
+    file.write_bytes(file.read_bytes()[:-9])
+
+
+def turned(file):
+    content = bytearray(file.read_bytes())
+    content[-3] ^= 64
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [cut, turned, Path.unlink])
+def test_a_damaged_file_of_weights_is_named_when_it_is_read(damage, tmp_path):
+    with_weights(np.ones((2, 3), "float32")).save(tmp_path / "saved")
+    loaded = Result.load(tmp_path / "saved")
+    damage(tmp_path / "saved" / "weights" / "000-0-last.safetensors")
+    with pytest.raises(StoreError, match=r"000-0-last\.safetensors is damaged"):
+        loaded.weights["baseline", 0, "last"]
+
+
+@pytest.mark.parametrize("damage", [cut, turned])
+def test_damaged_cases_and_a_damaged_file_of_numbers_are_named_when_they_are_loaded(damage, tmp_path):
+    for name, said in (("cases-validation.safetensors", "is damaged"), ("result.nc", "or it is damaged|result")):
+        with_weights(np.ones((2, 3), "float32")).save(tmp_path / name)
+        damage(tmp_path / name / name)
+        with pytest.raises(StoreError, match=said):
+            Result.load(tmp_path / name)
+
+
+def test_weights_come_back_in_the_number_format_that_they_had(tmp_path):
+    for kind in (np.float16, np.float64, ml_dtypes.bfloat16):
+        given = np.arange(6).reshape(2, 3).astype(kind)
+        with_weights(given).save(tmp_path / "saved")
+        back = Result.load(tmp_path / "saved").weights["baseline", 0, "last"][0]
+        assert back.dtype == given.dtype
+        np.testing.assert_array_equal(back, given)
+
+
+def test_files_of_a_version_that_wrote_no_digests_are_read(tmp_path):
+    with_weights(np.ones(2)).save(tmp_path)
+    with h5netcdf.File(tmp_path / "result.nc", "a") as file:
+        file.attrs["gengap_weights"] = json.dumps(list(json.loads(file.attrs["gengap_weights"])))
+    assert Result.load(tmp_path).weights["baseline", 0, "last"][0].tolist() == [1, 1]

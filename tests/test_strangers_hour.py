@@ -106,6 +106,44 @@ CALLS = {
     "a store read while it is none": (lambda f: Store.open(f / "good.csv"), "there is no folder|no study"),
 }
 
+HISTORY = {"loss": [0.7, 0.6], "val_loss": [0.7, 0.65]}
+
+
+def curves(histories, **given):
+    return gg.Result.from_histories(histories, **{"task": "binary", **given})
+
+
+CALLS |= {
+    "a page compared": (lambda _: gg.compare("report.html"), "`compare` acts on a Result.*received str"),
+    "a list of results": (lambda _: gg.summarize([results()]), "`summarize` acts on a Result.*received list"),
+    "nothing recommended": (lambda _: gg.recommend(None), "`recommend` acts on a Result"),
+    "a report of nothing": (lambda f: gg.report(None, f / "r.html"), "`report` acts on a Result"),
+    "a report over a folder": (lambda f: gg.report(results(), f / "home"), "is a folder; give the report a name"),
+    "a result saved over a file": (
+        lambda f: results().save(f / "good.csv"),
+        "is a file; a result is saved in a folder",
+    ),
+    "several patiences": (lambda _: gg.early_stopping(results(), patience=range(1, 3)), "whole number of epochs"),
+    "half an epoch of patience": (lambda _: gg.early_stopping(results(), patience=1.5), "whole number of epochs"),
+    "a score by another name": (lambda _: results(score="brier"), "called 'brier_score' here"),
+    "a score of no case": (lambda _: results(score="accuracy"), "must be one of log_loss, brier_score"),
+    "training forecasts": (lambda _: results(split="train"), "`split` must be one of validation, test"),
+    "percentages": (lambda _: results(predictions={"a": np.full((2, 40), 55.0)}), "divide percentages by 100"),
+    "the networks of forecasts": (lambda _: results().model("a"), "holds no networks"),
+    "the model of an epoch": (lambda _: results().model("a", seed=0, epoch=7), "`epoch` must be one of best, last"),
+    "one history, no list": (lambda _: curves({"a": HISTORY}), "must be a list with one history for each seed"),
+    "names of files for histories": (lambda _: curves({"a": ["log.csv"]}), "must be mappings from names to values"),
+    "histories in words": (lambda _: curves({"a": [{"loss": ["low", "high"]}]}), "must hold real numbers"),
+    "a curve for each label": (
+        lambda _: curves({"a": [HISTORY | {"f1": np.ones((2, 3))}]}),
+        "one value for each epoch",
+    ),
+    "validation every other epoch": (
+        lambda _: curves({"a": [HISTORY | {"val_loss": [0.7]}]}),
+        "one value for each epoch",
+    ),
+}
+
 RUN = ("run", "--model", "model.keras", "--data", "good.csv", "--epochs", "1", "--seeds", "1")
 COMMANDS = {
     "an existing file for output": ((*RUN, "--output", "good.csv"), "good.csv is a file; `--output` needs a folder"),

@@ -6,6 +6,8 @@ import pytest
 import torch
 from keras import layers
 
+import gengap as gg
+from gengap.errors import ModelError
 from gengap.layers.doors import PassContext
 from gengap.layers.program import Program
 from gengap.layers.recurrent import RecurrentDoor
@@ -144,3 +146,16 @@ def test_a_run_gone_wild_leaves_its_neighbours_alone(name):
     assert torch.isnan(after[0]).all()
     for a, b in zip(after_grad, before_grad, strict=True):
         torch.testing.assert_close(a[1:], b[1:], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("engine", ["fused", "keras"])
+@pytest.mark.parametrize("wrap", [lambda layer: layer, layers.Bidirectional])
+def test_a_layer_that_goes_on_from_the_batch_before_is_refused(engine, wrap):
+    model = keras.Sequential(
+        [keras.Input(batch_shape=(8, STEPS, FEATURES)), wrap(layers.GRU(3, stateful=True)), layers.Dense(1)]
+    )
+    model.compile("sgd", "mse")
+    x, y = np.random.default_rng(0).normal(size=(24, STEPS, FEATURES)), np.arange(24.0)
+    study = gg.Study(model, seeds=1, engine=engine)
+    with pytest.raises(ModelError, match=r"gru\w*' has stateful=True"):
+        study.run(x[:16], y[:16], validation_data=(x[16:], y[16:]), epochs=1, batch_size=8, progress=False)

@@ -17,6 +17,7 @@ from gengap.analysis.climatology import SKILL_OF, climatology_scores
 from gengap.analysis.findings.wording import GIVEN
 from gengap.analysis.tables import AS_UNCERTAIN, Cell, Column, Spread, Table
 from gengap.results.resampled import resampling_of
+from gengap.results.checks import check_is_result
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -41,6 +42,7 @@ def summarize(result: "Result") -> Table:
         A table with the columns `variant`, `rule`, `epoch`, `validation_score`, `validation_skill`, `test_score`,
         `test_skill`, `gap`, `parameters` and `seconds`.
     """
+    check_is_result(result, "summarize")
     score = str(result.manifest.get("score") or "log_loss")
     task = str(result.manifest.get("task") or "binary")
     skill = SKILL_LABEL[SKILL_OF[task]]

@@ -41,11 +41,12 @@ def why_not_together(
         keep: Whether training starts from the weights that the model has.
 
     Raises:
-        ModelError: A layer draws random numbers that no seed reaches, the graph holds numbers computed from weights, or
-            the clone of a model whose weights are kept computes something else than the model.
+        ModelError: A layer draws random numbers that no seed reaches or is stateful, the graph holds numbers computed
+            from weights, or the clone of a model whose weights are kept computes something else than the model.
     """
     parts = all_layers(model, include_self=not is_keras_own(model))
     _refuse_computed_constants(model)
+    _refuse_stateful(parts)
     own_layers = any(map(is_foreign, parts))
     if own_layers and keep:
         _check_clone(model, inputs)
@@ -71,6 +72,19 @@ def _refuse_computed_constants(model: Any) -> None:
                     "of its weights when the model was built, as an Embedding called on `ops.arange` does: that layer "
                     "is no part of the model and cannot be trained. Call it in the `call` of a layer of your own."
                 )
+
+
+def _refuse_stateful(layers: Sequence[Any]) -> None:
+    """Refuse recurrent layers that go on from the batch before, whose cases are others in every epoch.
+
+    Keras' own `fit` ends in an error of torch's at the second step, too (3.15).
+    """
+    for layer in layers:
+        if isinstance(layer, keras.layers.RNN) and layer.stateful:
+            raise ModelError(
+                f"Layer {layer.name!r} has stateful=True: it goes on from where the batch before ended, but batches "
+                "hold other cases in every epoch, and Keras cannot train it on torch. Make it with stateful=False."
+            )
 
 
 def examine_run(run: Run, data: TrainingData, settings: TrainingSettings) -> str | None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gengap.datasets.split import Task
 from gengap.verification import case_brier_scores, case_log_losses, case_squared_errors
-from gengap.verification.naming import no_such_score
+from gengap.verification.naming import COMMON_SCORES, no_such_score
 
 Floats = NDArray[np.float64]
 
@@ -17,11 +17,6 @@ _CASE_SCORES: dict[str, Callable[[NDArray[Any], NDArray[Any]], Floats]] = {
     "log_loss": case_log_losses,
     "brier_score": case_brier_scores,
     "squared_error": case_squared_errors,
-}
-_OF_TASK: dict[Task, tuple[str, ...]] = {
-    "binary": ("log_loss", "brier_score"),
-    "multiclass": ("log_loss", "brier_score"),
-    "regression": ("squared_error",),
 }
 
 
@@ -32,9 +27,9 @@ def choose_score(task: Task, score: str | None) -> str:
         UnknownNameError: The score does not exist or does not fit the task.
     """
     if score is None:
-        return _OF_TASK[task][0]
-    if score not in _OF_TASK[task]:
-        raise no_such_score(score, _OF_TASK[task], of=f"a {task} task")
+        return COMMON_SCORES[task][0]
+    if score not in COMMON_SCORES[task]:
+        raise no_such_score(score, COMMON_SCORES[task], of=f"a {task} task")
     return score
 
 

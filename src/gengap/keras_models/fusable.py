@@ -27,6 +27,7 @@ def why_not_fused(model: Any) -> str | None:
         "its output carries a mask": has_masked_output(model),
         "it keeps metrics besides those that it was compiled with": has_own_metrics(model),
         "it has no trainable weights, or some of several formats": len({w.dtype for w in model.trainable_weights}) != 1,
+        "its weights are bfloat16": any(w.dtype == "bfloat16" for w in model.weights),
         "it holds a torch module": any(isinstance(layer, keras.layers.TorchModuleWrapper) for layer in layers),
     }
     return next((reason for reason, holds in reasons.items() if holds), None)

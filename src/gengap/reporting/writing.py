@@ -11,11 +11,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from gengap._version import __version__
+from gengap.errors import StoreError
 from gengap.reporting.languages import get_language
 from gengap.reporting.material import Material
 from gengap.reporting.sections import SECTIONS
 from gengap.reporting.sections.findings import sentences
 from gengap.results.resampled import refuse_resampled
+from gengap.results.checks import check_is_result
 
 if TYPE_CHECKING:
     from gengap.analysis.uncertainty import PredictiveDistribution, RateChoice
@@ -47,8 +49,13 @@ def report(
 
     Raises:
         UnknownNameError: The report does not speak the language.
+        StoreError: The path is a folder.
+        TypeError: It is given no result.
     """
+    check_is_result(result, "report")
     path = Path(path)
+    if path.is_dir():
+        raise StoreError(f"{path} is a folder; give the report a name, such as {path / 'report.html'}")
     page = render_report(result, lang=lang, distribution=distribution, rate_choice=rate_choice)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")

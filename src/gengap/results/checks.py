@@ -15,6 +15,19 @@ RUN = ("variant", "seed")
 _CURVES = (*RUN, "epoch")
 
 
+def check_is_result(value: Any, function: str) -> None:
+    """Check that a function that acts on a result is given one.
+
+    Raises:
+        TypeError: It is given something else.
+    """
+    if not all(hasattr(value, name) for name in ("history", "runs", "manifest", "splits")):
+        raise TypeError(
+            f"`{function}` acts on a Result, as `Study.run` returns it and `gg.load(folder)` reads it; received "
+            f"{type(value).__name__}."
+        )
+
+
 def check_manifest(manifest: Any) -> None:
     """Check what the other checks rely on: the format's number, the task and the score.
 

@@ -1,7 +1,9 @@
 """A result in files: one netCDF file of its datasets and manifest, and its weights beside it, as safetensors."""
 
+import hashlib
 import json
 import uuid
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +13,7 @@ import numpy as np
 import safetensors.numpy
 import xarray as xr
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 
 from gengap.errors import DataError, StoreError
 from gengap.results.checks import check_manifest, check_parts
@@ -25,12 +28,19 @@ _PRECISION = "gengap_precision"
 
 
 def write_netcdf(
-    path: Path, parts: Mapping[str, xr.Dataset], manifest: Mapping[str, Any], *, saved: Sequence[str] = ()
+    path: Path, parts: Mapping[str, xr.Dataset], manifest: Mapping[str, Any], *, saved: Mapping[str, str] | None = None
 ) -> None:
-    """Write datasets and manifest as one file, which also names the files that were saved with it."""
+    """Write datasets and manifest as one file, which also names the files that were saved with it, and their digests.
+
+    Args:
+        path: The file.
+        parts: The datasets.
+        manifest: The account of the result.
+        saved: From the names of the files beside it to digests of what they hold.
+    """
     tree = xr.DataTree.from_dict({name: _for_file(part) for name, part in parts.items()})
     tree.attrs["gengap"] = json.dumps(manifest)
-    tree.attrs[_SAVED] = json.dumps(list(saved))
+    tree.attrs[_SAVED] = json.dumps(saved or {})
     packed = {"zlib": True, "complevel": 1, "shuffle": True}
     encoding = {
         f"/{name}": {variable: packed for variable in part.data_vars if part[variable].dtype.kind == "f"}
@@ -53,7 +63,7 @@ def read_netcdf(path: str | Path) -> tuple[dict[str, xr.Dataset], dict[str, Any]
         check_parts(parts, manifest["task"])
     except DataError as reason:
         raise StoreError(f"The result in {path} cannot be used: {reason}.") from reason
-    except (OSError, KeyError, ValueError, TypeError, AttributeError) as reason:
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as reason:  # the last is h5py's
         raise StoreError(f"{path} is not a result of gengap, or it is damaged: {reason}.") from reason
     return {name: fine_enough(part, manifest["task"]) for name, part in parts.items()}, manifest
 
@@ -82,36 +92,38 @@ class Folder:
         Raises:
             StoreError: The folder holds a file of one of these names that gengap did not write.
         """
-        own = {key: self._of_weights(key) for key in weights if key[0] in self._variants}  # `select` leaves others
-        of_cases = {split: self._of_cases(split) for split in cases}
-        written = [*own.values(), *of_cases.values()]
+        files = {self._of_weights(key): _numbered(weights[key]) for key in weights if key[0] in self._variants}
+        files |= {
+            self._of_cases(split): dict(named) for split, named in cases.items()
+        }  # `select` leaves other variants
         known = is_result(self.result)
-        if strangers := [f for f in (self.result, *written) if (f.exists() and not known) or f.is_symlink()]:
+        if strangers := [f for f in (self.result, *files) if (f.exists() and not known) or f.is_symlink()]:
             raise StoreError(
                 f"{strangers[0]} was not written by gengap and would be written over: choose another folder"
             )
+        if self._path.exists() and not self._path.is_dir():
+            raise StoreError(f"{self._path} is a file; a result is saved in a folder: choose another name")
         (self._path / "weights").mkdir(parents=True, exist_ok=True)
+        digests = {file.name: _digest(_content(arrays)) for file, arrays in files.items()}
         part = self._path / f"result.nc.{uuid.uuid4().hex}.part"
         try:
-            write_netcdf(part, parts, manifest, saved=[file.name for file in written])
+            write_netcdf(part, parts, manifest, saved=digests)
             part.replace(self.result)
         finally:
             part.unlink(missing_ok=True)
-        for key, file in own.items():
-            numbered = {f"{place:04d}": np.require(array, requirements="C") for place, array in enumerate(weights[key])}
-            safetensors.numpy.save_file(numbered, file)
-        for split, file in of_cases.items():
-            named = {name: np.require(array, requirements="C") for name, array in cases[split].items()}
-            safetensors.numpy.save_file(named, file)
+        for file, arrays in files.items():
+            file.write_bytes(_content(arrays))
 
     def weights(self, keys: Sequence[WeightKey]) -> Mapping[WeightKey, Sequence[Array]]:
         """Return the weights of some runs, read when they are asked for; runs without are left out."""
-        return _WeightFiles({key: file for key in keys if (file := self._own(self._of_weights(key))) is not None})
+        files = {key: file for key in keys if (file := self._own(self._of_weights(key))) is not None}
+        return _WeightFiles(files, self._saved or {})
 
     def cases(self, splits: Sequence[str]) -> dict[str, dict[str, Array]]:
         """Return the stored inputs of a few cases by split."""
         files = {split: self._own(self._of_cases(split)) for split in splits}
-        return {split: _read_arrays(file) for split, file in files.items() if file is not None}
+        digests = self._saved or {}
+        return {split: _read_arrays(file, digests.get(file.name)) for split, file in files.items() if file is not None}
 
     def _own(self, file: Path) -> Path | None:
         """Return a file, or the one of the same content that older versions wrote, if this result was saved with it."""
@@ -119,10 +131,13 @@ class Folder:
         return next((one for one in both if one.exists() and (self._saved is None or one.name in self._saved)), None)
 
     @cached_property
-    def _saved(self) -> frozenset[str] | None:
-        """Names of the files that were saved with this result: others may lie there from one saved before."""
+    def _saved(self) -> dict[str, str | None] | None:
+        """Names and digests of the files saved with this result: others may lie there from one saved before."""
         named = _attribute(self.result, _SAVED)
-        return None if named is None else frozenset(json.loads(named))
+        if named is None:
+            return None
+        told = json.loads(named)
+        return dict(told) if isinstance(told, dict) else dict.fromkeys(told)  # older versions wrote names alone
 
     def _of_weights(self, key: WeightKey) -> Path:
         variant, seed, epoch = key
@@ -143,18 +158,19 @@ def _attribute(path: Path, name: str) -> str | None:
     try:
         with h5netcdf.File(path, "r") as file:
             return str(file.attrs[name]) if name in file.attrs else None
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, RuntimeError):
         return None
 
 
 class _WeightFiles(Mapping[WeightKey, Sequence[Array]]):
     """Weights that lie in files and are read one by one."""
 
-    def __init__(self, files: Mapping[WeightKey, Path]) -> None:
-        self._files = dict(files)
+    def __init__(self, files: Mapping[WeightKey, Path], digests: Mapping[str, str | None]) -> None:
+        self._files, self._digests = dict(files), dict(digests)
 
     def __getitem__(self, key: WeightKey) -> list[Array]:
-        return list(_read_arrays(self._files[key]).values())
+        file = self._files[key]
+        return list(_read_arrays(file, self._digests.get(file.name)).values())
 
     def __iter__(self) -> Iterator[WeightKey]:
         return iter(self._files)
@@ -163,11 +179,34 @@ class _WeightFiles(Mapping[WeightKey, Sequence[Array]]):
         return len(self._files)
 
 
-def _read_arrays(file: Path) -> dict[str, Array]:
-    if file.suffix == ".npz":
-        with np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    arrays = safetensors.numpy.load_file(file)
+def _numbered(arrays: Sequence[Array]) -> dict[str, Array]:
+    return {f"{place:04d}": array for place, array in enumerate(arrays)}
+
+
+def _content(arrays: Mapping[str, Array]) -> bytes:
+    """Return the content of a file; equal arrays are equal bytes."""
+    return safetensors.numpy.save({name: np.require(array, requirements="C") for name, array in arrays.items()})
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _read_arrays(file: Path, digest: str | None) -> dict[str, Array]:
+    """Read the arrays of a file.
+
+    Raises:
+        StoreError: It is not there any more, or does not hold what was saved.
+    """
+    try:
+        if file.suffix == ".npz":
+            with np.load(file, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+        if digest is not None and _digest(file.read_bytes()) != digest:
+            raise StoreError(f"{file} is damaged: it does not hold what was saved with this result; take a copy of it")
+        arrays = safetensors.numpy.load_file(file)  # not `load`, which has no bfloat16 (0.8)
+    except (SafetensorError, ValueError, KeyError, EOFError, FileNotFoundError, zipfile.BadZipFile) as reason:
+        raise StoreError(f"{file} is damaged and cannot be read: {reason}") from reason
     return {name: arrays[name] for name in sorted(arrays)}
 
 

@@ -1,21 +1,23 @@
 """Results of other tools: curves that they recorded, forecasts that they made."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from gengap.errors import DataError
+from gengap.errors import DataError, UnknownNameError
 from gengap.naming import check_names
 from gengap.results.checks import FORMAT
 from gengap.results.intake import answers_of, groups_of, runs_of
-from gengap.verification.naming import check_orientation
+from gengap.verification.naming import COMMON_SCORES, check_orientation, no_such_score
+from gengap.verification.plain import numbers
 
 Parts = tuple[xr.Dataset, xr.Dataset, xr.Dataset, xr.Dataset, dict[str, Any]]
 """History, runs, validation, test and manifest of a result."""
+HeldOutName = Literal["validation", "test"]
 
 
 def curves_of_others(
@@ -24,7 +26,7 @@ def curves_of_others(
     """Return the parts of a result from curves, as `Result.from_histories` describes them."""
     check_orientation(score, larger_is_better=larger_is_better)
     written = dict(zip(histories, check_names(histories, "variants"), strict=True))
-    curves = {written[name]: [dict(getattr(one, "history", one)) for one in runs] for name, runs in histories.items()}
+    curves = {written[name]: _curves(runs, f"the histories of {name!r}") for name, runs in histories.items()}
     if not curves or not all(curves.values()):
         raise DataError("`histories` needs at least one variant, and one history for each of its seeds.")
     if missing := [name for name, runs in curves.items() for run in runs if score not in run]:
@@ -52,11 +54,15 @@ def forecasts_of_others(
     task: str,
     score: str,
     groups: Any,
-    split: Literal["validation", "test"],
+    split: HeldOutName,
 ) -> Parts:
     """Return the parts of a result from forecasts, as `Result.from_predictions` describes them."""
     named = dict(zip(check_names(predictions, "variants"), predictions.values(), strict=True))
     answers = answers_of(y_true, task)
+    if score not in COMMON_SCORES[task]:
+        raise no_such_score(score, COMMON_SCORES[task], of=f"a {task} task")
+    if split not in get_args(HeldOutName):
+        raise UnknownNameError(f"`split` must be one of {', '.join(get_args(HeldOutName))}; received {split!r}.")
     arrays = runs_of(named, answers, task)
     stacked = np.stack(list(arrays.values()))
     dims = ("variant", "seed", "sample", "label")[: stacked.ndim]
@@ -69,12 +75,31 @@ def forecasts_of_others(
     empty_history = xr.Dataset(coords=coords | {"epoch": np.arange(1, 1)})
     empty_history["train_score"] = (("variant", "seed", "epoch"), np.empty((*stacked.shape[:2], 0)))
     manifest = _foreign_manifest(list(arrays), stacked.shape[1], task, score, "predictions")
-    other: Literal["validation", "test"] = "validation" if split == "test" else "test"
+    other: HeldOutName = "validation" if split == "test" else "test"
     splits = {split: held_out, other: xr.Dataset()}
     runs = _runs_of(empty_history)
     lost = ~np.isfinite(stacked).all(axis=tuple(range(2, stacked.ndim)))
     runs["status"] = runs["status"].astype("<U60").where(~lost, "diverged: forecasts are NaN or infinite")
     return empty_history, runs, splits["validation"], splits["test"], manifest
+
+
+def _curves(runs: Any, what: str) -> list[dict[str, NDArray[np.float64]]]:
+    """Return the curves of each seed: numbers of equal length, one for each epoch."""
+    if isinstance(runs, Mapping | str) or not isinstance(runs, Iterable):
+        raise DataError(f"{what} must be a list with one history for each seed; received {type(runs).__name__}.")
+    read = []
+    for run in runs:
+        named = getattr(run, "history", run)
+        if not isinstance(named, Mapping):
+            kind = type(run).__name__
+            raise DataError(f"{what} must be mappings from names to values, or Keras' `History`; received {kind}.")
+        one = {name: numbers(values, f"the curve {name!r} in {what}", squeeze=False) for name, values in named.items()}
+        shapes = {name: values.shape for name, values in one.items()}
+        if len(set(shapes.values())) > 1 or any(len(shape) != 1 for shape in shapes.values()):
+            told = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+            raise DataError(f"The curves of a run in {what} must have one value for each epoch; received {told}.")
+        read.append(one)
+    return read
 
 
 def _history_of(curves: Mapping[str, Sequence[Mapping[str, Any]]], score: str, *, larger_is_better: bool) -> xr.Dataset:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 _SUMS = 1e-2
 """How far probabilities of all labels may be from adding up to 1: bfloat16 has steps of this size."""
+_LARGE_LOGIT = 10
+"""Numbers from 0 to more than this are rather percentages."""
 _COARSEST = 0.01
 """Rounding of stored predictions that scores can bear, in standard deviations of the answers."""
 
@@ -171,8 +173,10 @@ def check_probabilities(predictions: Array, task: str, what: str) -> None:
     if not known.size:
         return
     if within_unit(known) is None:
+        percentages = known.min() >= 0 and known.max() > _LARGE_LOGIT
         raise DataError(
-            f"{what} must be probabilities from 0 to 1; received {known.min():.6g} to {known.max():.6g}: apply a "
+            f"{what} must be probabilities from 0 to 1; received {known.min():.6g} to {known.max():.6g}: "
+            f"{'divide percentages by 100, or ' if percentages else ''}apply a "
             f"{'softmax' if task == 'multiclass' else 'sigmoid'} to logits first."
         )
     if task == "multiclass" and (off := float(np.abs(known.sum(axis=-1) - 1).max())) > _SUMS:

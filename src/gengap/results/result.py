@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -131,10 +131,7 @@ class Result:
         seed = self.median_seed(variant, epoch=epoch) if seed is None else seed
         key = (variant, self._run_seed(seed, fold), epoch)
         if key not in self.weights:
-            of = "" if fold is None else f" and fold {fold}"
-            raise UnknownNameError(
-                f"There are no weights of variant {variant!r} with seed {seed}{of}; seeds are {list(self.seeds)}."
-            )
+            raise UnknownNameError(self._why_no_weights(variant, seed, epoch))
         remembered = self.objects.get(variant, {})
         known = {**remembered, **(custom_objects or {}), **custom}
         config, weights = self.manifest["variants"][variant]["model"], self.weights[key]
@@ -244,8 +241,8 @@ class Result:
                 differ; variants may be missing.
 
         Raises:
-            DataError: A curve is missing, or lists are empty, or a model belongs to no variant; or `larger_is_better`
-                contradicts what the curve's name means.
+            DataError: A curve is missing or not one number for each epoch, or lists are empty, or a model belongs to
+                no variant; or `larger_is_better` contradicts what the curve's name means.
         """
         return cls(
             *curves_of_others(histories, task=task, score=score, larger_is_better=larger_is_better, models=models or {})
@@ -275,7 +272,7 @@ class Result:
             split: Which split the cases are.
 
         Raises:
-            UnknownNameError: There is no such task.
+            UnknownNameError: There is no such task, score or split.
             DataError: Shapes do not fit, predictions of labels are not probabilities, or a group is missing.
         """
         return cls(*forecasts_of_others(y_true, predictions, task=task, score=score, groups=groups, split=split))
@@ -305,6 +302,13 @@ class Result:
 
     def _parts(self) -> dict[str, xr.Dataset]:
         return {name: getattr(self, name) for name in PARTS}
+
+    def _why_no_weights(self, variant: str, seed: int, epoch: str) -> str:
+        if epoch not in get_args(EpochRule):
+            return f"`epoch` must be one of {', '.join(get_args(EpochRule))}; received {epoch!r}."
+        if not self.weights:
+            return "This result holds no networks: it was made from other tools' numbers, or loaded without `weights/`."
+        return f"There are no weights of variant {variant!r} with seed {seed}; seeds are {list(self.seeds)}."
 
     def _check_variant(self, name: str) -> None:
         if name not in self.variants:

@@ -29,6 +29,12 @@ _ALSO_CALLED: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Scores by their name here, which is scikit-learn's where it has one; and their other names, `auc` and `bss` among
 them, which this package used itself."""
+COMMON_SCORES: Mapping[str, tuple[str, ...]] = {
+    "binary": ("log_loss", "brier_score"),
+    "multiclass": ("log_loss", "brier_score"),
+    "regression": ("squared_error",),
+}
+"""Scores that a study can be of, by task, its own first; smaller is better."""
 _NAME_HERE = {other: name for name, others in _ALSO_CALLED.items() for other in others}
 
 

@@ -25,6 +25,7 @@ from gengap.analysis.summary import at_epoch
 from gengap.analysis.tables import AS_UNCERTAIN, P_VALUE, Cell, Column, IntervalEstimate, ShownAsTable, Table
 from gengap.errors import DataError, StatisticsWarning
 from gengap.results.resampled import resampling_of
+from gengap.results.checks import check_is_result
 from gengap.verification.naming import no_such_score
 
 if TYPE_CHECKING:
@@ -166,6 +167,7 @@ def compare(
 
         Bouthillier, X. et al. (2021). Accounting for variance in machine learning benchmarks. arXiv:2103.03098
     """
+    check_is_result(result, "compare")
     _check_numbers(margin, alpha)
     baseline = baseline_name(result, baseline)
     chosen_score = score or primary_score(result)

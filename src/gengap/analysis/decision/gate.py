@@ -20,6 +20,7 @@ from gengap.analysis.findings.wording import GIVEN
 from gengap.analysis.inference.intervals import limits
 from gengap.errors import DataError, UnknownNameError
 from gengap.results.resampled import refuse_resampled
+from gengap.results.checks import check_is_result
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -165,6 +166,7 @@ def gate(
         Schuirmann, D. J. (1987). A comparison of the two one-sided tests procedure and the power approach. Journal of
         Pharmacokinetics and Biopharmaceutics 15, 657-680. doi:10.1007/BF01068419
     """
+    check_is_result(result, "gate")
     _check(no_worse_than, alpha)
     for one in (result, other):
         if one is not None:

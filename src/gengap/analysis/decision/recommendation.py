@@ -21,6 +21,7 @@ from gengap.analysis.inference.looks import looks_of
 from gengap.analysis.tables import Cell, Column, ShownAsTable, Table
 from gengap.errors import DataError
 from gengap.results.resampled import refuse_resampled
+from gengap.results.checks import check_is_result
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -161,6 +162,7 @@ def recommend(
 
         Hsu, J. C. (1996). Multiple Comparisons: Theory and Methods. Chapman & Hall, chapter 4.
     """
+    check_is_result(result, "recommend")
     _check(tolerance, alpha)
     refuse_resampled(result, "`recommend`", "See `compare`.")
     reading = reading_of(result, score=score, claim=claim)

@@ -14,6 +14,7 @@ from gengap.analysis.findings.codes import Finding, Severity, found
 from gengap.analysis.findings.wording import Message, Word
 from gengap.analysis.summary import at_epoch
 from gengap.analysis.tables import Column, ShownAsTable, Table
+from gengap.results.checks import check_is_result
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -67,6 +68,7 @@ def audit(result: "Result", *, ignore: Sequence[str] = ()) -> Audit:
     Returns:
         The findings, each with a code that `gengap.analysis.findings.codes.describe` explains.
     """
+    check_is_result(result, "audit")
     result = networks(result)
     parts = (_confounds, _epochs, _decay, _shares, _penalty, _noise, _choosing, _data, _sizes)
     findings = [finding for part in parts for finding in part(result) if finding.code not in set(ignore)]

@@ -18,6 +18,7 @@ from gengap.analysis.inference.simultaneous import comparison_level
 from gengap.analysis.summary import at_epoch
 from gengap.analysis.tables import AS_UNCERTAIN, Column, IntervalEstimate, ShownAsTable, Table
 from gengap.results.resampled import refuse_resampled
+from gengap.results.checks import check_is_result
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -139,6 +140,7 @@ def diagnose(result: "Result", *, ignore: Sequence[str] = ()) -> Diagnosis:
     Returns:
         The diagnosis; `gengap.analysis.findings.codes.describe(code)` explains a finding's code.
     """
+    check_is_result(result, "diagnose")
     refuse_resampled(result, "`diagnose`", "Diagnose a single split (`validation_data=`, `test_data=`) of these data.")
     result = networks(result)
     variants = _diagnoses(result)

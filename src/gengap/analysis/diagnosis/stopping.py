@@ -10,6 +10,7 @@ from gengap.analysis.findings.wording import GIVEN
 from gengap.analysis.tables import AS_UNCERTAIN, Column, Spread, Table
 from gengap.errors import DataError
 from gengap.results.resampled import refuse_resampled
+from gengap.results.checks import check_is_result
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -38,9 +39,10 @@ def early_stopping(result: "Result", *, patience: int, min_delta: float = 0.0) -
         Prechelt, L. (1998). Early stopping, but when? In Neural Networks: Tricks of the Trade. Springer.
         doi 10.1007/3-540-49430-8_3
     """
+    check_is_result(result, "early_stopping")
     refuse_resampled(result, "`early_stopping`", "Each fold's best epoch is chosen by itself: see `compare`.")
-    if patience < 1:
-        raise ValueError(f"`patience` must be at least 1; received {patience}.")
+    if not isinstance(patience, int | np.integer) or isinstance(patience, bool) or patience < 1:
+        raise ValueError(f"`patience` must be a whole number of epochs, at least 1; received {patience!r}.")
     result = networks(result)
     if "val_score" not in result.history or not result.history.sizes["epoch"]:
         raise DataError("Early stopping needs held-out curves: run the study with validation data.")

@@ -8,6 +8,7 @@ import xarray as xr
 
 from gengap.errors import DataError, UnknownNameError
 from gengap.results import EpochRule, Result
+from gengap.results.checks import check_is_result
 from gengap.verification import (
     absolute_error,
     brier_score,
@@ -58,6 +59,7 @@ def verify(
         UnknownNameError: The result has no such split.
         DataError: The training climatology is asked for, but the result does not hold it.
     """
+    check_is_result(result, "verify")
     name, part = _held_out(result, split)
     rule = epoch or result.manifest.get("primary", {}).get("epoch", "best")
     y_true, prediction = part["y_true"], part[f"prediction_{rule}"]
