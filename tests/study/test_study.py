@@ -230,7 +230,6 @@ def test_bad_data_get_one_sentence_before_training(arguments, sentence):
         (net, {"remedies": [layers.Dropout]}, TypeError, "Dropout is a Keras object, not a remedy"),
         (net, {"score": "auc"}, UnknownNameError, "`score` of a binary task must be one of log_loss"),
         (net, {"engine": "warp"}, UnknownNameError, "no engine 'warp'"),
-        (net, {"precision": "float8"}, UnknownNameError, "no precision 'float8'"),
         (net, {"primary_epoch": "first"}, UnknownNameError, "no epoch rule 'first'; choose from 'best', 'last'"),
         (net, {"initial_weights": "zero"}, UnknownNameError, "no kind of initial weights"),
         (net, {"seeds": 0}, ValueError, "at least one seed"),
