@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from gengap.analysis.findings.codes import CODES, Code
-from gengap.analysis.findings.wording import ENGLISH
+from gengap.analysis.findings.wording import ENGLISH, Message, Value, Word
+from gengap.analysis.tables import IntervalEstimate
 
 BLANK = re.compile(r"\{[^}]*\}")
 FOLDER = Path(__file__).parents[1] / "docs" / "findings"
@@ -75,12 +76,55 @@ HOW = {
     "GG331": "The number of held-out cases (fewer than 100) or of independent groups among them (fewer than 20).",
 }
 
+LOSS = Word("log_loss")
+SOUNDINGS, REVIEWS = (
+    "`gengap demo soundings`",
+    "`gengap demo reviews`, see [as told and as measured](../reproduction.md)",
+)
+EXAMPLES: dict[str, tuple[str, str, dict[str, Value]]] = {
+    "GG101": (SOUNDINGS, "baseline", {"epoch": 9, "low": 2, "high": 15}),
+    "GG101.open": (SOUNDINGS, "spatial_dropout(0.3)", {"epoch": 24, "low": 4, "epochs": 30}),
+    "GG102": (SOUNDINGS, "baseline", {"score": LOSS, "gap": IntervalEstimate(0.248, 0.210, 0.291)}),
+    "GG103": (SOUNDINGS, "baseline", {"score": LOSS, "slope": IntervalEstimate(0.0073, 0.0042, 0.0116)}),
+    "GG106": (
+        SOUNDINGS,
+        "l2(0.01)",
+        {
+            "baseline": "baseline",
+            "size": Word("as_many"),
+            "score": LOSS,
+            "clauses": tuple(
+                Message("against.smaller", {"measure": Word(name), "by": IntervalEstimate(*by)})
+                for name, by in (
+                    ("gap_last", (0.241, 0.192, 0.296)),
+                    ("rise", (0.140, 0.086, 0.224)),
+                    ("late_slope", (0.0070, 0.0028, 0.0132)),
+                )
+            ),
+        },
+    ),
+    "GG110": (SOUNDINGS, "baseline", {"score": LOSS, "gain": IntervalEstimate(0.020, -0.036, 0.075)}),
+    "GG114": (SOUNDINGS, "baseline", {"gain": IntervalEstimate(0.12, -0.01, 0.25)}),
+    "GG305": (REVIEWS, "l2", {"printed": 0.3352, "penalty": 0.0512, "score": 0.2841}),
+    "GG310": (REVIEWS, "validation", {}),
+    "GG320": (REVIEWS, "validation", {"count": 123, "other": Word("train")}),
+}
+"""What studies of this repository found, each with the command that finds it again."""
+
+
+def shown(key: str) -> str:
+    """Return a sentence with the numbers of a study, or with its blanks where no study here found it."""
+    if key not in EXAMPLES:
+        return f"> … {BLANK.sub('…', ENGLISH.sentences[key])}\n"
+    command, subject, values = EXAMPLES[key]
+    return f"> {subject}: {Message(key, values)}\n>\n> ({command})\n"
+
 
 def page(code: Code) -> str:
     """Return the page of one code."""
     function = {"GG1": "diagnose", "GG2": "recommend"}.get(code.code[:3], "audit")
-    said = [text for key, text in ENGLISH.sentences.items() if key.partition(".")[0] == code.code]
-    sentences = "\n".join(f"> … {BLANK.sub('…', text)}\n" for text in said)
+    said = [key for key in ENGLISH.sentences if key.partition(".")[0] == code.code]
+    sentences = "\n".join(map(shown, said))
     return (
         f"# {code.code}: {code.title}\n\n"
         f"{sentences}\n"

@@ -20,11 +20,13 @@ class Page:
         title: Its heading.
         introduction: A sentence or two below it.
         rooms: Packages whose public names stand on it, under the shortest path that a user can write.
+        first: Names that readers come for; the others follow in their order.
     """
 
     title: str
     introduction: str
     rooms: tuple[str, ...]
+    first: tuple[str, ...] = ()
 
 
 PAGES = {
@@ -32,6 +34,7 @@ PAGES = {
         "Studies and results",
         "Declare, plan, run; what is left. `gg` is `import gengap as gg` throughout.",
         ("gengap.study", "gengap.results", "gengap.engine", "gengap.runners", "gengap.keras_models"),
+        first=("gengap.Study", "gengap.Result", "gengap.load", "gengap.fit_many", "gengap.Plan"),
     ),
     "remedies": Page(
         "Remedies", "Functions from a compiled Keras model to a compiled Keras model.", ("gengap.remedies",)
@@ -40,6 +43,14 @@ PAGES = {
         "Analysis",
         "Functions of a result; none of them needs Keras or torch.",
         ("gengap.analysis", "gengap.reporting"),
+        first=(
+            "gengap.compare",
+            "gengap.diagnose",
+            "gengap.recommend",
+            "gengap.summarize",
+            "gengap.audit",
+            "gengap.report",
+        ),
     ),
     "experiments": Page("Studies of studies", "How large, and how many cases?", ("gengap.experiments",)),
     "shipping": Page(
@@ -108,6 +119,8 @@ def pages() -> dict[str, str]:
     listed: dict[str, list[str]] = {name: [] for name in PAGES}
     for path, value in public_names().items():
         listed[room_of(path, value)].append(path)
+    for name, page in PAGES.items():
+        listed[name].sort(key=lambda path: page.first.index(path) if path in page.first else len(page.first))
     return {
         name: f"# {page.title}\n\n{page.introduction}\n\n" + "\n\n".join(f"::: {path}" for path in listed[name]) + "\n"
         for name, page in PAGES.items()

@@ -97,7 +97,9 @@ def test_every_accepted_name_is_drawn_as_it_is(tmp_path):
         forecasts = {name: rng.uniform(0.05, 0.95, len(y)) for name in names}
         for display in (plots.AttributesDisplay, plots.RocDisplay, plots.PerformanceDisplay):
             with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="Glyph .* missing from font|Matplotlib currently")
+                warnings.filterwarnings(
+                    "ignore", message="Glyph .* missing from font|Matplotlib currently|No font with"
+                )
                 ax = display.from_predictions(y, forecasts).plot()
                 for kind in ("png", "svg", "pdf"):
                     ax.figure.savefig(io.BytesIO(), format=kind)

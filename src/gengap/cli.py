@@ -252,9 +252,7 @@ def show(
 def report(
     folder: Annotated[Path, typer.Argument(help="Folder that holds a result.")],
     *,
-    output: Annotated[
-        Path | None, typer.Option(help="Where to write; FOLDER/report.html, .pdf ... by default.")
-    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Where to write; FOLDER/report.html by default.")] = None,
     lang: Annotated[str, typer.Option(help="Language of the report: en or zh.")] = "en",
     form: Annotated[
         Literal["html", "pdf", "md", "latex"],

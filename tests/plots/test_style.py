@@ -1,5 +1,7 @@
 """The shared look: contrast, restoration of settings, axes."""
 
+import warnings
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -36,8 +38,10 @@ def test_long_names_are_cut_but_never_made_alike():
     short = look.shortened([*names, "baseline"])
     assert len(set(short.values())) == 13
     assert short["baseline"] == "baseline"
-    assert short[names[3]] == "spatial_dropout(0.3)+…+l2(0.003)+…"
-    stubborn = ["a" * 20 + "1" + "b" * 20, "a" * 20 + "2" + "b" * 20]
+    assert short[names[3]] == "spatial_dropout(0.3)+d…width(0.25)"
+    inner = [f"spatial_dropout(0.3)+dropout(0.{k})+gaussian_noise(0.1)" for k in range(2)]
+    assert list(look.shortened(inner).values()) == ["…+dropout(0.0)+…", "…+dropout(0.1)+…"]
+    stubborn = ["a" * 24 + "1" + "b" * 20, "a" * 24 + "2" + "b" * 20]
     assert list(look.shortened(stubborn).values()) == stubborn
 
 
@@ -65,7 +69,24 @@ def test_epochs_are_whole_numbers(axis):
         ax.plot([1, 2, 3], [1, 2, 3])
         look.epoch_axis(ax, axis=axis)
     ticks = ax.get_xticks() if axis == "x" else ax.get_yticks()
-    assert np.allclose(ticks, np.round(ticks))
+    assert list(ticks) == [1, 2, 3]  # there is no epoch 0
+
+
+@pytest.mark.parametrize("installed", [(), ("WenQuanYi Micro Hei",)])
+def test_letters_that_no_font_has_are_told_once_and_what_to_install(monkeypatch, installed):
+    monkeypatch.setattr("gengap.plots.fonts.fonts_for_all_letters", lambda: installed)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert look.literal("基线") == "基线"
+        look.literal("baseline")
+    assert len(told) == (0 if installed else 1)
+    assert not told or "sudo apt install fonts-noto-cjk" in str(told[0].message)
+
+
+def test_fonts_with_more_letters_stand_behind_the_users_own(monkeypatch):
+    monkeypatch.setattr(look, "fonts_for_all_letters", lambda: ("WenQuanYi Micro Hei",))
+    with look.style():
+        assert mpl.rcParams["font.family"] == ["sans-serif", "WenQuanYi Micro Hei"]
 
 
 def test_a_band_covers_its_interval():

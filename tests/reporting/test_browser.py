@@ -10,10 +10,14 @@ from gengap.analysis.diagnosis.stopping import early_stopping
 pytestmark = pytest.mark.browser
 
 
-def show(browser, path, *, width=1280, scheme="light"):
+A4_WITHOUT_MARGINS = 710
+"""CSS pixels across 188 mm."""
+
+
+def show(browser, path, *, width=1280, scheme="light", medium=""):
     metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    media = {"media": medium, "features": [{"name": "prefers-color-scheme", "value": scheme}]}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
     browser.get(path.as_uri())
     # the curves are drawn when their place is measured: wait for that frame
@@ -196,6 +200,21 @@ def test_no_table_is_cut(chromium, files, name, width):
     wider = """[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth)
         .map(e => e.closest('section').id)"""
     assert run(chromium, wider) == []
+
+
+@pytest.mark.parametrize("name", ["en", "zh", "hostile"])
+def test_paper_shows_all_of_every_table_and_what_is_folded(chromium, files, name):
+    show(chromium, files[name], width=A4_WITHOUT_MARGINS, scheme="dark", medium="print")
+    cut = """[...document.querySelectorAll('th, td')].filter(e => e.offsetParent &&
+        (e.getBoundingClientRect().right > innerWidth + 1 || e.scrollWidth > e.clientWidth + 1))
+        .map(e => [e.closest('section').id, e.textContent.trim()])"""
+    assert run(chromium, cut) == []
+    assert run(chromium, "getComputedStyle(document.documentElement).colorScheme") == "light"
+    chromium.execute_script("window.dispatchEvent(new Event('beforeprint'))")
+    assert run(chromium, "document.querySelectorAll('details:not([open])').length") == 0
+    assert run(chromium, "document.querySelectorAll('details[open]').length") > 0
+    chromium.execute_script("window.dispatchEvent(new Event('afterprint'))")
+    assert run(chromium, "document.querySelectorAll('details[open]').length") == 0
 
 
 @pytest.mark.parametrize(

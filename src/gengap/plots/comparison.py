@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gengap.analysis.findings.wording import GIVEN
-from gengap.plots.style import COLOURS, INK, REFERENCE, axes_for, shortened, style
+from gengap.plots.style import COLOURS, INK, REFERENCE, axes_for, literal, shortened, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,9 +85,9 @@ class ComparisonDisplay:
             ax.tick_params(axis="y", length=0)
             ax.spines["left"].set_visible(False)
             better = "larger" if self.larger_is_better else "smaller"
-            ax.set_xlabel(
-                f"{self.score.replace('_', ' ').capitalize()} minus that of {self.baseline} ({better} is better)"
-            )
+            sides = "← worse · better →" if self.larger_is_better else "← better · worse →"
+            of = f"{self.score.replace('_', ' ').capitalize()} minus that of {literal(self.baseline)}"
+            ax.set_xlabel(f"{of} ({better} is better)\n{sides}")
             together = f"Simultaneous intervals of {100 * self.confidence:.4g} %, {GIVEN}"
             ax.set_title(together, fontsize=9, color=REFERENCE)
         return ax

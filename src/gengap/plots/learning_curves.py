@@ -18,6 +18,11 @@ Which = Literal["both", "validation", "training"]
 _LABELS = {"log_loss": "Log loss", "brier_score": "Brier score", "squared_error": "Mean squared error"}
 _MAX_SEEDS_DRAWN = 30
 _LONG_TITLE = 32
+_MOST_TOGETHER = 10
+"""Variants whose lines can be told apart on one pair of axes."""
+_MANY_PANELS = 9
+_STEP_ASIDE = 0.02
+"""Epochs between the points of two variants where there is one epoch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +80,7 @@ class LearningCurvesDisplay:
             ax: Axes to draw on; None makes new ones.
         """
         with style():
-            ax = axes_for(ax, figsize=(7.2, 4.2))
+            ax = axes_for(ax, figsize=(7.2, max(4.2, 0.6 + 0.21 * len(self.variants))))  # as high as its legend
             for index, variant in enumerate(self.variants):
                 self._draw(ax, variant, appearance(index))
             self._finish(ax)
@@ -83,7 +88,9 @@ class LearningCurvesDisplay:
         return ax
 
     def figure(self) -> "Figure":
-        """Draw all curves on a figure of their own."""
+        """Draw all curves on a figure of their own; many variants in a panel each, since no eye parts so many lines."""
+        if len(self.variants) > _MOST_TOGETHER:
+            return self.plot_pairs()
         figure = self.plot().get_figure(root=True)
         assert figure is not None  # noqa: S101  `plot` without axes makes a figure
         return figure
@@ -93,7 +100,7 @@ class LearningCurvesDisplay:
         import matplotlib.pyplot as plt
 
         baseline, *others = self.variants
-        columns = min(3, max(1, len(others)))
+        columns = min(3 if len(others) <= _MANY_PANELS else 5, max(1, len(others)))
         rows = -(-max(1, len(others)) // columns)
         with style():
             size = (0.8 + 3.1 * columns, 0.5 + 2.7 * rows)
@@ -121,20 +128,25 @@ class LearningCurvesDisplay:
         for curve in self.data:
             if curve.variant != variant:
                 continue
-            training = curve.name in self.training_names
-            own = look | ({"linestyle": ":"} if training and self._both else {})
+            training = curve.name in self.training_names and self._both
+            own, epoch = look | ({"linestyle": ":"} if training else {}), curve.epoch
+            if len(epoch) == 1:  # a line needs two points, and points of several variants would hide each other
+                epoch = epoch + _STEP_ASIDE * (self.variants.index(variant) - (len(self.variants) - 1) / 2)
+                own |= {"marker": "o", "markerfacecolor": "white" if training else look["color"]}
+                ax.vlines(epoch, curve.low, curve.high, color=look["color"], alpha=0.5)
             for seed in curve.seeds[:_MAX_SEEDS_DRAWN]:
-                ax.plot(curve.epoch, seed, **(own | {"linewidth": 0.4, "alpha": 0.35}))
-            shown = None if training and self._both else shortened(self.variants)[variant]
-            ax.plot(curve.epoch, curve.mean, **own, label=shown)
-            band(ax, curve.epoch, curve.low, curve.high, color=look["color"])
+                ax.plot(epoch, seed, **(own | {"linewidth": 0.4, "alpha": 0.35}))
+            ax.plot(epoch, curve.mean, **own, label=None if training else shortened(self.variants)[variant])
+            band(ax, epoch, curve.low, curve.high, color=look["color"])
 
     @property
     def _both(self) -> bool:
         return len({curve.name in self.training_names for curve in self.data}) > 1
 
     def _key(self) -> str:
-        return "dotted: training data" if self._both else ""
+        if not self._both:
+            return ""
+        return "dotted: training data" if len(self.data[0].epoch) > 1 else "hollow: training data"
 
     def _finish(self, ax: "Axes") -> None:
         epoch_axis(ax)

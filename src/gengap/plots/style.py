@@ -29,6 +29,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gengap.plots.fonts import check_letters, fonts_for_all_letters
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -45,7 +47,9 @@ LINE_STYLES = ("-", "--", "-.", (0, (7, 2, 1, 2, 1, 2)), (0, (5, 1)), (0, (3, 1,
 MARKERS = ("o", "X", "s", "^", "D", "v", "P")
 """Markers in the order of use."""
 
-_LONGEST_NAME = 29
+_MOST_EPOCHS_NAMED = 7
+"""Steps between the named epochs of an axis, at most."""
+_LONGEST_NAME = 34
 """Letters that a name may have in a legend."""
 
 _SETTINGS: dict[str, Any] = {
@@ -91,7 +95,8 @@ def style() -> Iterator[None]:
     import matplotlib as mpl
     from cycler import cycler
 
-    settings: Any = _SETTINGS | {"axes.prop_cycle": cycler(color=COLOURS)}
+    families = [*mpl.rcParams["font.family"], *fonts_for_all_letters()]
+    settings: Any = _SETTINGS | {"axes.prop_cycle": cycler(color=COLOURS), "font.family": families}
     with mpl.rc_context(settings):
         yield
 
@@ -135,9 +140,9 @@ def shortened(names: Iterable[str]) -> dict[str, str]:
 
     Example:
         >>> shortened(["baseline", "spatial_dropout(0.3)+dropout(0.5)+l2(0.01)"])
-        {'baseline': 'baseline', 'spatial_dropout(0.3)+dropout(0.5)+l2(0.01)': 'spatial_dropout(0…5)+l2(0.01)'}
-        >>> list(shortened(f"spatial_dropout(0.{k})+dropout(0.5)+l2(0.01)" for k in range(2)).values())
-        ['spatial_dropout(0.0)+…', 'spatial_dropout(0.1)+…']
+        {'baseline': 'baseline', 'spatial_dropout(0.3)+dropout(0.5)+l2(0.01)': 'spatial_dropout(0.3)+d…5)+l2(0.01)'}
+        >>> list(shortened(f"spatial_dropout(0.3)+dropout(0.{k})+gaussian_noise(0.1)" for k in range(2)).values())
+        ['…+dropout(0.0)+…', '…+dropout(0.1)+…']
     """
     every = list(dict.fromkeys(names))
     long = [name for name in every if len(name) > _LONGEST_NAME]
@@ -155,6 +160,7 @@ def literal(name: str) -> str:
         >>> print(literal("$x^{$"), literal("_mine"))
         \$x^{\$  _mine
     """
+    check_letters(name)
     drawn = name.replace("$", r"\$")
     return f" {drawn}" if drawn.startswith("_") else drawn  # Matplotlib leaves labels that begin so out of legends
 
@@ -228,11 +234,26 @@ def epoch_axis(ax: "Axes", *, axis: Literal["x", "y"] = "x") -> None:
         ax: The axes.
         axis: Which of its two axes counts epochs.
     """
-    from matplotlib.ticker import MaxNLocator
-
     chosen = ax.xaxis if axis == "x" else ax.yaxis
-    chosen.set_major_locator(MaxNLocator(integer=True))
+    low, high = ax.dataLim.intervalx if axis == "x" else ax.dataLim.intervaly
+    if np.isfinite([low, high]).all() and 0.5 <= low <= high:
+        first, last = round(float(low)), round(float(high))
+        margin = 0.5 if first == last else 0.03 * (high - low)
+        chosen.set_ticks(epoch_ticks(first, last))
+        (ax.set_xlim if axis == "x" else ax.set_ylim)(low - margin, high + margin)
     chosen.set_label_text("Epoch")
+
+
+def epoch_ticks(first: int, last: int) -> list[int]:
+    """Return the epochs that an axis names: the first, round ones, and no epoch 0.
+
+    Example:
+        >>> epoch_ticks(1, 30), epoch_ticks(1, 1), epoch_ticks(1, 4)
+        ([1, 5, 10, 15, 20, 25, 30], [1], [1, 2, 3, 4])
+    """
+    steps = (factor * 10**power for power in range(9) for factor in (1, 2, 5))
+    step = next(step for step in steps if (last - first) / step <= _MOST_EPOCHS_NAMED)
+    return [first, *range(first - first % step + step, last + 1, step)]
 
 
 def band(ax: "Axes", x: ArrayLike, low: ArrayLike, high: ArrayLike, *, color: str, label: str | None = None) -> None:

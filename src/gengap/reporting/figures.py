@@ -50,7 +50,7 @@ def inline_svg(
     buffer = io.StringIO()
     with style(), mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}), warnings.catch_warnings():
         # the browser has the letters that Matplotlib's own font lacks
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font|No font with Chinese")
         figure = Figure(figsize=figsize)
         axes = figure.subplots()
         plot(axes)
