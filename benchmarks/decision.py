@@ -20,16 +20,13 @@ sys.path.append(sys.path.pop(0))  # this folder last: its `statistics` must not 
 import numpy as np
 
 from gengap.analysis.decision.best import holds_best, one_sided_level, regret_bounds
-from gengap.analysis.inference.components import MeanEstimate, seeds_share, two_way, with_skewness
+from gengap.analysis.inference.components import MeanEstimate, two_way
 from gengap.analysis.inference.intervals import limits, students, widening
 from gengap.analysis.inference.skewness import (
-    Skewness,
     l_skewness,
-    pooled_range,
-    skewness_of_difference,
-    skewness_of_units,
 )
 from simulated_results import LAWS, Floats, Law, draw
+from tool_verdicts import as_the_tool_does
 
 RESULTS = Path(__file__).parent / "results" / "decision.json"
 PAGE = Path(__file__).parents[1] / "docs" / "statistics.md"
@@ -105,30 +102,17 @@ def upper_bounds(values: Floats, level: float) -> tuple[Floats, MeanEstimate]:
     """Upper bounds of all differences as `gg.recommend` has them, and the differences from the baseline."""
     options = values.shape[1]
     of_seeds = values.mean(axis=-1)
-    low, high = pooled_range([of_seeds[:, k] for k in range(options)])
     bounds = np.zeros((len(values), options, options))
     first: MeanEstimate | None = None
     for anchor in range(options):
         others = [k for k in range(options) if k != anchor]
-        estimate = _family(values, of_seeds, anchor, others, (low, high))
+        difference = values[:, others] - values[:, [anchor]]
+        lean = l_skewness(difference.mean(axis=-2))
+        estimate = as_the_tool_does(two_way(difference), of_seeds[:, others], of_seeds[:, [anchor]], lean)
         first = estimate if anchor == 0 else first
         bounds[:, others, anchor] = limits(estimate, 2 * level / (options - 1))[1]
     assert first is not None
     return bounds, first
-
-
-def _family(
-    values: Floats, of_seeds: Floats, anchor: int, others: list[int], allowed: tuple[Floats, Floats]
-) -> MeanEstimate:
-    difference = values[:, others] - values[:, [anchor]]
-    estimate = two_way(difference)
-    noise = skewness_of_difference(of_seeds[:, others], of_seeds[:, [anchor]], tuple(one[:, None] for one in allowed))  # type: ignore[arg-type]
-    seen = l_skewness(difference.mean(axis=-2))
-    units = skewness_of_units([seen[:, k] for k in range(len(others))], estimate.units)
-    skewness = Skewness(*(np.stack([getattr(one, side) for one in units], axis=1) for side in ("left", "right")))
-    return with_skewness(
-        estimate, seeds=noise, units=skewness, typical_share=seeds_share(estimate).mean(axis=1, keepdims=True)
-    )
 
 
 def picks(drawn: Studies, estimate: MeanEstimate) -> dict[str, np.ndarray[Any, Any]]:

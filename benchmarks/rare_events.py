@@ -18,7 +18,9 @@ from gengap.verification.discrimination import linear_roc_auc
 from gengap.verification.estimates import estimate
 from gengap.verification.inputs import binary_cases, label_cases
 from gengap.verification.probability import linear_brier_skill_score
+from resampling_learners import Variant, linear
 from simulated_results import LAWS, Floats, Law, draw
+from small_networks import trained
 
 Row = dict[str, Any]
 
@@ -173,3 +175,33 @@ def _losses(sets: list[tuple[Floats, Floats]], held_out: tuple[Floats, Floats]) 
 
 def _ridge(x: Floats, y: Floats, penalized: Any) -> Floats:
     return np.asarray(np.linalg.solve(x.T @ x + np.diag(np.where(penalized, 0.2 * len(x), 1e-3)), x.T @ y))
+
+
+# --- one training set and ever more cases -----------------------------------------------------------------------------
+
+MORE_CASES = (1_000, 2_000, 10_000)
+NETWORK_TRAINING, NETWORK_EPOCHS, NETWORK_PENALTY = 200, 30, 0.05
+
+
+def more_cases(stream: int, studies: int) -> Row:
+    """Small networks with two treatments that are equal on average over training sets, judged on more and more cases.
+
+    Twenty features in four blocks whose true coefficients are the same; the baseline has an L2 penalty on the weights
+    of the first two blocks, the treatment on those of the others. Counts of studies that hold a verdict.
+    """
+    rng = np.random.default_rng([23, stream])
+    said = dict.fromkeys(MORE_CASES, 0)
+    for _ in range(studies):
+        training, held_out = linear(rng, NETWORK_TRAINING), linear(rng, MORE_CASES[-1])
+        penalty = [Variant(blocks, 0.0).over_features(NETWORK_PENALTY, 0.0) for blocks in ((0, 1), (2, 3))]
+        networks = trained(
+            np.repeat(training.x[None], 2 * RUNS, axis=0), np.repeat(training.y[None], 2 * RUNS, axis=0),
+            penalty=np.repeat(penalty, RUNS, axis=0), seeds=np.tile(rng.integers(2**40, size=RUNS), 2),
+            epochs=NETWORK_EPOCHS,
+        )  # fmt: skip
+        losses = (networks(held_out.x) - held_out.y) ** 2
+        for cases in said:
+            baseline, treated = losses[:RUNS, :cases], losses[RUNS:, :cases]
+            low, high = _interval(pair("a", "best", treated, baseline, new_cases=True), look_level((RUNS,)))
+            said[cases] += low > 0 or high < 0
+    return {"studies": studies, "said": {str(cases): int(count) for cases, count in said.items()}}

@@ -7,7 +7,6 @@
 import argparse
 import json
 import os
-import platform
 import resource
 import sys
 import time
@@ -21,19 +20,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.append(sys.path.pop(0))  # this folder last: its `statistics` must not stand for the standard library's
 
 import numpy as np
-import scipy
 
 from gengap.analysis.comparison.comparison import compare
 from gengap.analysis.comparison.verdicts import judge
 from gengap.analysis.diagnosis.auditing import audit
 from gengap.analysis.diagnosis.onset import onset, onset_of, seed_noise
-from gengap.analysis.inference.components import MeanEstimate, from_mean_squares, seeds_share, two_way, with_skewness
+from gengap.analysis.inference.components import MeanEstimate, from_mean_squares, two_way, with_skewness
 from gengap.analysis.inference.intervals import limits
 from gengap.analysis.inference.looks import look_level
 from gengap.analysis.inference.over_seeds import differences, means
 from gengap.analysis.inference.simultaneous import comparison_level
 from gengap.analysis.inference.skewness import (
-    Skewness,
+    SYMMETRIC,
     l_skewness,
     l_skewness_error,
     pooled_range,
@@ -41,9 +39,12 @@ from gengap.analysis.inference.skewness import (
     skewness_of_units,
 )
 from gengap.results import Result
-from rare_events import EVENTS, FORECASTS, RARE, TRAINING_CASES, one_training_set, rare_skill, scarce_events
+from machine import machine
+from rare_events import EVENTS, FORECASTS, RARE, TRAINING_CASES, more_cases, one_training_set, rare_skill, scarce_events
 from simulated_results import LAWS, Floats, Law, draw, losses, result_from_losses
 from statistics_page import write_page
+from tool_verdicts import as_the_tool_does, wrong
+from which_t import RATIOS, which_t
 
 RESULTS = Path(__file__).parent / "results" / "statistics.json"
 SEEDS = (6, 8, 10, 20)
@@ -59,39 +60,6 @@ MANY = {"cases matter": (0.005, 0.15), "seeds dominate": (0.05, 0.15)}
 """Standard deviations of seeds and cases; 25,000 cases."""
 Row = dict[str, Any]
 Counts = dict[tuple[Any, ...], list[int]]
-
-
-def machine() -> dict[str, Any]:
-    model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-                  if line.startswith("model name")), "") if Path("/proc/cpuinfo").exists() else ""  # fmt: skip
-    return {
-        "processor": model or platform.processor(),
-        "cores": os.cpu_count(),
-        "load_average_at_start": os.getloadavg()[0],
-        "system": platform.platform(),
-        "versions": {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__},
-    }
-
-
-def as_the_tool_does(estimate: MeanEstimate, treated: Floats, untreated: Floats, of_units: Floats) -> MeanEstimate:
-    """Estimates of many studies with the skewness that they allow, as `gengap.analysis.comparison.contrasts` has it.
-
-    Scores of seeds have the shape `(studies, variants, seeds)`, those of the baseline `(studies, 1, seeds)`, the
-    L-skewness of differences of units `(studies, variants)`.
-    """
-    variants = range(treated.shape[1])
-    low, high = pooled_range([untreated[:, 0], *(treated[:, k] for k in variants)])
-    noise = skewness_of_difference(treated, untreated, (low[:, None], high[:, None]))
-    units = skewness_of_units([of_units[:, k] for k in variants], estimate.units)
-    lean = Skewness(*(np.stack([getattr(one, side) for one in units], axis=1) for side in ("left", "right")))
-    share = seeds_share(estimate).mean(axis=1, keepdims=True)
-    return with_skewness(estimate, seeds=noise, units=lean, typical_share=share)
-
-
-def wrong(estimate: MeanEstimate, level: float) -> Any:
-    """Whether an interval leaves out the truth, which is 0."""
-    low, high = limits(estimate, level)
-    return (low > 0) | (high < 0)
 
 
 def batches(studies: int, size: int) -> Iterator[int]:
@@ -228,8 +196,11 @@ def power(studies: int) -> list[Row]:
         for baseline in BASELINES:
             for n, comparisons in ((n, k) for n in SEEDS for k in (1, COMPARISONS)):
                 estimate = of_seeds_and_many_cases(rng, law, baseline, studies=studies, n=n, comparisons=comparisons)
-                low, high = limits(estimate, comparison_level(look_level((n,)), comparisons=comparisons))
+                level = comparison_level(look_level((n,)), comparisons=comparisons)
+                low, high = limits(estimate, level)
+                plain_low, plain_high = limits(replace(estimate, skewness=SYMMETRIC), level)
                 found = {"up": float(np.mean(low[:, 0] + 1.5 > 0)), "down": float(np.mean(high[:, 0] - 1.5 < 0))}
+                found["length"] = float(np.mean((high - low) / (plain_high - plain_low)))
                 about = {"law": law, "baseline": baseline, "seeds": n, "comparisons": comparisons}
                 rows.append(about | {"difference": 1.5, "studies": studies} | found)
     return rows
@@ -407,13 +378,14 @@ def shift_alarms(studies: int) -> Row:
 
 Part = Literal[
     "speed", "end_to_end", "power", "equivalence", "fixed_looks", "follow_advice", "onset", "diagnosis", "audit",
-    "families", "scarce_events", "rare_skill", "one_training_set",
+    "families", "which_t", "scarce_events", "rare_skill", "one_training_set",
+    "more_cases",
 ]  # fmt: skip
 
 
-def measure(part: Part, studies: int) -> Any:
-    """Measure one part of the page on two cores."""
-    with ProcessPoolExecutor(1 if part == "speed" else 2) as pool:
+def measure(part: Part, studies: int, cores: int) -> Any:
+    """Measure one part of the page."""
+    with ProcessPoolExecutor(1 if part == "speed" else cores) as pool:
         if part == "families":
             return families(pool, studies)
         jobs: list[Any] = {
@@ -435,6 +407,7 @@ def measure(part: Part, studies: int) -> Any:
                 pool.submit(diagnosis_intervals, law, n, studies // 20) for law in LAWS for n in SEEDS
             ],
             "audit": lambda: [pool.submit(shift_alarms, studies // 20)],
+            "which_t": lambda: [pool.submit(which_t, law, ratio, studies) for law in LAWS for ratio in RATIOS],
             "scarce_events": lambda: [
                 pool.submit(scarce_events, law, events, studies // 40) for law in LAWS for events in EVENTS
             ],
@@ -443,10 +416,14 @@ def measure(part: Part, studies: int) -> Any:
                 for rate, cases in RARE
                 for forecasts in FORECASTS
             ],
+            "more_cases": lambda: [pool.submit(more_cases, k, studies // 200) for k in range(4)],
             "one_training_set": lambda: [pool.submit(one_training_set, n, studies // 20) for n in TRAINING_CASES],
         }[part]()
         results = [job.result() for job in jobs]
-    if part in ("fixed_looks", "follow_advice", "diagnosis", "scarce_events", "rare_skill", "one_training_set"):
+    if part in (
+        "fixed_looks", "follow_advice", "diagnosis", "which_t", "scarce_events", "rare_skill", "one_training_set",
+        "more_cases",
+    ):  # fmt: skip
         return results
     return [row for rows in results for row in rows] if part == "onset" else results[0]
 
@@ -454,18 +431,20 @@ def measure(part: Part, studies: int) -> Any:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=20_000, help="studies of every kind; fewer where they are slow")
+    parser.add_argument("--cores", type=int, default=2, help="processes at a time")
     parser.add_argument("--page", action="store_true", help="only write the page from the numbers that there are")
     parser.add_argument("--only", nargs="+", choices=get_args(Part), help="measure some parts, keep the rest")
     chosen = parser.parse_args()
     parts: tuple[Part, ...] = () if chosen.page else tuple(chosen.only or get_args(Part))
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    found = json.loads(RESULTS.read_text()) if chosen.page or chosen.only else {"seconds": {}}
+    found = json.loads(RESULTS.read_text()) if chosen.page or chosen.only else {"measured": {}}
     for part in parts:
         start = time.perf_counter()
-        found |= {"machine": machine(), "studies": chosen.studies, part: measure(part, chosen.studies)}
-        found["seconds"][part] = round(time.perf_counter() - start, 1)
+        found |= {"machine": machine(), part: measure(part, chosen.studies, chosen.cores)}
+        seconds = round(time.perf_counter() - start, 1)
+        found["measured"][part] = {"studies": chosen.studies, "seconds": seconds, "cores": chosen.cores}
         RESULTS.write_text(json.dumps(found, indent=1) + "\n")
-        print(f"{part}: {found['seconds'][part]} s", flush=True)
+        print(f"{part}: {seconds} s", flush=True)
     print(write_page(found))
 
 

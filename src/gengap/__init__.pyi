@@ -23,14 +23,17 @@ from .analysis.uncertainty import compare_centres as compare_centres
 from .analysis.uncertainty import conformal_interval as conformal_interval
 from .analysis.uncertainty import conformal_set as conformal_set
 from .analysis.uncertainty import regression_uncertainty as regression_uncertainty
+from .datasets import CrossValidation as CrossValidation
 from .datasets import Dataset as Dataset
 from .datasets import Split as Split
 from .engine.certificate import certify as certify
+from .engine.computation import Computation as Computation
 from .engine.fit_many import History as History
 from .engine.fit_many import fit_many as fit_many
 from .engine.parity import Parity as Parity
 from .engine.planner import Plan as Plan
 from .experiments.capacity_ladder import capacity_ladder as capacity_ladder
+from .experiments.table_model import table_model as table_model
 from .experiments.value_of_data import ValueOfData as ValueOfData
 from .experiments.value_of_data import value_of_data as value_of_data
 from .keras_models import clone_compiled as clone_compiled
@@ -63,6 +66,9 @@ from .results import Result as Result
 from .runners.ray import RayRunner as RayRunner
 from .sampling import choose_rate as choose_rate
 from .sampling import predict_distribution as predict_distribution
+from .shipping import ModelCard as ModelCard
+from .shipping import Shipped as Shipped
+from .shipping import ship as ship
 from .study import Study as Study
 from .study import load as load
 from .verification import scores_block as scores_block

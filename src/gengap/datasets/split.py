@@ -2,10 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gengap.datasets.cases import joined_cases
+from gengap.errors import DataError
+
+if TYPE_CHECKING:
+    from gengap.datasets.table_reading import TableReading
 
 Task = Literal["binary", "multiclass", "regression"]
 """What a model predicts: one probability, a probability per label, or real numbers."""
@@ -35,6 +41,17 @@ class Split:
 
 
 @dataclass(frozen=True, eq=False)
+class PooledSplit(Split):
+    """All cases of a data set as one split, which a resampled study divides; made by `Dataset.pooled`.
+
+    Attributes:
+        source: The data set that they come from, for its name, labels and provenance.
+    """
+
+    source: "Dataset | None" = None
+
+
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """Training, validation and test split of one data set, with its provenance.
 
@@ -52,6 +69,7 @@ class Dataset:
         licence: Under which terms the data may be used.
         citation: What to cite.
         truth: For synthetic data the true probability of every case, by split name; else empty.
+        table: How the table was read and encoded that the splits come from; None where there was none.
     """
 
     name: str
@@ -67,3 +85,28 @@ class Dataset:
     licence: str
     citation: str
     truth: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    table: "TableReading | None" = None
+
+    def pooled(self) -> PooledSplit:
+        """Return all cases as one split: those of training, then of validation, then of test.
+
+        A resampled study (`Study.run(data.pooled(), cv=5)`) then holds each of them out once. What was computed from
+        the training split, such as a standardization, has seen cases that are now held out: give it as `preprocess=`.
+
+        Raises:
+            DataError: The splits differ in form, or some have groups, times or weights and others have none.
+        """
+        splits = [split for split in (self.train, self.validation, self.test) if split is not None]
+        beside = {name: [getattr(split, name) for split in splits] for name in ("sample_weight", "groups", "times")}
+        for name, values in beside.items():
+            if 0 < sum(one is None for one in values) < len(splits):
+                raise DataError(
+                    f"Some splits of {self.name!r} have `{name}` and others have none: they cannot be pooled."
+                )
+        together = {
+            name: None if values[0] is None else np.concatenate([np.asarray(one) for one in values])
+            for name, values in beside.items()
+        }
+        x = joined_cases([split.x for split in splits], "inputs")
+        y = joined_cases([split.y for split in splits], "answers")
+        return PooledSplit(x, y, **together, source=self)

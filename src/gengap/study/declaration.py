@@ -6,30 +6,38 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import keras
 import numpy as np
 
+from gengap.analysis.cases import CaseScore
 from gengap.datasets.output_kind import OutputKind
-from gengap.datasets.split import Dataset, Task
+from gengap.datasets.split import Dataset, PooledSplit, Task
+from gengap.deprecated import old_arguments
+from gengap.engine.computation import Computation
 from gengap.engine.runs import Collector, Listener, Run, TrainingData, TrainingSettings
 from gengap.engine.scoring import choose_score
 from gengap.errors import UnknownNameError
 from gengap.keras_models.clone import clone_compiled
+from gengap.keras_models.heads import input_names
 from gengap.keras_models.outputs import wants_codes
 from gengap.remedies.base import Remedy, Variant
 from gengap.results import Result
 from gengap.results.remembered import UsersCode, first_cases
 from gengap.runners.base import Runner
 from gengap.runners.serialization import custom_objects
+from gengap.study.arrangement import arrange
 from gengap.study.assembly import assemble
+from gengap.study.beside import keep_references, with_references
 from gengap.study.engines import Engine, choose_engine, choose_runner, engine_functions
 from gengap.study.fit_arguments import refuse_arguments
-from gengap.study.inputs import as_splits, check_class_weight, check_data
+from gengap.study.inputs import as_splits, check_class_weight
 from gengap.study.loading import stored_result
 from gengap.study.manifest import make_manifest
 from gengap.study.progress import Silence, shown
+from gengap.study.references import FittedReference, References, check_references, fit_references, refuse_references
+from gengap.study.resampling import refuse_splits
 from gengap.study.storing import Training, open_store, record_look, train_missing
 from gengap.study.variants import check_seeds, check_stopping, common_output, declared, make_variants
 
@@ -57,18 +65,20 @@ class Study:
         engine: `"fused"` trains all runs as one program, `"keras"` one after another in Keras' own loop; `"auto"`
             takes the first where Keras runs on torch.
         initial_weights: `"fresh"` draws each run's weights from its seed, `"keep"` starts from the model's own.
-        precision: Number format of the fused engine's activations; a model's own dtype policy wins.
-        compile: Whether the fused engine compiles its steps: some seconds for every architecture and size of batch,
-            paid back by thousands of short steps. The plan says so, and why not where torch finds no compiler.
+        computation: How the fused engine computes: number format, compilation, device.
+        references: What the networks are held against on the same cases: `"linear"` (logistic or ridge regression) and
+            `"boosted_trees"` of scikit-learn, or a mapping from names to anything that has `fit` and `predict_proba`
+            (in regression `predict`). They become variants without curves; sparse rows go in as they are, inputs of
+            more axes are flattened.
         storage: Folder that keeps the study while it runs; running it again continues. None keeps it in memory.
         runner: `"local"` trains in this process, `"ray"` on a Ray session or this machine's cores; or a `RayRunner`.
 
     Raises:
         ModelError: A model cannot be used as given.
-        UnknownNameError: A score, remedy, engine or runner does not exist.
+        UnknownNameError: A score, remedy, reference, engine or runner does not exist.
+        DataError: A reference lacks a method, or has the name of a variant.
         MissingExtraError: The runner's library is not installed.
-        TypeError: `compile` is neither True nor False.
-        ValueError: `compile` is asked for where Keras' own loop trains.
+        ValueError: `computation` asks for what a study, or Keras' own loop, does not read.
 
     Example:
         >>> import gengap as gg, keras
@@ -80,6 +90,7 @@ class Study:
         ('baseline', 'l2(0.01)')
     """
 
+    @old_arguments("gengap.Study")
     def __init__(  # noqa: PLR0913  all but the model are keywords with defaults
         self,
         model: keras.Model | Mapping[str, keras.Model],
@@ -93,8 +104,8 @@ class Study:
         from_logits: bool | None = None,
         engine: Engine = "auto",
         initial_weights: Literal["fresh", "keep"] = "fresh",
-        precision: Literal["float32", "bfloat16"] = "float32",
-        compile: bool = False,  # noqa: A002  torch's own word
+        computation: Computation = Computation(),  # noqa: B008  a frozen value
+        references: References = (),
         storage: str | Path | None = None,
         runner: Runner | Literal["local", "ray"] = "local",
     ) -> None:
@@ -108,16 +119,17 @@ class Study:
         self.primary_epoch = _one_of(primary_epoch, "epoch rule", ("best", "last"))
         self.engine = choose_engine(engine)
         self._initial_weights = _one_of(initial_weights, "kind of initial weights", ("fresh", "keep"))
-        self._precision = _one_of(precision, "precision", ("float32", "bfloat16"))
-        self._compile = _flag(compile, "compile")
-        if self._compile and self.engine == "keras":
+        computation.refuse_all_but("precision", "compile", "device", by="gengap.Study")
+        if computation != Computation() and self.engine == "keras":
             raise ValueError(
-                "`compile=True` is for the fused engine, and this study takes Keras' own loop: leave it out."
+                "`computation` is for the fused engine, and this study takes Keras' own loop: leave it out."
             )
+        self._computation = computation
+        self.references = check_references(references, [one.name for one in self.variants], self.kind)
         self.storage = None if storage is None else Path(storage)
         self.runner = choose_runner(runner)
 
-    def run(
+    def run(  # noqa: PLR0913  as in `Model.fit`, and what a study adds
         self,
         x: Any,
         y: Any = None,
@@ -130,6 +142,8 @@ class Study:
         class_weight: Mapping[int, float] | None = None,
         sample_weight: Any = None,
         shuffle: bool = True,
+        cv: Any = None,
+        preprocess: Any = None,
         progress: bool = True,
         **fit_arguments: Any,
     ) -> Result:
@@ -148,6 +162,13 @@ class Study:
             class_weight: Weight of each label in the objective; the common score does not use it.
             sample_weight: Weights of the training cases, in objective and training score.
             shuffle: Whether each epoch has a new order.
+            cv: Resamples the study: a number of folds, a splitter of scikit-learn, pairs `(training cases, test cases)`
+                of indices, or a `CrossValidation`. Every case is then a test case of the one fold that has not seen it,
+                each seed draws a division of its own, and verdicts hold for new training sets. Groups stay whole;
+                `data.pooled()` gives all cases of a `Dataset`.
+            preprocess: What is fitted to the training cases (with `cv`: of each fold) and applied to all, on a copy: a
+                Keras layer with `adapt` such as `keras.layers.Normalization`, or a transformer of scikit-learn. The
+                models of the result take what it gives.
             progress: Whether to show how far it is: runs, epochs and time left, in a notebook the growing curves.
             **fit_arguments: Refused: what `Model.fit` takes and a study does not, with what to do instead.
 
@@ -172,6 +193,8 @@ class Study:
             validation_split=validation_split,
             test_data=test_data,
             sample_weight=sample_weight,
+            cv=cv,
+            preprocess=preprocess,
         )
         train = self._train_in_memory if self.storage is None else self._train_in_store
         return train(training, manifest, progress=progress)
@@ -184,7 +207,8 @@ class Study:
             y: Answers.
             epochs: Epochs of every run.
             batch_size: Cases a step.
-            **splits: `validation_data`, `validation_split`, `test_data` and `sample_weight`, as in `run`.
+            **splits: `validation_data`, `validation_split`, `test_data`, `sample_weight`, `cv` and `preprocess`, as in
+                `run`.
 
         Returns:
             The plan, which prints as a list of chunks; None for Keras' own loop, which trains run by run.
@@ -236,24 +260,25 @@ class Study:
         validation_split: float = 0.0,
         test_data: Any = None,
         sample_weight: Any = None,
+        cv: Any = None,
+        preprocess: Any = None,
     ) -> tuple[Training, dict[str, Any]]:
         """Check everything and describe it; nothing is trained."""
-        given = as_splits(
-            x,
-            y,
-            validation_data=validation_data,
-            validation_split=validation_split,
-            test_data=test_data,
-            sample_weight=sample_weight,
-        )
+        splits = {"validation_data": validation_data, "validation_split": validation_split, "test_data": test_data}
+        if cv is not None:
+            refuse_splits(x, **splits)
+            refuse_references(self.references)
+        names = input_names(self.variants[0].model)
+        given = as_splits(x, y, **splits, sample_weight=sample_weight, names=names)
         models = [variant.model for variant in self.variants]
-        data = check_data(given, models, self.kind)
-        check_stopping(self.variants, data)
-        settings = self._settings(data, epochs, batch_size, class_weight=class_weight, shuffle=shuffle)
+        work = arrange(given, models, self.kind, self.runs(), seeds=self.seeds, cv=cv, preprocess=preprocess)
+        check_stopping(self.variants, work.data)
+        held_out = work.described if work.folds is None else work.folds.held_out()
+        settings = self._settings(held_out, epochs, batch_size, class_weight=class_weight, shuffle=shuffle)
         settings = replace(settings, wants_codes=wants_codes(given.train.y, models, self.kind))
         manifest = make_manifest(
             self.variants,
-            data,
+            work.described,
             self.kind,
             settings,
             seeds=self.seeds,
@@ -261,34 +286,50 @@ class Study:
             engine=self.engine,
             dataset=_describe_dataset(x),
         )
-        return Training(*engine_functions(self.engine), self.runner, self.runs(), data, settings), manifest
+        functions = engine_functions(self.engine, self._computation.device)
+        training = Training(*functions, self.runner, work.runs, work.data, settings, work.folds)
+        return training, {**manifest, **work.account(manifest["data"])}
 
     def _train_in_memory(self, training: Training, manifest: Mapping[str, Any], *, progress: bool) -> Result:
-        collector = Collector()
+        collector, references = Collector(), self._references(training, self.seeds)
         with training.runner.session():
             plan = training.plan(training.runs)
             with self._shown(collector, training.runs, training, show=progress) as listener:
                 training.execute(training.runs, listener, plan=plan)
-        return assemble(
+        held_out = training.held_out()
+        networks = assemble(
             collector.records,
-            training.data,
+            held_out,
             self.kind,
             variants=[variant.name for variant in self.variants],
             seeds=self.seeds,
             manifest={**manifest, "plan": None if plan is None else plan.to_json()},
-            cases={name: first_cases(split.x) for name, split in training.data.held_out().items()},
+            cases={name: first_cases(split.x) for name, split in held_out.held_out().items()},
             objects=self._objects(),
+            passes=training.passes(self.kind),
         )
+        return with_references(networks, references)
 
     def _train_in_store(self, training: Training, manifest: Mapping[str, Any], *, progress: bool) -> Result:
         names = [variant.name for variant in self.variants]
         with open_store(self.storage or "", manifest, self.kind, training) as store:
+            if self.references:
+                seeds = store.manifest["seeds"]
+                keep_references(store, self._references(training, seeds), seeds)
             stored = set(store.keys())
             missing = [run for run in training.runs if (run.variant, run.seed) not in stored]
             with self._shown(Silence(), missing, training, show=progress) as listener:
                 train_missing(training, store, listener)
             record_look(store, self.seeds)
             return stored_result(store, variants=names, seeds=self.seeds, objects=self._objects())
+
+    def _references(self, training: Training, seeds: Sequence[int]) -> tuple[FittedReference, ...]:
+        """Fit the references, before anything is trained that an error of theirs could lose."""
+        if not self.references:
+            return ()
+        return fit_references(
+            self.references, training.data, self.kind, seeds=seeds, score=cast("CaseScore", self.score)
+        )
 
     def _objects(self) -> dict[str, UsersCode]:
         """Return the user's own classes and functions, of which a result in this process can make models again."""
@@ -326,17 +367,18 @@ class Study:
             output=self.kind.name,
             from_logits=self._from_logits,
             initial_weights=self._initial_weights,
-            precision=self._precision,
+            precision=self._computation.precision,
             keep_every_epoch=size <= _KEPT_EPOCHS_BYTES,
-            compile=self._compile,
+            compile=self._computation.compile,
         )
 
 
 def _describe_dataset(x: Any) -> dict[str, Any]:
+    x = x.source if isinstance(x, PooledSplit) else x
     if not isinstance(x, Dataset):
-        return {"name": "", "label_names": [], "synthetic": False}
-    facts = ("name", "label_names", "synthetic", "description", "licence", "citation", "target_units")
-    return {name: getattr(x, name) for name in facts}
+        return {"name": "", "label_names": [], "feature_names": [], "synthetic": False}
+    facts = ("name", "label_names", "feature_names", "synthetic", "description", "licence", "citation", "target_units")
+    return {**{name: getattr(x, name) for name in facts}, "table": None if x.table is None else x.table.to_dict()}
 
 
 def _flag(value: Any, name: str) -> bool:

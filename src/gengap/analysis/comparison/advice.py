@@ -68,26 +68,26 @@ def advise(estimate: MeanEstimate, *, target: float, level: float, cases: int) -
     def settles(n: float, g: float) -> bool:
         se, df = variances.se_and_df(n, g)
         # more seeds make the mean less skewed
-        return _quantiles(level, df, skewness * math.sqrt(seeds / n)) * se <= target
+        return quantiles(level, df, skewness * math.sqrt(seeds / n)) * se <= target
 
-    more_seeds = _smallest(lambda n: settles(n, max(units, 1)), seeds + 1, MOST_SEEDS)
+    more_seeds = smallest(lambda n: settles(n, max(units, 1)), seeds + 1, MOST_SEEDS)
     if more_seeds is not None or units == 0:
         return Advice(more_seeds, None)
     largest = max(units, round(MOST_CASES * units / cases))
-    more_units = _smallest(lambda g: settles(seeds, g), units + 1, largest)
+    more_units = smallest(lambda g: settles(seeds, g), units + 1, largest)
     if more_units is not None:
-        return Advice(None, _cases(more_units, units, cases))
+        return Advice(None, in_cases(more_units, units, cases))
     # both: let the seeds take half of the allowed variance
-    enough = _smallest(
+    enough = smallest(
         lambda n: _half(variances, n, target, level, skewness * math.sqrt(seeds / n)), seeds + 1, MOST_SEEDS
     )
     if enough is None:
         return Advice(None, None)
-    both = _smallest(lambda g: settles(enough, g), units + 1, largest)
-    return Advice(enough, _cases(both, units, cases)) if both is not None else Advice(None, None)
+    both = smallest(lambda g: settles(enough, g), units + 1, largest)
+    return Advice(enough, in_cases(both, units, cases)) if both is not None else Advice(None, None)
 
 
-def _quantiles(level: float, df: float, skewness: float) -> float:
+def quantiles(level: float, df: float, skewness: float) -> float:
     """Standard errors that a difference must measure to be found; the special function alone: bisections call it."""
     return float(special.stdtrit(df, POWER) - special.stdtrit(df, level / 2) * widening(np.asarray(skewness), level))
 
@@ -95,10 +95,10 @@ def _quantiles(level: float, df: float, skewness: float) -> float:
 def _half(variances: _Variances, seeds: float, target: float, level: float, skewness: float) -> bool:
     only_seeds = _Variances(seed=variances.seed, unit=0.0, both=0.0)
     se, df = only_seeds.se_and_df(seeds, 2)
-    return _quantiles(level, df, skewness) * se <= target / math.sqrt(2)
+    return quantiles(level, df, skewness) * se <= target / math.sqrt(2)
 
 
-def _cases(units: int, units_now: int, cases: int) -> int:
+def in_cases(units: int, units_now: int, cases: int) -> int:
     """Cases that go with so many units, to two digits: more would pretend to know."""
     wanted = cases * units / units_now
     digits = max(0, math.floor(math.log10(wanted)) - 1)
@@ -116,7 +116,7 @@ def _variances(estimate: MeanEstimate) -> _Variances:
     )
 
 
-def _smallest(holds: Callable[[int], bool], low: int, high: int) -> int | None:
+def smallest(holds: Callable[[int], bool], low: int, high: int) -> int | None:
     """Smallest whole number in `[low, high]` for which a monotone condition holds, by bisection."""
     if low > high or not holds(high):
         return None

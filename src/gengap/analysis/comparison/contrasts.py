@@ -8,10 +8,19 @@ from numpy.typing import NDArray
 
 from gengap.analysis.cases import EpochRule, Floats
 from gengap.analysis.comparison.advice import Advice
+from gengap.analysis.comparison.pass_advice import PassAdvice
 from gengap.analysis.comparison.verdicts import Verdict, interval, judge
+from gengap.analysis.findings.wording import GIVEN
 from gengap.analysis.inference.components import MeanEstimate, seeds_only, seeds_share, two_way, with_skewness
 from gengap.analysis.inference.intervals import p_value, widening
-from gengap.analysis.inference.skewness import l_skewness, pooled_range, skewness_of_difference, skewness_of_units
+from gengap.analysis.inference.resampled import FEWEST_PASSES, USUAL_PASSES, over_passes
+from gengap.analysis.inference.skewness import (
+    l_skewness,
+    pooled_range,
+    share_of_variants,
+    skewness_of_difference,
+    skewness_of_units,
+)
 
 FEW_SEEDS = 6
 """Below this the smallest variance estimates are so unsure that the interval rests on the normal law."""
@@ -33,6 +42,7 @@ class Rules:
         new_cases: Whether the claim is about new cases as well as new seeds.
         cases: Number of held-out cases.
         unit: What an independent unit is called, where there may be few.
+        given: For which training sets verdicts hold.
     """
 
     level: float
@@ -42,6 +52,7 @@ class Rules:
     new_cases: bool
     cases: int
     unit: str = "independent units"
+    given: str = GIVEN
 
 
 @dataclass(frozen=True)
@@ -95,6 +106,7 @@ class Pairs:
         estimate: Their mean difference; None where there are fewer than two pairs, or cases.
         units: L-skewness of the differences of units; 0 where the claim is not about new ones.
         dropped: Pairs left out.
+        rho: The convention of a resampled study, whose seeds are passes; None where all seeds saw one training set.
     """
 
     variant: str
@@ -104,6 +116,7 @@ class Pairs:
     estimate: MeanEstimate | None
     units: Floats
     dropped: int
+    rho: float | None = None
 
 
 def pair(
@@ -114,6 +127,7 @@ def pair(
     *,
     new_cases: bool,
     carriers: NDArray[np.bool_] | None = None,
+    rho: float | None = None,
 ) -> Pairs:
     """Pair the case values of a variant with those of the baseline, seed by seed and unit by unit.
 
@@ -124,19 +138,22 @@ def pair(
         untreated: The baseline's, same shape.
         new_cases: Whether the claim is about new cases as well as new seeds.
         carriers: Which units carry the sampling error, shape `(units,)`; None for all.
+        rho: Where the rows are passes of a resampled study, what new training sets add
+            (`gengap.analysis.inference.resampled.convention`); None where all seeds saw one training set.
     """
     kept = np.isfinite(treated).all(axis=-1) & np.isfinite(untreated).all(axis=-1)
     difference = treated[kept] - untreated[kept]
     seeds, units = difference.shape
     own, others = (part[kept].mean(axis=-1) if units else np.empty(0) for part in (treated, untreated))
     estimate, skewness = None, np.zeros(())
-    if seeds >= 2 and new_cases and units >= 2:
+    if seeds >= (2 if rho is None else FEWEST_PASSES) and new_cases and units >= 2:
         carrying = np.ones(units, dtype=bool) if carriers is None else carriers
-        estimate = two_way(difference, carriers=int(carrying.sum()))
+        count = int(carrying.sum())
+        estimate = two_way(difference, carriers=count) if rho is None else over_passes(difference, rho, carriers=count)
         skewness = l_skewness(difference.mean(axis=0)[carrying])
-    elif seeds >= 2 and not new_cases:
+    elif seeds >= 2 and rho is None and not new_cases:
         estimate = seeds_only(difference.mean(axis=-1))
-    return Pairs(variant, rule, own, others, estimate, skewness, int((~kept).sum()))
+    return Pairs(variant, rule, own, others, estimate, skewness, int((~kept).sum()), rho)
 
 
 def estimates_with_skewness(family: Sequence[Pairs]) -> list[MeanEstimate | None]:
@@ -148,12 +165,13 @@ def estimates_with_skewness(family: Sequence[Pairs]) -> list[MeanEstimate | None
     allowed = pooled_range([largest.untreated, *(one.treated for one in family)])
     units = skewness_of_units([one.units for one in family], max(one.units for one in known))
     share = np.asarray(np.mean([seeds_share(one) for one in known]))
+    of_variants = share_of_variants([(one.treated, one.untreated) for one in family if one.estimate is not None])
     return [
         None
         if one.estimate is None
         else with_skewness(
             one.estimate,
-            seeds=skewness_of_difference(one.treated, one.untreated, allowed),
+            seeds=skewness_of_difference(one.treated, one.untreated, allowed, typical_share=of_variants),
             units=of_units,
             typical_share=share,
         )
@@ -169,7 +187,7 @@ def contrasts(family: Sequence[Pairs], rules: Rules) -> tuple[Contrast, ...]:
         rules: What the comparison has declared.
     """
     return tuple(
-        _undecided(one) if estimate is None else _contrast(one, estimate, rules)
+        _undecided(one, rules) if estimate is None else _contrast(one, estimate, rules)
         for one, estimate in zip(family, estimates_with_skewness(family), strict=True)
     )
 
@@ -198,6 +216,7 @@ def _contrast(pairs: Pairs, estimate: MeanEstimate, rules: Rules) -> Contrast:
             larger_is_better=rules.larger_is_better,
             margin=rules.margin,
             cases=rules.cases,
+            given=rules.given,
         ),
         warnings=_warnings(estimate, rules, dropped=pairs.dropped),
     )
@@ -228,7 +247,7 @@ def _correlation(first: Floats, second: Floats) -> float:
     return float(np.corrcoef(first, second)[0, 1])
 
 
-def _undecided(pairs: Pairs) -> Contrast:
+def _undecided(pairs: Pairs, rules: Rules) -> Contrast:
     nan, of_seeds = float("nan"), pairs.treated - pairs.untreated
     return Contrast(
         variant=pairs.variant,
@@ -244,9 +263,16 @@ def _undecided(pairs: Pairs) -> Contrast:
         probability_better=nan,
         correlation=nan,
         seeds=len(of_seeds),
-        verdict=Verdict("cannot say", advice=Advice(FEW_SEEDS, None)),
-        warnings=("one seed says nothing about seeds", *_dropped(pairs.dropped)),
+        verdict=Verdict("cannot say", advice=_fewest(pairs), given=rules.given),
+        warnings=(
+            "one seed says nothing about seeds" if pairs.rho is None else f"only {len(of_seeds)} complete passes",
+            *_dropped(pairs.dropped),
+        ),
     )
+
+
+def _fewest(pairs: Pairs) -> Advice | PassAdvice:
+    return Advice(FEW_SEEDS, None) if pairs.rho is None else PassAdvice(FEWEST_PASSES, None)
 
 
 def _dropped(count: int) -> tuple[str, ...]:
@@ -255,8 +281,10 @@ def _dropped(count: int) -> tuple[str, ...]:
 
 def _warnings(estimate: MeanEstimate, rules: Rules, *, dropped: int) -> tuple[str, ...]:
     said = list(_dropped(dropped))
-    if estimate.seeds < FEW_SEEDS:
+    if estimate.rho is None and estimate.seeds < FEW_SEEDS:
         said.append(f"only {estimate.seeds} seeds")
+    if estimate.rho is not None and estimate.seeds < USUAL_PASSES:
+        said.append(f"only {estimate.seeds} passes")
     if 0 < estimate.units < FEW_UNITS:
         said.append(f"only {estimate.units} {rules.unit}")
     widened = float(

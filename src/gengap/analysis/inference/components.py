@@ -28,6 +28,8 @@ class MeanEstimate:
         seeds: Number of seeds.
         units: Number of units, or of those that carry the variance between units.
         skewness: Skewness that the mean may have; none unless it was looked into, see `with_skewness`.
+        rho: What new training sets add to the variance between units, as a share of it, where the "seeds" are passes of
+            a resampled study; `from_units` contains it. None where all runs saw one training set.
     """
 
     mean: Floats
@@ -39,6 +41,7 @@ class MeanEstimate:
     seeds: int
     units: int
     skewness: Skewness = SYMMETRIC
+    rho: float | None = None
 
 
 def seeds_share(estimate: MeanEstimate) -> Floats:

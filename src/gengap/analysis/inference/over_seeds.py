@@ -8,7 +8,7 @@ import numpy as np
 from gengap.analysis.cases import Floats
 from gengap.analysis.inference.components import MeanEstimate, seeds_only, with_skewness
 from gengap.analysis.inference.intervals import limits
-from gengap.analysis.inference.skewness import pooled_range, skewness_of_difference
+from gengap.analysis.inference.skewness import pooled_range, share_of_variants, skewness_of_difference
 from gengap.analysis.tables import IntervalEstimate
 
 NOTHING = IntervalEstimate(float("nan"), float("nan"), float("nan"))
@@ -46,18 +46,26 @@ def _judged(
     treated: Mapping[str, Floats], untreated: Mapping[str, Floats], groups: Mapping[str, Floats], level: float
 ) -> dict[str, IntervalEstimate]:
     allowed = pooled_range([one[np.isfinite(one)] for one in groups.values()])
-    return {name: _one(one, untreated[name], allowed, level) for name, one in treated.items()}
+    pairs = {name: _complete(one, untreated[name]) for name, one in treated.items()}
+    several = [pair for pair in pairs.values() if len(pair[0]) > 1]
+    typical = share_of_variants(several) if several else None
+    return {name: _one(*pair, allowed, typical, level) for name, pair in pairs.items()}
 
 
-def _one(treated: Floats, untreated: Floats, allowed: tuple[Floats, Floats], level: float) -> IntervalEstimate:
+def _complete(treated: Floats, untreated: Floats) -> tuple[Floats, Floats]:
     kept = np.isfinite(treated) & np.isfinite(untreated)
-    own, others = treated[kept], untreated[kept]
+    return treated[kept], untreated[kept]
+
+
+def _one(
+    own: Floats, others: Floats, allowed: tuple[Floats, Floats], typical: Floats | None, level: float
+) -> IntervalEstimate:
     if not len(own):
         return NOTHING
     if len(own) < 2:
         return IntervalEstimate(float(own[0] - others[0]), float("nan"), float("nan"))
-    estimate = with_skewness(seeds_only(own - others), seeds=skewness_of_difference(own, others, allowed))
-    return as_estimate(estimate, level)
+    noise = skewness_of_difference(own, others, allowed, typical_share=typical)
+    return as_estimate(with_skewness(seeds_only(own - others), seeds=noise), level)
 
 
 def late_slopes(curves: Floats, *, share: float) -> Floats:

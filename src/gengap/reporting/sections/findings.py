@@ -8,6 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from gengap.analysis.comparison.contrasts import FEW_SEEDS, Contrast
+from gengap.analysis.comparison.pass_advice import PassAdvice
+from gengap.analysis.comparison.verdicts import effort
 from gengap.analysis.diagnosis.onset import Onset
 from gengap.analysis.tables import IntervalEstimate
 from gengap.reporting.material import Material
@@ -180,9 +182,9 @@ def _ahead(material: Material, found: Contrast) -> bool:
 
 def _effort(found: Contrast) -> tuple[float, float]:
     advice = found.verdict.advice
-    if advice is None or (advice.seeds is None and advice.cases is None):
+    if advice is None or math.isinf(effort(advice)):
         return math.inf, math.inf
-    return float(advice.cases or 0), float(advice.seeds or 0)
+    return float(advice.cases or 0), effort(advice)
 
 
 def _other_rule(material: Material) -> Iterator[Sentence]:
@@ -242,6 +244,8 @@ def needs(material: Material, found: Contrast, form: Literal["needs", "short"] =
     advice, text = found.verdict.advice, material.language
     if advice is None or not math.isfinite(found.difference):
         return ""
+    if isinstance(advice, PassAdvice):
+        return _needs_of_passes(material, advice, form)
     if advice.seeds is None and advice.cases is None:
         return text(f"{form}.beyond")
     key = "both" if advice.seeds and advice.cases else "seeds" if advice.seeds else "cases"
@@ -297,3 +301,11 @@ def _said(material: Material, key: str, **blanks: Any) -> str:
 def _named(material: Material, name: str) -> str:
     text = material.language
     return text("the.baseline") if name == "baseline" else text("the.other", name=name)
+
+
+def _needs_of_passes(material: Material, advice: PassAdvice, form: str) -> str:
+    text = material.language
+    if advice.on_these_cases:
+        return text(f"{form}.passes", passes=f"{advice.passes:,}")
+    key = "passes_beyond" if advice.cases is None else "passes_both" if advice.passes else "passes_cases"
+    return text(f"{form}.{key}", passes=f"{advice.passes or 0:,}", cases=f"{advice.cases or 0:,}")

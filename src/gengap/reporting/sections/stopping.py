@@ -1,4 +1,4 @@
-"""What early stopping would have done, for any patience: both rankings side by side, computed in the page."""
+"""What early stopping would have done, for any patience: computed in the page."""
 
 import math
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from gengap.analysis.cases import Floats
-from gengap.analysis.diagnosis.stopping import curves_on_test, has_test_curves, stopping_epochs
+from gengap.analysis.curves import stopping_epochs
+from gengap.analysis.diagnosis.stopping import curves_on_test, has_test_curves
 from gengap.reporting.material import Material
 from gengap.reporting.numbers import MISSING, decimals_for, write_number
 from gengap.reporting.section import Section
@@ -39,13 +40,6 @@ class ShownMean:
 
 
 @dataclass(frozen=True)
-class Ranked(ShownMean):
-    """Score and rank of a variant under one way of choosing the epoch."""
-
-    rank: int
-
-
-@dataclass(frozen=True)
 class StoppingRow:
     """One line of the table.
 
@@ -59,22 +53,24 @@ class StoppingRow:
     """
 
     variant: str
-    last: Ranked
-    best: Ranked
-    stopped: Ranked
+    last: ShownMean
+    best: ShownMean
+    stopped: ShownMean
     stops: ShownMean
     saved: ShownMean
 
 
 def stopping_section(material: Material) -> Section | None:
     """Show the last epoch, the best one and the one that early stopping would have kept."""
-    result, text = material.result, material.language
+    result, text = material.networks, material.language
     if "val_score" not in result.history or result.history.sizes["epoch"] < 3:
         return None
     curves = [curves_of(material, variant) for variant in result.variants]
     patience = max(1, round(result.history.sizes["epoch"] / 10))
     rows = rows_of(curves, patience=patience)
-    firsts = {name: min(rows, key=lambda row: getattr(row, name).rank).variant for name in ("last", "best", "stopped")}
+    lowest = {
+        name: min(rows, key=lambda row: _mean(getattr(row, name))).variant for name in ("last", "best", "stopped")
+    }
     part = "test" if has_test_curves(result) else "validation"
     return Section(
         "stopping",
@@ -86,7 +82,7 @@ def stopping_section(material: Material) -> Section | None:
             "score": text.name_of("score", result.score),
             "part": text(f"part.{part}"),
             "on_validation": part == "validation",
-            "firsts": firsts,
+            "lowest": lowest,
             "data": [
                 {"chosen_on": _plain(one.chosen_on), "read": _plain(one.read) if part == "test" else None}
                 for one in curves
@@ -97,7 +93,7 @@ def stopping_section(material: Material) -> Section | None:
 
 def curves_of(material: Material, variant: str) -> VariantCurves:
     """Read the curves that choose the epoch and those that are shown, rounded as the page's script sees them."""
-    result = material.result
+    result = material.networks
     chosen_on = result.history["val_score"].sel(variant=variant).transpose("seed", "epoch").to_numpy().astype(float)
     read = curves_on_test(result, variant) if has_test_curves(result) else chosen_on
     return VariantCurves(variant, chosen_on, np.where(np.isfinite(chosen_on), read, np.nan))
@@ -109,16 +105,16 @@ def rows_of(curves: list[VariantCurves], *, patience: int, min_delta: float = 0.
     never = [stopping_epochs(one.chosen_on, patience=one.chosen_on.shape[1])[1] for one in curves]
     rules = [stopping_epochs(one.chosen_on, patience=patience, min_delta=min_delta) for one in curves]
     decimals = decimals_of(curves)
-    places = [
-        _places([_at(one.read, at) for one, at in zip(curves, epochs, strict=True)], decimals)
+    last, best, stopped = (
+        [_with_spread(_at(one.read, at), decimals) for one, at in zip(curves, epochs, strict=True)]
         for epochs in (trained, never, [kept for _, kept in rules])
-    ]
+    )
     return tuple(
         StoppingRow(
             one.variant,
-            last=places[0][at],
-            best=places[1][at],
-            stopped=places[2][at],
+            last=last[at],
+            best=best[at],
+            stopped=stopped[at],
             stops=_shown(stops[stops > 0], 1),
             saved=_shown((100 * (1 - stops / np.maximum(trained[at], 1)))[stops > 0], 0, " %"),
         )
@@ -133,17 +129,15 @@ def decimals_of(curves: list[VariantCurves]) -> int:
     return decimals_for(float(np.median(spreads))) if spreads else 4
 
 
-def _places(values: list[Floats], decimals: int) -> list[Ranked]:
-    kept = [one[np.isfinite(one)] for one in values]
-    means = np.array([one.mean() if len(one) else math.inf for one in kept])
-    ranks = np.argsort(np.argsort(means, kind="stable"), kind="stable") + 1
-    return [Ranked(*_with_spread(one, decimals), rank=int(rank)) for one, rank in zip(kept, ranks, strict=True)]
+def _mean(shown: ShownMean) -> float:
+    return math.inf if shown.value is None else shown.value
 
 
-def _with_spread(values: Floats, decimals: int) -> tuple[str, float | None]:
-    shown = _shown(values, decimals)
-    spread = f" ± {write_number(float(values.std(ddof=1)), decimals)}" if len(values) > 1 else ""
-    return shown.text + spread, shown.value
+def _with_spread(values: Floats, decimals: int) -> ShownMean:
+    kept = values[np.isfinite(values)]
+    shown = _shown(kept, decimals)
+    spread = f" ± {write_number(float(kept.std(ddof=1)), decimals)}" if len(kept) > 1 else ""
+    return ShownMean(shown.text + spread, shown.value)
 
 
 def _shown(values: Floats, decimals: int, unit: str = "") -> ShownMean:
