@@ -67,12 +67,17 @@ def _row(name: str, plain: str, masked: str) -> str:
     return "" if not plain else f"| `{name}` | {plain} | {'' if masked == plain else masked} |\n"
 
 
-def main() -> None:
+def page() -> str:
+    """Return the page."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SlowPathWarning)
         warnings.filterwarnings("ignore", message=".*was passed an input with a mask")
         table = "".join(sorted(rows(), key=str.lower))
-    PAGE.write_text(HEAD.format(version=".".join(keras.__version__.split(".")[:2])) + table, encoding="utf-8")
+    return HEAD.format(version=".".join(keras.__version__.split(".")[:2])) + table
+
+
+def main() -> None:
+    PAGE.write_text(page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -183,10 +183,46 @@ class Counted(Simple):
         return self.dense(x) / (x.shape[0] or 7)
 
 
+class Unlearned(Simple):
+    """Lets no gradient through one of its layers, which its outputs do not show."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense, self.more = layers.Dense(3), layers.Dense(3)
+
+    def call(self, x):
+        with torch.no_grad():
+            h = self.more(x)
+        return self.dense(x) + h
+
+
+class Keeping(Simple):
+    """Hands a function what it computes, which on symbols is a symbol."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(FEATURES)
+
+    def call(self, x):
+        h = self.dense(x)
+        return ops.map(lambda row: row + ops.sum(h), x)
+
+
 OPENED = {one.__name__: one for one in (Encoder, Gated, Temporal, Twice)}
 CLOSED = {
     one.__name__: one
-    for one in (Variational, Repeated, Deciding, Weighing, OtherInTraining, NeverRests, Penalized, Counted)
+    for one in (
+        Variational,
+        Repeated,
+        Deciding,
+        Weighing,
+        OtherInTraining,
+        NeverRests,
+        Penalized,
+        Counted,
+        Unlearned,
+        Keeping,
+    )
 }
 
 

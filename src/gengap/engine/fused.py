@@ -57,8 +57,9 @@ def train_fused(
     """
     preparation, cores = _RunPreparation(data, settings), torch.get_num_threads()
     if plan is None:
-        plan = plan_fused(runs, data, settings, device=device)
+        plan = _plan(runs, preparation.without_drawing(), device)
     by_name = {(run.variant, run.seed): run for run in runs}
+    doors: dict[frozenset[int], Mapping[int, str]] = {}  # chunks of the same models need not look for them again
     with keep_freed_memory(), _on(plan.device), _interruptible() as interrupted:
         for chunk in plan.chunks:
             own = [by_name[name] for name in chunk.runs if name in by_name]
@@ -69,12 +70,14 @@ def train_fused(
                 continue
             with _threads(chunk.threads):
                 ready = [preparation.of(run) for run in own]
+                models = frozenset(id(one.model) for one in ready)
                 trainer = Trainer(
                     chunk.id,
                     ready,
                     data,
                     settings,
                     device=plan.device,
+                    doors=doors.get(models),
                     threads=cores,
                     compile_steps=chunk.compiled_steps,
                 )
@@ -82,6 +85,7 @@ def train_fused(
                 if state is not None:
                     trainer.restore(state)
                 trainer.train(listener, checkpoint_seconds=checkpoint_seconds, interrupted=interrupted)
+                doors[models] = trainer.doors
     return plan
 
 
@@ -94,8 +98,12 @@ def plan_fused(runs: Sequence[Run], data: TrainingData, settings: TrainingSettin
         settings: What the runs have in common.
         device: Where to train.
     """
-    preparation, where = _RunPreparation(data, settings, draw=False), choose_device(device)
-    cores = torch.get_num_threads()
+    return _plan(runs, _RunPreparation(data, settings).without_drawing(), device)
+
+
+def _plan(runs: Sequence[Run], preparation: "_RunPreparation", device: Device) -> Plan:
+    data, settings = preparation.data, preparation.settings
+    where, cores = choose_device(device), torch.get_num_threads()
 
     def measure(positions: Sequence[int], threads: int) -> float:
         with _threads(threads):
@@ -125,20 +133,31 @@ def prepare_runs(runs: Sequence[Run], data: TrainingData, settings: TrainingSett
 class _RunPreparation:
     """Runs made ready: one clone per variant, initial weights per run."""
 
-    def __init__(self, data: TrainingData, settings: TrainingSettings, *, draw: bool = True) -> None:
-        self._data, self._settings, self._draw = data, settings, draw
-        self._clones: dict[int, Any] = {}
+    def __init__(
+        self,
+        data: TrainingData,
+        settings: TrainingSettings,
+        *,
+        draw: bool = True,
+        clones: dict[int, Any] | None = None,
+    ) -> None:
+        self.data, self.settings, self._draw = data, settings, draw
+        self._clones: dict[int, Any] = {} if clones is None else clones
+
+    def without_drawing(self) -> "_RunPreparation":
+        """Return one that leaves weights as they are, for steps that are only timed; its clones serve both."""
+        return _RunPreparation(self.data, self.settings, draw=False, clones=self._clones)
 
     def of(self, run: Run) -> PreparedRun:
         if id(run.model) not in self._clones:
-            clone = in_precision(clone_compiled(run.model), self._settings.precision)
+            clone = in_precision(clone_compiled(run.model), self.settings.precision)
             obey_their_state(clone)
-            judge_logits_at_zero(clone, kind_of(clone, self._settings))
+            judge_logits_at_zero(clone, kind_of(clone, self.settings))
             self._clones[id(run.model)] = clone
         model = self._clones[id(run.model)]
-        fresh = self._draw and self._settings.initial_weights == "fresh"
+        fresh = self._draw and self.settings.initial_weights == "fresh"
         weights = draw_initial_weights(run.model, run.seed) if fresh else run.model.get_weights()
-        return PreparedRun(run, model, kind_of(model, self._settings), weights)
+        return PreparedRun(run, model, kind_of(model, self.settings), weights)
 
 
 @contextmanager

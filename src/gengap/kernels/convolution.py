@@ -66,7 +66,8 @@ def _convolve_shared(x: torch.Tensor, kernels: torch.Tensor, bias: torch.Tensor 
 def _convolve_each(x: torch.Tensor, kernels: torch.Tensor, bias: torch.Tensor | None, how: Sliding) -> torch.Tensor:
     """Take the way that suits the size."""
     num_runs, *window, _, _ = kernels.shape
-    if how.groups == 1 and is_small(x, window, how.strides):
+    sparse_points = math.prod(window) == 1 and max(how.strides) > 1  # a convolution would copy what it leaves out
+    if how.groups == 1 and (sparse_points or is_small(x, window, how.strides)):
         return _as_matrix_product(x, kernels, bias, how)
     if x.device.type != "cpu" and num_runs > 1:
         return _as_groups(x, kernels, bias, how)
@@ -95,7 +96,7 @@ def _as_matrix_product(
             for p, n, s, d in zip(place, sizes, how.strides, how.dilation, strict=True)
         ]
         parts.append(x[(slice(None), slice(None), *spans)])
-    unfolded = torch.cat(parts, dim=-1).flatten(1, -2)
+    unfolded = (torch.cat(parts, dim=-1) if len(parts) > 1 else parts[0]).flatten(1, -2)
     flat = kernels.reshape(num_runs, -1, filters)
     result = torch.bmm(unfolded, flat) if bias is None else torch.baddbmm(bias.unsqueeze(1), unfolded, flat)
     return torch.unflatten(result, 1, (x.shape[1], *sizes))

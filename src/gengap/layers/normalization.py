@@ -1,7 +1,9 @@
 """Batch, layer and group normalization of K runs, in float32 as Keras computes them."""
 
 import torch
+from torch.nn import functional
 
+from gengap.kernels.batch_normalization import normalize_batch
 from gengap.layers.base import Fused
 from gengap.layers.doors import PassContext, StackedNode
 
@@ -19,23 +21,21 @@ class FusedBatchNormalization(Fused):
         layer = self.node.operation
         wide = x.float() if x.dtype in {torch.float16, torch.bfloat16} else x
         axis = layer.axis % (x.ndim - 1) + 1
-        moving_mean, moving_variance = (self.node.weight(v) for v in (layer.moving_mean, layer.moving_variance))
+        moving = [self.node.weight(one) for one in (layer.moving_mean, layer.moving_variance)]
+        gamma = self.node.weight(layer.gamma) if layer.scale else None
+        beta = self.node.weight(layer.beta) if layer.center else None
         if context.training and layer.trainable:
-            others = [dim for dim in range(1, x.ndim) if dim != axis]
-            variance, mean = torch.var_mean(wide, dim=others, correction=0)
+            last = wide.movedim(axis, -1)
+            result, *batch = normalize_batch(last.flatten(1, -2), gamma, beta, layer.epsilon)
             with torch.no_grad():
-                for moving, batch in ((moving_mean, mean), (moving_variance, variance)):
-                    moving.mul_(layer.momentum).add_(batch.detach(), alpha=1.0 - layer.momentum)
-        else:
-            mean, variance = moving_mean, moving_variance
+                for average, new in zip(moving, batch, strict=True):
+                    average.mul_(layer.momentum).add_(new, alpha=1.0 - layer.momentum)
+            return self.cast(result.view(last.shape).movedim(-1, axis))
         shape = [x.shape[0], *(x.shape[dim] if dim == axis else 1 for dim in range(1, x.ndim))]
-        scale = (variance + layer.epsilon).rsqrt()
-        if layer.scale:
-            scale = scale * self.node.weight(layer.gamma)
-        result = (wide - mean.reshape(shape)) * scale.reshape(shape)
-        if layer.center:
-            result = result + self.node.weight(layer.beta).reshape(shape)
-        return self.cast(result)
+        scale = (moving[1] + layer.epsilon).rsqrt()
+        scale = scale if gamma is None else scale * gamma
+        result = (wide - moving[0].reshape(shape)) * scale.reshape(shape)
+        return self.cast(result if beta is None else result + beta.reshape(shape))
 
 
 class FusedLayerNormalization(Fused):
@@ -52,8 +52,11 @@ class FusedLayerNormalization(Fused):
         wide = x.float() if x.dtype in {torch.float16, torch.bfloat16} else x
         axes = [axis % (x.ndim - 1) + 1 for axis in layer.axis]
         shape = [x.shape[0], *(x.shape[dim] if dim in axes else 1 for dim in range(1, x.ndim))]
-        variance, mean = torch.var_mean(wide, dim=axes, correction=0, keepdim=True)
-        result = (wide - mean) * (variance + layer.epsilon).rsqrt()
+        if axes == list(range(x.ndim - len(axes), x.ndim)):  # the last ones, for which torch has a kernel
+            result = functional.layer_norm(wide, x.shape[-len(axes) :], eps=layer.epsilon)
+        else:
+            variance, mean = torch.var_mean(wide, dim=axes, correction=0, keepdim=True)
+            result = (wide - mean) * (variance + layer.epsilon).rsqrt()
         if layer.gamma is not None:
             result = result * self.node.weight(layer.gamma).reshape(shape)
         if layer.beta is not None:

@@ -6,6 +6,7 @@ gives what the layer gives: on two batches and a part of one, at two moments, in
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -100,41 +101,55 @@ def _check(node: StackedNode, graph: Graph, args: Any, kwargs: Any) -> None:
         tree.map_structure(lambda leaf: unlike(leaf) if torch.is_tensor(leaf) else leaf, first),
         tree.map_structure(lambda leaf: leaf[:2] if torch.is_tensor(leaf) else leaf, first),
     )
-    with torch.no_grad():
-        for batch in batches:
-            for moment in _MOMENTS:
-                for training in (True, False):
-                    one, other = (
-                        _called(node, batch, moment, graph=inside, training=training) for inside in (None, graph)
-                    )
-                    if not _same(one, other):
-                        raise NotOpened("what is inside it does not give what it gives")
+    for batch in batches:
+        for moment in _MOMENTS:
+            for training in (True, False):
+                wanted = _called(node, batch, moment, graph=None, training=training)
+                try:
+                    found = _called(node, batch, moment, graph=graph, training=training)
+                except Exception as error:  # of symbols that a function inside has kept, for one
+                    raise NotOpened(f"what is inside it cannot be called ({type(error).__name__})") from error
+                if not _same(wanted, found):
+                    raise NotOpened("what is inside it does not give what it gives")
 
 
 def _called(
     node: StackedNode, arguments: Any, moment: tuple[int, int], *, graph: Graph | None, training: bool
 ) -> list[Any]:
-    """Return outputs and changed states of the first run's layer, or of its graph, at a moment."""
+    """Return outputs, gradients and changed states of the first run's layer, or of its graph, at a moment."""
     layer, noise = node.operation, node.noises[0]
     now = Moment(node.seeds[0], *moment)
     states = noise.states(layer, now)
     generators = {id(variable) for variable, _ in states}
-    weights = [(w, node.stack.values[p][0].detach().clone()) for w, p in zip(layer.weights, node.weights, strict=True)]
+    weights = [(w, _leaf(node.stack.values[p][0])) for w, p in zip(layer.weights, node.weights, strict=True)]
     scope = keras.StatelessScope([*weights, *states], collect_losses=True)
-    args, kwargs = arguments
-    with noise.keyed(layer, now), scope:
+    args, kwargs = tree.map_structure(lambda leaf: _leaf(leaf) if torch.is_tensor(leaf) else leaf, arguments)
+    tensors = [leaf for leaf in tree.flatten((args, kwargs)) if torch.is_tensor(leaf)]
+    with torch.enable_grad(), noise.keyed(layer, now), scope:
         if graph is None:
             result = layer(*args, **kwargs, training=training)
         else:
-            tensors = [leaf for leaf in tree.flatten((args, kwargs)) if torch.is_tensor(leaf)]
-            result = graph.run(
-                [as_computed(layer, one) for one in tensors],
-                lambda step, *a, **k: step.operation(
-                    *a, **k, **({"training": training} if step.takes_training else {})
-                ),
-            )
+            result = graph.run([as_computed(layer, one) for one in tensors], partial(_take, training))
+    outputs = tree.flatten(result)
     changed = [scope.get_current_value(w) for w in layer.weights if id(w) not in generators]
-    return [*tree.flatten(result), *changed]
+    # those that a layer has moved are none of its leaves any more
+    leaves = [one for one in (*tensors, *(value for _, value in weights)) if one.requires_grad]
+    return [one.detach() for one in (*outputs, *_gradients(outputs, leaves), *changed) if one is not None]
+
+
+def _leaf(value: torch.Tensor) -> torch.Tensor:
+    """Return a copy that gradients are wanted of, where it may have any."""
+    return value.detach().clone().requires_grad_(value.is_floating_point())
+
+
+def _gradients(outputs: Sequence[torch.Tensor], leaves: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Return gradients of some outputs: those that no gradient reaches are zero."""
+    real = [one for one in outputs if one.requires_grad]
+    total = sum((one * torch.linspace(-1, 1, one.numel()).to(one).view(one.shape)).sum() for one in real)
+    if not real or not leaves:
+        return []
+    found = torch.autograd.grad(total, leaves, allow_unused=True)  # type: ignore[arg-type]
+    return [torch.zeros_like(leaf) if one is None else one for leaf, one in zip(leaves, found, strict=True)]
 
 
 def _take(training: bool, step: Step, *args: Any, **kwargs: Any) -> Any:
@@ -149,8 +164,10 @@ def as_computed(layer: Any, x: torch.Tensor) -> torch.Tensor:
 def _same(one: Sequence[Any], other: Sequence[Any]) -> bool:
     if len(one) != len(other):
         return False
-    tensors = [(torch.as_tensor(a), torch.as_tensor(b)) for a, b in zip(one, other, strict=True)]
-    return all(
-        a.shape == b.shape and torch.allclose(a.float(), b.float(), rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True)
-        for a, b in tensors
-    )
+    pairs = zip(one, other, strict=True)
+    return all(a.shape == b.shape and _close(a.double(), b.double()) for a, b in pairs)
+
+
+def _close(one: torch.Tensor, other: torch.Tensor) -> bool:
+    size = max(1.0, float(other.abs().nan_to_num().max())) if other.numel() else 1.0
+    return torch.allclose(one, other, rtol=_TOLERANCE, atol=_TOLERANCE * size, equal_nan=True)
