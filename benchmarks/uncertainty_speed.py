@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import torch
 
+from gengap.engine.computation import Computation
 from gengap.sampling import predict_distribution
 from training.machine import describe, disturbances, pulse
 
@@ -49,7 +50,7 @@ def speed(wanted: int = 7, limit: float = 25.0) -> dict[str, Any]:
     single, disturbed = _rounds(one, wanted, limit)
     several, disturbed_many = _rounds(many, 2, limit)
     full = predict_distribution(model, x[:1], num_members=1000)
-    half = predict_distribution(model, x[:1], num_members=1000, precision="bfloat16")
+    half = predict_distribution(model, x[:1], num_members=1000, computation=Computation(precision="bfloat16"))
     return {
         "machine": describe(),
         "parameters": model.count_params(),
@@ -81,7 +82,7 @@ def _one_case(model: Any, one: Any) -> Mapping[str, Callable[[], float]]:
         "batched model(repeat(x), training=True)": lambda: _seconds(batched),
         "float32": lambda: _seconds(lambda: predict_distribution(model, one, num_members=1000), 3),
         "bfloat16": lambda: _seconds(
-            lambda: predict_distribution(model, one, num_members=1000, precision="bfloat16"), 3
+            lambda: predict_distribution(model, one, num_members=1000, computation=Computation(precision="bfloat16")), 3
         ),
     }
 
@@ -94,7 +95,9 @@ def _many_cases(model: Any, x: Any) -> Mapping[str, Callable[[], float]]:
 
     def ours(precision: Any) -> Callable[[], float]:
         return lambda: _seconds(
-            lambda: predict_distribution(model, x, num_members=100, precision=precision, progress=False)
+            lambda: predict_distribution(
+                model, x, num_members=100, computation=Computation(precision=precision), progress=False
+            )
         )
 
     return {
@@ -146,7 +149,7 @@ def _memory(model: Any, x: Any) -> float:
         return float("nan")
     clear.write_text("5")  # forget the highest resident memory so far: proc(5)
     before = _resident()
-    predict_distribution(model, x, num_members=100, precision="bfloat16", progress=False)
+    predict_distribution(model, x, num_members=100, computation=Computation(precision="bfloat16"), progress=False)
     return (_resident("VmHWM") - before) / 1024
 
 

@@ -37,6 +37,10 @@ HOW = {
     "GG114": "Accuracy at the best epoch minus that of the training split's most frequent class, with seeds and "
     "cases both random. Reported where its 95 % interval does not lie above 0, and GG110 or GG111 hold too or "
     "cannot be asked.",
+    "GG201": "From `gg.recommend`: the reference is in the set that holds the best, and its mean is behind that of the "
+    "best network by no more than the tolerance (a hundredth of what the best mean is short of perfection, unless you "
+    'say otherwise). "Better than every network" means that the simultaneous bounds exclude each of them. A reference '
+    "that is behind by more is no finding, though it may not be shown to be worse.",
     "GG301": "The Keras configurations of a hand-written variant and the baseline are compared in ten respects: "
     "layers, width, penalty, noise, normalization, preprocessing, initializer, activation, optimizer, loss; and in the "
     "number of parameters where neither layers nor width explain it. Two or more differ. Remedies are not "
@@ -45,6 +49,9 @@ HOW = {
     "GG303": "The optimizer's `weight_decay` is set, and not by `gg.WeightDecay`.",
     "GG304": "The share of the training cases that the variant was declared with.",
     "GG305": "The mean penalty at the best epoch, where it is more than a hundredth of the score.",
+    "GG306": "In models with layers that are not Keras' own, every layer that may draw is called, on a clone of the "
+    "model and 32 training cases, at two moments of inference under different keys. The two answers differ. Where "
+    "Keras does not run on torch, the model as a whole.",
     "GG310": "A result with a validation but no test split, or with a test but no validation split. The review "
     "tutorial is of the first kind: its test half chose the epochs, so nothing is left that no choice has seen.",
     "GG320": "Digests of every case's inputs, compared between the splits. IMDB has 123 reviews of its test half in "
@@ -67,14 +74,19 @@ HOW = {
 
 def page(code: Code) -> str:
     """Return the page of one code."""
-    function = "diagnose" if code.code.startswith("GG1") else "audit"
+    function = {"GG1": "diagnose", "GG2": "recommend"}.get(code.code[:3], "audit")
     said = [text for key, text in ENGLISH.sentences.items() if key.partition(".")[0] == code.code]
     sentences = "\n".join(f"> … {BLANK.sub('…', text)}\n" for text in said)
     return (
         f"# {code.code}: {code.title}\n\n"
         f"{sentences}\n"
         f"{code.meaning}\n\n## How it is found\n\n{HOW[code.code]}\n\n## What to do\n\n{code.remedy}\n\n"
-        f"Not of interest here? `gg.{function}(result, ignore=[{code.code!r}])`.\n\n[All findings](index.md)\n"
+        + (
+            ""
+            if function == "recommend"
+            else f"Not of interest here? `gg.{function}(result, ignore=[{code.code!r}])`.\n\n"
+        )
+        + "[All findings](index.md)\n"
     )
 
 
@@ -83,8 +95,9 @@ def index() -> str:
     rows = "".join(f"| [{code.code}]({code.code}.md) | {code.title} |\n" for code in CODES.values())
     return f"""# Findings
 
-What `gg.diagnose` reads off the curves of a variant (GG1..) and `gg.audit` out of the design of a study (GG3..): each a
-sentence with its numbers, under a code that never changes its meaning. A code says where
+What `gg.diagnose` reads off the curves of a variant (GG1..), `gg.recommend` says of references (GG2..) and `gg.audit`
+reads out of the design of a study (GG3..): each a sentence with its numbers, under a code that never changes its
+meaning. A code says where
 to look, the interval how sure it is.
 
 | code | finding |

@@ -42,6 +42,9 @@ PAGES = {
         ("gengap.analysis", "gengap.reporting"),
     ),
     "experiments": Page("Studies of studies", "How large, and how many cases?", ("gengap.experiments",)),
+    "shipping": Page(
+        "Shipping", "What a study chose, as one ordinary Keras model with its card.", ("gengap.shipping",)
+    ),
     "verification": Page(
         "Verification",
         "Scores and curves of forecasts; truth first. How far the intervals can be trusted is measured in\n"

@@ -11,11 +11,11 @@ from keras import layers
 
 import gengap as gg
 from gengap import plots
+from gengap.datasets.checks import _plain_groups
 from gengap.errors import DataError, ModelError
 from gengap.naming import check_names
 from gengap.plots.style import literal
 from gengap.results import Result
-from gengap.study.inputs import _plain_groups
 
 ALIKE = [
     (16, "16"),

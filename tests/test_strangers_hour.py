@@ -56,7 +56,14 @@ CALLS = {
     "a remedy misspelt": (lambda _: gg.Study(net(), remedies=["drpout(0.5)"]), "dropout"),
     "no model compiled": (lambda _: gg.Study(net(compiled=False)), "not compiled"),
     "seeds as text": (lambda _: gg.Study(net(), seeds="10"), "`seeds` must be"),
-    "compile as text": (lambda _: gg.Study(net(), compile="yes"), "`compile` must be True or False"),
+    "compile as text": (
+        lambda _: gg.Computation(compile="yes"),
+        "`compile` must be True or False",
+    ),
+    "a memory limit for a study": (
+        lambda _: gg.Study(net(), computation=gg.Computation(memory_limit=9)),
+        "has no use for",
+    ),
     "no epochs": (lambda _: gg.Study(net()).run(X, Y), "epochs"),
     "epochs as a float": (lambda _: run(epochs=2.5), "`epochs` must be a positive integer"),
     "callbacks": (lambda _: run(callbacks=[keras.callbacks.EarlyStopping()]), "gg.EarlyStopping"),

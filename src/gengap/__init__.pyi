@@ -27,6 +27,7 @@ from .datasets import CrossValidation as CrossValidation
 from .datasets import Dataset as Dataset
 from .datasets import Split as Split
 from .engine.certificate import certify as certify
+from .engine.computation import Computation as Computation
 from .engine.fit_many import History as History
 from .engine.fit_many import fit_many as fit_many
 from .engine.parity import Parity as Parity
@@ -64,6 +65,9 @@ from .results import Result as Result
 from .runners.ray import RayRunner as RayRunner
 from .sampling import choose_rate as choose_rate
 from .sampling import predict_distribution as predict_distribution
+from .shipping import ModelCard as ModelCard
+from .shipping import Shipped as Shipped
+from .shipping import ship as ship
 from .study import Study as Study
 from .study import load as load
 from .verification import scores_block as scores_block

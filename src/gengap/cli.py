@@ -1,4 +1,4 @@
-"""The command line: `gengap demo | run | show | report | recommend | gate | doctor`."""
+"""The command line: `gengap demo | run | show | report | recommend | gate | ship | predict | doctor`."""
 
 import os
 import sys
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
+from gengap.shipping import commands as of_shipping
+
 if TYPE_CHECKING:
     from gengap.analysis.comparison.estimators import ScoreName
-    from gengap.experiments.launch import Launch
     from gengap.results import Result
     from gengap_examples.demos import Demo
     from gengap_examples.telling_cases import CaseStudy
@@ -165,7 +166,8 @@ def run(  # noqa: PLR0913  each is an option of the command
         launch = launch.placed(storage, runner)
     for note in launch.notes:
         typer.echo(note)
-    typer.echo(_size(launch))
+    folds = f" x {cv} folds" if cv else ""
+    typer.echo(f"{len(launch.study.variants)} variants x {len(launch.study.seeds)} seeds{folds}")
     try:
         result = launch.run()
     except KeyboardInterrupt as stop:
@@ -187,13 +189,6 @@ _OF_FILES = (
     "batch_size",
     "cv",
 )
-
-
-def _size(launch: "Launch") -> str:
-    """Say how much will be trained."""
-    size = f"{len(launch.study.variants)} variants x {len(launch.study.seeds)} seeds"
-    cv = launch.fit.get("cv")
-    return f"{size} x {cv} folds" if isinstance(cv, int) else size
 
 
 def _refuse_beside_a_study_file(context: typer.Context) -> None:
@@ -290,6 +285,10 @@ def gate(
         output.write_text(said, encoding="utf-8")
     typer.echo(said, nl=False)
     raise typer.Exit(found.exit_code)
+
+
+app.command()(of_shipping.ship)
+app.command()(of_shipping.predict)
 
 
 @app.command()

@@ -18,13 +18,24 @@ NAMES: Mapping[str, Mapping[str, str]] = {
 }
 """Where a public name of a module is found now, by module and old name."""
 
+_OF_SAMPLING = {"precision": "computation.precision", "memory_limit": "computation.memory_limit"}
+_OF_TRAINING = {"precision": "computation.precision", "compile": "computation.compile"}
+
 ARGUMENTS: Mapping[str, Mapping[str, str]] = {
-    "gengap.predict_distribution": {"num_samples": "num_members"},
-    "gengap.choose_rate": {"num_samples": "num_members", "validation": "validation_data", "test": "test_data"},
+    "gengap.predict_distribution": {"num_samples": "num_members", **_OF_SAMPLING},
+    "gengap.choose_rate": {
+        "num_samples": "num_members",
+        "validation": "validation_data",
+        "test": "test_data",
+        **_OF_SAMPLING,
+    },
+    "gengap.fit_many": {**_OF_TRAINING, "device": "computation.device", "plan": "computation.plan"},
+    "gengap.Study": _OF_TRAINING,
     "gengap.PredictiveDistribution.select": {"samples": "cases"},
     "gengap.Result.from_histories": {"higher_is_better": "larger_is_better"},
 }
-"""What an argument of a public function is called now, by function and old name."""
+"""What an argument of a public function is called now, by function and old name; `computation.x` is now `x` of the
+`gengap.Computation` that the argument `computation` takes."""
 
 ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
     "gengap.PredictiveDistribution": {"num_samples": "num_members"},
@@ -58,12 +69,16 @@ def old_arguments(path: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            parts: dict[str, Any] = {}
             for old in new_names.keys() & kwargs:
                 new = new_names[old]
-                if new in kwargs:
+                argument, _, part = new.partition(".")
+                if argument in kwargs:
                     raise TypeError(f"`{old}` is the old name of `{new}`, which is given too: leave `{old}` out.")
                 warn_of_old(f"`{old}` of `{path}` is now `{new}`", stacklevel=3)
-                kwargs[new] = kwargs.pop(old)
+                (parts if part else kwargs)[part or new] = kwargs.pop(old)
+            if parts:
+                kwargs["computation"] = import_module("gengap.engine.computation").Computation(**parts)
             return function(*args, **kwargs)
 
         return call

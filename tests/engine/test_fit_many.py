@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from gengap.engine.computation import Computation
 from gengap.engine.fit_many import fit_many
 from gengap.errors import DataError, ModelError
 from gengap.remedies.stopping import StoppingRule
@@ -65,7 +66,7 @@ def test_bad_input_is_said_in_one_sentence():
     with pytest.raises(DataError, match="`x` holds 80 cases, `y` 79"):
         fit_many([model()], X, Y[:-1], seeds=[0])
     with pytest.raises(TypeError, match="`compile` must be True or False; received 'yes'"):
-        fit_many([model()], X, Y, seeds=[0], compile="yes")
+        fit_many([model()], X, Y, seeds=[0], computation=Computation(compile="yes"))
     unbuilt = keras.Sequential([layers.Dense(1, activation="sigmoid")])
     unbuilt.compile("sgd", "binary_crossentropy")
     with pytest.raises(ModelError, match="not built"):

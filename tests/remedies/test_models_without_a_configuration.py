@@ -10,9 +10,9 @@ from keras.src.utils import tracking
 
 import gengap as gg
 from gengap.errors import ModelError
+from gengap.keras_models import object_copy
 from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.object_copy import copy_object
-from gengap.remedies import object_copy
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(40, 4)).astype(np.float32)

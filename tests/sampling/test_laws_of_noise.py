@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from gengap.engine.computation import Computation
 from gengap.errors import ModelError, NoiseWarning
 from gengap.sampling import predict_distribution
 
@@ -248,7 +249,9 @@ def test_all_noise_is_on(name, cases):
 def test_noise_depends_on_case_and_member_alone(name, cases):
     model = built(name)
     whole = predict_distribution(model, cases, num_members=13, task="regression")
-    fewer = predict_distribution(model, cases[:2], num_members=6, task="regression", memory_limit=1 << 12)
+    fewer = predict_distribution(
+        model, cases[:2], num_members=6, task="regression", computation=Computation(memory_limit=1 << 12)
+    )
     np.testing.assert_allclose(fewer.members, whole.members[:6, :2], atol=2e-6)
     np.testing.assert_allclose(fewer.deterministic, whole.deterministic[:2], atol=2e-6)
     assert whole.members.values.std(axis=0).min() > 0

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from gengap.engine.computation import Computation
 from gengap.errors import DataError, ModelError, UnknownNameError
 from gengap.sampling import predict_distribution
 from gengap.sampling.footprint import CACHE
@@ -101,7 +102,9 @@ def test_any_model_equals_keras_own_call_with_the_same_masks(build, random):
 @pytest.mark.parametrize("memory_limit", [1 << 14, 1 << 20, 1 << 29])
 def test_the_answer_does_not_depend_on_the_memory(storm_net, storms, memory_limit):
     reference = predict_distribution(storm_net, storms, num_members=25).members.values
-    chunked = predict_distribution(storm_net, storms, num_members=25, memory_limit=memory_limit).members.values
+    chunked = predict_distribution(
+        storm_net, storms, num_members=25, computation=Computation(memory_limit=memory_limit)
+    ).members.values
     np.testing.assert_allclose(chunked, reference, atol=2e-6)
 
 
@@ -167,7 +170,7 @@ def test_a_fixed_mask_is_one_network_for_all_cases(random):
 
 def test_half_precision_is_off_by_less_than_a_tenth_of_the_spread(storm_net, storms):
     full = predict_distribution(storm_net, storms, num_members=50)
-    half = predict_distribution(storm_net, storms, num_members=50, precision="bfloat16")
+    half = predict_distribution(storm_net, storms, num_members=50, computation=Computation(precision="bfloat16"))
     error = np.abs(half.members.values - full.members.values).mean()
     assert 0 < error < 0.1 * float(full.spread.mean())
 
@@ -221,8 +224,7 @@ def test_cases_that_do_not_fit_the_model_are_refused_in_a_sentence(random):
     ("given", "error", "match"),
     [
         ({"num_members": 20.5}, TypeError, "whole number"),
-        ({"precision": "float16"}, ValueError, "`precision`"),
-        ({"memory_limit": 0}, ValueError, "`memory_limit`"),
+        ({"computation": Computation(compile=True)}, ValueError, "no use for `compile`"),
         ({"task": "ranking"}, ValueError, "`task`"),
     ],
 )

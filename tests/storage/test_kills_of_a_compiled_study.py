@@ -51,7 +51,8 @@ model = keras.Sequential(
     [keras.Input((6,)), layers.Dense(8, "relu"), layers.Dropout(0.3), layers.Dense(1, "sigmoid")]
 )
 model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy")
-study = gg.Study(model, seeds=3, compile=True, engine="fused", storage=sys.argv[1], runner=Often())
+how = gg.Computation(compile=True)
+study = gg.Study(model, seeds=3, computation=how, engine="fused", storage=sys.argv[1], runner=Often())
 print("start", flush=True)
 study.run(x[:64], y[:64], validation_data=(x[64:], y[64:]), epochs=60, batch_size=16, progress=False)
 print("end", flush=True)

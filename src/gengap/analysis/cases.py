@@ -173,6 +173,17 @@ def primary_rule(result: "Result") -> EpochRule:
     return "last" if primary.get("epoch") == "last" else "best"
 
 
+def is_reference(result: "Result", variant: str) -> bool:
+    """Tell whether a variant is a reference that stands beside the networks: no Keras model, and without curves."""
+    return bool((result.manifest.get("variants") or {}).get(variant, {}).get("reference"))
+
+
+def networks(result: "Result") -> "Result":
+    """Return the result of the variants that are no references: what has curves, weights and a configuration."""
+    names = [name for name in result.variants if not is_reference(result, name)]
+    return result if len(names) == len(result.variants) else result.select(names)
+
+
 def baseline_name(result: "Result", baseline: str | None = None) -> str:
     """Return the variant that all others are compared with: the one asked for, else the result's own.
 

@@ -76,3 +76,35 @@ def learning_curve(result: "Result", variant: str, name: str, *, level: float = 
 def learning_curves(result: "Result", name: str, variants: Sequence[str] | None = None) -> tuple[Curve, ...]:
     """Return one curve for each of the chosen variants; all of them by default."""
     return tuple(learning_curve(result, variant, name) for variant in variants or result.variants)
+
+
+def stopping_epochs(curves: Floats, *, patience: int, min_delta: float = 0.0) -> tuple[Floats, Floats]:
+    """Return where Keras' `EarlyStopping(patience, min_delta)` would have stopped, and the best epoch up to there.
+
+    Args:
+        curves: Held-out score, smaller is better, shape `(seeds, epochs)`; NaN after the end of a run.
+        patience: Epochs without improvement after which a run stops.
+        min_delta: Improvements of this size or less do not count.
+
+    Returns:
+        Epoch of stopping and epoch of the best score until then, from 1, shape `(seeds,)` each.
+
+    Example:
+        >>> stopping_epochs(np.array([[3.0, 1.0, 2.0, 2.0, 0.5]]), patience=2)
+        (array([4]), array([2]))
+    """
+    stops, bests = [], []
+    for curve in curves:
+        trained = curve[np.isfinite(curve)]
+        reference, waited, stop = np.inf, 0, len(trained)
+        for epoch, score in enumerate(trained, start=1):
+            if score < reference - min_delta:
+                reference, waited = score, 0
+                continue
+            waited += 1
+            if waited >= patience:
+                stop = epoch
+                break
+        stops.append(stop)
+        bests.append(int(np.argmin(trained[:stop])) + 1 if stop else 0)
+    return np.array(stops), np.array(bests)

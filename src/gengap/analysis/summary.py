@@ -11,6 +11,7 @@ from gengap.analysis.cases import (
     HeldOut,
     Part,
     held_out,
+    is_reference,
 )
 from gengap.analysis.climatology import SKILL_OF, climatology_scores
 from gengap.analysis.findings.wording import GIVEN
@@ -52,7 +53,11 @@ def summarize(result: "Result") -> Table:
         Column("parameters", "parameters", ",d"),
         Column("seconds", "seconds", ".1f"),
     ]
-    rows = [_row(result, variant, rule, columns) for variant in result.variants for rule in RULES]
+    rows = [
+        _row(result, variant, rule, columns)
+        for variant in result.variants
+        for rule in (RULES[:1] if is_reference(result, variant) else RULES)
+    ]
     used = [index for index, _ in enumerate(columns) if any(row[index] is not None for row in rows)]
     return Table(
         title=_title(result),
@@ -78,6 +83,8 @@ def _row(result: "Result", variant: str, rule: EpochRule, columns: list[Column])
     runs = result.runs.sel(variant=variant)
     epochs = runs["best_epoch" if rule == "best" else "epochs"].to_numpy().astype(float)
     cells: dict[str, Cell] = {"variant": variant, "rule": rule, "epoch": _spread(epochs)}
+    if is_reference(result, variant):
+        cells |= {"rule": None, "epoch": None}
     for part in PARTS:
         cells[f"{part}_score"] = _spread(_score(result, variant, rule, part))
         cells[f"{part}_skill"] = _spread(_skill(result, variant, rule, part))
@@ -85,7 +92,8 @@ def _row(result: "Result", variant: str, rule: EpochRule, columns: list[Column])
         at_epoch(result, variant, "val_score", rule) - at_epoch(result, variant, "train_score", rule)
     )
     if "parameters" in runs:
-        cells["parameters"] = int(runs["parameters"].to_numpy().max())
+        size = int(runs["parameters"].to_numpy().max())
+        cells["parameters"] = None if is_reference(result, variant) and not size else size
     if "seconds" in runs:
         cells["seconds"] = _spread(runs["seconds"].to_numpy().astype(float))
     return tuple(cells.get(column.name) for column in columns)

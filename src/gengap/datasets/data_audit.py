@@ -34,17 +34,19 @@ def audit_data(train: Split, validation: Split | None = None, test: Split | None
         mean and standard deviation, by split).
     """
     held_out = {name: split for name, split in (("validation", validation), ("test", test)) if split is not None}
-    pairs = {name: (train, split) for name, split in held_out.items()}
-    if validation is not None and test is not None:
-        pairs["test in validation"] = (validation, test)
+    splits = {"train": train, **held_out}
+    digests = {name: row_digests(split.x) for name, split in splits.items()}
+    pairs = {name: ("train", name) for name in held_out}
+    if len(held_out) == 2:
+        pairs["test in validation"] = ("validation", "test")
+    found = {name: np.isin(digests[b], digests[a]) for name, (a, b) in pairs.items()}
+    of = {name: (splits[a], splits[b]) for name, (a, b) in pairs.items()}
     return {
-        "duplicates": {name: _num_exact(a, b) for name, (a, b) in pairs.items()},
-        "near_duplicates": {name: _num_near(a.x, b.x) for name, (a, b) in pairs.items()},
-        "shared_groups": {name: _num_shared(a.groups, b.groups) for name, (a, b) in pairs.items()},
-        "time_overlap": {name: _overlap(a.times, b.times) for name, (a, b) in pairs.items()},
-        "answers": {
-            name: _answers(split.y, split.sample_weight) for name, split in {"train": train, **held_out}.items()
-        },
+        "duplicates": {name: int(exact.sum()) for name, exact in found.items()},
+        "near_duplicates": {name: _num_near(a.x, b.x, exact=found[name]) for name, (a, b) in of.items()},
+        "shared_groups": {name: _num_shared(a.groups, b.groups) for name, (a, b) in of.items()},
+        "time_overlap": {name: _overlap(a.times, b.times) for name, (a, b) in of.items()},
+        "answers": {name: _answers(split.y, split.sample_weight) for name, split in splits.items()},
     }
 
 
@@ -65,16 +67,10 @@ def _digest(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=12).hexdigest()
 
 
-def _num_exact(reference: Split, held_out: Split) -> int:
-    return int(np.isin(row_digests(held_out.x), row_digests(reference.x)).sum())
-
-
-def _num_near(reference: Any, held_out: Any) -> int | None:
+def _num_near(reference: Any, held_out: Any, *, exact: NDArray[np.bool_]) -> int | None:
     """Count held-out cases with a near, but not equal, duplicate."""
     duplicates = near_duplicates(reference, held_out)
-    if duplicates is None:
-        return None
-    return int((duplicates & ~np.isin(row_digests(held_out), row_digests(reference))).sum())
+    return None if duplicates is None else int((duplicates & ~exact).sum())
 
 
 def _num_shared(a: Any, b: Any) -> int | None:

@@ -30,11 +30,13 @@ class DataFiles:
         splits: Splits by name, `"train"` and `"validation"` always.
         label_names: Names of the labels where the answers are words, in the order of their codes.
         notes: What was taken from where, for the user to see.
+        features: Names of a table's features, in the order in which the model takes them; empty for arrays.
     """
 
     splits: Mapping[str, Split]
     label_names: tuple[str, ...]
     notes: tuple[str, ...]
+    features: tuple[str, ...] = ()
 
 
 def read_files(
@@ -78,7 +80,7 @@ def read_files(
     notes += [
         f"{paths[name].name}: {len(splits[name])} {name} cases" for name in ("validation", "test") if name in read
     ]
-    return DataFiles(splits, label_names, tuple(notes))
+    return DataFiles(splits, label_names, tuple(notes), first.features)
 
 
 def encode_labels(splits: Mapping[str, Split], paths: Mapping[str, Path]) -> tuple[dict[str, Split], tuple[str, ...]]:

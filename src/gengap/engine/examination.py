@@ -103,7 +103,7 @@ def _check_clone(model: Any, inputs: Callable[[Any], Sequence[Any]]) -> None:
             return read_graph(one).run(inputs(one), call)
 
     before = outputs(model)
-    if _equal(before, outputs(model)) and not _equal(before, outputs(clone_compiled(model))):
+    if same_numbers(before, outputs(model)) and not same_numbers(before, outputs(clone_compiled(model))):
         raise ModelError(
             f"The model {model.name!r} cannot be cloned with the weights that it has: its clone computes something "
             "else. Its classes hold something that is neither a weight nor in `get_config`, such as numbers drawn in a "
@@ -137,7 +137,7 @@ class _Layers:
         before = _attributes(step.operation)
         first, after = at(1, 1), _attributes(step.operation)
         second, later = at(1, 1), _attributes(step.operation)
-        repeats = _equal(first, second)
+        repeats = same_numbers(first, second)
         changed = _changed(after, later) or ([] if repeats else _changed(before, after))
         if changed:
             self._reason = self._reason or (
@@ -146,7 +146,7 @@ class _Layers:
             )
         elif not repeats:
             raise ModelError(_unreachable(step.operation))
-        elif not _equal(at(INFERENCE, 1), at(INFERENCE, 2)):
+        elif not same_numbers(at(INFERENCE, 1), at(INFERENCE, 2)):
             say_noisy(step.operation)
         return first
 
@@ -225,7 +225,8 @@ def _changed(one: Mapping[tuple[int, str], Any], other: Mapping[tuple[int, str],
     return sorted(name for place, name in other if other[place, name] != one.get((place, name), object()))
 
 
-def _equal(one: Any, other: Any) -> bool:
+def same_numbers(one: Any, other: Any) -> bool:
+    """Tell whether two results of one structure hold the same numbers, to rounding."""
     pairs = zip(tree.flatten(one), tree.flatten(other), strict=True)
     arrays = [(keras.ops.convert_to_numpy(a), keras.ops.convert_to_numpy(b)) for a, b in pairs]
     return all(np.allclose(a, b, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True) for a, b in arrays)

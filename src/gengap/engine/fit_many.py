@@ -7,9 +7,10 @@ from typing import Any, Literal
 import numpy as np
 
 from gengap.datasets.split import Task
+from gengap.deprecated import old_arguments
+from gengap.engine.computation import Computation
 from gengap.engine.fit_inputs import as_runs, as_training
 from gengap.engine.fused import train_fused
-from gengap.engine.planner import Device, Plan
 from gengap.engine.runs import Array, Collector
 from gengap.errors import DataError
 from gengap.remedies.stopping import StoppingRule
@@ -33,6 +34,7 @@ class History:
     best_epoch: int
 
 
+@old_arguments("gengap.fit_many")
 def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are keywords with defaults
     models: Sequence[Any],
     x: Any,
@@ -52,11 +54,8 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
     score: str | None = None,
     output: str | None = None,
     from_logits: bool | None = None,
-    precision: Literal["float32", "bfloat16"] = "float32",
     training_score: bool = True,
-    compile: bool = False,  # noqa: A002  torch's own word
-    device: Device = "auto",
-    plan: Plan | None = None,
+    computation: Computation = Computation(),  # noqa: B008  a frozen value
 ) -> list[History]:
     """Train compiled Keras models in place, each with its own seed, those of equal architecture as one program.
 
@@ -79,12 +78,8 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
         output: Name of the output that is scored, for models with several.
         from_logits: Whether outputs under a loss of your own still need a sigmoid or softmax; None reads it from the
             last activation.
-        precision: Number format of activations.
         training_score: Whether histories hold `train_score`, for which the cases are predicted once more every epoch.
-        compile: Whether steps are compiled, which takes some seconds for every architecture and size of batch, and pays
-            where steps are short and many; the plan says where it is not possible.
-        device: Where to train.
-        plan: What trains together; None measures.
+        computation: How it is computed: number format, compilation, device, plan.
 
     Returns:
         One history per model.
@@ -92,7 +87,7 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
     Raises:
         DataError: Lengths of `models` and `seeds`, or of `x` and `y`, differ; or what needs validation data has none.
         ModelError: A model is not compiled or not built.
-        TypeError: `compile` is neither True nor False.
+        ValueError: `computation` holds a memory limit.
 
     Example:
         >>> from gengap.engine.fit_many import fit_many
@@ -105,8 +100,7 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
         >>> [len(one.history["loss"]) for one in histories]
         [4, 4, 4]
     """
-    if not isinstance(compile, bool):
-        raise TypeError(f"`compile` must be True or False; received {compile!r}.")
+    computation.refuse_all_but("precision", "compile", "device", "plan", by="fit_many")
     if validation_data is None and (stopping is not None or restore_best_weights):
         raise DataError("`stopping` and `restore_best_weights` look at a validation split: give `validation_data=`.")
     runs = as_runs(models, seeds, stopping=stopping)
@@ -125,12 +119,12 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
         shuffle=shuffle,
         class_weight=class_weight,
         initial_weights=initial_weights,
-        precision=precision,
+        precision=computation.precision,
         training_score=training_score,
-        compile=compile,
+        compile=computation.compile,
     )
     collector = Collector()
-    train_fused(runs, data, settings, collector, plan=plan, device=device)
+    train_fused(runs, data, settings, collector, plan=computation.plan, device=computation.device)
     records = {int(record.variant): record for record in collector.records}
     histories = []
     for position, model in enumerate(models):

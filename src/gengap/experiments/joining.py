@@ -6,9 +6,9 @@ from typing import Any
 import xarray as xr
 
 from gengap.results import Result
+from gengap.results.files import PARTS
 from gengap.results.remembered import Remembered
 
-_PARTS = ("history", "runs", "validation", "test")
 _ACROSS = ("prediction_epochs",)
 """Left out: studies of different lengths would pad it, and it is the largest thing that a result holds."""
 
@@ -25,7 +25,7 @@ def joined(results: Sequence[Result]) -> Result:
     first = results[0]
     if len(results) == 1:
         return first
-    parts = {name: _side_by_side([getattr(one, name) for one in results]) for name in _PARTS}
+    parts = {name: _side_by_side([getattr(one, name) for one in results]) for name in PARTS}
     manifest = dict(first.manifest) | {
         "variants": {name: facts for one in results for name, facts in one.manifest["variants"].items()},
         "plan": None,

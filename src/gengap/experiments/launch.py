@@ -100,7 +100,7 @@ def study_from_files(
         validation=read.splits["validation"],
         test=read.splits.get("test"),
         description="",
-        feature_names=(),
+        feature_names=read.features,
         label_names=read.label_names,
         target_units="",
         synthetic=False,

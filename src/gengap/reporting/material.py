@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gengap.analysis.cases import HeldOut, held_out, primary_rule, primary_score
+from gengap.analysis.cases import HeldOut, held_out, networks, primary_rule, primary_score
 from gengap.analysis.comparison.comparison import Comparison, compare
 from gengap.analysis.comparison.estimators import SKILL_SCORE, case_values
-from gengap.analysis.comparison.verdicts import interval
 from gengap.analysis.decision.recommendation import Recommendation, recommend
 from gengap.analysis.diagnosis.auditing import audit
 from gengap.analysis.diagnosis.diagnosis import Diagnosis, diagnose
 from gengap.analysis.findings.codes import Finding
 from gengap.analysis.inference.components import two_way
+from gengap.analysis.inference.over_seeds import NOTHING, as_estimate
 from gengap.analysis.summary import summarize
 from gengap.analysis.tables import IntervalEstimate, Table
 from gengap.errors import GengapError, StatisticsWarning
@@ -110,18 +110,24 @@ class Material:
         return summarize(self.result)
 
     @cached_property
+    def networks(self) -> "Result":
+        """The result of the variants that are no references: those with curves and weights."""
+        return networks(self.result)
+
+    @cached_property
     def leader(self) -> str:
         """The variant besides the baseline that looks best where choices are made; the baseline if it is alone."""
-        others = self.result.variants[1:]
+        others = self.networks.variants[1:]
         if not others:
             return self.result.baseline
         best = self.comparison.best if self.comparison else None
-        return best.variant if best is not None else min(others, key=self._lowest)
+        return best.variant if best is not None and best.variant in others else min(others, key=self._lowest)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """What diagnosis and audit found, as coded sentences."""
-        return (*self.diagnosis.findings, *audit(self.result).findings)
+        simple = () if self.recommendation is None else self.recommendation.findings
+        return (*self.diagnosis.findings, *simple, *audit(self.result).findings)
 
     @cached_property
     def diagnosis(self) -> Diagnosis:
@@ -153,8 +159,7 @@ def estimate_of(values: "Floats", *, carriers: int | None = None) -> IntervalEst
     """
     values = values[np.isfinite(values).all(axis=-1)] if values.size else values
     if not values.size:
-        return IntervalEstimate(math.nan, math.nan, math.nan)
+        return NOTHING
     if min(values.shape) < 2 or carriers == 0:
         return IntervalEstimate(float(values.mean()), math.nan, math.nan)
-    found = two_way(values, carriers=carriers)
-    return IntervalEstimate(float(found.mean), *interval(found, 0.05))
+    return as_estimate(two_way(values, carriers=carriers), 0.05)

@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -114,10 +115,14 @@ class Folder:
 
     def _own(self, file: Path) -> Path | None:
         """Return a file, or the one of the same content that older versions wrote, if this result was saved with it."""
-        named = _attribute(self.result, _SAVED)  # others may lie there from a result saved before
-        saved = None if named is None else set(json.loads(named))
         both = (file, file.with_suffix(".npz"))
-        return next((one for one in both if one.exists() and (saved is None or one.name in saved)), None)
+        return next((one for one in both if one.exists() and (self._saved is None or one.name in self._saved)), None)
+
+    @cached_property
+    def _saved(self) -> frozenset[str] | None:
+        """Names of the files that were saved with this result: others may lie there from one saved before."""
+        named = _attribute(self.result, _SAVED)
+        return None if named is None else frozenset(json.loads(named))
 
     def _of_weights(self, key: WeightKey) -> Path:
         variant, seed, epoch = key

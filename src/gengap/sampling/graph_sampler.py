@@ -9,6 +9,7 @@ import keras
 import scipy.sparse as sp
 import torch
 
+from gengap.engine.computation import Precision
 from gengap.keras_models.graph import Graph, Step, read_graph
 from gengap.kernels.small_planes import TiledConvolution
 from gengap.sampling.doors import (
@@ -26,7 +27,7 @@ from gengap.sampling.footprint import Footprint
 from gengap.sampling.found_noise import ModelNoise, treats_rows_alone
 from gengap.sampling.masks import Block
 from gengap.sampling.noise_layers import NoiseLayer, NoiseStrength
-from gengap.sampling.sampler import Precision, Sampler, dense, no_gradients, noise_of, plain
+from gengap.sampling.sampler import Sampler, dense, no_gradients, noise_of, plain
 from gengap.sampling.spectral import spectral_convolution
 from gengap.sampling.step_values import (
     as_rows,

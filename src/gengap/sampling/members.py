@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from gengap.engine.computation import Precision
 from gengap.errors import ModelError, NoiseWarning
 from gengap.keras_models.graph import input_specs
 from gengap.sampling.cases import count_cases, flat_cases
@@ -16,7 +17,6 @@ from gengap.sampling.found_noise import Grain, ModelNoise, takes_masks_away
 from gengap.sampling.masks import Block
 from gengap.sampling.noise_layers import NoiseStrength
 from gengap.sampling.sampler import (
-    Precision,
     Sampler,
     WholeModelSampler,
     call_model,

@@ -139,6 +139,11 @@ def noise_layers(model: Any) -> list[NoiseLayer]:
     return [NoiseLayer(layer, index, kind) for index, (layer, kind) in enumerate(kinds)]
 
 
+def is_noise_layer(layer: Any) -> bool:
+    """Tell whether a layer is one of Keras' own that do nothing but make noise."""
+    return _kind(layer) is not None
+
+
 def all_layers(operation: Any) -> list[Any]:
     """Return a layer or model and all the layers inside; nothing for an operation that is not a layer."""
     if not isinstance(operation, keras.layers.Layer):

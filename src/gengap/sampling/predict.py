@@ -12,6 +12,7 @@ from gengap.analysis.uncertainty.distribution import PredictiveDistribution
 from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Task
 from gengap.deprecated import old_arguments
+from gengap.engine.computation import Computation
 from gengap.engine.memory import keep_freed_memory
 from gengap.errors import ModelError
 from gengap.keras_models.graph import input_specs
@@ -24,7 +25,6 @@ from gengap.sampling.found_noise import ModelNoise
 from gengap.sampling.members import Array, draw_members, look_for_noise, predict_deterministic, say_what_is_off
 from gengap.sampling.noise_layers import NoiseStrength, noise_layers
 from gengap.sampling.progress import RowProgress
-from gengap.sampling.sampler import Precision
 
 Method = Literal["dropout", "ensemble", "ensemble+dropout"]
 
@@ -44,8 +44,7 @@ def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how i
     scale: float | Mapping[str, float] = 1.0,
     seed: int = 0,
     fixed_mask: bool = False,
-    precision: Precision = "float32",
-    memory_limit: int = MEMORY_LIMIT,
+    computation: Computation = Computation(),  # noqa: B008  a frozen value
     task: Task | None = None,
     output: str | None = None,
     progress: bool = True,
@@ -73,10 +72,9 @@ def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how i
         seed: Fixes all masks.
         fixed_mask: Whether member m is one network for all cases, so that differences between cases within a member
             are differences between cases; else every case has masks of its own.
-        precision: `"bfloat16"` computes convolutions and pooling after the noise in half the bits where that is faster
-            (not where Numba computes them), and is then off by about a fiftieth of the spread; the last layers stay in
-            float32.
-        memory_limit: Bytes that activations may take; it decides how much is computed at once.
+        computation: How it is computed. The precision `"bfloat16"` computes convolutions and pooling after the noise in
+            half the bits where that is faster (not where Numba computes them), and is then off by about a fiftieth of
+            the spread; the last layers stay in float32. The memory limit decides how much is computed at once.
         task: What the model predicts; None reads it from its loss and last activation.
         output: Name of the output of a model with several; None takes the first.
         progress: Whether to show a bar when the work takes longer than a moment.
@@ -103,7 +101,8 @@ def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how i
         Lakshminarayanan, B., Pritzel, A. and Blundell, C. (2017). Simple and scalable predictive uncertainty estimation
         using deep ensembles. NeurIPS. arXiv 1612.01474
     """
-    check_settings(num_members, precision, memory_limit, task)
+    check_settings(num_members, task)
+    computation.refuse_all_but("precision", "memory_limit", by="predict_distribution")
     networks = _networks(source, method, variant)
     first = next(iter(networks.values()))
     kind = output_kind(first, task, output)
@@ -129,8 +128,8 @@ def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how i
                 num_members=each,
                 seed=seed if len(networks) == 1 else key(seed, "network", network_seed),
                 fixed_mask=fixed_mask,
-                precision=precision,
-                memory_limit=memory_limit,
+                precision=computation.precision,
+                memory_limit=computation.memory_limit or MEMORY_LIMIT,
                 read=partial(to_predictions, kind=kind),
                 advance=bar.advance,
             )
@@ -141,7 +140,7 @@ def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how i
         "variant": variant,
         "seed": seed,
         "fixed_mask": fixed_mask,
-        "precision": precision,
+        "precision": computation.precision,
         "rates": {} if method == "ensemble" else {n.layer.name: strength.of(n) for n in noise_layers(first)},
         **noise_settings(next(iter(found.values()), None)),
     }
@@ -155,7 +154,7 @@ def noise_settings(noise: ModelNoise | None) -> dict[str, Any]:
     return {"noise": noise.names, "noise_off": dict(noise.off), "noise_always": noise.always}
 
 
-def check_settings(num_members: int, precision: Precision, memory_limit: int, task: Task | None) -> None:
+def check_settings(num_members: int, task: Task | None) -> None:
     """Raise where a setting cannot be meant.
 
     Raises:
@@ -166,10 +165,6 @@ def check_settings(num_members: int, precision: Precision, memory_limit: int, ta
         raise TypeError(f"`num_members` must be a whole number; received {num_members!r}.")
     if num_members < 2:
         raise ValueError(f"`num_members` must be at least 2, or there is no distribution; received {num_members}.")
-    if precision not in get_args(Precision):
-        raise ValueError(f"`precision` must be one of {get_args(Precision)}; received {precision!r}.")
-    if memory_limit < 1:
-        raise ValueError(f"`memory_limit` must be a number of bytes above 0; received {memory_limit}.")
     if task is not None and task not in get_args(Task):
         raise ValueError(f"`task` must be one of {get_args(Task)} or None; received {task!r}.")
 

@@ -14,6 +14,7 @@ from gengap.analysis.uncertainty.quality import classifier_uncertainty, plain_an
 from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Split, Task
 from gengap.deprecated import old_arguments
+from gengap.engine.computation import Computation
 from gengap.engine.memory import keep_freed_memory
 from gengap.errors import DataError
 from gengap.keras_models.outputs import to_predictions
@@ -23,7 +24,6 @@ from gengap.sampling.members import draw_members, look_for_noise, say_what_is_of
 from gengap.sampling.noise_layers import NoiseStrength, noise_layers
 from gengap.sampling.predict import MEMORY_LIMIT, assemble, check_settings, output_kind
 from gengap.sampling.progress import RowProgress
-from gengap.sampling.sampler import Precision
 from gengap.verification import Estimate, score_difference, score_interval
 
 RATES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
@@ -44,8 +44,7 @@ def choose_rate(  # noqa: PLR0913  two splits, a grid, and how the sampling is c
     other_seeds: ArrayLike | None = None,
     level: float = 0.95,
     seed: int = 0,
-    precision: Precision = "float32",
-    memory_limit: int = MEMORY_LIMIT,
+    computation: Computation = Computation(),  # noqa: B008  a frozen value
     task: Task | None = None,
     output: str | None = None,
     progress: bool = True,
@@ -69,8 +68,7 @@ def choose_rate(  # noqa: PLR0913  two splits, a grid, and how the sampling is c
             classifier's choice is judged on: `quality` then says how many of them the members cover.
         level: Coverage of the intervals of the gains.
         seed: Fixes all masks.
-        precision: As in `predict_distribution`.
-        memory_limit: As in `predict_distribution`.
+        computation: As in `predict_distribution`.
         task: What the model predicts; None reads it.
         output: Name of the output of a model with several; None takes the first.
         progress: Whether to show a bar when the work takes longer than a moment.
@@ -94,12 +92,13 @@ def choose_rate(  # noqa: PLR0913  two splits, a grid, and how the sampling is c
     grid = tuple(rates if scales is None else scales)
     if not grid:
         raise ValueError("The grid of rates is empty: give at least one.")
-    check_settings(num_members, precision, memory_limit, task)
+    check_settings(num_members, task)
+    computation.refuse_all_but("precision", "memory_limit", by="choose_rate")
     validation, test = _as_split(validation_data), None if test_data is None else _as_split(test_data)
     kind = output_kind(model, task, output)
     if kind.task == "regression" and kind.width > 1:
         raise DataError(f"A rate is chosen for one target; the model predicts {kind.width}: study them one at a time.")
-    sweep = _Sweep(model, num_members, seed, precision, memory_limit, level, score, kind, progress=progress)
+    sweep = _Sweep(model, num_members, seed, computation, level, score, kind, progress=progress)
     swept = "rate" if scales is None else "scale"
     settings = [NoiseStrength(**{swept: value}) for value in grid]
     rows = [_QUIET, NoiseStrength(), *settings]
@@ -144,8 +143,7 @@ class _Sweep:
         model: Any,
         num_members: int,
         seed: int,
-        precision: Precision,
-        memory_limit: int,
+        computation: Computation,
         level: float,
         score: str | None,
         kind: OutputKind,
@@ -161,7 +159,7 @@ class _Sweep:
         self.reference = 1 if self._regression else 0
         self._noise: ModelNoise | None = None
         self._model, self._num_members, self._seed = model, num_members, seed
-        self._precision, self._memory_limit, self._level, self._progress = precision, memory_limit, level, progress
+        self._computation, self._level, self._progress = computation, level, progress
 
     def strengths(self, strength: NoiseStrength) -> dict[str, float]:
         return {noise.layer.name: strength.of(noise) for noise in noise_layers(self._model)}
@@ -181,8 +179,8 @@ class _Sweep:
                 num_members=self._num_members,
                 seed=self._seed,
                 fixed_mask=False,
-                precision=self._precision,
-                memory_limit=self._memory_limit,
+                precision=self._computation.precision,
+                memory_limit=self._computation.memory_limit or MEMORY_LIMIT,
                 read=read,
                 advance=bar.advance,
             )

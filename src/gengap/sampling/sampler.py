@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,8 +15,6 @@ from gengap.sampling.masks import Block
 from gengap.sampling.noise_layers import NoiseStrength, all_layers
 from gengap.sampling.noise_search import find_noise
 from gengap.sampling.switch import NoiseSource, NoiseSwitch
-
-Precision = Literal["float32", "bfloat16"]
 
 
 class Sampler(ABC):

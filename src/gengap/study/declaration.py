@@ -6,13 +6,16 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import keras
 import numpy as np
 
+from gengap.analysis.cases import CaseScore
 from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Dataset, PooledSplit, Task
+from gengap.deprecated import old_arguments
+from gengap.engine.computation import Computation
 from gengap.engine.runs import Collector, Listener, Run, TrainingData, TrainingSettings
 from gengap.engine.scoring import choose_score
 from gengap.errors import UnknownNameError
@@ -25,12 +28,14 @@ from gengap.runners.base import Runner
 from gengap.runners.serialization import custom_objects
 from gengap.study.arrangement import arrange
 from gengap.study.assembly import assemble
+from gengap.study.beside import keep_references, with_references
 from gengap.study.engines import Engine, choose_engine, choose_runner, engine_functions
 from gengap.study.fit_arguments import refuse_arguments
 from gengap.study.inputs import as_splits, check_class_weight
 from gengap.study.loading import stored_result
 from gengap.study.manifest import make_manifest
 from gengap.study.progress import Silence, shown
+from gengap.study.references import FittedReference, References, check_references, fit_references
 from gengap.study.resampling import refuse_splits
 from gengap.study.storing import Training, open_store, record_look, train_missing
 from gengap.study.variants import check_seeds, check_stopping, common_output, declared, make_variants
@@ -59,18 +64,20 @@ class Study:
         engine: `"fused"` trains all runs as one program, `"keras"` one after another in Keras' own loop; `"auto"`
             takes the first where Keras runs on torch.
         initial_weights: `"fresh"` draws each run's weights from its seed, `"keep"` starts from the model's own.
-        precision: Number format of the fused engine's activations; a model's own dtype policy wins.
-        compile: Whether the fused engine compiles its steps: some seconds for every architecture and size of batch,
-            paid back by thousands of short steps. The plan says so, and why not where torch finds no compiler.
+        computation: How the fused engine computes: number format, compilation, device.
+        references: What the networks are held against on the same cases: `"linear"` (logistic or ridge regression) and
+            `"boosted_trees"` of scikit-learn, or a mapping from names to anything that has `fit` and `predict_proba`
+            (in regression `predict`). They become variants without curves; sparse rows go in as they are, inputs of
+            more axes are flattened.
         storage: Folder that keeps the study while it runs; running it again continues. None keeps it in memory.
         runner: `"local"` trains in this process, `"ray"` on a Ray session or this machine's cores; or a `RayRunner`.
 
     Raises:
         ModelError: A model cannot be used as given.
-        UnknownNameError: A score, remedy, engine or runner does not exist.
+        UnknownNameError: A score, remedy, reference, engine or runner does not exist.
+        DataError: A reference lacks a method, or has the name of a variant.
         MissingExtraError: The runner's library is not installed.
-        TypeError: `compile` is neither True nor False.
-        ValueError: `compile` is asked for where Keras' own loop trains.
+        ValueError: `computation` asks for what a study, or Keras' own loop, does not read.
 
     Example:
         >>> import gengap as gg, keras
@@ -82,6 +89,7 @@ class Study:
         ('baseline', 'l2(0.01)')
     """
 
+    @old_arguments("gengap.Study")
     def __init__(  # noqa: PLR0913  all but the model are keywords with defaults
         self,
         model: keras.Model | Mapping[str, keras.Model],
@@ -95,8 +103,8 @@ class Study:
         from_logits: bool | None = None,
         engine: Engine = "auto",
         initial_weights: Literal["fresh", "keep"] = "fresh",
-        precision: Literal["float32", "bfloat16"] = "float32",
-        compile: bool = False,  # noqa: A002  torch's own word
+        computation: Computation = Computation(),  # noqa: B008  a frozen value
+        references: References = (),
         storage: str | Path | None = None,
         runner: Runner | Literal["local", "ray"] = "local",
     ) -> None:
@@ -110,12 +118,13 @@ class Study:
         self.primary_epoch = _one_of(primary_epoch, "epoch rule", ("best", "last"))
         self.engine = choose_engine(engine)
         self._initial_weights = _one_of(initial_weights, "kind of initial weights", ("fresh", "keep"))
-        self._precision = _one_of(precision, "precision", ("float32", "bfloat16"))
-        self._compile = _flag(compile, "compile")
-        if self._compile and self.engine == "keras":
+        computation.refuse_all_but("precision", "compile", "device", by="gengap.Study")
+        if computation != Computation() and self.engine == "keras":
             raise ValueError(
-                "`compile=True` is for the fused engine, and this study takes Keras' own loop: leave it out."
+                "`computation` is for the fused engine, and this study takes Keras' own loop: leave it out."
             )
+        self._computation = computation
+        self.references = check_references(references, [one.name for one in self.variants], self.kind)
         self.storage = None if storage is None else Path(storage)
         self.runner = choose_runner(runner)
 
@@ -256,7 +265,7 @@ class Study:
         """Check everything and describe it; nothing is trained."""
         splits = {"validation_data": validation_data, "validation_split": validation_split, "test_data": test_data}
         if cv is not None:
-            refuse_splits(x, **splits)
+            refuse_splits(x, **splits, references=[name for name, _ in self.references])
         given = as_splits(x, y, **splits, sample_weight=sample_weight)
         models = [variant.model for variant in self.variants]
         work = arrange(given, models, self.kind, self.runs(), seeds=self.seeds, cv=cv, preprocess=preprocess)
@@ -274,19 +283,18 @@ class Study:
             engine=self.engine,
             dataset=_describe_dataset(x),
         )
-        return Training(*engine_functions(self.engine), self.runner, work.runs, work.data, settings, work.folds), {
-            **manifest,
-            **work.account(manifest["data"]),
-        }
+        functions = engine_functions(self.engine, self._computation.device)
+        training = Training(*functions, self.runner, work.runs, work.data, settings, work.folds)
+        return training, {**manifest, **work.account(manifest["data"])}
 
     def _train_in_memory(self, training: Training, manifest: Mapping[str, Any], *, progress: bool) -> Result:
-        collector = Collector()
+        collector, references = Collector(), self._references(training, self.seeds)
         with training.runner.session():
             plan = training.plan(training.runs)
             with self._shown(collector, training.runs, training, show=progress) as listener:
                 training.execute(training.runs, listener, plan=plan)
         held_out = training.held_out()
-        return assemble(
+        networks = assemble(
             collector.records,
             held_out,
             self.kind,
@@ -297,16 +305,28 @@ class Study:
             objects=self._objects(),
             passes=training.passes(self.kind),
         )
+        return with_references(networks, references)
 
     def _train_in_store(self, training: Training, manifest: Mapping[str, Any], *, progress: bool) -> Result:
         names = [variant.name for variant in self.variants]
         with open_store(self.storage or "", manifest, self.kind, training) as store:
+            if self.references:
+                seeds = store.manifest["seeds"]
+                keep_references(store, self._references(training, seeds), seeds)
             stored = set(store.keys())
             missing = [run for run in training.runs if (run.variant, run.seed) not in stored]
             with self._shown(Silence(), missing, training, show=progress) as listener:
                 train_missing(training, store, listener)
             record_look(store, self.seeds)
             return stored_result(store, variants=names, seeds=self.seeds, objects=self._objects())
+
+    def _references(self, training: Training, seeds: Sequence[int]) -> tuple[FittedReference, ...]:
+        """Fit the references, before anything is trained that an error of theirs could lose."""
+        if not self.references:
+            return ()
+        return fit_references(
+            self.references, training.data, self.kind, seeds=seeds, score=cast("CaseScore", self.score)
+        )
 
     def _objects(self) -> dict[str, UsersCode]:
         """Return the user's own classes and functions, of which a result in this process can make models again."""
@@ -344,17 +364,17 @@ class Study:
             output=self.kind.name,
             from_logits=self._from_logits,
             initial_weights=self._initial_weights,
-            precision=self._precision,
+            precision=self._computation.precision,
             keep_every_epoch=size <= _KEPT_EPOCHS_BYTES,
-            compile=self._compile,
+            compile=self._computation.compile,
         )
 
 
 def _describe_dataset(x: Any) -> dict[str, Any]:
     x = x.source if isinstance(x, PooledSplit) else x
     if not isinstance(x, Dataset):
-        return {"name": "", "label_names": [], "synthetic": False}
-    facts = ("name", "label_names", "synthetic", "description", "licence", "citation", "target_units")
+        return {"name": "", "label_names": [], "feature_names": [], "synthetic": False}
+    facts = ("name", "label_names", "feature_names", "synthetic", "description", "licence", "citation", "target_units")
     return {name: getattr(x, name) for name in facts}
 
 

@@ -1,6 +1,7 @@
 """Engines and runners by name, and which ones a study takes."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 import keras
@@ -35,13 +36,15 @@ def choose_engine(engine: str) -> Literal["fused", "keras"]:
     raise UnknownNameError(f"There is no engine {engine!r}; choose from 'auto', 'fused', 'keras'.")
 
 
-def engine_functions(name: Literal["fused", "keras"]) -> tuple[EngineFunction, Planner | None]:
+def engine_functions(
+    name: Literal["fused", "keras"], device: Literal["auto", "cpu", "cuda"] = "auto"
+) -> tuple[EngineFunction, Planner | None]:
     """Return what trains, and what plans for it; Keras' own loop trains run by run and needs no plan."""
     if name == "keras":
         return train_plain, None
     from gengap.engine.fused import plan_fused, train_fused  # torch is imported only where it is used
 
-    return train_fused, plan_fused
+    return train_fused, partial(plan_fused, device=device)
 
 
 def train_plain(

@@ -14,6 +14,7 @@ from gengap.results import Result
 from gengap.results.remembered import first_cases
 from gengap.storage import Store
 from gengap.study.assembly import assemble
+from gengap.study.beside import stored_references, with_references
 from gengap.study.passes import Passes
 from gengap.study.resampling import pack_division, unpack_division
 
@@ -66,7 +67,7 @@ def stored_result(
     passes = _passes(store, seeds) if manifest.get("resampling") else None
     keys = _by_seed if passes is None else passes.keys
     wanted = {key for variant in variants for seed in seeds for key in keys(variant, seed)}
-    return assemble(
+    networks = assemble(
         (record for record in store.records() if (record.variant, record.seed) in wanted),
         _data(store),
         OutputKind(**manifest["output"]),
@@ -77,6 +78,7 @@ def stored_result(
         objects=objects,
         passes=passes,
     )
+    return with_references(networks, stored_references(store, seeds))
 
 
 def _by_seed(variant: str, seed: int) -> list[tuple[str, int]]:

@@ -21,6 +21,7 @@ from gengap.datasets.cases import arrays_of, count_cases
 from gengap.datasets.data_audit import audit_data
 from gengap.datasets.output_kind import OutputKind, scored_answers
 from gengap.datasets.split import Split
+from gengap.engine.restless import restless_layers
 from gengap.engine.runs import TrainingData, TrainingSettings
 from gengap.remedies.base import Variant
 from gengap.results.checks import FORMAT
@@ -66,7 +67,7 @@ def make_manifest(
         "seeds": list(seeds),
         "looks": [{"seeds": len(seeds), "time": now}],
         "settings": _json_able(asdict(settings)),
-        "variants": {variant.name: describe_variant(variant) for variant in variants},
+        "variants": {variant.name: describe_variant(variant, data.train.x) for variant in variants},
         "data": {**describe_data(data, kind), **dataset},
         "engine": engine,
         "backend": keras.config.backend(),
@@ -103,8 +104,13 @@ def library_versions() -> dict[str, str]:
     return found
 
 
-def describe_variant(variant: Variant) -> dict[str, Any]:
-    """Describe one variant; `model` is its Keras configuration, None where it has none that is plain JSON."""
+def describe_variant(variant: Variant, x: Any) -> dict[str, Any]:
+    """Describe one variant; `model` is its Keras configuration, None where it has none that is plain JSON.
+
+    Args:
+        variant: The variant.
+        x: Training cases; on a few is looked which layers draw in inference too.
+    """
     model, stopping = variant.model, variant.stopping
     lines: list[str] = []
     with without_displays():
@@ -114,6 +120,7 @@ def describe_variant(variant: Variant) -> dict[str, Any]:
         "share": variant.share,
         "stopping": None if stopping is None else asdict(stopping),
         "parameters": int(sum(np.prod(weight.shape) for weight in model.trainable_weights)),
+        "noise_at_inference": restless_layers(model, x),
         "model": _configuration(model),
         "summary": "\n".join(lines),
     }

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gengap.analysis import early_stopping
-from gengap.analysis.diagnosis.stopping import stopping_epochs
+from gengap.analysis.curves import stopping_epochs
 from gengap.errors import DataError
 from gengap.results import Result
 

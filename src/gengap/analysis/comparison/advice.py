@@ -68,7 +68,7 @@ def advise(estimate: MeanEstimate, *, target: float, level: float, cases: int) -
     def settles(n: float, g: float) -> bool:
         se, df = variances.se_and_df(n, g)
         # more seeds make the mean less skewed
-        return _quantiles(level, df, skewness * math.sqrt(seeds / n)) * se <= target
+        return quantiles(level, df, skewness * math.sqrt(seeds / n)) * se <= target
 
     more_seeds = smallest(lambda n: settles(n, max(units, 1)), seeds + 1, MOST_SEEDS)
     if more_seeds is not None or units == 0:
@@ -87,7 +87,7 @@ def advise(estimate: MeanEstimate, *, target: float, level: float, cases: int) -
     return Advice(enough, in_cases(both, units, cases)) if both is not None else Advice(None, None)
 
 
-def _quantiles(level: float, df: float, skewness: float) -> float:
+def quantiles(level: float, df: float, skewness: float) -> float:
     """Standard errors that a difference must measure to be found; the special function alone: bisections call it."""
     return float(special.stdtrit(df, POWER) - special.stdtrit(df, level / 2) * widening(np.asarray(skewness), level))
 
@@ -95,7 +95,7 @@ def _quantiles(level: float, df: float, skewness: float) -> float:
 def _half(variances: _Variances, seeds: float, target: float, level: float, skewness: float) -> bool:
     only_seeds = _Variances(seed=variances.seed, unit=0.0, both=0.0)
     se, df = only_seeds.se_and_df(seeds, 2)
-    return _quantiles(level, df, skewness) * se <= target / math.sqrt(2)
+    return quantiles(level, df, skewness) * se <= target / math.sqrt(2)
 
 
 def in_cases(units: int, units_now: int, cases: int) -> int:

@@ -167,7 +167,7 @@ def compare(
     chosen_score = score or primary_score(result)
     chosen_rule = epoch or primary_rule(result)
     held = held_out(result, "test") or held_out(result, "validation")
-    _check_scored(result, held, chosen_score)
+    check_scored(result, held, chosen_score)
     claim = claim_of(result, claim)
     if held is None and claim == "new cases and seeds":
         warnings.warn(
@@ -216,8 +216,13 @@ def _check_numbers(margin: float | None, alpha: float) -> None:
         raise DataError(f"`alpha` must lie between 0 and 1, got {alpha}.")
 
 
-def _check_scored(result: "Result", held: HeldOut | None, chosen_score: str) -> None:
-    """Check that the result holds what the score is computed from."""
+def check_scored(result: "Result", held: HeldOut | None, chosen_score: str) -> None:
+    """Check that the result holds what the score is computed from.
+
+    Raises:
+        DataError: The result holds curves alone, and of another score, or nothing was held out.
+        UnknownNameError: There is no such score of this task.
+    """
     if held is None and chosen_score != result.score:
         raise DataError(f"This result holds curves of {result.score} and no predictions: it has no {chosen_score}.")
     if held is None and "val_score" not in result.history:

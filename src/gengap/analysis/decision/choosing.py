@@ -7,7 +7,7 @@ from typing import Literal
 
 from gengap.analysis.decision.options import Option
 
-Reason = Literal["alone", "best", "parameters", "epochs", "gap", "order"]
+Reason = Literal["alone", "best", "parameters", "epochs", "gap"]
 
 _COSTS: tuple[tuple[Reason, Callable[[Option], float | None]], ...] = (
     ("parameters", lambda one: one.parameters),
@@ -50,22 +50,17 @@ def choose(options: Sequence[Option], *, tolerance: float, larger_is_better: boo
     if len(near) < 2:
         return Chosen(leader, leader, "best")
     costs = _comparable([options[at] for at in near])
-    chosen = near[min(range(len(near)), key=lambda at: (costs[at], losses[near[at]], at))]
-    return Chosen(chosen, leader, "best" if chosen == leader else _reason(options[chosen], options[leader]))
+    best = min(range(len(near)), key=lambda at: ([of[at] for of in costs.values()], losses[near[at]]))
+    first = near.index(leader)
+    cheaper = (name for name, of in costs.items() if of[best] != of[first])
+    return Chosen(near[best], leader, next(cheaper, "best"))
 
 
-def _comparable(options: Sequence[Option]) -> list[tuple[float, ...]]:
+def _comparable(options: Sequence[Option]) -> dict[Reason, list[float]]:
     """Costs of every option, as far as they are known of all."""
-    found = [[cost(one) for one in options] for _, cost in _COSTS]
-    known = [column for column in found if all(value is not None and math.isfinite(value) for value in column)]
-    return [tuple(float(column[at] or 0.0) for column in known) for at in range(len(options))]
-
-
-def _reason(chosen: Option, leader: Option) -> Reason:
+    found: dict[Reason, list[float]] = {}
     for name, cost in _COSTS:
-        mine, other = cost(chosen), cost(leader)
-        if mine is not None and other is not None and mine < other:
-            return name
-        if mine != other:
-            break
-    return "order"
+        column = [cost(one) for one in options]
+        if all(value is not None and math.isfinite(value) for value in column):
+            found[name] = [float(value or 0.0) for value in column]
+    return found

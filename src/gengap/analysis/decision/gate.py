@@ -6,19 +6,18 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import special
 
 from gengap.analysis.cases import EpochRule, primary_rule
-from gengap.analysis.comparison.advice import POWER, Advice, advise
+from gengap.analysis.comparison.advice import Advice, advise, quantiles
 from gengap.analysis.comparison.comparison import Claim
 from gengap.analysis.comparison.contrasts import FEW_SEEDS, FEW_UNITS
 from gengap.analysis.comparison.estimators import ScoreName
 from gengap.analysis.decision.best import one_sided_level
 from gengap.analysis.decision.matching import Match, same_cases
+from gengap.analysis.decision.options import check_alpha
 from gengap.analysis.decision.recommendation import reading_of
 from gengap.analysis.findings.wording import GIVEN
-from gengap.analysis.inference.components import MeanEstimate
-from gengap.analysis.inference.intervals import limits, widening
+from gengap.analysis.inference.intervals import limits
 from gengap.errors import DataError, UnknownNameError
 from gengap.results.resampled import refuse_resampled
 
@@ -189,7 +188,8 @@ def _judged(match: Match, margin: float, alpha: float, notes: list[str]) -> Gate
     low, high, smallest = -math.inf, math.inf, math.inf
     if estimate is not None:
         low, high = (float(end) for end in limits(estimate, 2 * level))
-        smallest = _smallest(estimate, level)
+        skewness = np.maximum(estimate.skewness.left, estimate.skewness.right)
+        smallest = quantiles(2 * level, float(estimate.df), float(skewness)) * float(estimate.se)
     outcome: Outcome = "holds" if high <= margin else "fails" if low > margin else "cannot say"
     notes = [*notes, *_weakened(match)]
     if outcome == "holds" and match.lost:
@@ -209,8 +209,8 @@ def _judged(match: Match, margin: float, alpha: float, notes: list[str]) -> Gate
         score=reading.score,
         larger_is_better=reading.larger_is_better,
         rule=match.rule,
-        claim="new cases and seeds" if reading.new_cases else "this test set",
-        part=reading.held.part if reading.held is not None else "validation",
+        claim=reading.claim,
+        part=reading.part,
         seeds=len(pairs.treated),
         cases=len(reading.held) if reading.held is not None else 0,
         notes=tuple(notes),
@@ -220,8 +220,7 @@ def _judged(match: Match, margin: float, alpha: float, notes: list[str]) -> Gate
 def _check(margin: float, alpha: float) -> None:
     if not 0 <= margin < math.inf:
         raise DataError(f"`no_worse_than` must be 0 or more, in the score's units, received {margin}.")
-    if not 0 < alpha < 0.5:
-        raise DataError(f"`alpha` must lie between 0 and .5, received {alpha}.")
+    check_alpha(alpha)
 
 
 def _advice(match: Match, margin: float, alpha: float) -> Advice:
@@ -230,13 +229,6 @@ def _advice(match: Match, margin: float, alpha: float) -> Advice:
     level = one_sided_level((*match.looks, 2 * match.looks[-1]), alpha)
     cases = len(match.mine.held) if match.mine.held is not None else 1
     return advise(match.estimate, target=abs(margin - float(match.estimate.mean)), level=2 * level, cases=cases)
-
-
-def _smallest(estimate: MeanEstimate, level: float) -> float:
-    df = float(estimate.df)
-    skewness = np.maximum(estimate.skewness.left, estimate.skewness.right)
-    quantile = -special.stdtrit(df, level) * widening(skewness, 2 * level) + special.stdtrit(df, POWER)
-    return float(quantile) * float(estimate.se)
 
 
 def _weakened(match: Match) -> list[str]:

@@ -9,6 +9,7 @@ from scipy import stats
 
 from gengap.analysis.cases import Floats
 from gengap.analysis.inference.components import MeanEstimate, seeds_only, two_way
+from gengap.analysis.inference.over_seeds import NOTHING
 from gengap.analysis.tables import IntervalEstimate
 from gengap.errors import DataError
 
@@ -95,8 +96,7 @@ def gain(lower: Rung, upper: Rung, *, margin: float | None = None) -> Gain:
         )
     estimate = _paired(lower.values, upper.values)
     if estimate is None:
-        unknown = IntervalEstimate(float("nan"), float("nan"), float("nan"))
-        return Gain(lower.name, upper.name, unknown, float("nan"), improves=False)
+        return Gain(lower.name, upper.name, NOTHING, float("nan"), improves=False)
     mean, se, df = float(estimate.mean), float(estimate.se), float(estimate.df)
     reach = float(stats.t.ppf(0.975, df)) * se
     improves = mean > se if margin is None else mean + float(stats.t.ppf(0.95, df)) * se >= margin

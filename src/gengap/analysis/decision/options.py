@@ -1,15 +1,18 @@
 """What can be chosen: every variant, at its best epoch, at its last, or where early stopping would have kept it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gengap.analysis.cases import EpochRule, Floats, HeldOut, primary_rule
+from gengap.analysis.cases import EpochRule, Floats, HeldOut, is_reference, primary_rule
+from gengap.analysis.comparison.comparison import Claim
 from gengap.analysis.comparison.contrasts import Pairs, pair
 from gengap.analysis.comparison.estimators import ScoreName, carriers, case_values
+from gengap.analysis.curves import stopping_epochs
 from gengap.analysis.decision.best import AllPairs, all_pairs
 from gengap.analysis.summary import at_epoch
 from gengap.errors import DataError
@@ -92,9 +95,29 @@ class Reading:
         return case_values(self.result, self.held, variant, rule=name, score=self._name)
 
     def losses(self, variant: str, rule: Rule) -> Floats:
-        """The same, turned so that smaller is better."""
-        values = self.values(variant, rule)
-        return -values if self.larger_is_better else values
+        """The same, turned so that smaller is better; read once for all that ask, as far as memory allows."""
+        return self._read(variant, rule)
+
+    @cached_property
+    def _read(self) -> "Callable[[str, Rule], Floats]":
+        cells = len(self.result.seeds) * (1 if self.held is None else len(self.held))
+
+        @lru_cache(maxsize=max(2, int(_MOST_KEPT // max(cells, 1))))
+        def read(variant: str, rule: Rule) -> Floats:
+            values = self.values(variant, rule)
+            return -values if self.larger_is_better else values
+
+        return read
+
+    @property
+    def claim(self) -> Claim:
+        """What is claimed on it, given this training set."""
+        return "new cases and seeds" if self.new_cases else "this test set"
+
+    @property
+    def part(self) -> str:
+        """The split that is read."""
+        return "validation" if self.held is None else self.held.part
 
     @property
     def _name(self) -> ScoreName:
@@ -136,17 +159,17 @@ def best_epochs(result: "Result", variant: str) -> "np.ndarray[tuple[int], np.dt
 def stopped_at(result: "Result", variant: str, patience: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     """Epoch that early stopping would have kept of every run, as Keras' `EarlyStopping` counts; 0 for none."""
     curves = result.history["val_score"].sel(variant=variant).transpose("seed", "epoch").to_numpy().astype(np.float64)
-    return np.asarray([_kept(curve[np.isfinite(curve)], patience) for curve in curves], dtype=np.int64)
+    return stopping_epochs(curves, patience=patience)[1].astype(np.int64)
 
 
-def _kept(curve: Floats, patience: int) -> int:
-    best, at = np.inf, 0
-    for epoch, score in enumerate(curve, start=1):
-        if score < best:
-            best, at = float(score), epoch
-        elif epoch - at >= patience:
-            break
-    return at
+def check_alpha(alpha: float) -> None:
+    """Check the error that is allowed.
+
+    Raises:
+        DataError: It is out of range.
+    """
+    if not 0 < alpha < 0.5:
+        raise DataError(f"`alpha` must lie between 0 and .5, received {alpha}.")
 
 
 def rules_of(reading: Reading, patience: int | None) -> tuple[Rule, ...]:
@@ -187,24 +210,25 @@ def option_of(reading: Reading, variant: str, rule: Rule) -> tuple[Option, Float
     """Describe an option, and return its losses of every seed and unit."""
     result = reading.result
     values = reading.losses(variant, rule)
-    good = np.isfinite(values).all(axis=-1)
+    good: NDArray[np.bool_] = np.asarray(np.isfinite(values).all(axis=-1))
     sign = -1.0 if reading.larger_is_better else 1.0
     epochs = _epochs(reading, variant, rule)
-    parameters = int(result.runs["parameters"].sel(variant=variant).max()) if "parameters" in result.runs else None
+    size = int(result.runs["parameters"].sel(variant=variant).max()) if "parameters" in result.runs else None
+    unknown = is_reference(result, variant) and not size  # trees have no parameters that could be counted
     return Option(
         variant=variant,
         rule=rule,
         score=sign * float(values[good].mean()) if good.any() else float("nan"),
         epoch=None if epochs is None or not good.any() else float(epochs[good].mean()),
-        parameters=parameters,
-        gap=None if epochs is None else _gap(result, variant, epochs),
+        parameters=None if unknown else size,
+        gap=None if epochs is None else _gap(result, variant, epochs, good),
         lost=int((~good).sum()),
     ), values
 
 
 def _epochs(reading: Reading, variant: str, rule: Rule) -> Floats | None:
     result = reading.result
-    if result.history.sizes.get("epoch", 0) < 2:
+    if result.history.sizes.get("epoch", 0) < 2 or is_reference(result, variant):
         return None
     if rule.patience is not None:
         return stopped_at(result, variant, rule.patience).astype(np.float64)
@@ -212,12 +236,12 @@ def _epochs(reading: Reading, variant: str, rule: Rule) -> Floats | None:
     return counted.to_numpy().astype(np.float64)
 
 
-def _gap(result: "Result", variant: str, epochs: Floats) -> float | None:
+def _gap(result: "Result", variant: str, epochs: Floats, good: NDArray[np.bool_]) -> float | None:
     if "val_score" not in result.history or "train_score" not in result.history:
         return None
     history = result.history.sel(variant=variant)
     gaps = (history["val_score"] - history["train_score"]).transpose("seed", "epoch").to_numpy()
-    rows = gaps[np.arange(len(gaps)), np.clip(np.nan_to_num(epochs, nan=1), 1, gaps.shape[1]).astype(int) - 1]
+    rows = gaps[np.arange(len(gaps)), np.clip(np.nan_to_num(epochs, nan=1), 1, gaps.shape[1]).astype(int) - 1][good]
     return float(np.nanmean(rows)) if np.isfinite(rows).any() else None
 
 
@@ -231,7 +255,7 @@ def distinct(reading: Reading, rules: Sequence[Rule]) -> tuple[tuple[Option, ...
     same: list[Option] = []
     for variant in reading.result.variants:
         mine: list[Floats] = []
-        for rule in rules:
+        for rule in rules[:1] if is_reference(reading.result, variant) else rules:
             option, values = option_of(reading, variant, rule)
             if any(np.array_equal(values, other, equal_nan=True) for other in mine):
                 same.append(option)
@@ -244,23 +268,16 @@ def distinct(reading: Reading, rules: Sequence[Rule]) -> tuple[tuple[Option, ...
 def compared(reading: Reading, options: Sequence[Option]) -> AllPairs:
     """Compare all options with each other, paired by seed and by case."""
     carrying = None if reading.held is None else carriers(reading.held, reading.score)
-
-    size = len(options) * len(reading.result.seeds) * (1 if reading.held is None else len(reading.held))
-
-    @lru_cache(maxsize=len(options) if size <= _MOST_KEPT else 2)
-    def losses(at: int) -> Floats:
-        return reading.losses(options[at].variant, options[at].rule)
-
     count = len(options)
     pairs: list[list[Pairs | None]] = [[None] * count for _ in options]
     for first in range(count):
-        treated = losses(first)
+        treated = reading.losses(options[first].variant, options[first].rule)
         for second in range(first + 1, count):
             pairs[first][second] = pair(
                 options[first].variant,
                 primary_rule(reading.result),
                 treated,
-                losses(second),
+                reading.losses(options[second].variant, options[second].rule),
                 new_cases=reading.new_cases,
                 carriers=carrying,
             )

@@ -108,12 +108,10 @@ def _smallest(offer: Callable[[int], Purchase], low: int, high: int, bound: floa
     """The smallest study whose bound is low enough, by bisection on a scale of ratios; to two digits."""
     if low > high or offer(high).bound > bound:
         return None
-    while high - low > max(low // 50, 0):
-        middle = max(math.floor(math.sqrt(low * high)), low)
+    while high - low > low // 50:
+        middle = max(math.isqrt(low * high), low)
         if offer(middle).bound <= bound:
             high = middle
-        elif middle == low:
-            break
         else:
-            low = middle
+            low = middle + 1
     return offer(high)

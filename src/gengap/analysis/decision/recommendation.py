@@ -5,20 +5,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gengap.analysis.cases import held_out, primary_score
+from gengap.analysis.cases import held_out, is_reference, primary_score
 from gengap.analysis.claims import Claim
-from gengap.analysis.comparison.estimators import SCORES_OF, ScoreName, larger_is_better
+from gengap.analysis.comparison.comparison import check_scored
+from gengap.analysis.comparison.estimators import ScoreName, larger_is_better
 from gengap.analysis.decision import saying
+from gengap.analysis.decision.beside import reference_findings
 from gengap.analysis.decision.best import holds_best, one_sided_level, regret_bounds
 from gengap.analysis.decision.choosing import Reason, choose
-from gengap.analysis.decision.options import Option, Reading, compared, distinct, rules_of
+from gengap.analysis.decision.options import Option, Reading, check_alpha, compared, distinct, rules_of
 from gengap.analysis.decision.purchases import Market, Purchase
+from gengap.analysis.findings.codes import Finding
 from gengap.analysis.findings.wording import GIVEN, Message
 from gengap.analysis.inference.looks import looks_of
 from gengap.analysis.tables import Cell, Column, ShownAsTable, Table
 from gengap.errors import DataError
 from gengap.results.resampled import refuse_resampled
-from gengap.verification.naming import no_such_score
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -34,8 +36,7 @@ class Recommendation(ShownAsTable):
     Attributes:
         choice: The option that is recommended: a variant, and when its training ends.
         reason: Why: it has the `"best"` mean, or is within the tolerance of it and has fewer `"parameters"`, fewer
-            `"epochs"`, a smaller `"gap"` to its training score, or comes earlier in the `"order"` of the study; or it
-            is `"alone"`.
+            `"epochs"` or a smaller `"gap"` to its training score; or it is `"alone"`.
         leader: The option with the best mean.
         regret: Upper bound of what the choice loses against the best option, in the score's units; infinite where
             nothing can be said.
@@ -54,6 +55,7 @@ class Recommendation(ShownAsTable):
         purchases: What more seeds or cases would change: twice as many of either, and of both.
         enough: What would bring the bound down to the tolerance; None where it is there, or cannot be brought there.
         notes: What a reader has to know.
+        findings: References that do as well as the best network, or better.
     """
 
     choice: Option
@@ -75,6 +77,7 @@ class Recommendation(ShownAsTable):
     purchases: tuple[Purchase, ...]
     enough: Purchase | None
     notes: tuple[Message, ...]
+    findings: tuple[Finding, ...] = ()
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -94,12 +97,13 @@ class Recommendation(ShownAsTable):
         better = "larger" if self.larger_is_better else "smaller"
         title = f"{self.score} on {self.part}, {better} is better; claim: {self.claim}, {GIVEN}"
         rows = [self._row(one, bound) for one, bound in zip(self.options, self.bounds, strict=True)]
-        return Table(title, _COLUMNS, tuple(rows), tuple(map(str, self.messages)))
+        return Table(title, _COLUMNS, tuple(rows), tuple(map(str, (*self.messages, *self.findings))))
 
     def _row(self, one: Option, bound: float) -> tuple[Cell, ...]:
         state = "recommended" if one == self.choice else "may be the best" if one in self.best_set else "excluded"
         most = bound if math.isfinite(bound) else None
-        return (one.variant, str(one.rule), one.score, state, most, one.epoch, one.parameters, one.gap)
+        rule = None if one.epoch is None else str(one.rule)
+        return (one.variant, rule, one.score, state, most, one.epoch, one.parameters, one.gap)
 
 
 _COLUMNS = (
@@ -190,12 +194,21 @@ def recommend(
         confidence=1 - level,
         score=reading.score,
         larger_is_better=reading.larger_is_better,
-        claim="new cases and seeds" if reading.new_cases else "this test set",
-        part=reading.held.part if reading.held is not None else "validation",
+        claim=reading.claim,
+        part=reading.part,
         seeds=len(result.seeds),
         purchases=market.offers() if known and regret > 0 else (),
         enough=market.for_bound(tolerance) if known and regret > tolerance > 0 else None,
         notes=saying.notes(reading, options, aside, same),
+        findings=reference_findings(
+            options,
+            [is_reference(result, one.variant) for one in options],
+            high,
+            inside,
+            tolerance=tolerance,
+            larger_is_better=reading.larger_is_better,
+            confidence=1 - level,
+        ),
     )
 
 
@@ -203,15 +216,12 @@ def reading_of(result: "Result", *, score: ScoreName | None, claim: Claim) -> Re
     """Decide what is read, as `compare` does.
 
     Raises:
-        DataError: The result holds curves alone, and of another score.
+        DataError: The result holds curves alone, and of another score, or nothing was held out.
         UnknownNameError: There is no such score of this task.
     """
     held = held_out(result, "test") or held_out(result, "validation")
     chosen = score or primary_score(result)
-    if held is None and chosen != result.score:
-        raise DataError(f"This result holds curves of {result.score} and no predictions: it has no {chosen}.")
-    if held is not None and chosen not in SCORES_OF[held.task]:
-        raise no_such_score(chosen, SCORES_OF[held.task], of=f"a {held.task} task")
+    check_scored(result, held, chosen)
     turned = held is not None and larger_is_better(chosen)
     return Reading(result, held, chosen, turned, held is not None and claim == "new cases and seeds")
 
@@ -219,8 +229,7 @@ def reading_of(result: "Result", *, score: ScoreName | None, claim: Claim) -> Re
 def _check(tolerance: float | None, alpha: float) -> None:
     if tolerance is not None and not 0 <= tolerance < math.inf:
         raise DataError(f"`tolerance` must be 0 or more, received {tolerance}.")
-    if not 0 < alpha < 0.5:
-        raise DataError(f"`alpha` must lie between 0 and .5, received {alpha}.")
+    check_alpha(alpha)
 
 
 def _without_lost(found: Sequence[Option]) -> tuple[tuple[Option, ...], tuple[Option, ...]]:

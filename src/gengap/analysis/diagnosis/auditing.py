@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from gengap.analysis.cases import networks
 from gengap.analysis.diagnosis.configurations import differences
 from gengap.analysis.findings.codes import Finding, Severity, found
 from gengap.analysis.findings.wording import Message, Word
@@ -62,7 +63,8 @@ def audit(result: "Result", *, ignore: Sequence[str] = ()) -> Audit:
     Returns:
         The findings, each with a code that `gengap.analysis.findings.codes.describe` explains.
     """
-    parts = (_confounds, _epochs, _decay, _shares, _penalty, _choosing, _data, _sizes)
+    result = networks(result)
+    parts = (_confounds, _epochs, _decay, _shares, _penalty, _noise, _choosing, _data, _sizes)
     findings = [finding for part in parts for finding in part(result) if finding.code not in set(ignore)]
     return Audit(tuple(findings))
 
@@ -132,6 +134,13 @@ def _penalty(result: "Result") -> Iterator[Finding]:
         score, penalty = map(float, known.mean(axis=1))
         if penalty > NOTABLE_PENALTY * score:
             yield found("GG305", name, "info", penalty=penalty, score=score, printed=score + penalty)
+
+
+def _noise(result: "Result") -> Iterator[Finding]:
+    """Say where noise never rests: scores and forecasts then hold one draw of it, and a comparison weighs that draw."""
+    for name, variant in result.manifest.get("variants", {}).items():
+        if layers := variant.get("noise_at_inference"):
+            yield found("GG306", name, layers=", ".join(layers))
 
 
 def _choosing(result: "Result") -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.optimize import nnls
 
+from gengap.analysis.inference.over_seeds import NOTHING
 from gengap.analysis.tables import IntervalEstimate
 from gengap.errors import DataError
 
@@ -157,8 +158,7 @@ def judge_data(
     def missed(means: Floats) -> float:
         return fit_power_law(n[half], means[half], weight=weight[half])(1.0) - float(means[-1])
 
-    nothing = IntervalEstimate(float("nan"), float("nan"), float("nan"))
-    backtest = _interval(missed, values, level=level) if testable else nothing
+    backtest = _interval(missed, values, level=level) if testable else NOTHING
     answer, sentence = _answer(gain, backtest, margin, shares=len(n), seeds=scores.shape[1])
     return DataValue(cases, scores, law, gain, backtest, margin, answer, sentence)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from gengap.analysis.cases import CaseScore, EpochRule, Floats, HeldOut, held_out, primary_score, task_of
+from gengap.analysis.cases import CaseScore, EpochRule, Floats, HeldOut, held_out, networks, primary_score, task_of
 from gengap.analysis.climatology import climatology_scores, training_majority
 from gengap.analysis.comparison.contrasts import Pairs, estimates_with_skewness, pair
 from gengap.analysis.comparison.estimators import to_units
@@ -132,6 +132,7 @@ def diagnose(result: "Result", *, ignore: Sequence[str] = ()) -> Diagnosis:
         The diagnosis; `gengap.analysis.findings.codes.describe(code)` explains a finding's code.
     """
     refuse_resampled(result, "`diagnose`", "Diagnose a single split (`validation_data=`, `test_data=`) of these data.")
+    result = networks(result)
     variants = _diagnoses(result)
     findings = [
         finding

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from gengap.analysis.cases import CaseScore, Floats, held_out
+from gengap.analysis.cases import CaseScore, Floats, held_out, networks
+from gengap.analysis.curves import stopping_epochs
 from gengap.analysis.findings.wording import GIVEN
 from gengap.analysis.tables import Column, Spread, Table
 from gengap.errors import DataError
@@ -12,38 +13,6 @@ from gengap.results.resampled import refuse_resampled
 
 if TYPE_CHECKING:
     from gengap.results import Result
-
-
-def stopping_epochs(curves: Floats, *, patience: int, min_delta: float = 0.0) -> tuple[Floats, Floats]:
-    """Return where Keras' `EarlyStopping(patience, min_delta)` would have stopped, and the best epoch up to there.
-
-    Args:
-        curves: Held-out score, smaller is better, shape `(seeds, epochs)`; NaN after the end of a run.
-        patience: Epochs without improvement after which a run stops.
-        min_delta: Improvements of this size or less do not count.
-
-    Returns:
-        Epoch of stopping and epoch of the best score until then, from 1, shape `(seeds,)` each.
-
-    Example:
-        >>> stopping_epochs(np.array([[3.0, 1.0, 2.0, 2.0, 0.5]]), patience=2)
-        (array([4]), array([2]))
-    """
-    stops, bests = [], []
-    for curve in curves:
-        trained = curve[np.isfinite(curve)]
-        reference, waited, stop = np.inf, 0, len(trained)
-        for epoch, score in enumerate(trained, start=1):
-            if score < reference - min_delta:
-                reference, waited = score, 0
-                continue
-            waited += 1
-            if waited >= patience:
-                stop = epoch
-                break
-        stops.append(stop)
-        bests.append(int(np.argmin(trained[:stop])) + 1 if stop else 0)
-    return np.array(stops), np.array(bests)
 
 
 def early_stopping(result: "Result", *, patience: int, min_delta: float = 0.0) -> Table:
@@ -72,6 +41,7 @@ def early_stopping(result: "Result", *, patience: int, min_delta: float = 0.0) -
     refuse_resampled(result, "`early_stopping`", "Each fold's best epoch is chosen by itself: see `compare`.")
     if patience < 1:
         raise ValueError(f"`patience` must be at least 1; received {patience}.")
+    result = networks(result)
     if "val_score" not in result.history or not result.history.sizes["epoch"]:
         raise DataError("Early stopping needs held-out curves: run the study with validation data.")
     on_test = has_test_curves(result)

@@ -99,6 +99,15 @@ _AUDIT = (
         "Compare scores, never printed losses; where only histories are left, compare a metric such as accuracy.",
     ),
     Code(
+        "GG306",
+        "Noise that stays on in inference",
+        "A layer draws random numbers in inference too, such as a dropout that calls itself with `training=True`: "
+        "every score and every stored forecast holds one draw of that noise (the same after each epoch), not the "
+        "network at rest.",
+        "Let the noise depend on the argument `training` of `call`, and ask gg.predict_distribution for the noisy "
+        "forecasts.",
+    ),
+    Code(
         "GG310",
         "Same cases used for selection and evaluation",
         "Epochs or variants were chosen on the cases that also evaluate them: such scores are optimistic.",
@@ -226,7 +235,18 @@ _DIAGNOSIS = (
     ),
 )
 
-CODES: dict[str, Code] = {code.code: code for code in (*_DIAGNOSIS, *_AUDIT)}
+_DECISION = (
+    Code(
+        "GG201",
+        "A simple reference does as well",
+        "A reference (logistic or ridge regression, gradient-boosted trees) is as good as the best network, within "
+        "what is taken not to matter, or better: on these cases depth buys nothing that was shown.",
+        "Ship the reference, which is cheaper to train, to run and to explain; or find out what the networks lack: "
+        "inputs in another form, more cases, another architecture.",
+    ),
+)
+
+CODES: dict[str, Code] = {code.code: code for code in (*_DIAGNOSIS, *_DECISION, *_AUDIT)}
 """All codes by name."""
 
 

@@ -22,8 +22,6 @@ SENTENCES: dict[str, str] = {
     "{tolerance} that are taken not to matter.",
     "decision.why.gap": "It costs as much as {leader} and is more regularized: its held-out score is closer to its "
     "training score. The other's mean is better by {behind}: less than the {tolerance} that are taken not to matter.",
-    "decision.why.order": "It stands before {leader} in the study, whose mean is better by {behind}: less than the "
-    "{tolerance} that are taken not to matter.",
     "decision.bound.alone": "Nothing is said of what was not tried.",
     "decision.bound.unknown": "How much could be lost by it cannot be said from one seed, for {claim}.",
     "decision.bound.none": "None of the {count} other options is better, with {confidence:.4g} % confidence, for "

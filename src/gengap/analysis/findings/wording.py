@@ -99,12 +99,17 @@ ENGLISH = Wording(
         "{loss:.4f}, given this training set",
         "GG114": "accuracy not shown to exceed the most frequent class (gain {gain:+.3f}), given this training set",
         "GG112": "still gets better at the end, by {slope:.4f} per epoch: not converged, given this training set",
+        "GG201": "does as well as the best network: {own:.4f} in the mean, {network} {other:.4f}, which is ahead by no "
+        "more than the {tolerance} that are taken not to matter, given this training set",
+        "GG201.better": "is better than every network, the best of which is {network}: by {by:.4f} in the mean, by at "
+        "least {least:.4f} with {confidence:.4g} % confidence, given this training set",
         "GG301": "differs from {baseline} in {count} respects ({differences:; })",
         "GG302": "runs without a stopping rule trained for {epochs:, } epochs",
         "GG303": "its optimizer decays all weights by {strength:g}, biases perhaps included",
         "GG304": "learns from {share:.0%} of the training cases",
         "GG305": "its printed validation loss at the best epoch, {printed:.4f}, includes a penalty of {penalty:.4f}; "
         "its score, {score:.4f}, does not",
+        "GG306": "its noise stays on in inference ({layers}), so each score and forecast holds one draw of it",
         "GG310": "the best epoch is chosen on the cases that evaluate it; there is no test split",
         "GG310.no_validation": "there is no validation split, so every choice was made on the test split",
         "GG320": "{count} cases also occur in the {other} split",

@@ -18,7 +18,6 @@ SENTENCES: dict[str, str] = {
     "decision.why.epochs": "它所需轮次少于 {leader}；后者的均值好 {behind}，不到视为无关紧要的 {tolerance}。",
     "decision.why.gap": "它与 {leader} 一样省，而正则化更强：留出评分更接近训练评分。后者的均值好 {behind}，"
     "不到视为无关紧要的 {tolerance}。",
-    "decision.why.order": "它在研究中排在 {leader} 之前；后者的均值好 {behind}，不到视为无关紧要的 {tolerance}。",
     "decision.bound.alone": "对没有试过的，什么也没有说。",
     "decision.bound.unknown": "只有一个种子，无法说出可能损失多少，适用于{claim}。",
     "decision.bound.none": "以 {confidence:.4g} % 的置信度，其余 {count} 个选项都不比它好，适用于{claim}。",

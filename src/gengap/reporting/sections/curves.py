@@ -23,7 +23,7 @@ _MOST_RUNS = 20
 
 def curves_section(material: Material) -> Section | None:
     """Hand over every curve that the result holds, with the interval of its mean and every seed."""
-    result = material.result
+    result = material.networks
     if not result.history.sizes.get("epoch"):
         return None
     few = len(result.variants) <= _MOST_SHOWN
@@ -41,7 +41,7 @@ def curves_section(material: Material) -> Section | None:
 
 def curve_data(material: Material) -> dict[str, Any]:
     """Return what the script draws: plain lists, rounded to what a screen can show."""
-    result, text = material.result, material.language
+    result, text = material.networks, material.language
     quantities = [
         {
             "name": name,
@@ -64,14 +64,14 @@ def curve_data(material: Material) -> dict[str, Any]:
 
 def quantity_names(material: Material) -> list[str]:
     """Name the quantities: the common score, the objective, its penalty, then the metrics."""
-    names = [str(name) for name in material.result.history.data_vars]
+    names = [str(name) for name in material.networks.history.data_vars]
     plain = [name for name in names if not name.startswith("val_") and name != "train_score"]
     first = [name for name in ("loss", "penalty") if name in plain]
     return ["score", *first, *(name for name in plain if name not in first)]
 
 
 def _curves(material: Material, name: str) -> list[dict[str, Any]]:
-    result = material.result
+    result = material.networks
     if name not in result.history or not bool(result.history[name].notnull().any()):
         return []
     return [_plain(material, learning_curve(result, variant, name)) for variant in result.variants]
@@ -89,7 +89,7 @@ def _plain(material: Material, curve: Curve) -> dict[str, Any]:
 
 def reading(material: Material, variant: str, name: str, rule: EpochRule) -> tuple[float, float, float]:
     """Mean over seeds of a curve at each run's best or last epoch, with the 95 % t interval of that mean."""
-    values = at_epoch(material.result, variant, name, rule)
+    values = at_epoch(material.networks, variant, name, rule)
     values = values[np.isfinite(values)]
     if len(values) < 2:
         return (float(values[0]) if len(values) else math.nan), math.nan, math.nan
@@ -100,9 +100,9 @@ def reading(material: Material, variant: str, name: str, rule: EpochRule) -> tup
 def _epoch(material: Material, variant: str, rule: EpochRule) -> str:
     """Write at which epochs the runs are read: one, or the mean where they differ."""
     name = "best_epoch" if rule == "best" else "epochs"
-    if name not in material.result.runs:
+    if name not in material.networks.runs:
         return MISSING
-    epochs = material.result.runs[name].sel(variant=variant).to_numpy()
+    epochs = material.networks.runs[name].sel(variant=variant).to_numpy()
     epochs = epochs[epochs > 0]  # 0: the run diverged before it had one
     if not len(epochs):
         return MISSING
@@ -115,7 +115,7 @@ def _rounded(values: Iterable[float]) -> list[float | None]:
 
 
 def _whole(material: Material, name: str) -> list[list[int]]:
-    runs = material.result.runs
+    runs = material.networks.runs
     if name not in runs:
         return []
-    return [[int(epoch) for epoch in runs[name].sel(variant=variant).values] for variant in material.result.variants]
+    return [[int(epoch) for epoch in runs[name].sel(variant=variant).values] for variant in material.networks.variants]

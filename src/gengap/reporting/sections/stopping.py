@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from gengap.analysis.cases import Floats
-from gengap.analysis.diagnosis.stopping import curves_on_test, has_test_curves, stopping_epochs
+from gengap.analysis.curves import stopping_epochs
+from gengap.analysis.diagnosis.stopping import curves_on_test, has_test_curves
 from gengap.reporting.material import Material
 from gengap.reporting.numbers import MISSING, decimals_for, write_number
 from gengap.reporting.section import Section
@@ -68,7 +69,7 @@ class StoppingRow:
 
 def stopping_section(material: Material) -> Section | None:
     """Show the last epoch, the best one and the one that early stopping would have kept."""
-    result, text = material.result, material.language
+    result, text = material.networks, material.language
     if "val_score" not in result.history or result.history.sizes["epoch"] < 3:
         return None
     curves = [curves_of(material, variant) for variant in result.variants]
@@ -97,7 +98,7 @@ def stopping_section(material: Material) -> Section | None:
 
 def curves_of(material: Material, variant: str) -> VariantCurves:
     """Read the curves that choose the epoch and those that are shown, rounded as the page's script sees them."""
-    result = material.result
+    result = material.networks
     chosen_on = result.history["val_score"].sel(variant=variant).transpose("seed", "epoch").to_numpy().astype(float)
     read = curves_on_test(result, variant) if has_test_curves(result) else chosen_on
     return VariantCurves(variant, chosen_on, np.where(np.isfinite(chosen_on), read, np.nan))

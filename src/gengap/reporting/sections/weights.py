@@ -43,7 +43,7 @@ class WeightsRow:
 
 def weights_section(material: Material) -> Section | None:
     """Show norms and sparsity at the last epoch; None where the result did not record them."""
-    runs = material.result.runs
+    runs = material.networks.runs
     if not {"weight_norm", "sparsity", "parameters"} <= set(runs.data_vars):
         return None
     if not bool(runs["weight_norm"].notnull().any()):
@@ -55,13 +55,13 @@ def weights_section(material: Material) -> Section | None:
             _quantity(material, variant, "weight_norm"),
             _quantity(material, variant, "sparsity"),
         )
-        for variant in material.result.variants
+        for variant in material.networks.variants
     )
     return Section("weights", {"rows": rows, "threshold": f"{SPARSE_BELOW:g}", "figure": _figure(material)})
 
 
 def _quantity(material: Material, variant: str, name: str) -> Quantity:
-    everything = material.result.runs[name]
+    everything = material.networks.runs[name]
     top = float(everything.max()) or 1.0
     values = _finite(material, variant, name)
     mean = float(values.mean()) if len(values) else math.nan
@@ -74,7 +74,7 @@ def _quantity(material: Material, variant: str, name: str) -> Quantity:
 
 
 def _finite(material: Material, variant: str, name: str) -> Floats:
-    values = material.result.runs[name].sel(variant=variant).to_numpy().astype(np.float64)
+    values = material.networks.runs[name].sel(variant=variant).to_numpy().astype(np.float64)
     return values[np.isfinite(values)]
 
 
@@ -82,24 +82,24 @@ def _decimals(material: Material, name: str) -> int:
     """One number of decimals for a column: shares have one, norms what most variants leave room for."""
     if name == "sparsity":
         return 1
-    found = [_finite(material, variant, name) for variant in material.result.variants]
+    found = [_finite(material, variant, name) for variant in material.networks.variants]
     widths = [float(one.std(ddof=1)) if len(one) > 1 else 0.01 * abs(float(one.mean())) for one in found if len(one)]
     return decimals_for(float(np.quantile(widths, 0.75))) if widths else 2
 
 
 def _figure(material: Material) -> Markup | None:
     """Draw sparsity against its threshold where the weights themselves are there."""
-    if not material.result.weights:
+    if not material.networks.weights:
         return None
     from gengap.plots.sparsity import SparsityDisplay
 
-    display = SparsityDisplay.from_result(material.result, declared=SPARSE_BELOW)
+    display = SparsityDisplay.from_result(material.networks, declared=SPARSE_BELOW)
     label = material.language("diagram.sparsity")
     return inline_svg(
         display.plot,
         name="sparsity",
         label=label,
         language=material.language,
-        names=material.result.variants,
+        names=material.networks.variants,
         figsize=(6.4, 3.9),
     )

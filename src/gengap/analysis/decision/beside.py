@@ -1,0 +1,52 @@
+"""Do simple references do as well as the networks? Read off the bounds of a recommendation."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.analysis.decision.options import Option
+from gengap.analysis.decision.saying import amount
+from gengap.analysis.findings.codes import Finding, found
+
+Floats = NDArray[np.float64]
+
+
+def reference_findings(
+    options: Sequence[Option],
+    references: Sequence[bool],
+    high: Floats,
+    inside: NDArray[np.bool_],
+    *,
+    tolerance: float,
+    larger_is_better: bool,
+    confidence: float,
+) -> tuple[Finding, ...]:
+    """Say of every reference that is as good as the best network, or better, that it is.
+
+    Args:
+        options: All options.
+        references: Which of them are references.
+        high: Upper bounds of the loss of each option minus that of each other, all from one error.
+        inside: Which options may be the best.
+        tolerance: What does not matter, in the score's units.
+        larger_is_better: Orientation of the score.
+        confidence: With which probability all bounds hold, together.
+    """
+    sign = -1.0 if larger_is_better else 1.0
+    nets = [at for at, simple in enumerate(references) if not simple]
+    if not nets:
+        return ()
+    best = min(nets, key=lambda at: sign * options[at].score)
+    seen, name = [], str(options[best])
+    for at, one in enumerate(options):
+        if not references[at]:
+            continue
+        behind, least = sign * (one.score - options[best].score), float(-high[at, nets].max())
+        if least > 0:
+            sure = {"by": -behind, "least": least, "confidence": 100 * confidence}
+            seen.append(found("GG201.better", one.variant, "serious", network=name, **sure))
+        elif inside[at] and behind <= tolerance:
+            scores = {"own": one.score, "other": options[best].score}
+            seen.append(found("GG201", one.variant, "serious", network=name, tolerance=amount(tolerance), **scores))
+    return tuple(seen)

@@ -1,0 +1,65 @@
+"""How something is computed: what changes the seconds it takes, and its numbers by rounding only."""
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    from gengap.engine.planner import Device, Plan
+
+Precision = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class Computation:
+    """How something is computed, as one value for all that compute.
+
+    A study and `fit_many` read precision, compilation and device, `fit_many` the plan too; `predict_distribution` and
+    `choose_rate` read precision and memory limit. What is set and not read is refused, never ignored.
+
+    Attributes:
+        precision: Number format of the activations; a model's own dtype policy wins.
+        compile: Whether the fused engine compiles its steps: some seconds for every architecture and size of batch,
+            paid back by thousands of short steps. The plan says so, and why not where torch finds no compiler.
+        device: Where to train; `"auto"` takes a GPU where torch sees one.
+        plan: What trains together; None measures.
+        memory_limit: Bytes that activations may take; it decides how much is computed at once. None takes 512 MiB.
+
+    Raises:
+        ValueError: A setting is not among its choices or out of its range.
+        TypeError: `compile` is neither True nor False.
+
+    Example:
+        >>> import gengap as gg
+        >>> gg.Computation(precision="bfloat16").compile
+        False
+    """
+
+    precision: Precision = "float32"
+    compile: bool = False
+    device: "Device" = "auto"
+    plan: "Plan | None" = None
+    memory_limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.precision not in get_args(Precision):
+            raise ValueError(f"`precision` must be one of {get_args(Precision)}; received {self.precision!r}.")
+        if not isinstance(self.compile, bool):
+            raise TypeError(f"`compile` must be True or False; received {self.compile!r}.")
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise ValueError(f"`device` must be one of ('auto', 'cpu', 'cuda'); received {self.device!r}.")
+        if self.memory_limit is not None and self.memory_limit < 1:
+            raise ValueError(f"`memory_limit` must be a number of bytes above 0; received {self.memory_limit}.")
+
+    def refuse_all_but(self, *read: str, by: str) -> None:
+        """Refuse settings that would have no effect.
+
+        Args:
+            read: Names of the settings that are read.
+            by: Name of the function that reads them.
+
+        Raises:
+            ValueError: Another one is set.
+        """
+        for one in fields(self):
+            if one.name not in read and getattr(self, one.name) != one.default:
+                raise ValueError(f"`{by}` has no use for `{one.name}`: leave it out; it reads {', '.join(read)}.")

@@ -1,0 +1,165 @@
+"""`gg.ship`: what a study chose, as one ordinary Keras model with its card."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from gengap.analysis.cases import EpochRule
+from gengap.datasets.split import Dataset
+from gengap.errors import DataError
+from gengap.keras_models.outputs import describe_output
+from gengap.keras_models.rebuilding import check
+from gengap.shipping.card import ModelCard
+from gengap.shipping.choice import Chosen, Seeds, chosen
+from gengap.shipping.describing import Facts, make_card
+from gengap.shipping.graph import one_model, own_classes
+from gengap.shipping.retraining import Length, retrained
+from gengap.shipping.scoring import fitted_temperature, shown_scores
+from gengap.verification.recalibration import Temperature
+
+if TYPE_CHECKING:
+    from gengap.datasets.output_kind import OutputKind
+    from gengap.results import Result
+
+
+@dataclass(frozen=True, eq=False)
+class Shipped:
+    """A model to hand out, and the card that belongs to it.
+
+    Attributes:
+        model: An ordinary Keras model without compile state. It answers with forecasts: probabilities or real numbers,
+            never logits.
+        card: What it is, how good it is, and what it is not.
+    """
+
+    model: keras.Model
+    card: ModelCard
+
+    def save(self, path: str | Path) -> tuple[Path, ...]:
+        """Write the model, and its card as Markdown and as JSON beside it.
+
+        Args:
+            path: Where the model goes; its name ends in `.keras`. The cards are `NAME.card.md` and `NAME.card.json`.
+
+        Returns:
+            The three files.
+
+        Raises:
+            ValueError: The name has another ending.
+        """
+        path = Path(path)
+        if path.suffix != ".keras":
+            raise ValueError(f"A model is saved as `.keras`, received {str(path)!r}.")
+        self.model.save(path)
+        cards = path.with_suffix(".card.md"), path.with_suffix(".card.json")
+        cards[0].write_text(self.card.to_markdown(), encoding="utf-8")
+        cards[1].write_text(self.card.to_json(), encoding="utf-8")
+        return (path, *cards)
+
+    def __repr__(self) -> str:
+        return f"Shipped({self.card.title})"
+
+
+def ship(
+    result: "Result",
+    variant: str | None = None,
+    *,
+    epoch: EpochRule | None = None,
+    seeds: Seeds = "median",
+    temperature: bool = False,
+    noise: bool = False,
+    retrain_on: Dataset | None = None,
+    length: Length = "epochs",
+    custom_objects: Mapping[str, Any] | None = None,
+) -> Shipped:
+    """Return what a study chose as one ordinary Keras model, with a card.
+
+    The model is made of layers of Keras and of the user's own, so plain Keras loads it on any backend, without gengap;
+    the card names the classes that it needs besides. It predicts for the stored held-out cases what the study stored
+    of them, or it is not returned.
+
+    Args:
+        result: A study's result, with weights.
+        variant: Name of the variant; None takes what `recommend` says, its epoch rule included.
+        epoch: Weights of the epoch of best validation score, or of the last; None takes the recommended rule, or for a
+            variant of the user's the declared one.
+        seeds: `"median"` ships the run of median validation score, `"all"` the mean forecast of all runs in one graph
+            (which costs as many times the work at inference), a number the run of that seed.
+        temperature: Whether the log-odds of the forecast are divided by a temperature fitted on validation.
+        noise: Whether dropout and other noise layers stay on when the model is *called*, `model(x)`, for Monte-Carlo
+            dropout; Keras' `predict` switches them off, whatever a model says.
+        retrain_on: The study's own data: trains anew on training and validation cases together, for as long as the
+            study chose. Such a model was not itself evaluated, and its card says so.
+        length: What retraining keeps equal, `"epochs"` or `"updates"`.
+        custom_objects: The user's own classes and functions by name, as Keras takes them.
+
+    Returns:
+        Model and card; `save("model.keras")` writes both.
+
+    Raises:
+        UnknownNameError: There is no such variant, seed or rule.
+        DataError: Nothing can be recommended or shipped, a temperature has nothing to be fitted on, or `retrain_on`
+            holds other data than the study's.
+        ModelError: The result holds no weights; a model cannot be rebuilt, or not be changed as asked.
+
+    Example:
+        >>> import gengap as gg, keras
+        >>> model = keras.Sequential([keras.Input((10,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(1)])
+        >>> model.compile("adam", "mse")
+        >>> result = gg.Study(model, seeds=2).run(gg.datasets.diabetes(), epochs=2, progress=False)
+        >>> shipped = gg.ship(result, "baseline", seeds="all")
+        >>> shipped.model.output_shape, shipped.card.evaluated
+        ((None, 1), True)
+    """
+    _check(result)
+    took = chosen(result, variant, epoch=epoch, seeds=seeds)
+    fitted = fitted_temperature(took) if temperature else None
+    anew = None if retrain_on is None else retrained(took, retrain_on, length)
+    models = _trained(took, custom_objects) if anew is None else list(anew.models)
+    kind = _kind(took, models[0])
+    model = one_model(models, kind, seeds=took.seeds, temperature=fitted, noise=noise)
+    if anew is None and not noise:
+        _check_forecasts(took, model, fitted)
+    scores = shown_scores(took, fitted) if anew is None and took.held() else ()
+    facts = Facts(took, kind, fitted, noise, None if anew is None else anew.sentence, own_classes(model))
+    return Shipped(model, make_card(facts, model, scores))
+
+
+def _check(result: "Result") -> None:
+    if result.manifest.get("resampling") or result.manifest.get("cv"):
+        raise DataError(
+            "The runs of a resampled result were each trained on other cases, and none is the model that a fit on all "
+            "would give: run the study without `cv` and ship from that."
+        )
+
+
+def _trained(took: Chosen, custom_objects: Mapping[str, Any] | None) -> list[Any]:
+    rebuild = partial(took.result.model, took.variant, epoch=took.rule, custom_objects=custom_objects)
+    return [rebuild(seed=seed) for seed in took.seeds]
+
+
+def _kind(took: Chosen, model: Any) -> "OutputKind":
+    settings = took.result.manifest.get("settings") or {}
+    return describe_output(
+        model,
+        settings.get("output"),
+        task=took.result.manifest.get("task"),
+        from_logits=settings.get("from_logits"),
+        wants_codes=bool(settings.get("wants_codes")),
+    )
+
+
+def _check_forecasts(took: Chosen, model: Any, temperature: float | None) -> None:
+    """Check that what was put together forecasts what the study stored."""
+    for split, cases in took.result.cases.items():
+        stored = took.result.splits[split][f"prediction_{took.rule}"].sel(variant=took.variant, seed=list(took.seeds))
+        wanted = stored.transpose("seed", "sample", ...).to_numpy().astype(np.float64).mean(axis=0)
+        if temperature is not None:
+            wanted = Temperature(temperature).apply(wanted)
+        precise = took.result.manifest.get("settings", {}).get("precision") != "bfloat16"
+        check(model, cases, wanted, precise=precise, what="The shipped model")
