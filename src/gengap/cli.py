@@ -111,7 +111,7 @@ def _resample(
         raise _interrupted(stop) from None
     typer.echo(f"\nOne split, {len(single.seeds)} seeds:\n{compare(single)}\n\nResampled:")
     _write(result, folder)
-    _name_files(folder, report=False)
+    _name_files(folder)
 
 
 @app.command()
@@ -173,7 +173,7 @@ def run(  # noqa: PLR0913  each is an option of the command
     except KeyboardInterrupt as stop:
         raise _interrupted(stop) from None
     _write(result, output, lang=lang)
-    _name_files(output, report=launch.fit.get("cv") is None)
+    _name_files(output)
 
 
 _OF_FILES = (
@@ -339,17 +339,16 @@ def _write(result: "Result", folder: Path, asked: "CaseStudy | None" = None, *, 
     distribution, choice = (None, None) if asked is None else (asked.distribution, asked.choice)
     write_output(result, folder, lang=lang, distribution=distribution, rate_choice=choice)
     typer.echo(str(summarize(result)))
-    if resampling_of(result) is not None:
-        typer.echo(str(compare(result)) if len(result.variants) > 1 else "")
-        return
+    if resampling_of(result) is not None and len(result.variants) > 1:
+        typer.echo(str(compare(result)))
     for sentence in findings(result, lang=lang):
         typer.echo(f"- {sentence}")
 
 
-def _name_files(folder: Path, *, report: bool = True) -> None:
-    """Say where everything is, the report last; there is none yet of a resampled study."""
+def _name_files(folder: Path) -> None:
+    """Say where everything is, the report last."""
     typer.echo(f"Table:   {folder / 'table.csv'}\nFigures: {folder / 'learning_curves.svg'}")
-    typer.echo(f"Report:  {folder / 'report.html'}" if report else f"Claims:  {folder / 'comparison.txt'}")
+    typer.echo(f"Report:  {folder / 'report.html'}")
 
 
 def main() -> None:

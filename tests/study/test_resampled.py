@@ -233,7 +233,7 @@ def test_a_scaler_that_cannot_take_the_inputs_says_so(rng):
         )
 
 
-@pytest.mark.parametrize("call", [gg.diagnose, gg.recommend, lambda r: gg.early_stopping(r, patience=2)])
+@pytest.mark.parametrize("call", [lambda r: gg.recommend(r, patience=2), lambda r: gg.early_stopping(r, patience=2)])
 def test_an_analysis_that_cannot_deal_with_folds_refuses(pool, call):
     with pytest.raises(DataError, match="resampled"):
         call(study(seeds=1).run(pool, cv=3, **FIT))

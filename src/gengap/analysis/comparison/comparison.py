@@ -258,7 +258,8 @@ class _Reading:
         resampled = resampling_of(self.result)
         if self.held is None or resampled is None or resampled.kind != "passes":
             return None
-        return convention_of(self.result, self.held, (variant, self.baseline), rule=rule, score=self.score)
+        pair = (variant, rule), (self.baseline, rule)
+        return convention_of(self.result, self.held, pair, score=self.score)
 
     def differences(self, rule: EpochRule) -> dict[str, Floats]:
         """Paired differences of the seeds from the baseline, by variant."""
