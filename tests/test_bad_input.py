@@ -313,7 +313,7 @@ def files(tmp_path, models):  # noqa: PLR0915  one line for each kind of wrong
     )
     text = (tmp_path / "good.csv").read_text()
     (tmp_path / "twice.csv").write_text(text.replace("a,b,c", "a,a,c", 1))
-    (tmp_path / "utf16.csv").write_text(text, encoding="utf-16")
+    (tmp_path / "latin.csv").write_text("größe,y\n1,0\n2,1\n", encoding="cp1252")
     (tmp_path / "long.csv").write_text(f"{text}1,2,3,4,5,1,7,8\n")
     (tmp_path / "cut.csv").write_text(f"{text}1,2\n")
     (tmp_path / "column.csv").write_text("y\n1\n0\n")
@@ -363,7 +363,7 @@ FILES = {
     "an archive of strangers": lambda f: read_split(f / "stranger.npz"),
     "an archive of unequal lengths": lambda f: read_split(f / "short.npz"),
     "a column twice": lambda f: read_split(f / "twice.csv"),
-    "another encoding": lambda f: read_split(f / "utf16.csv"),
+    "another encoding": lambda f: read_split(f / "latin.csv"),
     "a row too long": lambda f: read_split(f / "long.csv"),
     "a row too short": lambda f: read_split(f / "cut.csv"),
     "one column": lambda f: read_split(f / "column.csv"),

@@ -33,6 +33,7 @@ from .engine.fit_many import fit_many as fit_many
 from .engine.parity import Parity as Parity
 from .engine.planner import Plan as Plan
 from .experiments.capacity_ladder import capacity_ladder as capacity_ladder
+from .experiments.table_model import table_model as table_model
 from .experiments.value_of_data import ValueOfData as ValueOfData
 from .experiments.value_of_data import value_of_data as value_of_data
 from .keras_models import clone_compiled as clone_compiled

@@ -1,5 +1,6 @@
 """The command line: `gengap demo | run | show | report | recommend | gate | ship | predict | doctor`."""
 
+import json
 import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -71,18 +72,18 @@ def demo(
     asked = study_cases(result, dataset)
     _write(result, folder, asked, lang=lang)
     if asked is not None:
-        typer.echo(
-            f"Uncertainty of {asked.variant}, with the trained and with the chosen rate of dropout at inference:"
-        )
+        _say(f"Uncertainty of {asked.variant}, with the trained and with the chosen rate of dropout at inference:")
         typer.echo(asked.choice.quality.to_string(float_format="{:.3f}".format))
-        typer.echo("\n".join(asked.choice.findings))
+        _say(*asked.choice.findings)
     if chosen.retell is not None:
         from gengap.analysis import audit
         from gengap_examples.reviews_retold import to_markdown
 
         table = chosen.retell(result)
         (folder / "retold.md").write_text(to_markdown(table), encoding="utf-8")
-        typer.echo(f"{table}\nAudit:\n{audit(result)}\nRetold:  {folder / 'retold.md'}")
+        _show(table)
+        _say("Audit:", str(audit(result)))
+        typer.echo(f"Retold:  {folder / 'retold.md'}")
     _name_files(folder)
     if cv is not None:
         _resample(chosen, folder / "resampled", result, data=data, full=full, cv=cv, passes=passes, storage=storage)
@@ -119,7 +120,9 @@ def run(  # noqa: PLR0913  each is an option of the command
     context: typer.Context,
     study_file: Annotated[Path | None, typer.Argument(help="A Python file that defines `study` and `fit`.")] = None,
     *,
-    model: Annotated[Path | None, typer.Option(help="A saved, compiled model: model.keras.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="A saved, compiled model: model.keras; auto, or none: a net for the table.")
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="Training data: .csv, .parquet, .npz or .nc.")] = None,
     validation: Annotated[
         Path | None, typer.Option(help="Validation data; without, a fifth of --data is held out.")
@@ -127,7 +130,19 @@ def run(  # noqa: PLR0913  each is an option of the command
     test: Annotated[Path | None, typer.Option(help="Test data, read once, at the end.")] = None,
     target: Annotated[str | None, typer.Option(help="Column of the answers; the last one by default.")] = None,
     groups: Annotated[str | None, typer.Option(help="Column of groups of dependent cases (days, patients).")] = None,
+    times: Annotated[
+        str | None, typer.Option(help="Column of times: the latest are held out, a day is a group.")
+    ] = None,
+    positive: Annotated[str | None, typer.Option(help="Of two labels the one that is the event.")] = None,
     ignore: Annotated[str, typer.Option(help="Columns that are neither features nor answers: 'id, name'.")] = "",
+    encode: Annotated[
+        bool, typer.Option("--encode", help="Encode words, dates and blanks, and standardize, for --model.")
+    ] = False,
+    missing: Annotated[str | None, typer.Option(help="What means missing: '-999, M'; '' for nothing else.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of text files: utf-8 (default), cp1252, gb18030.")] = None,
+    task: Annotated[
+        Literal["binary", "multiclass", "regression"] | None, typer.Option(help="What --model auto is to predict.")
+    ] = None,
     remedies: Annotated[str, typer.Option(help='What to try: "l2(0.001), dropout(0.5)+l2(0.001)".')] = "",
     suggest: Annotated[bool, typer.Option("--suggest", help="Let gengap choose the remedies.")] = False,
     seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds; 10 by default, 5 with --cv.")] = None,
@@ -139,27 +154,36 @@ def run(  # noqa: PLR0913  each is an option of the command
     runner: Annotated[str | None, typer.Option(help="Where to train: local or ray.")] = None,
     lang: Annotated[str, typer.Option(help="Language of the report: en or zh.")] = "en",
 ) -> None:
-    """Run a study: of a saved model on a data file, or of a study file (which is Python code, and is executed)."""
+    """Run a study: of a saved model, or a net made for it, on a data file; or of a study file, which is executed."""
+    from gengap.datasets.table_files import Wanted
     from gengap.experiments.launch import study_from_files, study_from_script
     from gengap.reporting.output import check_output
 
     check_output(output, lang=lang)
-    if (study_file is None) == (model is None):
-        raise typer.BadParameter("give a study file, or --model and --data")
+    if study_file is None and model is None and data is None:
+        raise typer.BadParameter("give a study file, or --model and --data; or --data alone, for a net made for it")
     if study_file is not None:
         _refuse_beside_a_study_file(context)
         launch = study_from_script(study_file, seeds=seeds)
     else:
         launch = study_from_files(
-            model,
+            None if model == Path("auto") else model,
             {"train": data, "validation": validation, "test": test},
-            target=target,
-            groups=groups,
+            wanted=Wanted(
+                target,
+                groups,
+                _listed(ignore),
+                times=times,
+                missing=None if missing is None else _listed(missing),
+                encoding=encoding,
+                encode=encode,
+            ),
+            positive=positive,
+            task=task,
             remedies=remedies,
             suggest=suggest,
             seeds=seeds,
             fit={"epochs": epochs, "batch_size": batch_size},
-            ignore=[name.strip() for name in ignore.split(",") if name.strip()],
             cv=cv,
         )
     if storage is not None or runner is not None:
@@ -177,18 +201,14 @@ def run(  # noqa: PLR0913  each is an option of the command
 
 
 _OF_FILES = (
-    "data",
-    "validation",
-    "test",
-    "target",
-    "groups",
-    "ignore",
-    "remedies",
-    "suggest",
-    "epochs",
-    "batch_size",
-    "cv",
+    *("model", "data", "validation", "test", "target", "groups", "times", "positive", "ignore", "encode", "missing"),
+    *("encoding", "task", "remedies", "suggest", "epochs", "batch_size", "cv"),
 )
+
+
+def _listed(text: str) -> list[str]:
+    """Cut a list at its commas; entries may stand in quotes, as messages write them."""
+    return [one.strip().strip("'\"") for one in text.split(",") if one.strip().strip("'\"")]
 
 
 def _refuse_beside_a_study_file(context: typer.Context) -> None:
@@ -225,17 +245,23 @@ def show(
 def report(
     folder: Annotated[Path, typer.Argument(help="Folder that holds a result.")],
     *,
-    output: Annotated[Path | None, typer.Option(help="Where to write; FOLDER/report.html by default.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Where to write; FOLDER/report.html, .pdf ... by default.")
+    ] = None,
     lang: Annotated[str, typer.Option(help="Language of the report: en or zh.")] = "en",
+    form: Annotated[
+        Literal["html", "pdf", "md", "latex"],
+        typer.Option("--format", help="html; pdf (a browser prints it); md; latex: a folder of tables and figures."),
+    ] = "html",
 ) -> None:
     """Write the report of a result that was saved before."""
-    from gengap.reporting.output import check_report, report_of_folder
+    from gengap.reporting.output import DEFAULT_NAMES, check_report, report_of_folder
     from gengap.study.loading import load
 
-    target = output or folder / "report.html"
+    target = output or folder / DEFAULT_NAMES[form]
     if folder.is_dir():
-        check_report(target, lang=lang)
-    report_of_folder(load(folder), folder, target, lang=lang)
+        check_report(target, lang=lang, form=form)
+    report_of_folder(load(folder), folder, target, lang=lang, form=form)
     typer.echo(f"Report: {target}")
 
 
@@ -250,7 +276,7 @@ def recommend(
     from gengap.analysis import recommend as recommend_from
     from gengap.study.loading import load
 
-    typer.echo(str(recommend_from(load(folder), tolerance=tolerance, patience=patience)))
+    _show(recommend_from(load(folder), tolerance=tolerance, patience=patience))
 
 
 @app.command()
@@ -338,11 +364,33 @@ def _write(result: "Result", folder: Path, asked: "CaseStudy | None" = None, *, 
 
     distribution, choice = (None, None) if asked is None else (asked.distribution, asked.choice)
     write_output(result, folder, lang=lang, distribution=distribution, rate_choice=choice)
-    typer.echo(str(summarize(result)))
+    if (table := result.manifest["data"].get("table")) is not None:
+        said = json.dumps(table, ensure_ascii=False, indent=1)
+        (folder / "table.json").write_text(said + "\n", encoding="utf-8")
+    _show(summarize(result))
     if resampling_of(result) is not None and len(result.variants) > 1:
-        typer.echo(str(compare(result)))
-    for sentence in findings(result, lang=lang):
-        typer.echo(f"- {sentence}")
+        _show(compare(result))
+    _say(*(f"- {sentence}" for sentence in findings(result, lang=lang)))
+
+
+def _show(shown: object) -> None:
+    """Print a table: in a terminal as wide as it is, verdicts in colour; plain and whole into a file or a pipe."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if console.is_terminal:
+        console.print(shown)
+    else:
+        typer.echo(str(shown))
+
+
+def _say(*sentences: str) -> None:
+    """Print sentences, wrapped where there is a terminal, with the minus that terminals know."""
+    from gengap.analysis.numbers import typewritten
+    from gengap.analysis.text_tables import terminal_width, wrapped
+
+    for sentence in sentences:
+        typer.echo(wrapped(typewritten(sentence), terminal_width()))
 
 
 def _name_files(folder: Path) -> None:

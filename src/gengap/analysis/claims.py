@@ -75,7 +75,5 @@ def notes_of(resampled: Resampled) -> list[str]:
     if resampled.mixed_times:
         said.append("Cases of different times are mixed: folds learn from cases later than some they are tested on.")
     if resampled.duplicates:
-        said.append(
-            f"{resampled.duplicates:,} cases have a twin in another group, which their fold may have learned from."
-        )
+        said.append(f"{resampled.duplicates:,} cases have a twin in another group, which a fold may have learned from.")
     return said

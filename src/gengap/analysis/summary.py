@@ -15,7 +15,7 @@ from gengap.analysis.cases import (
 )
 from gengap.analysis.climatology import SKILL_OF, climatology_scores
 from gengap.analysis.findings.wording import GIVEN
-from gengap.analysis.tables import Cell, Column, Spread, Table
+from gengap.analysis.tables import AS_UNCERTAIN, Cell, Column, Spread, Table
 from gengap.results.resampled import resampling_of
 
 if TYPE_CHECKING:
@@ -44,14 +44,16 @@ def summarize(result: "Result") -> Table:
     score = str(result.manifest.get("score") or "log_loss")
     task = str(result.manifest.get("task") or "binary")
     skill = SKILL_LABEL[SKILL_OF[task]]
-    columns = [Column("variant", "variant"), Column("rule", "at epoch"), Column("epoch", "epoch", ".1f")]
+    columns = [Column("variant", "variant"), Column("rule", "at epoch", spare=0), Column("epoch", "epoch", ".1f")]
     for part in PARTS:
-        columns.append(Column(f"{part}_score", f"{part} {score.replace('_', ' ')}", ".4f"))
-        columns.append(Column(f"{part}_skill", f"{part} {skill}", ".3f"))
+        columns.append(
+            Column(f"{part}_score", f"{part} {score.replace('_', ' ')}", AS_UNCERTAIN, spare=int(part != "test"))
+        )
+        columns.append(Column(f"{part}_skill", f"{part} {skill}", AS_UNCERTAIN))
     columns += [
-        Column("gap", "gap", ".4f"),
-        Column("parameters", "parameters", ",d"),
-        Column("seconds", "seconds", ".1f"),
+        Column("gap", "gap", AS_UNCERTAIN),
+        Column("parameters", "parameters", ",d", spare=2),
+        Column("seconds", "seconds", ".1f", spare=3),
     ]
     rows = [
         _row(result, variant, rule, columns)

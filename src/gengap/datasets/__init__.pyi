@@ -1,5 +1,6 @@
 from .catalogue import available as available
 from .catalogue import load as load
+from .encoded_columns import DeclaredColumn as DeclaredColumn
 from .folds import CrossValidation as CrossValidation
 from .handwriting import digits as digits
 from .movie_reviews import imdb as imdb
@@ -11,7 +12,10 @@ from .split import Dataset as Dataset
 from .split import Split as Split
 from .split import Task as Task
 from .storm_patches import storms as storms
+from .table_dataset import from_table as from_table
+from .table_encoder import TableEncoder as TableEncoder
 from .table_files import read_split as read_split
+from .table_reading import TableReading as TableReading
 from .tokens import TokenSequences as TokenSequences
 from .tokens import decode_review as decode_review
 from .tokens import multi_hot as multi_hot

@@ -66,7 +66,10 @@ def _of_table(table: Any, what: str) -> Any:
         kind = dtype.kind if isinstance(dtype, np.dtype) else getattr(dtype, "kind", "O")
         if kind not in _KINDS:
             where = "" if table.ndim == 1 else f" in column {name!r}"
-            raise DataError(f"The {what} must hold real numbers; received {dtype}{where}: encode it first.")
+            raise DataError(
+                f"The {what} must hold real numbers; received {dtype}{where}: encode the table by its training rows, "
+                "as `gengap.datasets.TableEncoder().fit(train)` does, or give it to `gengap.datasets.from_table`."
+            )
     if all(isinstance(dtype, np.dtype) for _, dtype in dtypes):
         return table.to_numpy()
     return table.to_numpy(dtype=np.float64, na_value=np.nan)

@@ -1,25 +1,20 @@
-"""The splits of a study from files: labels encoded alike, a fifth held out, and an account of what was taken."""
+"""The splits of a study from files or frames: read, encoded, a fifth held out, and an account of what was taken."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.model_selection import GroupShuffleSplit
 
-from gengap.datasets import Split
-from gengap.datasets.cases import take
-from gengap.datasets.table_files import Wanted, read_named
+from gengap.datasets.held_out import hold_out
+from gengap.datasets.labels import encode_labels
+from gengap.datasets.split import Split
+from gengap.datasets.table_encoder import Layout, TableEncoder
+from gengap.datasets.table_files import NamedSplit, Wanted, read_named
+from gengap.datasets.table_reading import TableReading
 from gengap.errors import DataError
-
-if TYPE_CHECKING:
-    import keras
-
-VALIDATION_SHARE = 0.2
-_SEED = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,128 +25,172 @@ class DataFiles:
         splits: Splits by name, `"train"` and `"validation"` always.
         label_names: Names of the labels where the answers are words, in the order of their codes.
         notes: What was taken from where, for the user to see.
-        features: Names of a table's features, in the order in which the model takes them; empty for arrays.
+        table: How the table was read; None where the files hold arrays.
     """
 
     splits: Mapping[str, Split]
     label_names: tuple[str, ...]
     notes: tuple[str, ...]
-    features: tuple[str, ...] = ()
+    table: TableReading | None = None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a model takes.
+
+    Attributes:
+        shape: Shape of a case, where it takes one array of known shape; else empty.
+        names: Names of its inputs, where it takes several; else none.
+    """
+
+    shape: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def read_files(
-    paths: Mapping[str, Path],
-    model: "keras.Model",
-    *,
-    target: str | None,
-    groups: str | None,
-    ignore: Sequence[str] = (),
+    sources: Mapping[str, Any], inputs: Inputs, wanted: Wanted, *, positive: str | None = None, share: bool = True
 ) -> DataFiles:
     """Read the splits of a study.
 
     Args:
-        paths: Files by split; `"train"` is required.
-        model: The model that they are for: flat features take its input's shape where their number allows it.
-        target: Column or array of the answers; None takes the last column, or `y`.
-        groups: Column or array of groups of dependent cases.
-        ignore: Columns that are neither features nor answers.
+        sources: Paths or data frames by split; `"train"` is required.
+        inputs: What the model takes: flat features take its shape where their number allows it, and each column is
+            an input where it has several.
+        wanted: What to take from them. With `encode` the table is encoded by what its training cases hold.
+        positive: The label that is 1, where there are two labels.
+        share: Whether a fifth of the training cases is held out where there is no validation split.
 
     Returns:
-        The splits. Answers in words become integer codes, in alphabetical order. Without a validation file a fifth of
-        the training cases is held out: the latest where times are known, else whole groups or cases drawn at random,
-        always the same.
+        The splits. Answers in words become integer codes, see `gengap.datasets.labels`. What is held out is the latest
+        where times are known, else whole groups or cases drawn at random, always the same, with each label's share.
+        Cases of one day are a group where times are given and no groups.
 
     Raises:
         DataError: A file cannot be used; the sentence names the file, the column and what to do.
     """
-    first = read_named(paths["train"], Wanted(target, groups, ignore))
-    # the other files may have their columns in another order, or more of them
-    others = Wanted(first.target, groups, (), first.features or None)
-    read = {name: first.split if name == "train" else read_named(path, others).split for name, path in paths.items()}
-    splits, label_names = encode_labels(read, paths)
-    splits = {name: _reshaped(split, model, paths[name]) for name, split in splits.items()}
-    train = splits["train"]
-    told = ", ".join(f"{name} = {code}" for code, name in enumerate(label_names))
-    answers = f"answers in {first.target!r}" + (f" ({told})" if told else "")
-    notes = [f"{paths['train'].name}: {len(train)} cases, {answers}"]
-    if "validation" not in splits:
-        splits["train"], splits["validation"], how = hold_out(train)
+    first = read_named(sources["train"], replace(wanted, encode=True), name=called("train"))
+    others = replace(wanted, target=first.target, ignore=(), features=first.features or None, encode=True)
+    read = {
+        name: first if name == "train" else read_named(source, others, name=called(name))
+        for name, source in sources.items()
+    }
+    names = {name: one.name for name, one in read.items()}
+    splits, label_names = encode_labels({name: one.split for name, one in read.items()}, names, positive=positive)
+    if wanted.times is not None and wanted.groups is None:
+        splits = {name: _with_days(split) for name, split in splits.items()}
+    notes = [_account(first, splits["train"], label_names, wanted)]
+    if "validation" not in splits and share:
+        splits["train"], splits["validation"], how = hold_out(splits["train"], label_names)
         notes.append(f"Validation: {len(splits['validation'])} of them, {how}")
-    notes += [
-        f"{paths[name].name}: {len(splits[name])} {name} cases" for name in ("validation", "test") if name in read
-    ]
-    return DataFiles(splits, label_names, tuple(notes), first.features)
+    notes += [f"{_short(one)}: {len(splits[name])} {name} cases" for name, one in read.items() if name != "train"]
+    if not first.features:  # arrays
+        return DataFiles({n: _reshaped(s, inputs, names[n]) for n, s in splits.items()}, label_names, tuple(notes))
+    table = _reading(first, splits["train"], inputs, wanted, label_names)
+    names = {**names, "validation": names.get("validation", names["train"])}
+    splits = {name: _as_inputs(split, table, names[name], inputs) for name, split in splits.items()}
+    notes += [] if table.encoder is None else [f"Encoded: {_said(table.encoder)}"]
+    return DataFiles(splits, label_names, tuple(notes), table)
 
 
-def encode_labels(splits: Mapping[str, Split], paths: Mapping[str, Path]) -> tuple[dict[str, Split], tuple[str, ...]]:
-    """Turn answers in words into integer codes, the same in every split.
-
-    Raises:
-        DataError: A split mixes words and numbers, or holds a label that training does not know.
-    """
-    words = {name: np.asarray(split.y).dtype.kind in "OUS" for name, split in splits.items()}
-    if not any(words.values()):
-        return {
-            name: replace(split, y=np.asarray(split.y).astype(np.int64)) if np.asarray(split.y).dtype == bool else split
-            for name, split in splits.items()
-        }, ()
-    if not all(words.values()):
-        worded = " and ".join(paths[name].name for name, said in words.items() if said)
-        raise DataError(f"Answers are words in {worded} and numbers in the other files: write them alike.")
-    labels, codes = np.unique(np.asarray(splits["train"].y).astype(str), return_inverse=True)
-    encoded = {"train": replace(splits["train"], y=codes)}
-    for name, split in splits.items():
-        if name != "train":
-            found = np.asarray(split.y).astype(str)
-            unknown = sorted({*found.tolist()} - {*labels.tolist()})
-            if unknown:
-                raise DataError(
-                    f"{paths[name].name} has the answer {unknown[0]!r}, which {paths['train'].name} does not have."
-                )
-            encoded[name] = replace(split, y=np.searchsorted(labels, found))
-    return encoded, tuple(str(label) for label in labels)
+def called(split: str) -> str:
+    """Return what a data frame of a split is called in messages."""
+    return f"the {'training' if split == 'train' else split} table"
 
 
-def hold_out(split: Split) -> tuple[Split, Split, str]:
-    """Cut a fifth off a split.
-
-    Returns:
-        What is left, what is held out, and how it was chosen, in words.
-
-    Raises:
-        DataError: There are too few cases or groups for two parts.
-    """
-    number = len(split)
-    if number < 2 or (split.groups is not None and len(np.unique(split.groups)) < 2):
-        raise DataError("The training file holds too little to hold a fifth out for validation: give --validation.")
-    many = max(1, round(VALIDATION_SHARE * number))
-    if split.times is not None:
-        order = np.argsort(split.times, kind="stable")
-        kept, held, how = order[:-many], order[-many:], "the latest"
-    elif split.groups is not None:
-        cutter = GroupShuffleSplit(n_splits=1, test_size=VALIDATION_SHARE, random_state=_SEED)
-        kept, held = next(cutter.split(np.empty((number, 1)), groups=split.groups))
-        how = "whole groups drawn at random"
-    else:
-        order = np.random.default_rng(_SEED).permutation(number)
-        kept, held, how = order[many:], order[:many], "drawn at random"
-    return _part(split, np.sort(kept)), _part(split, np.sort(held)), how
+def _short(read: NamedSplit) -> str:
+    return Path(read.name).name
 
 
-def _part(split: Split, indices: NDArray[np.int64]) -> Split:
-    beside = {name: getattr(split, name) for name in ("sample_weight", "groups", "times")}
-    chosen: dict[str, Any] = {name: None if values is None else values[indices] for name, values in beside.items()}
-    return Split(take(split.x, indices), split.y[indices], **chosen)
+def _account(read: NamedSplit, train: Split, label_names: Sequence[str], wanted: Wanted) -> str:
+    """Say what was taken from the training table, and which label is the event."""
+    told = ", ".join(f"{name} = {code}" for code, name in enumerate(label_names))
+    said = f"{_short(read)}: {len(train)} cases, answers in {read.target!r}" + (f" ({told})" if told else "")
+    if len(label_names) == 2:
+        said += f"; the event is {label_names[1]!r} (--positive {label_names[0]!r} turns it round)"
+    if wanted.times is not None and wanted.groups is None and train.groups is not None:
+        said += f"; cases of one day of {wanted.times!r} are a group"
+    return said
 
 
-def _reshaped(split: Split, model: "keras.Model", path: Path) -> Split:
-    """Give flat features the shape that the model takes; say so where their number does not allow it."""
-    expected = tuple(model.input_shape[1:]) if isinstance(model.input_shape, tuple) else ()
-    flat = getattr(split.x, "ndim", 0) == 2
-    if not flat or not expected or None in expected:
+def _with_days(split: Split) -> Split:
+    """Make groups of the days of the cases, unless all are of one day or there is no day with several."""
+    if split.times is None or split.groups is not None:
         return split
-    features, wanted = split.x.shape[1], math.prod(expected)
-    if features != wanted:
-        hint = " leave columns out with --ignore, or" if features > wanted else ""
-        raise DataError(f"The model takes {wanted} features and {path.name} has {features}:{hint} check --target.")
-    return replace(split, x=split.x.reshape(-1, *expected))
+    days = np.datetime_as_string(np.asarray(split.times, "datetime64[D]"))
+    number = len(np.unique(days))
+    return replace(split, groups=days) if 1 < number < len(days) else split
+
+
+def _reading(
+    first: NamedSplit, train: Split, inputs: Inputs, wanted: Wanted, label_names: tuple[str, ...]
+) -> TableReading:
+    """Return how the table was read, with an encoder that has learned from the training cases that are left."""
+    several = len(inputs.names) > 1
+    encoder = None
+    if wanted.encode:
+        layout: Layout = "columns" if several else "matrix"
+        # kinds and widths by the whole file, words and means by what is left for training
+        declared = TableEncoder.declare(first.split.x, layout=layout, missing=wanted.missing, name=first.name)
+        encoder = declared.fit(train.x)
+    return TableReading(
+        first.features,
+        first.target,
+        label_names,
+        encoder,
+        None if wanted.missing is None else tuple(wanted.missing),
+        wanted.encoding,
+        by_column=several and encoder is None,
+        shape=() if several else _flat_shape(inputs),
+    )
+
+
+def _as_inputs(split: Split, table: TableReading, name: str, inputs: Inputs) -> Split:
+    """Give features the form that the model takes; say so where their number does not allow it."""
+    if len(inputs.names) > 1:
+        if absent := [one for one in inputs.names if one not in table.features]:
+            raise DataError(
+                f"The model has an input named {absent[0]!r}, and {name} has no such column among its features "
+                f"({', '.join(table.features)}): name the inputs like the columns."
+            )
+    elif inputs.shape:
+        _check_width(table, name, inputs.shape)
+    x = table.encoded(split.x, name=name)
+    return replace(split, x={one: x[one] for one in inputs.names} if len(inputs.names) > 1 else x)
+
+
+def _check_width(table: TableReading, name: str, shape: tuple[int, ...]) -> None:
+    features = len(table.features) if table.encoder is None else table.encoder.width
+    wanted = math.prod(shape)
+    if features == wanted:
+        return
+    if table.encoder is not None:
+        raise DataError(
+            f"The model takes {wanted} features and {name} has {features} when encoded: give it an Input of "
+            f"({features},), or take --model auto."
+        )
+    hint = " leave columns out with --ignore, or" if features > wanted else ""
+    raise DataError(f"The model takes {wanted} features and {name} has {features}:{hint} check --target.")
+
+
+def _flat_shape(inputs: Inputs) -> tuple[int, ...]:
+    return inputs.shape if len(inputs.shape) > 1 else ()
+
+
+def _reshaped(split: Split, inputs: Inputs, name: str) -> Split:
+    """Give flat rows of an array the shape that the model takes."""
+    if getattr(split.x, "ndim", 0) != 2 or not inputs.shape:
+        return split
+    if split.x.shape[1] != math.prod(inputs.shape):
+        raise DataError(f"The model takes {math.prod(inputs.shape)} features and {name} has {split.x.shape[1]}.")
+    return replace(split, x=split.x.reshape(-1, *inputs.shape))
+
+
+def _said(encoder: TableEncoder) -> str:
+    """Say what became of the columns, in words."""
+    kinds = {
+        kind: [n for n, one in encoder.declared_.items() if one.kind == kind] for kind in ("numbers", "words", "dates")
+    }
+    parts = [f"{len(names)} of {kind}" for kind, names in kinds.items() if names]
+    gaps = [name for name, one in encoder.declared_.items() if one.blanks]
+    told = f"; gaps filled and marked in {', '.join(gaps)}" if gaps else ""
+    return f"{len(encoder.declared_)} columns ({', '.join(parts)}) as {encoder.width} inputs{told}"

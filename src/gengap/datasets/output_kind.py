@@ -29,6 +29,11 @@ class OutputKind:
     position: int = 0
     shape: tuple[int, ...] = ()
 
+    @property
+    def of_labels(self) -> bool:
+        """Whether the output has a column for each label: a softmax, of yes and no too."""
+        return self.task == "multiclass" or (self.task == "binary" and self.width == 2)
+
 
 def scored_answers(y: Any, kind: OutputKind) -> Any:
     """Return the answers of the scored output, in plain form."""

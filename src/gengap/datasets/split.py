@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gengap.datasets.cases import joined_cases
 from gengap.errors import DataError
+
+if TYPE_CHECKING:
+    from gengap.datasets.table_reading import TableReading
 
 Task = Literal["binary", "multiclass", "regression"]
 """What a model predicts: one probability, a probability per label, or real numbers."""
@@ -66,6 +69,7 @@ class Dataset:
         licence: Under which terms the data may be used.
         citation: What to cite.
         truth: For synthetic data the true probability of every case, by split name; else empty.
+        table: How the table was read and encoded that the splits come from; None where there was none.
     """
 
     name: str
@@ -81,6 +85,7 @@ class Dataset:
     licence: str
     citation: str
     truth: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    table: "TableReading | None" = None
 
     def pooled(self) -> PooledSplit:
         """Return all cases as one split: those of training, then of validation, then of test.

@@ -1,14 +1,21 @@
-"""A split from a file of one's own: CSV, Parquet, NumPy archive or netCDF."""
+"""A split from a table or a file of one's own: data frame, CSV, Parquet, NumPy archive or netCDF."""
 
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from gengap.datasets.array_files import read_netcdf, read_npz
+from gengap.datasets.columns import Place, as_words, typed
+from gengap.datasets.dates import as_times
+from gengap.datasets.features import as_inputs, check_row_numbers
+from gengap.datasets.frames import as_frame, is_frame
 from gengap.datasets.split import Split
+from gengap.datasets.table_answers import read_answers
+from gengap.datasets.text_tables import read_text_table
 from gengap.errors import DataError, MissingExtraError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -22,159 +29,194 @@ class NamedSplit:
     """A split with the names that its file gave.
 
     Attributes:
-        split: The split.
+        split: The split; `x` is the frame of typed features where the table is to be encoded.
         features: Names of a table's features in their order; empty for arrays.
         target: Name of the answers' column or array.
+        name: What the file or table is called in messages.
     """
 
     split: Split
     features: tuple[str, ...]
     target: str
+    name: str = ""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to take from a file.
+    """What to take from a file or a table.
 
     Attributes:
         target: Column or array of the answers; None takes the last column, or `y`.
         groups: Column or array of groups; None takes none from a table, and `groups` from arrays.
         ignore: Columns of a table that are neither features nor answers.
         features: The features and their order; None takes all columns that are nothing else.
+        times: Column of a table, or array, of the times of the cases; None takes `times` from arrays.
+        missing: What else means that a value of a table is missing; empty says that nothing else does.
+        encoding: How a text table is written; None takes UTF-8, or what a byte order mark says.
+        encode: Whether features stay a frame of typed columns, for an encoder.
+        answers: Whether the answers are needed; raw rows to predict have none.
     """
 
     target: str | None = None
     groups: str | None = None
     ignore: Sequence[str] = ()
     features: Sequence[str] | None = None
+    times: str | None = None
+    missing: Sequence[str] | None = None
+    encoding: str | None = None
+    encode: bool = False
+    answers: bool = True
 
 
 def read_split(
-    path: str | Path, *, target: str | None = None, groups: str | None = None, ignore: Sequence[str] = ()
+    path: str | Path,
+    *,
+    target: str | None = None,
+    groups: str | None = None,
+    ignore: Sequence[str] = (),
+    times: str | None = None,
+    missing: Sequence[str] | None = None,
+    encoding: str | None = None,
 ) -> Split:
     """Read one split from a file.
 
-    Tables (`.csv`, `.parquet`) have one case a row: `target` is the answer, `groups` (if named) the group of
-    dependent cases, all other columns that are not ignored are features in their order. Text may be separated by
-    commas, semicolons or tabs; a nameless first column of row numbers is not a feature. Archives (`.npz`) and netCDF
-    files (`.nc`) hold arrays `x` and `y`, and where they have them `sample_weight`, `groups` and `times`, cases along
-    the first axis.
+    Tables (`.csv`, `.tsv`, `.txt`, also `.gz`; `.parquet`) have one case a row and a line of names: `target` is the
+    answer, `groups` and `times` (if named) say which cases belong together and when they were; all other columns that
+    are not ignored are features in their order, and must be numbers without gaps: words, dates and blanks need
+    `gengap.datasets.from_table`, which encodes them. Text may be separated by commas, semicolons, tabs or bars; a
+    nameless first column of row numbers is not a feature. Archives (`.npz`) and netCDF files (`.nc`) hold arrays `x`
+    and `y`, and where they have them `sample_weight`, `groups` and `times`, cases along the first axis.
 
     Args:
         path: The file; its ending says what it is.
         target: Name of the answer's column, or of the array of answers; None takes the last column, or `y`.
         groups: Name of the column or array of groups; None takes none from a table, and `groups` from arrays.
         ignore: Columns of a table that are neither features nor answers.
+        times: Name of the column or array of times.
+        missing: What means that a value is missing, besides blanks and the usual words: `["-999"]`. An empty list
+            says that nothing else does; None refuses numbers that look like such marks.
+        encoding: How a text table is written, such as `"cp1252"`; None takes UTF-8.
 
     Returns:
-        The split, features as float32; answers as they stand, be they numbers or words.
+        The split, features as float32; answers as they stand, be they numbers or words; groups as text.
 
     Raises:
-        DataError: The file is missing, damaged, of unknown kind, or lacks values or holds words where it must not.
+        DataError: The file is missing, damaged, of unknown kind, or holds something that could be read wrongly; the
+            sentence names file, column and row, and what to do.
         UnknownNameError: It has no such column or array.
         MissingExtraError: Parquet needs pyarrow, which is not installed.
     """
-    return read_named(path, Wanted(target, groups, ignore)).split
+    wanted = Wanted(target, groups, ignore, times=times, missing=missing, encoding=encoding)
+    return read_named(path, wanted).split
 
 
-def read_named(path: str | Path, wanted: Wanted) -> NamedSplit:
-    """Read one split with its names; see `read_split`."""
-    path = Path(path)
-    if path.suffix not in _READERS:
-        raise DataError(f"{path} has an unknown ending; files may be {', '.join(_READERS)}.")
+def read_named(source: Any, wanted: Wanted, *, name: str = "the table") -> NamedSplit:
+    """Read one split with its names from a file or a data frame; see `read_split`.
+
+    Args:
+        source: A path, or a data frame of pandas or polars.
+        wanted: What to take.
+        name: What a data frame is called in messages.
+    """
+    if is_frame(source):
+        return _from_table(as_frame(source, name), name, wanted)
+    path = Path(source)
+    ending = _ending(path)
+    if ending not in (*_TABLES, *_ARRAYS):
+        raise DataError(
+            f"{path} has an unknown ending; files may be {', '.join((*_TABLES, *_ARRAYS))}; save a workbook as CSV."
+        )
     if not path.is_file():
         raise DataError(f"There is no file {path}.")
-    return _READERS[path.suffix](path, wanted)
+    if ending in _ARRAYS:
+        return _from_arrays(_ARRAYS[ending](path), path, wanted)
+    return _from_table(_TABLES[ending](path, wanted), str(path), wanted)
 
 
-def _read_csv(path: Path, wanted: Wanted) -> NamedSplit:
+def _ending(path: Path) -> str:
+    endings = [one.lower() for one in path.suffixes[-2:]]
+    return endings[0] if len(endings) == 2 and endings[1] == ".gz" else path.suffix.lower()
+
+
+def _read_text(path: Path, wanted: Wanted) -> "pd.DataFrame":
+    as_text = [wanted.groups] if wanted.groups is not None else []
+    return read_text_table(path, encoding=wanted.encoding, as_text=as_text)
+
+
+def _read_parquet(path: Path, _: Wanted) -> "pd.DataFrame":
     import pandas as pd
 
     try:
-        separator = _separator(path)
-        names = list(pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str).iloc[0].dropna())
-        if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
-            raise DataError(f"{path} has several columns named {twice[0]!r}: give each a name of its own.")
-        return _from_table(_without_index(pd.read_csv(path, sep=separator)), path, wanted)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as reason:
-        said = " ".join(str(reason).split())  # pandas breaks lines
-        raise DataError(f"{path} cannot be read as CSV: {said}.") from reason
-
-
-def _separator(path: Path) -> str:
-    """Return what separates the columns: a comma, unless the head has none and another usual character."""
-    with path.open(encoding="utf-8-sig") as file:
-        head = file.readline()
-    return "," if "," in head else next((mark for mark in (";", "\t") if mark in head), ",")
-
-
-def _without_index(table: "pd.DataFrame") -> "pd.DataFrame":
-    """Drop the nameless first column that only numbers the rows, as pandas' own `to_csv` writes it."""
-    first = table.columns[0]
-    if first != "Unnamed: 0" or table[first].dtype.kind not in "iu" or not table[first].is_unique:
-        return table
-    return table.drop(columns=first)
-
-
-def _read_parquet(path: Path, wanted: Wanted) -> NamedSplit:
-    import pandas as pd
-
-    try:
-        table = pd.read_parquet(path)
+        return as_frame(pd.read_parquet(path), str(path))
     except ImportError as reason:
         raise MissingExtraError("Parquet files need pyarrow: pip install 'gengap[parquet]'.") from reason
     except (OSError, ValueError) as reason:
+        if isinstance(reason, DataError):
+            raise
         raise DataError(f"{path} cannot be read as Parquet: {reason}.") from reason
-    return _from_table(table, path, wanted)
 
 
-def _from_table(table: "pd.DataFrame", path: Path, wanted: Wanted) -> NamedSplit:
-    if table.empty or len(table.columns) < 2:
-        raise DataError(f"{path} needs at least one row, a column of answers and one of features.")
+def _from_table(table: "pd.DataFrame", name: str, wanted: Wanted) -> NamedSplit:
+    if table.empty or len(table.columns) < 1 + wanted.answers:
+        raise DataError(f"{name} needs at least one row, a column of answers and one of features.")
     target = str(table.columns[-1]) if wanted.target is None else wanted.target
-    if wanted.groups == target or target in wanted.ignore:
-        raise DataError(f"{path}: column {target!r} holds the answers, so it can be no column of groups, nor ignored.")
-    beside = [target, *([] if wanted.groups is None else [wanted.groups]), *wanted.ignore]
-    for name in (*beside, *(wanted.features or ())):
-        if name not in table:
-            raise UnknownNameError(f"{path} has no column {name!r}; its columns are {_listed(list(table.columns))}.")
-    features = table.drop(columns=beside) if wanted.features is None else table[list(wanted.features)]
-    _check_features(features, path)
-    if (empty := table[target].isna()).any():
-        count, first = int(empty.sum()), _first_row(empty)
-        raise DataError(
-            f"{path} lacks the answer {target!r} in {count} of {len(table)} rows, first in row {first}: remove them."
-        )
-    if wanted.groups is not None and (empty := table[wanted.groups].isna()).any():
-        raise DataError(
-            f"{path} lacks the group {wanted.groups!r} in {int(empty.sum())} of {len(table)} rows, first in row "
-            f"{_first_row(empty)}: give every case a group."
-        )
-    groups = None if wanted.groups is None else table[wanted.groups].to_numpy().astype(str)
-    split = Split(features.to_numpy(np.float32), table[target].to_numpy(), groups=groups)
-    return NamedSplit(split, tuple(map(str, features.columns)), target)
+    special = _special(target, wanted, name)
+    for column in (*special, *(wanted.features or ())):
+        if column not in table:
+            raise UnknownNameError(f"{name} has no column {column!r}; its columns are {_listed(list(table.columns))}.")
+    features = table.drop(columns=special) if wanted.features is None else table[list(wanted.features)]
+    if wanted.features is None and features.columns.empty:
+        raise DataError(f"{name} needs a column of features besides {_listed(special)}.")
+    if wanted.features is None:
+        check_row_numbers(features, name)
+    typed_features = typed_frame(features, name, wanted.missing)
+    y = read_answers(table[target], Place(name, target), wanted.missing) if wanted.answers else None
+    times = None if wanted.times is None else as_times(table[wanted.times], Place(name, wanted.times))
+    groups = None if wanted.groups is None else _groups(table[wanted.groups], Place(name, wanted.groups), wanted)
+    x = typed_features if wanted.encode else as_inputs(typed_features, name)
+    return NamedSplit(Split(x, y, groups=groups, times=times), tuple(features.columns), target, name)
 
 
-def _check_features(features: "pd.DataFrame", path: Path) -> None:
-    """Refuse words and missing values, naming their columns."""
-    if words := [str(name) for name in features if features[name].dtype.kind not in "biuf"]:
-        raise DataError(
-            f"Features must be numbers; {path} has others in {_listed(words)}: encode these columns, or leave them out "
-            "with `ignore` (--ignore)."
-        )
-    lacking = features.isna()
-    if bool(lacking.to_numpy().any()):
-        columns = [str(name) for name in features if lacking[name].any()]
-        first = _first_row(lacking.any(axis=1))
-        raise DataError(
-            f"{path} lacks {int(lacking.to_numpy().sum())} values in {_listed(columns)}, first in row {first}: remove "
-            "those rows, or fill them in."
-        )
+def typed_frame(features: "pd.DataFrame", name: str, missing: Sequence[str] | None) -> "pd.DataFrame":
+    """Return features as numbers, truth values, times and words, column by column; see `columns.typed`."""
+    import pandas as pd
+
+    found = pd.DataFrame({one: typed(features[one], Place(name, str(one)), missing) for one in features})
+    for one in found:
+        if found[one].isna().all() or (found[one].dtype == object and not found[one].any()):
+            raise DataError(
+                f"Column {one!r} of {name} holds no value in any row: leave it out with `ignore` (--ignore {one!r})."
+            )
+    return found
 
 
-def _first_row(marked: "pd.Series[bool]") -> int:
-    """Return the first marked row, counted from 1 below the head."""
-    return int(np.flatnonzero(marked.to_numpy())[0]) + 1
+def _special(target: str, wanted: Wanted, name: str) -> list[str]:
+    """Return the columns that are no features, and refuse one that would be two things."""
+    beside = [one for one in (wanted.groups, wanted.times) if one is not None]
+    if target in beside or target in wanted.ignore:
+        raise DataError(
+            f"{name}: column {target!r} holds the answers, so it can be no column of groups or times, nor ignored."
+        )
+    if both := [one for one in beside if one in wanted.ignore]:
+        raise DataError(f"{name}: column {both[0]!r} is named as groups or times, so it cannot be ignored.")
+    return list(dict.fromkeys([*([target] if wanted.answers else []), *beside, *wanted.ignore]))
+
+
+def _groups(column: "pd.Series", place: Place, wanted: Wanted) -> NDArray[np.str_]:
+    words = as_words(typed(column, place, ()) if column.dtype.kind == "M" else column, wanted.missing)
+    blank = (words == "").to_numpy()
+    if blank.any():
+        raise DataError(
+            f"{place.table} lacks the group {place.column!r} in {int(blank.sum())} of {len(words)} rows, first in row "
+            f"{int(np.argmax(blank)) + 1}: give every case a group."
+        )
+    return np.array([str(one) for one in _whole(words)])
+
+
+def _whole(words: "pd.Series") -> "pd.Series":
+    """Write `3.0` as `3`, as another file or row may have it, where all groups are numbers."""
+    numbers = words.str.fullmatch(r"[+-]?\d+(\.\d+)?").all()
+    return words.str.replace(r"\.0+$", "", regex=True) if numbers else words
 
 
 def _listed(names: Sequence[str], most: int = 8) -> str:
@@ -182,31 +224,15 @@ def _listed(names: Sequence[str], most: int = 8) -> str:
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
-def _read_npz(path: Path, wanted: Wanted) -> NamedSplit:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as reason:
-        raise DataError(f"{path} cannot be read as a NumPy archive of plain arrays: {reason}.") from reason
-    if broken := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
-        raise DataError(f"{path} cannot be read as a NumPy archive of plain arrays: {broken[0]!r} is none.")
-    return _from_arrays(arrays, path, wanted)
-
-
-def _read_netcdf(path: Path, wanted: Wanted) -> NamedSplit:
-    import xarray as xr
-
-    try:
-        with xr.open_dataset(path, engine="h5netcdf") as data:
-            arrays = {str(name): data[name].to_numpy() for name in data.variables}
-    except (OSError, ValueError) as reason:
-        raise DataError(f"{path} cannot be read as netCDF: {reason}.") from reason
-    return _from_arrays(arrays, path, wanted)
-
-
 def _from_arrays(arrays: dict[str, Any], path: Path, wanted: Wanted) -> NamedSplit:
-    called = {"x": "x", "y": wanted.target or "y", "groups": wanted.groups or "groups"}
-    for what in ("x", "y", *(() if wanted.groups is None else ("groups",))):
+    called = {
+        "x": "x",
+        "y": wanted.target or "y",
+        "groups": wanted.groups or "groups",
+        "times": wanted.times or "times",
+    }
+    named = [what for what in ("groups", "times") if getattr(wanted, what) is not None]
+    for what in ("x", "y", *named):
         if called[what] not in arrays:
             raise UnknownNameError(f"{path} has no array {called[what]!r}; its arrays are {', '.join(arrays)}.")
     lengths = {name: len(arrays[called[name]]) if arrays[called[name]].ndim else 0 for name in ("x", "y")}
@@ -221,12 +247,13 @@ def _from_arrays(arrays: dict[str, Any], path: Path, wanted: Wanted) -> NamedSpl
             )
     x = arrays["x"].astype(np.float32) if arrays["x"].dtype.kind in "biuf" else arrays["x"]
     split = Split(x, arrays[called["y"]], **{name: arrays.get(called.get(name, name)) for name in _BESIDE})
-    return NamedSplit(split, (), called["y"])
+    return NamedSplit(split, (), called["y"], str(path))
 
 
-_READERS: dict[str, Callable[[Path, Wanted], NamedSplit]] = {
-    ".csv": _read_csv,
+_TABLES: dict[str, Callable[[Path, Wanted], "pd.DataFrame"]] = {
+    ".csv": _read_text,
+    ".tsv": _read_text,
+    ".txt": _read_text,
     ".parquet": _read_parquet,
-    ".npz": _read_npz,
-    ".nc": _read_netcdf,
 }
+_ARRAYS: dict[str, Callable[[Path], dict[str, Any]]] = {".npz": read_npz, ".nc": read_netcdf}

@@ -117,11 +117,6 @@ class Trainer:
         """The doors that the program took, by step of the graph."""
         return self._program.doors
 
-    @property
-    def optimizer_door(self) -> str:
-        """The door that the optimizers took."""
-        return self._updater.name
-
     def train(
         self,
         listener: Listener,

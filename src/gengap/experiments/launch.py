@@ -12,10 +12,16 @@ from zipfile import BadZipFile
 import keras
 import numpy as np
 
-from gengap.datasets import Dataset, Split
-from gengap.datasets.data_files import read_files
+from gengap.datasets import Split
+from gengap.datasets.data_files import Inputs, read_files
+from gengap.datasets.split import Task
+from gengap.datasets.table_dataset import as_dataset
+from gengap.datasets.table_files import Wanted
 from gengap.errors import DataError, GengapError, ModelError
+from gengap.experiments.table_model import table_model
+from gengap.keras_models.heads import input_names
 from gengap.remedies import suggest as suggest_remedies
+from gengap.remedies import to_code
 from gengap.results import Result
 from gengap.study import Study
 
@@ -52,28 +58,29 @@ def study_from_files(
     model: Path | None,
     data: Mapping[str, Path | None],
     *,
-    target: str | None,
-    groups: str | None,
+    wanted: Wanted,
+    positive: str | None = None,
+    task: Task | None = None,
     remedies: str,
     suggest: bool,
     seeds: int | None,
     fit: Mapping[str, Any],
-    ignore: Sequence[str] = (),
     cv: int | None = None,
 ) -> Launch:
-    """Declare a study of a saved model on data files.
+    """Declare a study of a saved model, or of a net made for the table, on data files.
 
     Args:
-        model: A `.keras` file of a compiled model; it is loaded in Keras' safe mode.
+        model: A `.keras` file of a compiled model, which is loaded in Keras' safe mode; None makes a net for the
+            table, see `gengap.table_model`, and encodes the table for it.
         data: Files by split: `"train"`, and `"validation"` and `"test"` where there are any. Without a validation
-            file a fifth of the training file is held out, see `data_files.hold_out`.
-        target: Column of the answers.
-        groups: Column of groups of dependent cases.
+            file a fifth of the training file is held out, see `gengap.datasets.held_out`.
+        wanted: What to take from the files.
+        positive: The label that is the event, where there are two.
+        task: What is predicted, where no model says it; None takes it from the answers.
         remedies: Remedies in written form, separated by commas.
         suggest: Whether gengap chooses the remedies.
         seeds: Number of seeds; None takes 10, with `cv` 5.
         fit: Further arguments of `Study.run`.
-        ignore: Columns that are neither features nor answers.
         cv: Number of folds into which the cases of the training file are divided; None for splits.
 
     Raises:
@@ -81,38 +88,45 @@ def study_from_files(
         ValueError: Options contradict each other.
         ModelError: The model cannot be loaded safely, or is not compiled.
     """
-    if model is None or data.get("train") is None:
+    if data.get("train") is None:
         raise DataError("A study needs a model and training data: give --model model.keras and --data train.csv.")
     if cv is not None and (data.get("validation") is not None or data.get("test") is not None):
         raise ValueError("--cv divides the cases of --data, so that each is tested: omit --validation and --test.")
     if suggest and remedies:
         raise ValueError("Give --remedies or --suggest, not both.")
-    loaded = load_model(model)
+    loaded = None if model is None else load_model(model)
     paths = {name: path for name, path in data.items() if path is not None}
-    read = read_files(paths, loaded, target=target, groups=groups, ignore=ignore)
+    inputs = Inputs() if loaded is None else inputs_of(loaded)
+    read = read_files(paths, inputs, replace(wanted, encode=wanted.encode or loaded is None), positive=positive)
+    dataset = as_dataset(read, name=paths["train"].name, task=task)
+    made: list[str] = []
+    if loaded is None:
+        loaded = table_model(dataset)
+        made = [f"A net for this table ({dataset.task}; --task says otherwise):\n{to_code(loaded)}"]
     chosen, reasons = _remedies(loaded, read.splits["train"], remedies, suggest=suggest)
     study = Study(loaded, remedies=chosen, seeds=seeds or (_DEFAULT_SEEDS if cv is None else _DEFAULT_PASSES))
-    _check_labels(study, read.splits["train"], paths["train"], target, words=read.label_names)
-    dataset = Dataset(
-        name=paths["train"].name,
-        task=study.kind.task,
-        train=read.splits["train"],
-        validation=read.splits["validation"],
-        test=read.splits.get("test"),
-        description="",
-        feature_names=read.features,
-        label_names=read.label_names,
-        target_units="",
-        synthetic=False,
-        licence="",
-        citation="",
-    )
+    _check_labels(study, read.splits["train"], paths["train"], wanted.target, words=read.label_names)
+    dataset = replace(dataset, task=study.kind.task)
     if cv is None:
-        return Launch(study, {"x": dataset, **fit}, (*read.notes, *reasons))
+        return Launch(study, {"x": dataset, **fit}, (*read.notes, *made, *reasons))
+    if read.table is not None and read.table.encoder is not None:
+        raise ValueError(
+            "--cv and an encoded table do not go together: the encoder would have seen the cases of every fold. Give "
+            "a model of numbers without --encode, or leave --cv out."
+        )
     pooled = dataset.pooled()
     notes = [note for note in read.notes if not note.startswith("Validation:")]  # folds have their own
     told = f"{len(pooled)} cases in {cv} folds, divided anew for every seed"
-    return Launch(study, {"x": pooled, "cv": cv, **fit}, (*notes, told, *reasons))
+    return Launch(study, {"x": pooled, "cv": cv, **fit}, (*notes, told, *made, *reasons))
+
+
+def inputs_of(model: keras.Model) -> Inputs:
+    """Return what a model takes: the shape of its one input, or the names of several."""
+    names = tuple(input_names(model))
+    if len(names) > 1:
+        return Inputs(names=names)
+    shape = model.input_shape if isinstance(model.input_shape, tuple) else ()
+    return Inputs(() if None in shape[1:] else tuple(shape[1:]))
 
 
 def _remedies(model: keras.Model, train: Split, written: str, *, suggest: bool) -> tuple[list[Any], list[str]]:

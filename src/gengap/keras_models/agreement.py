@@ -114,7 +114,8 @@ def read_task(loss: LossKind, activation: str | None, width: int) -> Task:
             f"The model has {width} {activation or 'binary'} outputs under {loss.name!r}: gengap scores one "
             "probability or one softmax. Declare one output per label, or study the labels one at a time."
         )
-    return task
+    # a softmax of two is the probability of yes beside that of no
+    return "binary" if task == "multiclass" and width == 2 else task
 
 
 def check_task(task: Task, loss: LossKind, activation: str | None, width: int, *, from_logits: bool) -> Task:
@@ -130,7 +131,7 @@ def check_task(task: Task, loss: LossKind, activation: str | None, width: int, *
             f"task='regression' does not fit the loss {loss.name!r}, whose answers are integer labels: leave `task` "
             "out, or take categorical_crossentropy for shares of labels."
         )
-    if task == "binary" and (several or width != 1):
+    if task == "binary" and not (several and width == 2) and (several or width != 1):
         raise ModelError(
             f"task='binary' needs one probability for each case; the model ends in {width} units under "
             f"{loss.name!r}: give the last layer one unit and a sigmoid, or declare task='multiclass'."

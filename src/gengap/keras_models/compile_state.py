@@ -131,7 +131,7 @@ def judge_logits_at_zero(model: Any, kind: OutputKind) -> None:
         kind: How its scored output is read.
     """
     own = compile_metrics(model)
-    if own is None or own.built or kind.task != "binary" or not kind.from_logits:
+    if own is None or own.built or kind.task != "binary" or kind.of_labels or not kind.from_logits:
         return
     for name in ("_user_metrics", "_user_weighted_metrics"):
         given = vars(own)[name]

@@ -63,8 +63,9 @@ def describe_output(
     if task is None:
         task = read_task(loss, activation, width)
     task = check_task(task, loss, activation, width, from_logits=logits)
+    of_labels = OutputKind(task, logits, one_hot=False, width=width).of_labels
     one_hot = loss.family == "one-hot" or (
-        task == "multiclass" and (loss.family in {"binary", "numbers"} or (loss.family == "own" and not wants_codes))
+        of_labels and (loss.family in {"binary", "numbers"} or (loss.family == "own" and not wants_codes))
     )
     kind = OutputKind(task, logits, one_hot, width, name, index)
     return kind if len(shape) == 1 else _of_more_axes(kind, shape)
@@ -99,7 +100,7 @@ def targets(y: Any, kind: OutputKind) -> Any:
     if isinstance(y, Mapping):
         return y if kind.name not in y else {**y, kind.name: targets(y[kind.name], kind)}
     values = np.asarray(y)
-    if kind.task == "multiclass":
+    if kind.of_labels:
         codes = values.astype(np.int64)
         return np.eye(kind.width, dtype=np.float32)[codes] if kind.one_hot else codes
     return values.astype(np.float32).reshape(len(values), *(kind.shape or (-1,)))
@@ -114,7 +115,7 @@ def plain_answers(y: Any, model: keras.Model, kind: OutputKind) -> Any:
         kind: How its scored output is read.
     """
     scored = np.asarray(_of_scored(y, model, kind))
-    if kind.task == "multiclass" and scored.ndim == 2:
+    if kind.of_labels and scored.ndim == 2:
         scored = scored[:, 0] if scored.shape[1] == 1 else scored.argmax(axis=1)
     if kind.name is None:
         return scored
@@ -131,7 +132,7 @@ def _of_scored(y: Any, model: keras.Model, kind: OutputKind) -> Any:
 def wants_codes(y: Any, models: Sequence[keras.Model], kind: OutputKind) -> bool:
     """Tell whether a model's own loss of several labels is to get them as integers, since the user gave integers."""
     losses = [loss_of(model, *_position(model, kind.name)) for model in models]
-    if kind.task != "multiclass" or all(read_loss(loss, kind.width).family != "own" for loss in losses):
+    if not kind.of_labels or all(read_loss(loss, kind.width).family != "own" for loss in losses):
         return False
     return np.shape(_of_scored(y, models[0], kind))[1:] in {(), (1,)}
 
@@ -148,8 +149,10 @@ def to_predictions(raw: Any, kind: OutputKind) -> NDArray[np.float32]:
     """
     values = np.asarray(tree.flatten(raw)[kind.position] if tree.is_nested(raw) else raw, dtype=np.float32)
     if kind.from_logits:
-        of_labels = kind.task == "multiclass" or kind.one_hot
+        of_labels = kind.of_labels or kind.one_hot
         values = special.softmax(values, axis=-1) if of_labels else special.expit(values)
+    if kind.task == "binary" and kind.of_labels:
+        return np.ascontiguousarray(values[..., 1])
     values = values.reshape(len(values), -1) if kind.shape else values
     flat = kind.task != "multiclass" and values.ndim == 2 and values.shape[-1] == 1
     return values[:, 0] if flat else values

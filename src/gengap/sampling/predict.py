@@ -188,9 +188,12 @@ def output_kind(model: Any, task: Task | None, output: str | None = None) -> Out
             '`task`, "binary", "multiclass" or "regression".'
         )
     position = 0 if output is None else output_position(model, output)
+    width = int(tuple(model.outputs[position].shape)[-1] or 0) if getattr(model, "outputs", None) else 0
+    if task is None and found == "multiclass" and width == 2:
+        found = "binary"
     loss = getattr(model, "loss", None)
     from_logits = isinstance(loss, keras.losses.Loss) and read_loss(loss, width=1).from_logits
-    return OutputKind(found, from_logits=from_logits, one_hot=False, width=0, name=output, position=position)
+    return OutputKind(found, from_logits=from_logits, one_hot=False, width=width, name=output, position=position)
 
 
 def _networks(source: Any, method: Method, variant: str | None) -> dict[int, Any]:

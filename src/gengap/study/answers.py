@@ -101,7 +101,7 @@ def _check_resolution(y: NDArray[Any]) -> None:
 def _codes(y: NDArray[Any], name: str, kind: OutputKind) -> NDArray[np.int64]:
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
-    if y.ndim == 2 and kind.task == "multiclass" and y.shape[1] == kind.width:
+    if y.ndim == 2 and kind.of_labels and y.shape[1] == kind.width:
         if not ((y == 0) | (y == 1)).all() or not (y.sum(axis=1) == 1).all():
             raise DataError(
                 f"Answers of the {name} split must be one-hot: a single 1 in each row.{_of_shares(y, kind)}"
@@ -115,16 +115,14 @@ def _codes(y: NDArray[Any], name: str, kind: OutputKind) -> NDArray[np.int64]:
             f"Labels of a {kind.task} task with {num_labels} labels must be the integers 0 to {num_labels - 1}; "
             f"the {name} split has values from {y.min():.6g} to {y.max():.6g}.{_of_shares(y, kind)}"
         )
-    if len(np.unique(y)) < 2:
-        raise DataError(
-            f"The {name} split holds one label only ({int(y[0])}): nothing can be learned from or scored on it."
-        )
+    if name == "training" and len(np.unique(y)) < 2:
+        raise DataError(f"The training split holds one label only ({int(y[0])}): nothing can be learned from it.")
     return y.astype(np.int64)
 
 
 def _of_shares(y: NDArray[Any], kind: OutputKind) -> str:
     """Return what serves where answers are shares, as far as the loss takes them."""
-    if y.size == 0 or y.min() < 0 or y.max() > 1 or (kind.task == "multiclass" and not kind.one_hot):
+    if y.size == 0 or y.min() < 0 or y.max() > 1 or (kind.of_labels and not kind.one_hot):
         return ""
     return (
         ' For shares and soft labels declare task="regression": they train under the same loss, and are scored by '

@@ -20,6 +20,7 @@ from gengap.engine.runs import Collector, Listener, Run, TrainingData, TrainingS
 from gengap.engine.scoring import choose_score
 from gengap.errors import UnknownNameError
 from gengap.keras_models.clone import clone_compiled
+from gengap.keras_models.heads import input_names
 from gengap.keras_models.outputs import wants_codes
 from gengap.remedies.base import Remedy, Variant
 from gengap.results import Result
@@ -35,7 +36,7 @@ from gengap.study.inputs import as_splits, check_class_weight
 from gengap.study.loading import stored_result
 from gengap.study.manifest import make_manifest
 from gengap.study.progress import Silence, shown
-from gengap.study.references import FittedReference, References, check_references, fit_references
+from gengap.study.references import FittedReference, References, check_references, fit_references, refuse_references
 from gengap.study.resampling import refuse_splits
 from gengap.study.storing import Training, open_store, record_look, train_missing
 from gengap.study.variants import check_seeds, check_stopping, common_output, declared, make_variants
@@ -265,8 +266,10 @@ class Study:
         """Check everything and describe it; nothing is trained."""
         splits = {"validation_data": validation_data, "validation_split": validation_split, "test_data": test_data}
         if cv is not None:
-            refuse_splits(x, **splits, references=[name for name, _ in self.references])
-        given = as_splits(x, y, **splits, sample_weight=sample_weight)
+            refuse_splits(x, **splits)
+            refuse_references(self.references)
+        names = input_names(self.variants[0].model)
+        given = as_splits(x, y, **splits, sample_weight=sample_weight, names=names)
         models = [variant.model for variant in self.variants]
         work = arrange(given, models, self.kind, self.runs(), seeds=self.seeds, cv=cv, preprocess=preprocess)
         check_stopping(self.variants, work.data)
@@ -375,7 +378,7 @@ def _describe_dataset(x: Any) -> dict[str, Any]:
     if not isinstance(x, Dataset):
         return {"name": "", "label_names": [], "feature_names": [], "synthetic": False}
     facts = ("name", "label_names", "feature_names", "synthetic", "description", "licence", "citation", "target_units")
-    return {name: getattr(x, name) for name in facts}
+    return {**{name: getattr(x, name) for name in facts}, "table": None if x.table is None else x.table.to_dict()}
 
 
 def _flag(value: Any, name: str) -> bool:

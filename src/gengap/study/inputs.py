@@ -11,6 +11,7 @@ from scipy import sparse
 from gengap.datasets.arrays import plain_array
 from gengap.datasets.cases import arrays_of, count_cases, take
 from gengap.datasets.checks import check_finite, check_marks, check_not_the_same
+from gengap.datasets.frames import is_frame
 from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Dataset, Split
 from gengap.engine.runs import TrainingData
@@ -21,7 +22,14 @@ from gengap.study.fit_arguments import as_inputs, refuse_loader
 
 
 def as_splits(
-    x: Any, y: Any, *, validation_data: Any, validation_split: float, test_data: Any, sample_weight: Any
+    x: Any,
+    y: Any,
+    *,
+    validation_data: Any,
+    validation_split: float,
+    test_data: Any,
+    sample_weight: Any,
+    names: Sequence[str] = (),
 ) -> TrainingData:
     """Bring the ways in which data are given to `Study.run` into one form.
 
@@ -32,6 +40,7 @@ def as_splits(
         validation_split: Share of the training cases to hold out, the *last* ones, as Keras does.
         test_data: As `validation_data`.
         sample_weight: Weights of the training cases.
+        names: Names of the inputs of a model with several, to each of which a column of a data frame goes.
 
     Raises:
         DataError: The combination makes no sense.
@@ -43,14 +52,15 @@ def as_splits(
             raise DataError(
                 "A `Dataset` brings its own answers, weights and splits: pass it alone, or pass its splits one by one."
             )
-        return TrainingData(_plain_inputs(x.train, "training"), *_plain_held_out(x.validation, x.test))
+        return TrainingData(_plain_inputs(x.train, "training", names), *_plain_held_out(x.validation, x.test, names))
     x = as_inputs(x, "The training data")
     if y is None and not isinstance(x, Split):
         raise DataError("`y` is missing: pass `study.run(x, y, ...)`, or a `Split` or `Dataset` in place of both.")
     if isinstance(x, Split) and not (y is None and sample_weight is None):
         raise DataError("A `Split` brings its own answers and weights: pass it without `y` and `sample_weight`.")
-    train = _plain_inputs(x if isinstance(x, Split) else Split(x, y, _weights(sample_weight)), "training")
-    validation, test = _plain_held_out(_as_split(validation_data, "validation_data"), _as_split(test_data, "test_data"))
+    train = _plain_inputs(x if isinstance(x, Split) else Split(x, y, _weights(sample_weight)), "training", names)
+    held_out = _as_split(validation_data, "validation_data"), _as_split(test_data, "test_data")
+    validation, test = _plain_held_out(*held_out, names)
     if _is_asked_for(validation_split):
         if validation is not None:
             raise DataError("Give `validation_data` or `validation_split`, not both.")
@@ -129,15 +139,24 @@ def _weights(given: Any) -> Any:
     return plain_array(given, "`sample_weight`")
 
 
-def _plain_held_out(validation: Split | None, test: Split | None) -> tuple[Split | None, Split | None]:
+def _plain_held_out(
+    validation: Split | None, test: Split | None, names: Sequence[str]
+) -> tuple[Split | None, Split | None]:
     named = {"validation": validation, "test": test}
-    plain = {name: None if split is None else _plain_inputs(split, name) for name, split in named.items()}
+    plain = {name: None if split is None else _plain_inputs(split, name, names) for name, split in named.items()}
     return plain["validation"], plain["test"]
 
 
-def _plain_inputs(split: Split, name: str) -> Split:
+def _by_name(x: Any, names: Sequence[str]) -> Any:
+    """Return a data frame as a column for each input, where a model has several of these names."""
+    if len(names) < 2 or not is_frame(x) or not set(names) <= set(map(str, x.columns)):
+        return x
+    return {name: x[next(column for column in x.columns if str(column) == name)] for name in names}
+
+
+def _plain_inputs(split: Split, name: str, names: Sequence[str]) -> Split:
     """Return a split whose inputs are NumPy arrays or sparse rows, before anything counts their cases."""
-    split = replace(split, x=as_inputs(split.x, f"The inputs of the {name} split"))
+    split = replace(split, x=as_inputs(_by_name(split.x, names), f"The inputs of the {name} split"))
     if not list(arrays_of(split.x)):
         raise DataError(f"The inputs of the {name} split are empty.")
     plain = {}

@@ -123,10 +123,8 @@ def divide(pool: Split, cv: Any, kind: OutputKind, seeds: Sequence[int]) -> Fold
     return Folds(pool, divider, divisions)
 
 
-def refuse_splits(
-    x: Any, *, validation_data: Any, validation_split: Any, test_data: Any, references: Sequence[str]
-) -> None:
-    """Refuse splits beside folds, which have their own, and what is not fitted in folds.
+def refuse_splits(x: Any, *, validation_data: Any, validation_split: Any, test_data: Any) -> None:
+    """Refuse splits beside folds, which have their own.
 
     Raises:
         DataError: There are any; the sentence says what to give.
@@ -140,11 +138,6 @@ def refuse_splits(
         raise DataError(
             "With `cv`, every fold chooses its epochs on an inner validation of its own: leave out `validation_data` "
             "and `validation_split`."
-        )
-    if references:
-        raise DataError(
-            f"The references {', '.join(references)} are fitted to one training split and not to folds yet: leave out "
-            "`references`, or `cv`."
         )
     if test_data is not None:
         raise DataError(

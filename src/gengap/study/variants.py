@@ -72,7 +72,8 @@ def common_output(
     scored = names[0][0] if output is None and len(names[0]) > 1 else output
     kinds = [describe_output(variant.model, scored, task=task, from_logits=from_logits) for variant in variants]
     for variant, kind in zip(variants, kinds, strict=True):
-        if (kind.task, kind.width) != (kinds[0].task, kinds[0].width):
+        widths = {1 if one.task == "binary" else one.width for one in (kind, kinds[0])}
+        if kind.task != kinds[0].task or len(widths) > 1:
             raise ModelError(
                 f"Variant {variant.name!r} predicts {kind.width} numbers for a {kind.task} task, the baseline "
                 f"{kinds[0].width} for a {kinds[0].task} task: they cannot be compared."

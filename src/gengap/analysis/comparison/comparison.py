@@ -22,7 +22,7 @@ from gengap.analysis.findings.wording import GIVEN
 from gengap.analysis.inference.looks import look_level, looks_of
 from gengap.analysis.inference.simultaneous import comparison_level, holm
 from gengap.analysis.summary import at_epoch
-from gengap.analysis.tables import Cell, Column, IntervalEstimate, ShownAsTable, Table
+from gengap.analysis.tables import AS_UNCERTAIN, P_VALUE, Cell, Column, IntervalEstimate, ShownAsTable, Table
 from gengap.errors import DataError, StatisticsWarning
 from gengap.results.resampled import resampling_of
 from gengap.verification.naming import no_such_score
@@ -83,17 +83,21 @@ class Comparison(ShownAsTable):
 def _columns(given: str) -> tuple[Column, ...]:
     return (
         Column("variant", "variant"),
-        Column("rule", "at epoch"),
-        Column("verdict", f"verdict, {given}"),
-        Column("difference", "difference", ".4f"),
-        Column("p", "p", ".4f"),
-        Column("p_holm", "p (Holm)", ".4f"),
-        Column("effect_size", "effect size", ".2f"),
-        Column("probability_better", "wins", ".2f"),
-        Column("correlation", "pairs' r", ".2f"),
-        Column("seeds", "passes" if given.startswith("for new") else "seeds", "d"),
+        Column("rule", "at epoch", spare=0),
+        Column("verdict", f"verdict, {given}", spare=0),
+        Column("difference", "difference", AS_UNCERTAIN, spare=0),
+        Column("p", "p", P_VALUE, spare=3),
+        Column("p_holm", "p (Holm)", P_VALUE),
+        Column("effect_size", "effect size", ".2f", spare=3),
+        Column("probability_better", "passes won" if _of_passes(given) else "seeds won", ".0%", spare=2),
+        Column("correlation", "pairs' r", ".2f", spare=4),
+        Column("seeds", "passes" if _of_passes(given) else "seeds", "d", spare=4),
         Column("warnings", "warnings"),
     )
+
+
+def _of_passes(given: str) -> bool:
+    return given.startswith("for new")
 
 
 COLUMNS = _columns(GIVEN)
@@ -325,8 +329,8 @@ def _notes(reading: _Reading, rule: EpochRule, level: float, judged: tuple[Contr
     looks = looks_of(result)
     when = "at the first look" if len(looks) == 1 else f"at look {len(looks)} (after {looks[0]} seeds at first)"
     intervals = (
-        f"All intervals at the {rule} epoch are simultaneous, with {1 - level:.1%} confidence {when}; verdicts follow "
-        "from these intervals."
+        f"All intervals at the {rule} epoch are simultaneous, with {1 - level:.1%} confidence {when} (the rest of the "
+        "error that is allowed is for looks after more seeds); verdicts follow from these intervals."
     )
     resampled = resampling_of(result)
     other = f" Every row is {GIVEN}: with another one, equivalent variants may look different."

@@ -91,7 +91,7 @@ def convention_of(
         pair: The two that are compared: variant, and epoch at which it is read.
         score: The score; one that is no mean over cases is judged by the proper score of its task.
     """
-    proper = cast("CaseScore", score) if score in CASE_SCORES else SKILL_OF[held.task]
+    proper = score if score in CASE_SCORES else SKILL_OF[held.task]
 
     def units(losses: Floats) -> Floats:
         return to_units(losses, weight=held.weight, group=held.group)

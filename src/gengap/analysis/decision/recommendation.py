@@ -112,10 +112,10 @@ class Recommendation(ShownAsTable):
 def _columns(given: str) -> tuple[Column, ...]:
     return (
         Column("variant", "variant"),
-        Column("rule", "read at"),
-        Column("score", "score", ".4f"),
-        Column("state", given),
-        Column("regret", "loses at most", ".4f"),
+        Column("rule", "read at", spare=0),
+        Column("score", "score", ".4f", spare=0),
+        Column("state", given, spare=0),
+        Column("regret", "loses at most", ".4f", spare=0),
         Column("epoch", "epoch", ".1f"),
         Column("parameters", "parameters", ",d"),
         Column("gap", "gap to training", ".4f"),

@@ -95,7 +95,7 @@ def _of_folds(result: Result, part: xr.Dataset, rule: str, attributes: Mapping[s
     regression = result.task == "regression"
     skill, of = ("squared_error_skill_score", squared_error) if regression else ("brier_skill_score", brier_score)
     if attributes["climatology"] == "training":
-        reference = of(y_true, part["climatology"], sample_weight=weight)
+        reference: Any = of(y_true, part["climatology"], sample_weight=weight)
         scores[skill] = 1 - scores[of.__name__] / reference.where(reference > 0)
     else:
         whole = squared_error_skill_score if regression else brier_skill_score

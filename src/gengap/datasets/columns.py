@@ -1,0 +1,266 @@
+"""Columns of a table as what they are: numbers, truth values, times or words, with what is missing said as missing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.datasets import cells
+from gengap.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOSTLY = 0.5
+"""Share of numbers beyond which a column of text is one of numbers, and what is no number in it a mistake."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which column of which table, for messages.
+
+    Attributes:
+        table: Name of the file, or what else the table is called.
+        column: Name of the column.
+    """
+
+    table: str
+    column: str
+
+    def __str__(self) -> str:
+        return f"column {self.column!r} of {self.table}"
+
+
+def typed(column: "pd.Series", place: Place, missing: Sequence[str] | None = None) -> "pd.Series":
+    """Return a column as numbers, truth values, times or words.
+
+    Text whose cells are numbers becomes numbers, likewise dates; between those, marks such as `NA` or `-` are missing.
+    Between words only blanks are missing: `None` may be a word.
+
+    Args:
+        column: Any column of a data frame.
+        place: Where it stands.
+        missing: What else means that a value is missing, such as `"-999"`; empty says that nothing else does, else
+            numbers that look like such marks are refused.
+
+    Returns:
+        float64 (NaN is missing), an integer or bool, `datetime64[ns]` (NaT is missing), or object of `str` (blanks
+        are missing).
+
+    Raises:
+        DataError: It is none of these; the sentence names the first cell in the way.
+    """
+    import pandas as pd
+
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        return _words(column.astype(object), missing)
+    kind = getattr(dtype, "kind", "O")
+    if kind == "b":
+        return _plain(column, np.float64 if column.isna().any() else np.bool_)
+    if kind in "iuf":
+        return _numbers(column, place, missing)
+    if kind in "mM" or isinstance(dtype, pd.PeriodDtype):
+        return _times(column)
+    return _of_objects(column, place, missing)
+
+
+def _times(column: "pd.Series") -> "pd.Series":
+    """Return times without a zone, and durations in seconds."""
+    import pandas as pd
+
+    if isinstance(column.dtype, pd.PeriodDtype):
+        starts: pd.Series = column.dt.to_timestamp().astype("datetime64[ns]")
+        return starts
+    if column.dtype.kind == "m":
+        seconds: pd.Series = column.dt.total_seconds()
+        return seconds
+    zoned = getattr(column.dtype, "tz", None) is not None
+    return (column.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else column).astype("datetime64[ns]")
+
+
+def as_words(column: "pd.Series", missing: Sequence[str] | None = None) -> "pd.Series":
+    """Return a column as words whatever it holds; whole numbers without a point, blanks as empty strings."""
+    kind = getattr(column.dtype, "kind", "O")
+    if kind == "f":
+        values = column.to_numpy(np.float64, na_value=np.nan)
+        whole = bool((np.isnan(values) | (values == np.round(values))).all())
+        return _words(column.map(lambda v: "" if v != v else str(int(v)) if whole else repr(float(v))), missing)  # noqa: PLR0124
+    if kind == "M":
+        dates = column.dt.strftime("%Y-%m-%d" if (column.dropna() == column.dropna().dt.normalize()).all() else "%c")
+        return _words(dates, missing)
+    return _words(column.astype(object), missing)
+
+
+def _plain(column: "pd.Series", dtype: Any) -> "pd.Series":
+    import pandas as pd
+
+    values = column.to_numpy(dtype, na_value=np.nan) if dtype is np.float64 else column.to_numpy(dtype)
+    return pd.Series(values, index=column.index, name=column.name)
+
+
+def _numbers(column: "pd.Series", place: Place, missing: Sequence[str] | None) -> "pd.Series":
+    whole = column.dtype.kind in "iu" and not column.isna().any()
+    plain = _plain(column, np.dtype(f"{column.dtype.kind}8").type if whole else np.float64)
+    plain = _without_marks(plain, missing)
+    _check_suspicious(plain, place, missing)
+    return plain
+
+
+def _without_marks(column: "pd.Series", missing: Sequence[str] | None) -> "pd.Series":
+    values = cells.as_numbers(list(missing or ()))
+    marked = column.isin(values[np.isfinite(values)])
+    return column.astype(np.float64).mask(marked) if marked.any() else column
+
+
+def _of_objects(column: "pd.Series", place: Place, missing: Sequence[str] | None) -> "pd.Series":
+    """Read Python objects: text as a file's, else all of one kind."""
+    import pandas as pd
+
+    present = column[~column.isna()]
+    kinds = {type(value) for value in present}
+    if not kinds or all(issubclass(one, str) for one in kinds):
+        return _of_text(_words(column, None), place, missing)
+    if kinds <= {bool, np.bool_}:
+        return _plain(column, np.float64 if column.isna().any() else np.bool_)
+    if any(issubclass(one, str) for one in kinds):
+        first = next(number for number, value in enumerate(column, 1) if isinstance(value, str))
+        other = next(value for value in present if not isinstance(value, str))
+        raise DataError(
+            f"The {place} mixes text and other things: {column.iloc[first - 1]!r} in row {first}, but also {other!r}: "
+            "make it one kind, such as text with `.astype(str)`."
+        )
+    try:
+        return _numbers(column.astype(np.float64), place, missing)
+    except (TypeError, ValueError):
+        pass
+    try:
+        return typed(pd.to_datetime(column), place, missing)
+    except (TypeError, ValueError):
+        shown = sorted(one.__name__ for one in kinds)
+        raise DataError(
+            f"The {place} holds {', '.join(shown)}, of which no number, date or word can be made: leave it out with "
+            "`ignore` (--ignore)."
+        ) from None
+
+
+def _words(column: "pd.Series", missing: Sequence[str] | None) -> "pd.Series":
+    """Return text without spaces at its ends, missing values as empty strings."""
+    import pandas as pd
+
+    absent = column.isna().to_numpy()
+    marks = set(missing or ())
+    text = ["" if gone else str(value).strip() for gone, value in zip(absent, column, strict=True)]
+    return pd.Series(["" if one in marks else one for one in text], index=column.index, name=column.name, dtype=object)
+
+
+def _of_text(text: "pd.Series", place: Place, missing: Sequence[str] | None) -> "pd.Series":
+    """Read cells of text as numbers or dates where they are."""
+    import pandas as pd
+
+    marked = text.isin(cells.MARKS | set(missing or ())).to_numpy()
+    written = [cell for cell, gone in zip(text, marked, strict=True) if not gone]
+    if not written:
+        return _words(text, missing)
+    if {cell.casefold() for cell in written} <= {"true", "false"}:
+        truth = text.str.casefold().map({"true": 1.0, "false": 0.0}).astype(np.float64)
+        return truth if marked.any() else truth.astype(np.bool_)
+    numbers = cells.as_numbers(written, decimal_comma=True)
+    good = np.isfinite(numbers)
+    if good.mean() > MOSTLY:
+        _check_all_numbers(text, marked, good, place)
+        _check_readings(written, text, place)
+        whole = not marked.any() and all(one.lstrip("+-").isdigit() for one in written)
+        _check_digits(written, text, place)
+        values = np.full(len(text), np.nan)
+        values[~marked] = numbers
+        column = pd.Series(values, index=text.index, name=text.name)
+        return _numbers(column.astype(np.int64) if whole else column, place, missing)
+    if cells.look_like_dates(written):
+        return _as_times(text, ~marked, written, place)
+    return _words(text, missing)
+
+
+def _as_times(text: "pd.Series", present: NDArray[np.bool_], written: list[str], place: Place) -> "pd.Series":
+    import pandas as pd
+
+    times = np.full(len(text), np.datetime64("NaT", "ns"), dtype="datetime64[ns]")
+    try:
+        times[present] = cells.as_dates(written).to_numpy()
+    except ValueError as reason:
+        first = int(np.flatnonzero(present)[0]) + 1
+        raise DataError(
+            f"The {place} holds dates, and {reason} (first in row {first}): write them as 2020-01-31."
+        ) from None
+    return pd.Series(times, index=text.index, name=text.name)
+
+
+def _check_all_numbers(text: "pd.Series", marked: NDArray[np.bool_], good: NDArray[np.bool_], place: Place) -> None:
+    if good.all():
+        return
+    row = int(np.flatnonzero(~marked)[int(np.argmin(good))])
+    cell = text.iloc[row]
+    raise DataError(
+        f"The {place} holds numbers, but {cell!r} in row {row + 1} is none: correct it, or, if it means that the value "
+        f"is missing, say so with `missing` (--missing {cell!r}); if the numbers are names, put a letter before each."
+    )
+
+
+def _check_readings(written: Sequence[str], text: "pd.Series", place: Place) -> None:
+    open_cell = cells.open_to_two_readings(written)
+    if open_cell is None and any("," in cell for cell in written):
+        return
+    if open_cell is not None:
+        row = int(np.flatnonzero((text == open_cell).to_numpy())[0]) + 1
+        raise DataError(
+            f"The {place} holds {open_cell!r} in row {row}, where the comma may be decimal or one of thousands: write "
+            "its numbers as 1234.5, without commas."
+        )
+
+
+def _check_digits(written: Sequence[str], text: "pd.Series", place: Place) -> None:
+    if long := next((cell for cell in written if cell.lstrip("+-").isdigit() and len(cell) > 18), None):
+        row = int(np.flatnonzero((text == long).to_numpy())[0]) + 1
+        raise DataError(
+            f"The {place} holds {long!r} in row {row}, more digits than a number keeps: leave the column out with "
+            "`ignore` (--ignore) if it is a name."
+        )
+
+
+_NEGATIVE_MARKS = (-99.0, -99.9, -999.0, -999.9, -999.99, -9999.0, -9999.9, -99999.0, -32768.0)
+_POSITIVE_MARKS = (999.0, 999.9, 9999.0, 9999.9, 99999.0, 1e20)
+_FAR = 3.0
+"""Ranges of the other values that a mark lies away from them, where it has their sign."""
+
+
+def _check_suspicious(column: "pd.Series", place: Place, missing: Sequence[str] | None) -> None:
+    """Refuse infinite numbers, and numbers that usually stand for a missing value and lie far from all others."""
+    values = column.to_numpy(np.float64)
+    if np.isinf(values).any():
+        row = int(np.flatnonzero(np.isinf(values))[0]) + 1
+        raise DataError(
+            f"The {place} holds an infinite number in row {row}: write a finite one there, or leave it blank."
+        )
+    if missing is not None and not missing:
+        return
+    for mark in (*_NEGATIVE_MARKS, *_POSITIVE_MARKS):
+        found = values == mark
+        if not found.any() or not _is_far(mark, values[~found & ~np.isnan(values)]):
+            continue
+        first, shown = int(np.flatnonzero(found)[0]) + 1, f"{mark:g}"
+        raise DataError(
+            f"The {place} holds {shown} in {int(found.sum())} of {len(values)} rows, first in row {first}, far from "
+            f"all its other values: if it means that the value is missing, say so with `missing` (--missing {shown!r}"
+            "); if it is a number, with an empty `missing` (--missing '')."
+        )
+
+
+def _is_far(mark: float, others: NDArray[np.float64]) -> bool:
+    if not len(others):
+        return False
+    low, high = float(others.min()), float(others.max())
+    if mark < 0:
+        return mark < low and (low >= 0 or low - mark > high - low)
+    return mark > high and mark - high > _FAR * max(high - low, abs(high))

@@ -1,0 +1,111 @@
+"""A data set from tables as people have them: words, dates, blanks and a rare event, encoded by the training cases."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.datasets.data_files import DataFiles, Inputs, read_files
+from gengap.datasets.split import Dataset, Task
+from gengap.datasets.table_files import Wanted
+
+_MOST_LABELS = 20
+
+
+def from_table(
+    train: Any,
+    *,
+    target: str | None = None,
+    validation: Any = None,
+    test: Any = None,
+    groups: str | None = None,
+    times: str | None = None,
+    ignore: Sequence[str] = (),
+    positive: str | None = None,
+    missing: Sequence[str] | None = None,
+    encoding: str | None = None,
+    task: Task | None = None,
+    inputs: Sequence[str] = (),
+) -> Dataset:
+    """Read and encode tables, from files or data frames, by what the training cases hold.
+
+    Words become one column each, numbers are standardized, gaps are filled and marked, dates become season and time of
+    day, see `TableEncoder`. Without a validation table a fifth of the training cases is held out: the latest where
+    `times` are named, whole groups where there are groups, of each label its share.
+
+    Args:
+        train: A path, see `read_split`, or a data frame of pandas or polars.
+        target: Column of the answers; None takes the last one.
+        validation: Table that epochs and remedies are chosen on; its columns may stand in any order.
+        test: Table that is read once, at the end.
+        groups: Column of groups of dependent cases.
+        times: Column of the times of the cases; cases of one day are a group then, unless `groups` are named.
+        ignore: Columns that are no features.
+        positive: The label that is the event, where there are two. None takes the one that is no usual word for its
+            absence (such as `no` or `none`), else the rarer one.
+        missing: What else means that a value is missing, such as `["-999"]`, see `read_split`.
+        encoding: How text files are written; None takes UTF-8.
+        task: What is predicted; None takes words, truth values and whole numbers from 0 without a gap for labels.
+        inputs: Names of a model's inputs, where each takes one column; words come as codes then.
+
+    Returns:
+        The data set; `table` says how it was read, with the fitted encoder, and reads raw rows for prediction.
+
+    Raises:
+        DataError: A table holds something that could be read wrongly; the sentence says where, and what to do.
+        UnknownNameError: There is no such column or label.
+
+    Example:
+        >>> import pandas as pd
+        >>> table = pd.DataFrame({"cape": range(0, 4000, 100), "region": ["coast", "hills"] * 20})
+        >>> table["hail"] = ["hail" if cape > 3000 else "none" for cape in table["cape"]]
+        >>> data = from_table(table, target="hail")
+        >>> data.feature_names, data.label_names, len(data.train), len(data.validation)
+        (('cape', 'region=coast', 'region=hills'), ('none', 'hail'), 32, 8)
+    """
+    given = {"train": train, "validation": validation, "test": test}
+    wanted = Wanted(target, groups, tuple(ignore), times=times, missing=missing, encoding=encoding, encode=True)
+    several = tuple(inputs) if len(inputs) > 1 else ()
+    sources = {name: source for name, source in given.items() if source is not None}
+    read = read_files(sources, Inputs(names=several), wanted, positive=positive)
+    return as_dataset(read, name=train if isinstance(train, str) else "table", task=task)
+
+
+def as_dataset(read: DataFiles, *, name: str, task: Task | None = None) -> Dataset:
+    """Return what was read as a data set.
+
+    Args:
+        read: What was read.
+        name: What to call it.
+        task: What is predicted; None takes it from the answers.
+    """
+    encoder = None if read.table is None else read.table.encoder
+    names: tuple[str, ...] = () if read.table is None else read.table.features
+    return Dataset(
+        name=name,
+        task=task or task_of(np.asarray(read.splits["train"].y), read.label_names),
+        train=read.splits["train"],
+        validation=read.splits["validation"],
+        test=read.splits.get("test"),
+        description="",
+        feature_names=names if encoder is None or encoder.layout == "columns" else encoder.feature_names,
+        label_names=read.label_names,
+        target_units="",
+        synthetic=False,
+        licence="",
+        citation="",
+        table=read.table,
+    )
+
+
+def task_of(y: NDArray[Any], label_names: Sequence[str]) -> Task:
+    """Tell what answers ask for: labels where they are words, truth values, or whole numbers from 0 without a gap."""
+    if len(label_names) > 0:
+        return "binary" if len(label_names) == 2 else "multiclass"
+    if y.dtype.kind not in "biu" and not (y == np.round(y)).all():
+        return "regression"
+    found = np.unique(y)
+    if len(found) > _MOST_LABELS or len(found) < 2 or not np.array_equal(found, np.arange(len(found))):
+        return "regression"
+    return "binary" if len(found) == 2 else "multiclass"

@@ -1,0 +1,144 @@
+"""The table encoder: what it learns, what is unknown, the same widths in every fold, and itself again from JSON."""
+
+import json
+import sys
+import types
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from gengap.datasets import TableEncoder
+from gengap.errors import DataError
+
+TRAIN = pd.DataFrame(
+    {
+        "cape": [0.0, 100.0, None, 200.0],
+        "region": ["coast", "hills", "coast", None],
+        "sunny": [True, False, True, True],
+        "when": pd.to_datetime(["2020-01-01", "2020-07-01 12:00", "2020-01-01", "2020-01-01"], format="ISO8601"),
+    }
+)
+
+
+def test_every_kind_of_column_by_hand():
+    encoder = TableEncoder().fit(TRAIN)
+    assert encoder.feature_names == (
+        *("cape", "cape missing", "region=coast", "region=hills", "region missing", "sunny"),
+        *("when year sin", "when year cos", "when day sin", "when day cos"),
+    )
+    x = encoder.transform(TRAIN)
+    assert x.dtype == np.float32
+    deviation = np.std([0, 100, 200])
+    np.testing.assert_allclose(x[:, 0], [-100 / deviation, 0, 0, 100 / deviation], rtol=1e-6)
+    np.testing.assert_array_equal(x[:, 1:5], [[0, 1, 0, 0], [0, 0, 1, 0], [1, 1, 0, 0], [0, 0, 0, 1]])
+    np.testing.assert_allclose(x[:, 5], (np.array([1, 0, 1, 1]) - 0.75) / np.sqrt(3 / 16), rtol=1e-6)
+    turn = 2 * np.pi * (182 + 0.5) / 365.2425  # noon of the 183rd day of a leap year
+    np.testing.assert_allclose(x[1, 6:], [np.sin(turn), np.cos(turn), 0, -1], atol=1e-6)
+
+
+def test_it_learns_in_the_fold_alone_and_keeps_its_width():
+    declared = TableEncoder.declare(TRAIN)
+    first, second = clone(declared).fit(TRAIN.iloc[[0, 2, 3]]), clone(declared).fit(TRAIN.iloc[[1, 3]])
+    assert first.width == second.width == TableEncoder().fit(TRAIN).width
+    assert first.learned_["cape"].mean == 100
+    assert second.learned_["cape"].mean == 150
+    assert first.learned_["region"].words == ("coast",)
+    held_out = first.transform(TRAIN.iloc[[1]])
+    names = first.feature_names
+    assert not held_out[0, [names.index(name) for name in names if name.startswith("region")]].any()  # unknown there
+
+
+def test_codes_have_a_place_for_the_unknown_and_for_blanks():
+    encoder = TableEncoder(layout="columns").fit(TRAIN)
+    found = encoder.transform(TRAIN.assign(region=["desert", "hills", "coast", None]))
+    np.testing.assert_array_equal(found["region"], [0, 2, 1, 3])
+    assert found["cape"].shape == (4, 2)
+
+
+def test_only_the_most_frequent_words_are_known():
+    words = [f"w{n:02d}" for n in range(60) for _ in range(3 if n < 50 else 1)]
+    encoder = TableEncoder().fit(pd.DataFrame({"word": words, "x": range(len(words))}))
+    assert encoder.learned_["word"].words == tuple(f"w{n:02d}" for n in range(50))
+
+
+def test_it_comes_back_from_json_to_the_bit():
+    encoder = TableEncoder(missing=["-999"]).fit(TRAIN)
+    again = TableEncoder.from_json(encoder.to_json())
+    np.testing.assert_array_equal(again.transform(TRAIN), encoder.transform(TRAIN))
+    assert json.loads(again.to_json()) == json.loads(encoder.to_json())
+
+
+def test_large_numbers_that_hardly_differ_stay_apart():
+    seconds = pd.DataFrame({"t": [1_700_000_000, 1_700_000_001, 1_700_000_002]})
+    np.testing.assert_allclose(
+        TableEncoder().fit(seconds).transform(seconds)[:, 0], [-1.224745, 0, 1.224745], rtol=1e-5
+    )
+
+
+def test_the_users_frame_stays_as_it_was():
+    before = TRAIN.copy(deep=True)
+    TableEncoder().fit(TRAIN).transform(TRAIN)
+    pd.testing.assert_frame_equal(TRAIN, before)
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        (TRAIN.drop(columns="cape"), "has no column 'cape', which the encoder needs"),
+        (
+            TRAIN.assign(sunny=[None, True, True, True]),
+            "'sunny' .* lacks 1 values, first in row 1, and lacked none",
+        ),
+        (TRAIN.assign(cape=["low", "high", "low", "low"]), "column 'cape' .* holds words .row 1: 'low'., and held num"),
+        (TRAIN.assign(region=[1, "a", 2, 3], cape=[1, "a", 2, 3]), "column 'cape' .* mixes text and other things"),
+    ],
+)
+def test_rows_of_another_kind_are_refused(rows, sentence):
+    with pytest.raises(DataError, match=sentence):
+        TableEncoder().fit(TRAIN).transform(rows)
+
+
+def test_an_encoder_that_learned_nothing_says_so():
+    with pytest.raises(DataError, match="learned nothing yet: call `fit`"):
+        TableEncoder.declare(TRAIN).transform(TRAIN)
+
+
+def test_it_is_a_step_of_a_pipeline():
+    model = make_pipeline(TableEncoder(), LogisticRegression()).fit(TRAIN, [0, 1, 0, 1])
+    assert model.predict(TRAIN).shape == (4,)
+
+
+class Column:
+    """A column as polars has it: a stand-in, so that the tests need no polars."""
+
+    def __init__(self, values, dtype):
+        self.values, self.dtype = values, dtype
+
+    def null_count(self):
+        return sum(value is None for value in self.values)
+
+    def to_numpy(self):
+        return np.array(self.values)
+
+    def to_list(self):
+        return list(self.values)
+
+
+def test_a_frame_of_polars_is_one_of_pandas():
+    columns = {
+        "cape": Column(TRAIN["cape"].where(TRAIN["cape"].notna(), None).tolist(), "Float64"),
+        "region": Column(["coast", "hills", "coast", None], "Categorical"),
+        "sunny": Column([True, False, True, True], "Boolean"),
+        "when": Column(TRAIN["when"].to_list(), "Datetime(time_unit='us')"),
+    }
+    columns["cape"].values[2] = None
+    frame = types.SimpleNamespace(columns=list(columns), to_dict=columns.copy)
+    frame_type = type("DataFrame", (types.SimpleNamespace,), {"__getitem__": lambda self, name: columns[name]})
+    frame = frame_type(**vars(frame))
+    encoder = TableEncoder().fit(TRAIN)
+    np.testing.assert_array_equal(encoder.transform(frame), encoder.transform(TRAIN))
+    assert "polars" not in sys.modules
