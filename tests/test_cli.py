@@ -62,8 +62,9 @@ def test_a_table_is_resampled_with_its_groups_whole(files, tmp_path):
     claim = re.compile(r"claim: new training sets of 2\d( to 2\d)? cases, new cases and new seeds")
     assert claim.search(answer.stdout)
     assert "40 independent units" in answer.stdout
-    assert claim.search((tmp_path / "out" / "comparison.txt").read_text())
-    assert not (tmp_path / "out" / "report.html").exists()
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "for new training sets of 2" in page
+    assert "given this training set" not in page
 
 
 def test_doctor_names_versions_backend_and_device():

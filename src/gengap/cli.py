@@ -13,7 +13,6 @@ from gengap.shipping import commands as of_shipping
 
 if TYPE_CHECKING:
     from gengap.analysis.comparison.estimators import ScoreName
-    from gengap.experiments.launch import Launch
     from gengap.results import Result
     from gengap_examples.demos import Demo
     from gengap_examples.telling_cases import CaseStudy
@@ -113,7 +112,7 @@ def _resample(
         raise _interrupted(stop) from None
     typer.echo(f"\nOne split, {len(single.seeds)} seeds:\n{compare(single)}\n\nResampled:")
     _write(result, folder)
-    _name_files(folder, report=False)
+    _name_files(folder)
 
 
 @app.command()
@@ -191,13 +190,14 @@ def run(  # noqa: PLR0913  each is an option of the command
         launch = launch.placed(storage, runner)
     for note in launch.notes:
         typer.echo(note)
-    typer.echo(_size(launch))
+    folds = f" x {cv} folds" if cv else ""
+    typer.echo(f"{len(launch.study.variants)} variants x {len(launch.study.seeds)} seeds{folds}")
     try:
         result = launch.run()
     except KeyboardInterrupt as stop:
         raise _interrupted(stop) from None
     _write(result, output, lang=lang)
-    _name_files(output, report=launch.fit.get("cv") is None)
+    _name_files(output)
 
 
 _OF_FILES = (
@@ -209,13 +209,6 @@ _OF_FILES = (
 def _listed(text: str) -> list[str]:
     """Cut a list at its commas; entries may stand in quotes, as messages write them."""
     return [one.strip().strip("'\"") for one in text.split(",") if one.strip().strip("'\"")]
-
-
-def _size(launch: "Launch") -> str:
-    """Say how much will be trained."""
-    size = f"{len(launch.study.variants)} variants x {len(launch.study.seeds)} seeds"
-    cv = launch.fit.get("cv")
-    return f"{size} x {cv} folds" if isinstance(cv, int) else size
 
 
 def _refuse_beside_a_study_file(context: typer.Context) -> None:
@@ -374,10 +367,8 @@ def _write(result: "Result", folder: Path, asked: "CaseStudy | None" = None, *, 
         said = json.dumps(table, ensure_ascii=False, indent=1)
         (folder / "table.json").write_text(said + "\n", encoding="utf-8")
     _show(summarize(result))
-    if resampling_of(result) is not None:
-        if len(result.variants) > 1:
-            _show(compare(result))
-        return
+    if resampling_of(result) is not None and len(result.variants) > 1:
+        _show(compare(result))
     _say(*(f"- {sentence}" for sentence in findings(result, lang=lang)))
 
 
@@ -401,10 +392,10 @@ def _say(*sentences: str) -> None:
         typer.echo(wrapped(typewritten(sentence), terminal_width()))
 
 
-def _name_files(folder: Path, *, report: bool = True) -> None:
-    """Say where everything is, the report last; there is none yet of a resampled study."""
+def _name_files(folder: Path) -> None:
+    """Say where everything is, the report last."""
     typer.echo(f"Table:   {folder / 'table.csv'}\nFigures: {folder / 'learning_curves.svg'}")
-    typer.echo(f"Report:  {folder / 'report.html'}" if report else f"Claims:  {folder / 'comparison.txt'}")
+    typer.echo(f"Report:  {folder / 'report.html'}")
 
 
 def main() -> None:

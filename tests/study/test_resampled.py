@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from sklearn.metrics import roc_auc_score
@@ -15,6 +16,7 @@ from gengap.datasets.folds import fold_seed
 from gengap.errors import DataError, StudyChangedError, UnknownNameError
 from gengap.results.resampled import resampling_of
 from gengap.storage import Store
+from gengap.study.watching import progress_table
 
 FIT = {"epochs": 2, "batch_size": 16, "progress": False}
 
@@ -233,7 +235,7 @@ def test_a_scaler_that_cannot_take_the_inputs_says_so(rng):
         )
 
 
-@pytest.mark.parametrize("call", [gg.diagnose, gg.recommend, lambda r: gg.early_stopping(r, patience=2)])
+@pytest.mark.parametrize("call", [lambda r: gg.recommend(r, patience=2), lambda r: gg.early_stopping(r, patience=2)])
 def test_an_analysis_that_cannot_deal_with_folds_refuses(pool, call):
     with pytest.raises(DataError, match="resampled"):
         call(study(seeds=1).run(pool, cv=3, **FIT))
@@ -254,3 +256,37 @@ def test_scores_that_rank_are_computed_within_folds_and_skill_against_each_folds
     for score in ("roc_auc", "brier_skill_score"):
         values = case_values(result, held, "baseline", rule="last", score=score)
         np.testing.assert_allclose(values.mean(axis=1), found[score][0])
+
+
+@pytest.mark.parametrize("cv", [3, None])
+def test_a_table_with_words_is_encoded_by_what_each_fold_learned_from(rng, cv):
+    table = pd.DataFrame({"size": rng.normal(size=60) * 50 + 10, "kind": rng.choice(["hail", "wind", "calm"], 60)})
+    y = (table["kind"] == "hail").to_numpy().astype(int)
+    encoder = gg.datasets.TableEncoder.declare(table)
+    width = encoder.fit(table).width
+    splits = {"cv": 3} if cv else {"validation_data": (table[40:], y[40:])}
+    kept = table.copy()
+    result = gg.Study(network(width), seeds=1).run(
+        table if cv else table[:40], y if cv else y[:40], preprocess=gg.datasets.TableEncoder(), **splits, **FIT
+    )
+    assert table.equals(kept)
+    again = gg.Study(network(width), seeds=1).run(
+        table if cv else table[:40], y if cv else y[:40], preprocess=gg.datasets.TableEncoder(), **splits, **FIT
+    )
+    assert again.manifest["data"]["fingerprint"] == result.manifest["data"]["fingerprint"]
+    assert np.array_equal(again.history["val_score"], result.history["val_score"])
+
+
+def test_twins_in_other_groups_are_counted(pool):
+    x = pool.x.copy()
+    x[1], x[3] = x[0], x[2]
+    groups = np.r_[[100, 101, 102, 102], pool.groups[4:]]
+    result = study(remedies=(), seeds=1).run(gg.Split(x, pool.y, groups=groups), cv=3, **FIT)
+    assert resampling_of(result).duplicates == 2  # 0 and 1; 2 and 3 are of one group
+
+
+def test_whoever_watches_sees_every_fold(tmp_path, pool):
+    study(tmp_path / "x", remedies=(), seeds=1).run(pool, cv=3, **FIT)
+    table, finished = progress_table(tmp_path / "x")
+    assert finished
+    assert "1 variants x 1 seeds x 3 folds" in table.title

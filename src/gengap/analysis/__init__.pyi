@@ -2,10 +2,10 @@ from .comparison.advice import Advice as Advice
 from .comparison.comparison import Comparison as Comparison
 from .comparison.comparison import compare as compare
 from .comparison.contrasts import Contrast as Contrast
-from .comparison.pass_advice import PassAdvice as PassAdvice
 from .comparison.ensembles import EnsembleRow as EnsembleRow
 from .comparison.ensembles import Ensembles as Ensembles
 from .comparison.ensembles import ensembles as ensembles
+from .comparison.pass_advice import PassAdvice as PassAdvice
 from .comparison.selection import Winner as Winner
 from .comparison.verdicts import Verdict as Verdict
 from .curves import Curve as Curve

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Literal
 
-from gengap.analysis.findings.wording import GIVEN
+from gengap.analysis.findings.wording import Message
 from gengap.errors import DataError
 from gengap.results.resampled import Resampled, resampling_of
 
@@ -33,14 +33,26 @@ def claim_of(result: "Result", asked: Claim | None) -> Claim:
     return "new training sets, cases and seeds" if passes else asked or "new cases and seeds"
 
 
-def given_of(result: "Result") -> str:
-    """Return for which training sets verdicts about a result hold."""
+def given_message(result: "Result", *, new_cases: bool = True) -> Message:
+    """Return for what statements about a result hold, for every language to write.
+
+    Args:
+        result: The result.
+        new_cases: Whether they are about new cases; what is read off curves is about seeds and divisions alone.
+    """
     resampled = resampling_of(result)
     if resampled is None:
-        return GIVEN
+        return Message("given")
     if resampled.kind == "crossed":
-        return f"given these {resampled.folds} training sets"
-    return f"for new training sets of {resampled.sizes} cases"
+        return Message("given.these_sets", {"folds": resampled.folds})
+    if not new_cases:
+        return Message("given.these_cases", {"cases": f"{resampled.cases:,}"})
+    return Message("given.new_sets", {"sizes": resampled.sizes})
+
+
+def given_of(result: "Result", *, new_cases: bool = True) -> str:
+    """Return the same in English."""
+    return str(given_message(result, new_cases=new_cases))
 
 
 def title_of(claim: Claim, given: str) -> str:
@@ -62,4 +74,6 @@ def notes_of(resampled: Resampled) -> list[str]:
         said = [f"{how} Verdicts hold for training sets of that size, not for all cases at once."]
     if resampled.mixed_times:
         said.append("Cases of different times are mixed: folds learn from cases later than some they are tested on.")
+    if resampled.duplicates:
+        said.append(f"{resampled.duplicates:,} cases have a twin in another group, which a fold may have learned from.")
     return said

@@ -16,8 +16,8 @@ from gengap.analysis.cases import (
 from gengap.analysis.climatology import SKILL_OF, climatology_scores
 from gengap.analysis.findings.wording import GIVEN
 from gengap.analysis.tables import AS_UNCERTAIN, Cell, Column, Spread, Table
-from gengap.results.resampled import resampling_of
 from gengap.results.checks import check_is_result
+from gengap.results.resampled import resampling_of
 
 if TYPE_CHECKING:
     from gengap.results import Result

@@ -30,11 +30,13 @@ def take(x: Any, indices: NDArray[np.int64] | slice) -> Any:
 
 
 def rows_of(x: Any, indices: NDArray[np.int64]) -> Any:
-    """Return the given cases in the form in which all are: sparse rows stay sparse."""
+    """Return the given cases in the form in which all are: sparse rows stay sparse, tables tables."""
     if isinstance(x, dict):
         return type(x)((name, rows_of(part, indices)) for name, part in x.items())
     if isinstance(x, list | tuple):
         return type(x)(rows_of(part, indices) for part in x)
+    if hasattr(x, "iloc"):
+        return x.iloc[indices]
     return x.tocsr()[indices] if sparse.issparse(x) else take(x, indices)
 
 

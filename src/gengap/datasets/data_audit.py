@@ -62,8 +62,17 @@ def row_digests(x: Any) -> NDArray[np.str_]:
         rows = x.tocsr().sorted_indices()
         spans = zip(rows.indptr[:-1], rows.indptr[1:], strict=True)
         return np.array([_digest(rows.indices[a:b].tobytes() + rows.data[a:b].tobytes()) for a, b in spans])
-    array = x.to_numpy() if hasattr(x, "iloc") else np.asarray(x)
+    if hasattr(x, "iloc"):
+        return np.array([f"{one:016x}" for one in hashed_rows(x)])
+    array = np.asarray(x)
     return np.array([_digest(np.ascontiguousarray(row).tobytes()) for row in array])
+
+
+def hashed_rows(table: Any) -> NDArray[np.uint64]:
+    """Return a hash of every row of a pandas table, whatever its columns hold; equal rows have equal ones."""
+    from pandas.util import hash_pandas_object  # only who brings a table pays for it
+
+    return np.asarray(hash_pandas_object(table, index=False), np.uint64)
 
 
 def _digest(content: bytes) -> str:

@@ -35,6 +35,7 @@ class ComparisonDisplay:
         score: The score that is compared.
         larger_is_better: Orientation of the score.
         confidence: With which probability all intervals hold at once.
+        given: For which training sets.
     """
 
     data: tuple["Contrast", ...]
@@ -43,6 +44,7 @@ class ComparisonDisplay:
     score: str
     larger_is_better: bool
     confidence: float
+    given: str = GIVEN
 
     @classmethod
     def from_comparison(
@@ -62,6 +64,7 @@ class ComparisonDisplay:
             comparison.score,
             comparison.larger_is_better,
             comparison.confidence,
+            comparison.given,
         )
         if ax is not None:
             display.plot(ax)
@@ -88,7 +91,7 @@ class ComparisonDisplay:
             sides = "← worse · better →" if self.larger_is_better else "← better · worse →"
             of = f"{self.score.replace('_', ' ').capitalize()} minus that of {literal(self.baseline)}"
             ax.set_xlabel(f"{of} ({better} is better)\n{sides}")
-            together = f"Simultaneous intervals of {100 * self.confidence:.4g} %, {GIVEN}"
+            together = f"Simultaneous intervals of {100 * self.confidence:.4g} %, {self.given}"
             ax.set_title(together, fontsize=9, color=REFERENCE)
         return ax
 

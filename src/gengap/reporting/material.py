@@ -10,18 +10,20 @@ import numpy as np
 
 from gengap.analysis.cases import HeldOut, held_out, networks, primary_rule, primary_score
 from gengap.analysis.comparison.comparison import Comparison, compare
-from gengap.analysis.comparison.estimators import SKILL_SCORE, case_values
+from gengap.analysis.comparison.estimators import SKILL_SCORE, case_values, convention_of
 from gengap.analysis.decision.recommendation import Recommendation, recommend
 from gengap.analysis.diagnosis.auditing import audit
 from gengap.analysis.diagnosis.diagnosis import Diagnosis, diagnose
 from gengap.analysis.findings.codes import Finding
 from gengap.analysis.inference.components import two_way
 from gengap.analysis.inference.over_seeds import NOTHING, as_estimate
+from gengap.analysis.inference.resampled import FEWEST_PASSES, over_passes
 from gengap.analysis.summary import summarize
 from gengap.analysis.tables import IntervalEstimate, Table
 from gengap.errors import GengapError, StatisticsWarning
 from gengap.reporting.languages import Language
 from gengap.results import EpochRule
+from gengap.results.resampled import Resampled, resampling_of
 
 if TYPE_CHECKING:
     from gengap.analysis.uncertainty import PredictiveDistribution, RateChoice
@@ -102,7 +104,18 @@ class Material:
             values = case_values(self.result, self.held_out, variant, rule=rule, score=SKILL_SCORE[self.result.task])
         except GengapError:
             return None
-        return estimate_of(values)
+        return estimate_of(values, rho=self._convention(variant, rule))
+
+    @cached_property
+    def resampled(self) -> Resampled | None:
+        """How the result was resampled; None for single splits."""
+        return resampling_of(self.result)
+
+    def _convention(self, variant: str, rule: EpochRule) -> float | None:
+        if self.held_out is None or self.resampled is None or self.resampled.kind != "passes":
+            return None
+        read = (variant, rule)
+        return convention_of(self.result, self.held_out, (read, read), score=SKILL_SCORE[self.result.task])
 
     @cached_property
     def summary(self) -> Table:
@@ -149,17 +162,19 @@ class Material:
         return float(curve.min().fillna(float("inf")))
 
 
-def estimate_of(values: "Floats", *, carriers: int | None = None) -> IntervalEstimate:
+def estimate_of(values: "Floats", *, carriers: int | None = None, rho: float | None = None) -> IntervalEstimate:
     """Mean of seeds x units with its 95 % interval for new seeds and new cases; runs that diverged are left out.
 
     Args:
         values: Shape `(seeds, units)`.
         carriers: How many units carry the sampling error, see `gengap.analysis.inference.components.two_way`; 0 for so
             few that there is no interval.
+        rho: Where rows are passes of a resampled study, what new training sets add; None for one training set.
     """
     values = values[np.isfinite(values).all(axis=-1)] if values.size else values
     if not values.size:
         return NOTHING
-    if min(values.shape) < 2 or carriers == 0:
+    if min(values.shape) < 2 or carriers == 0 or (rho is not None and len(values) < FEWEST_PASSES):
         return IntervalEstimate(float(values.mean()), math.nan, math.nan)
-    return as_estimate(two_way(values, carriers=carriers), 0.05)
+    found = two_way(values, carriers=carriers) if rho is None else over_passes(values, rho, carriers=carriers)
+    return as_estimate(found, 0.05)

@@ -11,7 +11,6 @@ from gengap.errors import StoreError
 from gengap.reporting.languages import get_language
 from gengap.reporting.writing import render_report, report
 from gengap.results import Result, is_result
-from gengap.results.resampled import resampling_of
 from gengap.storage.files import saying_unwritable
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ RATE_CHOICE = "rate_choice.json"
 TABLE = "table.csv"
 REPORT = "report.html"
 RETOLD = "retold.md"
-COMPARISON = "comparison.txt"
 FIGURES = tuple(f"{name}.{suffix}" for name in ("learning_curves", "learning_curve_pairs") for suffix in ("svg", "png"))
 
 Form = Literal["html", "pdf", "md", "latex"]
@@ -101,7 +99,7 @@ def write_output(
         distribution: Predictive distribution of telling cases.
         rate_choice: What `choose_rate` found.
     """
-    from gengap.analysis import compare, summarize
+    from gengap.analysis import summarize
     from gengap.plots.learning_curves import LearningCurvesDisplay
 
     beside = [name for name, one in ((DISTRIBUTION, distribution), (RATE_CHOICE, rate_choice)) if one is not None]
@@ -115,12 +113,6 @@ def write_output(
     for name, figure in zip(FIGURES[::2], (curves.figure(), curves.plot_pairs()), strict=True):
         for suffix in (".svg", ".png"):
             figure.savefig((folder / name).with_suffix(suffix), bbox_inches="tight", dpi=_DPI)
-    if resampling_of(result) is not None:  # the page speaks of one training set
-        said = str(compare(result)) if len(result.variants) > 1 else str(summarize(result))
-        (folder / COMPARISON).write_text(f"{said}\n", encoding="utf-8")
-        (folder / REPORT).unlink(missing_ok=True)
-        return
-    (folder / COMPARISON).unlink(missing_ok=True)
     report(result, folder / REPORT, lang=lang, distribution=distribution, rate_choice=rate_choice)
 
 
@@ -169,7 +161,7 @@ def _write_page(page: str, path: Path, form: Form) -> None:
 
 
 def _refuse_what_is_not_ours(folder: Path) -> None:
-    written = (RESULT, WEIGHTS, TABLE, REPORT, COMPARISON, DISTRIBUTION, RATE_CHOICE, RETOLD, *FIGURES)
+    written = (RESULT, WEIGHTS, TABLE, REPORT, DISTRIBUTION, RATE_CHOICE, RETOLD, *FIGURES)
     for name in written:
         if (folder / name).is_symlink():
             raise StoreError(f"{folder / name} is a link, through which nothing is written: choose another folder")

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,13 +12,19 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from gengap._version import __version__
+from gengap.analysis.claims import given_message
 from gengap.errors import StoreError
-from gengap.reporting.languages import get_language
+from gengap.reporting.languages import Language, get_language
 from gengap.reporting.material import Material
+from gengap.reporting.section import Builder, Section
 from gengap.reporting.sections import SECTIONS
+from gengap.reporting.sections.cases import cases_section
 from gengap.reporting.sections.findings import sentences
-from gengap.results.resampled import refuse_resampled
+from gengap.reporting.sections.noise import noise_section
+from gengap.reporting.sections.stopping import stopping_section
+from gengap.reporting.sections.verification import verification_section
 from gengap.results.checks import check_is_result
+from gengap.results.resampled import resampling_of
 
 if TYPE_CHECKING:
     from gengap.analysis.uncertainty import PredictiveDistribution, RateChoice
@@ -80,10 +87,9 @@ def render_report(
     Raises:
         UnknownNameError: The report does not speak the language.
     """
-    language = get_language(lang)
-    refuse_resampled(result, "`report`", "See `summarize`, `verify` and `compare`.")
+    language = language_for(result, lang)
     material = Material(result, language, distribution, rate_choice)
-    sections = [section for build in SECTIONS if (section := build(material)) is not None]
+    sections = [section for build in SECTIONS if (section := _built(build, material)) is not None]
     environment = Environment(
         loader=PackageLoader("gengap.reporting", "page"),
         autoescape=True,  # names of variants and labels are free text
@@ -116,7 +122,29 @@ def findings(result: "Result", *, lang: str = "en") -> tuple[str, ...]:
     Raises:
         UnknownNameError: The report does not speak the language.
     """
-    return tuple(said.text for said in sentences(Material(result, get_language(lang))))
+    return tuple(said.text for said in sentences(Material(result, language_for(result, lang))))
+
+
+def language_for(result: "Result", lang: str) -> Language:
+    """Return a language that says of a result for which training sets its statements hold.
+
+    Raises:
+        UnknownNameError: The report does not speak it.
+    """
+    language = get_language(lang)
+    if resampling_of(result) is None:
+        return language
+    curves = given_message(result, new_cases=False)
+    return replace(language, given=given_message(result), given_curves=curves)
+
+
+_OF_ONE_SPLIT: tuple[Builder, ...] = (stopping_section, verification_section, cases_section, noise_section)
+"""Sections that choose on one validation split, or set forecasts of all cases in one order: folds have neither."""
+
+
+def _built(build: Builder, material: Material) -> Section | None:
+    """Return a section where a result has one."""
+    return None if material.resampled is not None and build in _OF_ONE_SPLIT else build(material)
 
 
 def _title(material: Material) -> str:

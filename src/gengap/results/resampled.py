@@ -24,6 +24,7 @@ class Resampled:
         forward: Whether every fold was tested on a later window of time than it learned from.
         mixed_times: Whether cases have times, and folds learned from later cases than some that they were tested on.
         splitter: What divided the cases.
+        duplicates: Cases whose inputs equal those of a case that is not in their group, and so may be in another fold.
     """
 
     kind: Literal["passes", "crossed"]
@@ -36,6 +37,7 @@ class Resampled:
     forward: bool
     mixed_times: bool
     splitter: str
+    duplicates: int
 
     @property
     def sizes(self) -> str:
@@ -60,6 +62,7 @@ def resampling_of(result: "Result") -> Resampled | None:
         forward=bool(told["forward"]),
         mixed_times=bool(told["mixed_times"]),
         splitter=str(told["splitter"]),
+        duplicates=int(told.get("duplicates", 0)),
     )
 
 

@@ -269,7 +269,7 @@ class Study:
             refuse_splits(x, **splits)
             refuse_references(self.references)
         names = input_names(self.variants[0].model)
-        given = as_splits(x, y, **splits, sample_weight=sample_weight, names=names)
+        given = as_splits(x, y, **splits, sample_weight=sample_weight, names=names, keep_frames=preprocess is not None)
         models = [variant.model for variant in self.variants]
         work = arrange(given, models, self.kind, self.runs(), seeds=self.seeds, cv=cv, preprocess=preprocess)
         check_stopping(self.variants, work.data)

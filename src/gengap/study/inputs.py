@@ -11,7 +11,7 @@ from scipy import sparse
 from gengap.datasets.arrays import plain_array
 from gengap.datasets.cases import arrays_of, count_cases, take
 from gengap.datasets.checks import check_finite, check_marks, check_not_the_same
-from gengap.datasets.frames import is_frame
+from gengap.datasets.frames import as_frame, is_frame
 from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Dataset, Split
 from gengap.engine.runs import TrainingData
@@ -29,7 +29,8 @@ def as_splits(
     validation_split: float,
     test_data: Any,
     sample_weight: Any,
-    names: Sequence[str] = (),
+    names: Sequence[str] | None = (),
+    keep_frames: bool = False,
 ) -> TrainingData:
     """Bring the ways in which data are given to `Study.run` into one form.
 
@@ -41,10 +42,12 @@ def as_splits(
         test_data: As `validation_data`.
         sample_weight: Weights of the training cases.
         names: Names of the inputs of a model with several, to each of which a column of a data frame goes.
+        keep_frames: Whether data frames stay what they are, for what makes numbers of them later.
 
     Raises:
         DataError: The combination makes no sense.
     """
+    names = None if keep_frames else names
     for name, given in {"validation_data": validation_data, "test_data": test_data}.items():
         refuse_loader(given, name)
     if isinstance(x, Dataset):
@@ -140,7 +143,7 @@ def _weights(given: Any) -> Any:
 
 
 def _plain_held_out(
-    validation: Split | None, test: Split | None, names: Sequence[str]
+    validation: Split | None, test: Split | None, names: Sequence[str] | None
 ) -> tuple[Split | None, Split | None]:
     named = {"validation": validation, "test": test}
     plain = {name: None if split is None else _plain_inputs(split, name, names) for name, split in named.items()}
@@ -154,8 +157,14 @@ def _by_name(x: Any, names: Sequence[str]) -> Any:
     return {name: x[next(column for column in x.columns if str(column) == name)] for name in names}
 
 
-def _plain_inputs(split: Split, name: str, names: Sequence[str]) -> Split:
-    """Return a split whose inputs are NumPy arrays or sparse rows, before anything counts their cases."""
+def _plain_inputs(split: Split, name: str, names: Sequence[str] | None) -> Split:
+    """Return a split whose inputs are NumPy arrays or sparse rows, before anything counts their cases.
+
+    Without `names`, a data frame stays one.
+    """
+    if names is None and is_frame(split.x):
+        return replace(split, x=as_frame(split.x, f"the {name} split"))
+    names = names or ()
     split = replace(split, x=as_inputs(_by_name(split.x, names), f"The inputs of the {name} split"))
     if not list(arrays_of(split.x)):
         raise DataError(f"The inputs of the {name} split are empty.")

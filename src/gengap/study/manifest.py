@@ -18,7 +18,7 @@ from scipy import sparse
 
 from gengap._version import __version__
 from gengap.datasets.cases import arrays_of, count_cases
-from gengap.datasets.data_audit import audit_data
+from gengap.datasets.data_audit import audit_data, hashed_rows
 from gengap.datasets.output_kind import OutputKind, scored_answers
 from gengap.datasets.split import Split
 from gengap.engine.restless import restless_layers
@@ -157,7 +157,7 @@ def _digest_array(digest: Any, values: Any) -> None:
         for part in (rows.data, rows.indices, rows.indptr):
             _digest_array(digest, part)
         return
-    array = values.to_numpy() if hasattr(values, "iloc") else keras.ops.convert_to_numpy(values)
+    array = hashed_rows(values) if hasattr(values, "iloc") else keras.ops.convert_to_numpy(values)
     digest.update(f"{array.dtype}{array.shape}".encode())
     for start in range(0, len(array), 4096):  # piecewise, so that memory-mapped data stay on the disk
         digest.update(np.ascontiguousarray(array[start : start + 4096]).tobytes())

@@ -45,7 +45,7 @@ def describe_preprocess(preprocess: Any) -> str | None:
 
 def preprocessed(data: TrainingData, preprocess: Any, kind: OutputKind) -> TrainingData:
     """Return the splits of a single-split study, transformed by what is fitted to the training split."""
-    transform = _fitted(preprocess, data.train, kind)
+    transform = _fitted(_declared(preprocess, data.train.x), data.train, kind)
     splits = {"train": data.train, **data.held_out()}
     return TrainingData(**{name: replace(one, x=transform(one.x)) for name, one in splits.items()})
 
@@ -63,6 +63,7 @@ def preprocessed_folds(pool: Split, runs: Sequence[Run], preprocess: Any, kind: 
         DataError: It cannot be fitted or applied, or the cases of all folds take too much memory.
     """
     folds = {run.seed: run.fold for run in runs if run.fold is not None}
+    preprocess = _declared(preprocess, pool.x)
     number, parts, starts = count_cases(pool.x), [], {}
     for place, (seed, fold) in enumerate(folds.items()):
         part = _fitted(preprocess, _rows(pool, fold.train), kind)(pool.x)
@@ -78,6 +79,11 @@ def preprocessed_folds(pool: Split, runs: Sequence[Run], preprocess: Any, kind: 
     weight = None if pool.sample_weight is None else np.tile(np.asarray(pool.sample_weight), times)
     shifted = {seed: fold.shifted(starts[seed]) for seed, fold in folds.items()}
     return Split(x, y, weight), [replace(run, fold=shifted[run.seed]) for run in runs]
+
+
+def _declared(preprocess: Any, x: Any) -> Any:
+    """Return what knows the columns of a table, though none of their values yet: then all folds have as many."""
+    return preprocess.declared(x) if hasattr(preprocess, "declared") and hasattr(x, "iloc") else preprocess
 
 
 def _rows(split: Split, rows: Any) -> Split:

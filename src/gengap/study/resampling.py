@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gengap.datasets.cases import rows_of
+from gengap.datasets.data_audit import row_digests
 from gengap.datasets.dependence import unit_codes
 from gengap.datasets.divider import Divider
 from gengap.datasets.folds import CrossValidation, Division, Fold, fold_seed
@@ -72,8 +73,18 @@ class Folds:
             "forward": forward,
             "mixed_times": times is not None and not forward and len(np.unique(_days(times))) > 1,
             "splitter": self.divider.splitter,
+            "duplicates": _duplicates(self.pool, units),
             "division": self.divider.division(0).digest(),
         }
+
+
+def _duplicates(pool: Split, units: Array | None) -> int:
+    """Count cases that have a twin outside their group."""
+    codes = np.unique(row_digests(pool.x), return_inverse=True)[1].ravel()
+    own = np.arange(len(codes)) if units is None else units
+    pairs = np.unique(np.stack([codes, own]), axis=1)
+    spread = np.bincount(pairs[0], minlength=int(codes.max()) + 1) > 1
+    return int(spread[codes].sum())
 
 
 def _days(times: Any) -> Array:

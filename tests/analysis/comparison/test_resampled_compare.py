@@ -9,23 +9,6 @@ import gengap as gg
 from gengap.errors import DataError
 
 
-def resampled(values, y=None, *, kind="passes", task="regression", score="squared_error", folds=4, constant=None):
-    """A result whose predictions are `values` `{variant: (seeds, n)}`, as a resampled study leaves it."""
-    seeds, n = next(iter(values.values())).shape
-    y = np.zeros(n) if y is None else y
-    bare = gg.Result.from_predictions(y, values, task=task, score=score)
-    fold = np.stack([np.roll(np.arange(n) % folds, seed if kind == "passes" else 0) for seed in range(seeds)])
-    reference = np.full((seeds, n), 10.0 if constant is None else constant)
-    test = bare.test.assign(climatology=(("seed", "sample"), reference)).assign_coords(
-        fold=(("seed", "sample"), fold), case=("sample", np.arange(n))
-    )
-    told = {
-        "kind": kind, "folds": folds, "cases": n, "grouped": False, "forward": False, "mixed_times": False,
-        "splitter": "KFold", "training_cases": [30, 30],
-    }  # fmt: skip
-    return replace(bare, test=test, manifest={**bare.manifest, "resampling": told})
-
-
 @pytest.fixture
 def values(rng):
     case = rng.normal(size=60)
@@ -35,7 +18,7 @@ def values(rng):
     }
 
 
-def test_a_verdict_is_for_new_training_sets_and_says_of_which_size(values):
+def test_a_verdict_is_for_new_training_sets_and_says_of_which_size(resampled, values):
     found = gg.compare(resampled(values))
     assert found.claim == "new training sets, cases and seeds"
     assert str(found["remedy"].verdict) == "better (for new training sets of 30 cases)"
@@ -47,7 +30,7 @@ def test_a_verdict_is_for_new_training_sets_and_says_of_which_size(values):
     assert "given this training set" not in str(found)
 
 
-def test_its_error_counts_cases_a_quarter_more(values):
+def test_its_error_counts_cases_a_quarter_more(resampled, values):
     losses = {name: one**2 for name, one in values.items()}
     difference = losses["remedy"] - losses["baseline"]
     passes, n = difference.shape
@@ -65,12 +48,12 @@ def test_its_error_counts_cases_a_quarter_more(values):
     assert single.se**2 == pytest.approx(parts[0] + parts[1] - parts[2])
 
 
-def test_a_forecast_that_is_worse_than_its_folds_climatology_counts_them_half_more(values):
+def test_a_forecast_that_is_worse_than_its_folds_climatology_counts_them_half_more(resampled, values):
     told = "\n".join(gg.compare(resampled(values, constant=0.1)).notes)
     assert "counts 1.5 times for remedy" in told
 
 
-def test_one_division_for_all_seeds_speaks_of_its_training_sets_alone(values):
+def test_one_division_for_all_seeds_speaks_of_its_training_sets_alone(resampled, values):
     found = gg.compare(resampled(values, kind="crossed"))
     assert found.claim == "new cases and seeds"
     assert "given these 4 training sets" in found.table.title
@@ -79,7 +62,7 @@ def test_one_division_for_all_seeds_speaks_of_its_training_sets_alone(values):
         gg.compare(resampled(values, kind="crossed"), claim="new training sets, cases and seeds")
 
 
-def test_a_claim_that_the_result_cannot_speak_for_is_refused(values):
+def test_a_claim_that_the_result_cannot_speak_for_is_refused(resampled, values):
     with pytest.raises(DataError, match="none of its claims"):
         gg.compare(resampled(values), claim="this test set")
     single = gg.Result.from_predictions(np.zeros(60), values, task="regression", score="squared_error")
@@ -88,13 +71,13 @@ def test_a_claim_that_the_result_cannot_speak_for_is_refused(values):
     assert "given this training set" in str(gg.compare(single)["remedy"].verdict)
 
 
-def test_two_passes_say_nothing(values):
+def test_two_passes_say_nothing(resampled, values):
     few = {name: one[:2] for name, one in values.items()}
     found = gg.compare(resampled(few))["remedy"]
     assert str(found.verdict).startswith("cannot say, needs 3 passes")
 
 
-def test_areas_are_of_folds_not_of_all_cases_together(rng):
+def test_areas_are_of_folds_not_of_all_cases_together(resampled, rng):
     """Folds whose forecasts lie at other levels rank perfectly within, and badly across."""
     y = np.tile([0, 1], 40)
     level = np.repeat([0.0, 0.5], 40)
@@ -107,10 +90,45 @@ def test_areas_are_of_folds_not_of_all_cases_together(rng):
     assert gg.compare(result, score="roc_auc")["other"].difference == pytest.approx(-1.0)
 
 
-def test_a_fold_of_one_label_has_no_area(values):
+def test_a_fold_of_one_label_has_no_area(resampled, values):
     y = np.arange(60) % 4 == 0
     p = {name: np.clip(one / 3, 0.01, 0.99) for name, one in values.items()}
     result = resampled(p, y.astype(int), kind="crossed", task="binary", score="log_loss", constant=0.25)
     with pytest.raises(DataError, match="fold 0 holds one label only"):
         gg.compare(result, score="roc_auc")
     assert np.isnan(gg.verify(result)["roc_auc"]).all()
+
+
+def test_a_gate_speaks_for_new_training_sets(resampled, values):
+    found = gg.gate(resampled(values), variant="remedy", against="baseline", no_worse_than=0.05)
+    assert found.outcome == "holds"
+    assert found.sentence.endswith("for new training sets of 30 cases.")
+    assert "new training sets of 30 cases, new cases and new seeds" in found.to_markdown()
+    assert "a division of its own for each" in found.to_markdown()
+    with pytest.raises(DataError, match=r"`gate\(other=\)` cannot deal with a resampled study"):
+        gg.gate(resampled(values), variant="remedy", against="baseline", no_worse_than=0.05, other=resampled(values))
+
+
+def test_a_gate_and_a_comparison_share_one_error(resampled, values):
+    one = gg.compare(resampled(values))["remedy"]
+    other = gg.gate(resampled(values), variant="remedy", against="baseline", no_worse_than=0.05)
+    assert other.worse_by == pytest.approx(one.difference)
+    assert other.at_most < one.high  # one-sided, of the same estimate
+
+
+def test_a_recommendation_speaks_for_new_training_sets(resampled, values):
+    found = gg.recommend(resampled(values))
+    said = str(found)
+    assert found.choice.variant == "remedy"
+    assert "for new training sets of 30 cases" in said
+    assert "given this training set" not in said
+    assert all(one.cases is None for one in found.purchases)  # more cases would be larger training sets too
+
+
+def test_a_diagnosis_says_which_findings_hold_for_these_cases_alone(resampled, values):
+    bad = {name: one + 3 for name, one in values.items()}
+    found = gg.diagnose(resampled(bad, constant=0.1))
+    assert "given these 60 cases; of skill for new training sets of 30 cases" in found.table.title
+    worse = [str(one) for one in found.findings if one.code == "GG111"]
+    assert worse
+    assert all("for new training sets of 30 cases" in one for one in worse)

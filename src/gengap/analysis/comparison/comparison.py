@@ -24,8 +24,8 @@ from gengap.analysis.inference.simultaneous import comparison_level, holm
 from gengap.analysis.summary import at_epoch
 from gengap.analysis.tables import AS_UNCERTAIN, P_VALUE, Cell, Column, IntervalEstimate, ShownAsTable, Table
 from gengap.errors import DataError, StatisticsWarning
-from gengap.results.resampled import resampling_of
 from gengap.results.checks import check_is_result
+from gengap.results.resampled import resampling_of
 from gengap.verification.naming import no_such_score
 
 if TYPE_CHECKING:
@@ -264,7 +264,8 @@ class _Reading:
         resampled = resampling_of(self.result)
         if self.held is None or resampled is None or resampled.kind != "passes":
             return None
-        return convention_of(self.result, self.held, (variant, self.baseline), rule=rule, score=self.score)
+        pair = (variant, rule), (self.baseline, rule)
+        return convention_of(self.result, self.held, pair, score=self.score)
 
     def differences(self, rule: EpochRule) -> dict[str, Floats]:
         """Paired differences of the seeds from the baseline, by variant."""

@@ -80,14 +80,15 @@ def case_values(result: "Result", held: HeldOut, variant: str, *, rule: EpochRul
     return to_units(values, weight=held.weight, group=held.group)
 
 
-def convention_of(result: "Result", held: HeldOut, pair: tuple[str, str], *, rule: EpochRule, score: str) -> float:
+def convention_of(
+    result: "Result", held: HeldOut, pair: tuple[tuple[str, EpochRule], tuple[str, EpochRule]], *, score: str
+) -> float:
     """Share of the variance between cases that new training sets are taken to add; see `convention`.
 
     Args:
         result: A resampled result.
         held: The split that is read.
-        pair: The variant and the baseline.
-        rule: At which epoch.
+        pair: The two that are compared: variant, and epoch at which it is read.
         score: The score; one that is no mean over cases is judged by the proper score of its task.
     """
     proper = score if score in CASE_SCORES else SKILL_OF[held.task]
@@ -95,9 +96,9 @@ def convention_of(result: "Result", held: HeldOut, pair: tuple[str, str], *, rul
     def units(losses: Floats) -> Floats:
         return to_units(losses, weight=held.weight, group=held.group)
 
-    treated, untreated = (units(held.scores(held.predictions(name, rule), score=proper)) for name in pair)
+    treated, untreated = (units(held.scores(held.predictions(*one), score=proper)) for one in pair)
     constant = climatology_scores(result, held, score=proper)
-    return convention(treated, untreated, constant=units(np.broadcast_to(constant, (len(result.seeds), len(held)))))
+    return convention(treated, untreated, units(np.broadcast_to(constant, (len(result.seeds), len(held)))))
 
 
 def carriers(held: HeldOut, score: str) -> NDArray[np.bool_] | None:

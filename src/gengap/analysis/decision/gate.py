@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from gengap.analysis.cases import EpochRule, primary_rule
-from gengap.analysis.claims import Claim
+from gengap.analysis.claims import Claim, notes_of, title_of
 from gengap.analysis.comparison.advice import Advice, advise, quantiles
 from gengap.analysis.comparison.contrasts import FEW_SEEDS, FEW_UNITS
 from gengap.analysis.comparison.estimators import ScoreName
+from gengap.analysis.comparison.pass_advice import PassAdvice, advise_passes
 from gengap.analysis.decision.best import one_sided_level
 from gengap.analysis.decision.matching import Match, same_cases
 from gengap.analysis.decision.options import check_alpha
 from gengap.analysis.decision.recommendation import reading_of
-from gengap.analysis.findings.wording import GIVEN
 from gengap.analysis.inference.intervals import limits
+from gengap.analysis.inference.resampled import FEWEST_PASSES, USUAL_PASSES
 from gengap.errors import DataError, UnknownNameError
-from gengap.results.resampled import refuse_resampled
 from gengap.results.checks import check_is_result
+from gengap.results.resampled import refuse_resampled, resampling_of
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -49,7 +50,8 @@ class Gate:
         score: The score.
         larger_is_better: Its orientation.
         rule: Epoch at which both are read.
-        claim: What the outcome is about, given this training set.
+        claim: What the outcome is about.
+        given: For which training sets it holds.
         part: The split that was read.
         seeds: Pairs of runs.
         cases: Held-out cases.
@@ -65,11 +67,12 @@ class Gate:
     at_most: float
     confidence: float
     smallest: float
-    advice: Advice | None
+    advice: Advice | PassAdvice | None
     score: str
     larger_is_better: bool
     rule: EpochRule
     claim: Claim
+    given: str
     part: str
     seeds: int
     cases: int
@@ -85,9 +88,9 @@ class Gate:
         """The outcome in one sentence."""
         worse = f"worse than {self.against} by more than {self.margin:g} in {self.score}"
         if self.outcome == "cannot say":
-            return f"Cannot say whether {self.variant} is {worse}, {GIVEN}."
+            return f"Cannot say whether {self.variant} is {worse}, {self.given}."
         verb = "is not" if self.outcome == "holds" else "is"
-        return f"{self.outcome.capitalize()}: {self.variant} {verb} {worse}, {GIVEN}."
+        return f"{self.outcome.capitalize()}: {self.variant} {verb} {worse}, {self.given}."
 
     def to_markdown(self) -> str:
         """Return a few lines for a pull request."""
@@ -101,7 +104,7 @@ class Gate:
             ("may be worse by", f"{self.margin:g}"),
             ("smallest difference that this study could have seen (4 of 5)", _size(self.smallest)),
             ("score", f"{self.score} ({better} is better) on {self.part}, {self.rule} epoch"),
-            ("claim", f"{self.claim}, {GIVEN}"),
+            ("claim", title_of(self.claim, self.given)),
             ("seeds, cases", f"{self.seeds:,}, {self.cases:,}"),
         ]
         if self.advice is not None:
@@ -115,7 +118,7 @@ class Gate:
 
     def to_json(self) -> str:
         """Return everything as JSON; what is infinite or unknown is null."""
-        facts = asdict(self) | {"exit_code": self.exit_code, "sentence": self.sentence, "given": GIVEN}
+        facts = asdict(self) | {"exit_code": self.exit_code, "sentence": self.sentence}
         plain = {name: None if _unknown(value) else value for name, value in facts.items()}
         return json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -134,7 +137,7 @@ def gate(
     other: "Result | None" = None,
     score: ScoreName | None = None,
     epoch: EpochRule | None = None,
-    claim: Claim = "new cases and seeds",
+    claim: Claim | None = None,
     alpha: float = 0.05,
 ) -> Gate:
     """Ask whether a variant is no worse than another by more than a margin.
@@ -152,7 +155,7 @@ def gate(
             by seed where both have two seeds or more in common, else in their order.
         score: The score; by default the one that the study declared.
         epoch: The epoch rule; by default the declared one.
-        claim: `"this test set"` takes the cases for all there are; narrower, and labelled so.
+        claim: As in `compare`: None takes the most that the result can speak for.
         alpha: Probability that a variant which is worse by more passes, and that one which is not fails.
 
     Returns:
@@ -168,9 +171,9 @@ def gate(
     """
     check_is_result(result, "gate")
     _check(no_worse_than, alpha)
-    for one in (result, other):
-        if one is not None:
-            refuse_resampled(one, "`gate`", "See `compare(result, margin=...)`.")
+    if other is not None:
+        for one in (result, other):
+            refuse_resampled(one, "`gate(other=)`", "Train both variants in one resampled study.")
     mine = reading_of(result, score=score, claim=claim)
     theirs = mine if other is None else reading_of(other, score=score, claim=claim)
     for name, held in ((variant, mine), (against, theirs)):
@@ -212,6 +215,7 @@ def _judged(match: Match, margin: float, alpha: float, notes: list[str]) -> Gate
         larger_is_better=reading.larger_is_better,
         rule=match.rule,
         claim=reading.claim,
+        given=reading.given,
         part=reading.part,
         seeds=len(pairs.treated),
         cases=len(reading.held) if reading.held is not None else 0,
@@ -225,12 +229,13 @@ def _check(margin: float, alpha: float) -> None:
     check_alpha(alpha)
 
 
-def _advice(match: Match, margin: float, alpha: float) -> Advice:
+def _advice(match: Match, margin: float, alpha: float) -> Advice | PassAdvice:
     if match.estimate is None:
-        return Advice(FEW_SEEDS, None)
+        return Advice(FEW_SEEDS, None) if match.pairs.rho is None else PassAdvice(FEWEST_PASSES, None)
     level = one_sided_level((*match.looks, 2 * match.looks[-1]), alpha)
     cases = len(match.mine.held) if match.mine.held is not None else 1
-    return advise(match.estimate, target=abs(margin - float(match.estimate.mean)), level=2 * level, cases=cases)
+    wanted = advise if match.estimate.rho is None else advise_passes
+    return wanted(match.estimate, target=abs(margin - float(match.estimate.mean)), level=2 * level, cases=cases)
 
 
 def _weakened(match: Match) -> list[str]:
@@ -244,8 +249,10 @@ def _weakened(match: Match) -> list[str]:
     if estimate is None:
         alone = "One pair of runs, or one case, says nothing about others."
         said.append(alone if len(pairs.treated) else "No pair of runs came to an end.")
-    elif estimate.seeds < FEW_SEEDS:
-        said.append(f"Only {estimate.seeds} seeds.")
+    elif estimate.seeds < (FEW_SEEDS if estimate.rho is None else USUAL_PASSES):
+        said.append(f"Only {estimate.seeds} {'seeds' if estimate.rho is None else 'passes'}.")
+    if (resampled := resampling_of(match.mine.result)) is not None:
+        said += notes_of(resampled)
     if estimate is not None and 0 < estimate.units < FEW_UNITS:
         said.append(f"Only {estimate.units} independent units.")
     return said

@@ -82,7 +82,14 @@ class Match:
         beside = [name for name in others if name not in {self.variant, self.against}]
         carrying = None if self.mine.held is None else carriers(self.mine.held, self.mine.score)
         return tuple(
-            pair(name, self.rule, *self._values(name), new_cases=self.mine.new_cases, carriers=carrying)
+            pair(
+                name,
+                self.rule,
+                *self._values(name),
+                new_cases=self.mine.new_cases,
+                carriers=carrying,
+                rho=self.mine.rho((name, Rule(self.rule)), (self.against, Rule(self.rule))),
+            )
             for name in (self.variant, *beside)
         )
 

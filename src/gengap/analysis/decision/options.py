@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.analysis.cases import EpochRule, Floats, HeldOut, is_reference, primary_rule
-from gengap.analysis.claims import Claim
+from gengap.analysis.claims import Claim, claim_of, given_of
 from gengap.analysis.comparison.contrasts import Pairs, pair
 from gengap.analysis.comparison.ensembles import ensemble_values
-from gengap.analysis.comparison.estimators import ScoreName, carriers, case_values
+from gengap.analysis.comparison.estimators import ScoreName, carriers, case_values, convention_of
 from gengap.analysis.curves import stopping_epochs
 from gengap.analysis.decision.best import AllPairs, all_pairs
 from gengap.analysis.summary import at_epoch
 from gengap.errors import DataError
+from gengap.results.resampled import resampling_of
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -117,8 +118,21 @@ class Reading:
 
     @property
     def claim(self) -> Claim:
-        """What is claimed on it, given this training set."""
-        return "new cases and seeds" if self.new_cases else "this test set"
+        """What is claimed on it."""
+        return claim_of(self.result, None) if self.new_cases else "this test set"
+
+    @property
+    def given(self) -> str:
+        """For which training sets."""
+        return given_of(self.result)
+
+    def rho(self, first: tuple[str, Rule], second: tuple[str, Rule]) -> float | None:
+        """What new training sets add to the variance between cases, by convention; None for one training set."""
+        resampled = resampling_of(self.result)
+        if self.held is None or resampled is None or resampled.kind != "passes":
+            return None
+        read = [(name, cast("EpochRule", rule.name)) for name, rule in (first, second)]
+        return convention_of(self.result, self.held, (read[0], read[1]), score=self.score)
 
     @property
     def part(self) -> str:
@@ -297,5 +311,6 @@ def compared(reading: Reading, options: Sequence[Option]) -> AllPairs:
                 reading.losses(options[second].variant, options[second].rule),
                 new_cases=reading.new_cases,
                 carriers=carrying,
+                rho=reading.rho(*((one.variant, one.rule) for one in (options[first], options[second]))),
             )
     return all_pairs(pairs)

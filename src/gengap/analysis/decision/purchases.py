@@ -9,6 +9,7 @@ import numpy as np
 from gengap.analysis.comparison.advice import MOST_CASES, MOST_SEEDS
 from gengap.analysis.decision.best import AllPairs, Floats, holds_best, one_sided_level, regret_bounds
 from gengap.analysis.inference.components import MeanEstimate, from_mean_squares
+from gengap.analysis.inference.resampled import rescaled
 from gengap.analysis.inference.skewness import Skewness
 
 
@@ -85,6 +86,9 @@ class Market:
 
 def scaled(estimate: MeanEstimate, *, seeds: float, units: float) -> MeanEstimate:
     """The estimate that so many times the seeds and units would give, with means and variances as they are."""
+    if estimate.rho is not None:
+        more = max(round(estimate.seeds * seeds), 2), max(round(estimate.units * units), 2)
+        return rescaled(estimate, passes=more[0], units=more[1])
     both = estimate.from_both / (seeds * units)
     of_units = max(round(estimate.units * units), 0)
     larger = from_mean_squares(

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gengap.analysis.cases import held_out, primary_score
-from gengap.analysis.claims import Claim
+from gengap.analysis.claims import Claim, claim_of, given_message, title_of
 from gengap.analysis.comparison.comparison import check_scored
 from gengap.analysis.comparison.estimators import ScoreName, larger_is_better
 from gengap.analysis.decision import saying
@@ -16,12 +16,12 @@ from gengap.analysis.decision.choosing import Reason, choose
 from gengap.analysis.decision.options import Option, Reading, check_alpha, compared, distinct, rules_of, with_ensembles
 from gengap.analysis.decision.purchases import Market, Purchase
 from gengap.analysis.findings.codes import Finding
-from gengap.analysis.findings.wording import GIVEN, Message
+from gengap.analysis.findings.wording import Message
 from gengap.analysis.inference.looks import looks_of
 from gengap.analysis.tables import Cell, Column, ShownAsTable, Table
 from gengap.errors import DataError
-from gengap.results.resampled import refuse_resampled
 from gengap.results.checks import check_is_result
+from gengap.results.resampled import refuse_resampled, resampling_of
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -50,7 +50,8 @@ class Recommendation(ShownAsTable):
         confidence: With which probability the set holds the best and all bounds hold, together.
         score: The score.
         larger_is_better: Its orientation.
-        claim: What set and bounds are about, given this training set.
+        claim: What set and bounds are about.
+        given: For which training sets.
         part: The split that was read.
         seeds: Seeds of the study.
         purchases: What more seeds or cases would change: twice as many of either, and of both.
@@ -73,6 +74,7 @@ class Recommendation(ShownAsTable):
     score: str
     larger_is_better: bool
     claim: Claim
+    given: Message
     part: str
     seeds: int
     purchases: tuple[Purchase, ...]
@@ -83,7 +85,7 @@ class Recommendation(ShownAsTable):
     @property
     def messages(self) -> tuple[Message, ...]:
         """What it says, most important first: bottom line, action, reason, bound, and what more would change."""
-        return (
+        said = (
             saying.bottom_line(self),
             saying.action(self),
             saying.why(self),
@@ -91,14 +93,15 @@ class Recommendation(ShownAsTable):
             *saying.more(self),
             *self.notes,
         )
+        return tuple(replace(one, values={**one.values, "given": self.given}) for one in said)
 
     @property
     def table(self) -> Table:
         """All options: score, whether each may be the best, and how much it could lose."""
         better = "larger" if self.larger_is_better else "smaller"
-        title = f"{self.score} on {self.part}, {better} is better; claim: {self.claim}, {GIVEN}"
+        title = f"{self.score} on {self.part}, {better} is better; claim: {title_of(self.claim, str(self.given))}"
         rows = [self._row(one, bound) for one, bound in zip(self.options, self.bounds, strict=True)]
-        return Table(title, _COLUMNS, tuple(rows), tuple(map(str, (*self.messages, *self.findings))))
+        return Table(title, _columns(str(self.given)), tuple(rows), tuple(map(str, (*self.messages, *self.findings))))
 
     def _row(self, one: Option, bound: float) -> tuple[Cell, ...]:
         state = "recommended" if one == self.choice else "may be the best" if one in self.best_set else "excluded"
@@ -107,16 +110,17 @@ class Recommendation(ShownAsTable):
         return (one.variant, rule, one.score, state, most, one.epoch, one.parameters, one.gap)
 
 
-_COLUMNS = (
-    Column("variant", "variant"),
-    Column("rule", "read at", spare=0),
-    Column("score", "score", ".4f", spare=0),
-    Column("state", f"{GIVEN}", spare=0),
-    Column("regret", "loses at most", ".4f", spare=0),
-    Column("epoch", "epoch", ".1f"),
-    Column("parameters", "parameters", ",d"),
-    Column("gap", "gap to training", ".4f"),
-)
+def _columns(given: str) -> tuple[Column, ...]:
+    return (
+        Column("variant", "variant"),
+        Column("rule", "read at", spare=0),
+        Column("score", "score", ".4f", spare=0),
+        Column("state", given, spare=0),
+        Column("regret", "loses at most", ".4f", spare=0),
+        Column("epoch", "epoch", ".1f"),
+        Column("parameters", "parameters", ",d"),
+        Column("gap", "gap to training", ".4f"),
+    )
 
 
 def recommend(
@@ -126,7 +130,7 @@ def recommend(
     patience: int | None = None,
     ensembles: bool = False,
     score: ScoreName | None = None,
-    claim: Claim = "new cases and seeds",
+    claim: Claim | None = None,
     alpha: float = 0.05,
 ) -> Recommendation:
     r"""Say what to ship, and give an upper bound of what could be lost by it.
@@ -145,7 +149,7 @@ def recommend(
         patience: Also consider `EarlyStopping(patience)`, for results that hold test forecasts of every epoch.
         ensembles: Also consider the mean forecast of all runs of every variant, at as many times the cost.
         score: The score; by default the one that the study declared.
-        claim: `"this test set"` takes the cases for all there are; narrower, and labelled so.
+        claim: As in `compare`: None takes the most that the result can speak for.
         alpha: Probability that the set lacks the best option, or any bound fails.
 
     Returns:
@@ -164,20 +168,22 @@ def recommend(
     """
     check_is_result(result, "recommend")
     _check(tolerance, alpha)
-    refuse_resampled(result, "`recommend`", "See `compare`.")
+    if patience is not None:
+        refuse_resampled(result, "`patience`", "Each fold's best epoch is an option already: leave it out.")
     reading = reading_of(result, score=score, claim=claim)
     rules = rules_of(reading, patience)
     found, same = distinct(reading, with_ensembles(reading, rules) if ensembles else rules)
     options, aside = _without_lost(found)
     tolerance = _tolerance(reading, options, patience, tolerance)
     choice = choose(options, tolerance=tolerance, larger_is_better=reading.larger_is_better)
-    looks = looks_of(result)
+    looks, resampled = looks_of(result), resampling_of(result) is not None
     level = one_sided_level(looks, alpha)
     market = Market(
         compared(reading, options),
         choice.chosen,
         seeds=len(result.seeds),
-        cases=len(reading.held) if reading.held is not None and reading.new_cases else 0,
+        # more cases of a resampled study are larger training sets too, whose differences nobody can tell beforehand
+        cases=len(reading.held) if reading.held is not None and reading.new_cases and not resampled else 0,
         looks=looks,
         alpha=alpha,
     )
@@ -200,6 +206,7 @@ def recommend(
         score=reading.score,
         larger_is_better=reading.larger_is_better,
         claim=reading.claim,
+        given=given_message(result),
         part=reading.part,
         seeds=len(result.seeds),
         purchases=market.offers() if known and regret > 0 else (),
@@ -209,18 +216,19 @@ def recommend(
     )
 
 
-def reading_of(result: "Result", *, score: ScoreName | None, claim: Claim) -> Reading:
+def reading_of(result: "Result", *, score: ScoreName | None, claim: Claim | None) -> Reading:
     """Decide what is read, as `compare` does.
 
     Raises:
-        DataError: The result holds curves alone, and of another score, or nothing was held out.
+        DataError: The result holds curves alone, and of another score, nothing was held out, or the result cannot
+            speak for the claim.
         UnknownNameError: There is no such score of this task.
     """
     held = held_out(result, "test") or held_out(result, "validation")
     chosen = score or primary_score(result)
     check_scored(result, held, chosen)
     turned = held is not None and larger_is_better(chosen)
-    return Reading(result, held, chosen, turned, held is not None and claim == "new cases and seeds")
+    return Reading(result, held, chosen, turned, held is not None and claim_of(result, claim) != "this test set")
 
 
 def _check(tolerance: float | None, alpha: float) -> None:

@@ -140,7 +140,7 @@ def _better(said: "Recommendation") -> Word:
 
 
 def _claim(said: "Recommendation") -> Word:
-    return Word("claim.new" if said.claim == "new cases and seeds" else "claim.these")
+    return Word("claim.these" if said.claim == "this test set" else "claim.new")
 
 
 SCORE_WORDS: frozenset[str] = frozenset(

@@ -15,6 +15,7 @@ from gengap.analysis.findings.wording import Message, Word
 from gengap.analysis.summary import at_epoch
 from gengap.analysis.tables import Column, ShownAsTable, Table
 from gengap.results.checks import check_is_result
+from gengap.results.resampled import resampling_of
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -212,7 +213,7 @@ def _shifts(answers: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
 
 def _sizes(result: "Result") -> Iterator[Finding]:
     num_seeds = len(result.seeds)
-    if num_seeds < FEW_SEEDS and len(result.variants) > 1:
+    if num_seeds < FEW_SEEDS and len(result.variants) > 1 and resampling_of(result) is None:
         yield found("GG330", Word("all_variants"), seeds=num_seeds, enough=FEW_SEEDS)
     for name, split in result.splits.items():
         cases = split.sizes["sample"]

@@ -1,15 +1,16 @@
 """Does a variant overfit, underfit, memorize, or is it not done? What a reader sees in curves, with error bars."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from gengap.analysis.cases import CaseScore, EpochRule, Floats, HeldOut, held_out, networks, primary_score, task_of
+from gengap.analysis.claims import given_message, given_of
 from gengap.analysis.climatology import climatology_scores, training_majority
 from gengap.analysis.comparison.contrasts import Pairs, estimates_with_skewness, pair
-from gengap.analysis.comparison.estimators import to_units
+from gengap.analysis.comparison.estimators import convention_of, to_units
 from gengap.analysis.diagnosis.onset import Onset, noise_at_best, onset
 from gengap.analysis.findings.codes import Finding, found
 from gengap.analysis.findings.wording import GIVEN, Message, Word, score_word
@@ -17,8 +18,8 @@ from gengap.analysis.inference.over_seeds import NOTHING, as_estimate, differenc
 from gengap.analysis.inference.simultaneous import comparison_level
 from gengap.analysis.summary import at_epoch
 from gengap.analysis.tables import AS_UNCERTAIN, Column, IntervalEstimate, ShownAsTable, Table
-from gengap.results.resampled import refuse_resampled
 from gengap.results.checks import check_is_result
+from gengap.results.resampled import resampling_of
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -102,10 +103,12 @@ class Diagnosis(ShownAsTable):
     Attributes:
         variants: One diagnosis for each variant, the baseline first.
         findings: What follows, as coded sentences.
+        given: What its intervals are over, and for which training sets they hold.
     """
 
     variants: tuple[VariantDiagnosis, ...]
     findings: tuple[Finding, ...]
+    given: str
 
     def __getitem__(self, variant: str) -> VariantDiagnosis:
         """Return the diagnosis of one variant."""
@@ -120,7 +123,7 @@ class Diagnosis(ShownAsTable):
             (one.variant, None if one.onset is None else str(one.onset), *(getattr(one, name) for name in _MEASURES))
             for one in self.variants
         ]
-        title = f"Diagnosis (95 % intervals over seeds, {GIVEN})"
+        title = f"Diagnosis (95 % intervals {self.given})"
         return Table(title, tuple(columns), tuple(rows), tuple(map(str, self.findings)))
 
 
@@ -132,6 +135,8 @@ def diagnose(result: "Result", *, ignore: Sequence[str] = ()) -> Diagnosis:
     its interval excludes zero. Differences from the baseline are paired by seed, and their intervals hold for all
     variants together. Skill over climatology and over the most frequent class are claims about new cases and new seeds,
     where held-out predictions are stored. What noise of seeds allows in skewness makes intervals longer on one side.
+    Of a resampled study curves are means over the folds of each pass, and what is read off them holds for these cases;
+    skill is a claim about new training sets as well.
 
     Args:
         result: A study's result, or curves of another tool (`Result.from_histories`).
@@ -141,7 +146,6 @@ def diagnose(result: "Result", *, ignore: Sequence[str] = ()) -> Diagnosis:
         The diagnosis; `gengap.analysis.findings.codes.describe(code)` explains a finding's code.
     """
     check_is_result(result, "diagnose")
-    refuse_resampled(result, "`diagnose`", "Diagnose a single split (`validation_data=`, `test_data=`) of these data.")
     result = networks(result)
     variants = _diagnoses(result)
     findings = [
@@ -154,7 +158,28 @@ def diagnose(result: "Result", *, ignore: Sequence[str] = ()) -> Diagnosis:
         )
     ]
     findings += list(_underfitting(result))
-    return Diagnosis(variants, tuple(finding for finding in findings if finding.code not in set(ignore)))
+    kept = (_with_given(result, finding) for finding in findings if finding.code not in set(ignore))
+    return Diagnosis(variants, tuple(kept), _given(result))
+
+
+_OF_NEW_CASES = {"GG110", "GG111", "GG114"}
+"""Findings that are read off predictions and hold for new cases; the others are read off curves."""
+
+
+def _with_given(result: "Result", finding: Finding) -> Finding:
+    """Say for what a finding of a resampled study holds: curves of passes over the same cases are for these cases."""
+    if resampling_of(result) is None:
+        return finding
+    given = given_message(result, new_cases=finding.code in _OF_NEW_CASES)
+    return replace(finding, message=replace(finding.message, values={**finding.message.values, "given": given}))
+
+
+def _given(result: "Result") -> str:
+    """Return what intervals are over, and what they are given."""
+    if resampling_of(result) is None:
+        return f"over seeds, {GIVEN}"
+    curves = f"of curves over passes, {given_of(result, new_cases=False)}"
+    return f"{curves}; of skill {given_of(result)}, new cases and new seeds"
 
 
 def _diagnoses(result: "Result") -> tuple[VariantDiagnosis, ...]:
@@ -249,7 +274,7 @@ def _skills(result: "Result", rule: EpochRule) -> dict[str, IntervalEstimate]:
     family = []
     for variant in result.variants:
         own = held.scores(held.predictions(variant, rule), score=score)
-        family.append(_beside(held, variant, rule, own, reference))
+        family.append(_beside(result, held, (variant, rule), own, reference))
     return {name: IntervalEstimate(-one.value, -one.high, -one.low) for name, one in _estimates(family).items()}
 
 
@@ -266,15 +291,22 @@ def _over_majority(result: "Result") -> dict[str, IntervalEstimate]:
         said = prediction.argmax(axis=-1) if several else prediction > 0.5
         known = np.isfinite(prediction).all(axis=-1) if several else np.isfinite(prediction)
         right = np.where(known, said == held.y_true, np.nan)
-        family.append(_beside(held, variant, "best", right, (held.y_true == label).astype(np.float64)))
+        family.append(_beside(result, held, (variant, "best"), right, (held.y_true == label).astype(np.float64)))
     return _estimates(family)
 
 
-def _beside(held: HeldOut, variant: str, rule: EpochRule, own: Floats, reference: Floats) -> Pairs:
+def _beside(result: "Result", held: HeldOut, read: tuple[str, EpochRule], own: Floats, reference: Floats) -> Pairs:
     """Pair what every case gives a variant with what it gives a forecast without any skill."""
     treated = to_units(own, weight=held.weight, group=held.group)
     untreated = to_units(np.broadcast_to(reference, own.shape), weight=held.weight, group=held.group)
-    return pair(variant, rule, treated, untreated, new_cases=True)
+    return pair(*read, treated, untreated, new_cases=True, rho=_convention(result, held, read))
+
+
+def _convention(result: "Result", held: HeldOut, read: tuple[str, EpochRule]) -> float | None:
+    resampled = resampling_of(result)
+    if resampled is None or resampled.kind != "passes":
+        return None
+    return convention_of(result, held, (read, read), score=primary_score(result))
 
 
 def _estimates(family: Sequence[Pairs]) -> dict[str, IntervalEstimate]:

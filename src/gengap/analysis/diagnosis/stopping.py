@@ -9,8 +9,8 @@ from gengap.analysis.curves import stopping_epochs
 from gengap.analysis.findings.wording import GIVEN
 from gengap.analysis.tables import AS_UNCERTAIN, Column, Spread, Table
 from gengap.errors import DataError
-from gengap.results.resampled import refuse_resampled
 from gengap.results.checks import check_is_result
+from gengap.results.resampled import refuse_resampled
 
 if TYPE_CHECKING:
     from gengap.results import Result

@@ -30,7 +30,8 @@ class Message:
 
     Attributes:
         key: Which sentence; for a finding its code, with a suffix where a code has several sentences.
-        values: What fills its blanks, by name.
+        values: What fills its blanks, by name; a message `given` is what it holds for, in place of "given this training
+            set".
 
     Example:
         >>> said = Message("GG304", {"share": 0.25})
@@ -67,7 +68,14 @@ class Wording:
         """
         if isinstance(said, Word):
             return self.words[said.key]
-        return self.sentences[said.key].format_map({name: self._written(one) for name, one in said.values.items()})
+        blanks = {name: self._written(one) for name, one in said.values.items() if name != "given"}
+        written = self.sentences[said.key].format_map(blanks)
+        given = said.values.get("given")
+        return self.given_otherwise(written, given) if isinstance(given, Message) else written
+
+    def given_otherwise(self, written: str, given: Message) -> str:
+        """Return a text that says for what it holds in place of "given this training set"."""
+        return written.replace(self.sentences["given"], self.write(given))
 
     def _written(self, value: Value) -> "str | int | float | IntervalEstimate | _Clauses":
         if isinstance(value, Message | Word):
@@ -101,6 +109,10 @@ def score_word(name: str) -> "Word | str":
 
 ENGLISH = Wording(
     sentences={
+        "given": GIVEN,
+        "given.new_sets": "for new training sets of {sizes} cases",
+        "given.these_sets": "given these {folds} training sets",
+        "given.these_cases": "given these {cases} cases",
         "GG101": "overfits from epoch {epoch} [{low}, {high}], given this training set",
         "GG101.open": "may overfit from epoch {epoch} [{low}, after {epochs} or never], given this training set",
         "GG102": "the gap at the last epoch, held-out minus training {score}, is {gap}, given this training set",

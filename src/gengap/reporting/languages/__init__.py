@@ -22,6 +22,8 @@ class Language:
         figure_words: What the figures' English words are called, the longest first.
         wording: How findings are written.
         codes: What the codes of findings mean.
+        given: For which training sets the page's statements hold, where it is not the one at hand.
+        given_curves: Likewise those that are read off curves.
     """
 
     code: str
@@ -29,10 +31,14 @@ class Language:
     figure_words: Mapping[str, str]
     wording: Wording
     codes: Mapping[str, Code]
+    given: Message | None = None
+    given_curves: Message | None = None
 
     def __call__(self, key: str, **blanks: Any) -> str:
         """Return a text with its blanks filled in; a Latin word beside a Chinese character gets a space."""
-        return _filled(self.texts[key], blanks)
+        written = _filled(self.texts[key], blanks)
+        given = self.given_curves if key in _OF_CURVES else self.given
+        return written if given is None else self.wording.given_otherwise(written, given)
 
     def count(self, what: str, number: int) -> str:
         """Return "one seed", "10 seeds": a number with what is counted."""
@@ -44,7 +50,11 @@ class Language:
 
     def write(self, said: str | Word | Message) -> str:
         """Write a finding's sentence or its subject; a name stays what it is."""
-        return said if isinstance(said, str) else self.wording.write(said)
+        if isinstance(said, str):
+            return said
+        written = self.wording.write(said)
+        own = isinstance(said, Message) and "given" in said.values
+        return written if self.given is None or own else self.wording.given_otherwise(written, self.given)
 
     def in_figure(self, words: str) -> str:
         """Translate what a figure says, as far as the language knows its words."""
@@ -52,6 +62,11 @@ class Language:
             words = words.replace(english, own)
         return words
 
+
+_OF_CURVES = frozenset(
+    {"baseline.says", "leader.says", "leader.without", "lead.scores", "lead.scores_one", "lead.audit"}
+)
+"""Texts that speak of curves, or of means without intervals: these hold for the cases that there are."""
 
 _TOUCHING = re.compile(r"(?<=[\u4e00-\u9fff])(?=[A-Za-z0-9])|(?<=[A-Za-z0-9])(?=[\u4e00-\u9fff])")
 

@@ -59,6 +59,19 @@ TEXTS: dict[str, str] = {
     "equivalent variants may look different. The sections below show the evidence.",
     "lead.findings_plain": "Numbers in brackets are 95 % intervals. Every statement is given this training set: "
     "with another one, equivalent variants may look different. The sections below show the evidence.",
+    "lead.findings_resampled": "Numbers in brackets are 95 % intervals; those of comparisons are simultaneous: all of "
+    "them hold at once with {confidence} confidence. Each of {passes} divided all {cases} cases anew into {folds} "
+    "folds, and every case was predicted by a run that had learned from {sizes} others. Verdicts are for new training "
+    "sets of that size, not for all cases at once. The sections below show the evidence.",
+    "lead.findings_crossed": "Numbers in brackets are 95 % intervals; those of comparisons are simultaneous: all of "
+    "them hold at once with {confidence} confidence. All seeds learned from the same {folds} folds of {cases} cases, "
+    "{sizes} cases a run; nothing is said of other training sets. The sections below show the evidence.",
+    "count.passes.one": "one pass",
+    "count.passes.many": "{number} passes",
+    "caution.few_passes": "Only {seeds} passes: fewer than {enough} tell little of the variation between them.",
+    "caution.mixed_times": "Cases of different times are mixed: folds learned from cases later than some they were "
+    "tested on.",
+    "caution.duplicates": "{count} cases have a twin in another group, which their fold may have learned from.",
     "tone.good": "good",
     "tone.bad": "problem",
     "tone.unsure": "undecided",

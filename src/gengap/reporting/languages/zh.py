@@ -57,6 +57,16 @@ TEXTS: dict[str, str] = {
     "言：换一个训练集，实际相当的变体也可能显出差异。依据见后面各节。",
     "lead.findings_plain": "方括号内为 95 % 区间。一切均就这一训练集而言：换一个训练集，实际相当的变体也可能显出差异。"
     "依据见后面各节。",
+    "lead.findings_resampled": "方括号内为 95 % 区间；变体比较的区间以 {confidence} 的置信度同时成立。{passes}各把全部 "
+    "{cases} 个样本重新划分为 {folds} 折，每个样本都由未见过它的一次训练来预报，该训练用了 {sizes} 个其他样本。"
+    "判断针对这样大小的新训练集，而不是针对用全部样本训练的模型。依据见后面各节。",
+    "lead.findings_crossed": "方括号内为 95 % 区间；变体比较的区间以 {confidence} 的置信度同时成立。所有种子都用 "
+    "{cases} 个样本的同样 {folds} 折训练，每次 {sizes} 个样本；对其他训练集没有任何断言。依据见后面各节。",
+    "count.passes.one": "一轮划分",
+    "count.passes.many": "{number} 轮划分",
+    "caution.few_passes": "只有 {seeds} 轮划分：少于 {enough} 轮时，各轮之间的变异估计得很不准。",
+    "caution.mixed_times": "不同时间的样本混在一起：有的折学到了比测试样本更晚的样本。",
+    "caution.duplicates": "有 {count} 个样本在另一组中有输入相同的样本，其所在的折可能已经学到过。",
     "tone.good": "好",
     "tone.bad": "问题",
     "tone.unsure": "未定",

@@ -4,6 +4,10 @@ from gengap.reporting.languages import zh_decision
 
 SENTENCES: dict[str, str] = {
     **zh_decision.SENTENCES,
+    "given": "就这一训练集而言",
+    "given.new_sets": "就 {sizes} 个样本的新训练集而言",
+    "given.these_sets": "就这 {folds} 个训练集而言",
+    "given.these_cases": "就这 {cases} 个样本而言",
     "GG101": "从第 {epoch} 轮 [{low}, {high}] 起过拟合（就这一训练集而言）",
     "GG101.open": "可能从第 {epoch} 轮 [{low}, 第 {epochs} 轮之后或从不] 起过拟合（就这一训练集而言）",
     "GG102": "最后一轮的差距（留出减训练，{score}）为 {gap}（就这一训练集而言）",

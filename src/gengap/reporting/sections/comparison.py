@@ -84,7 +84,7 @@ def comparison_section(material: Material) -> Section | None:
             "open": any(row.needs for row in rows),
             "rules": tuple(reading.rule for reading in rows[0].readings),
             "scale": scale_of(reading.contrast for reading in readings),
-            "claim": text(f"claim.{'new' if found.claim == 'new cases and seeds' else 'these'}"),
+            "claim": text(f"claim.{'these' if found.claim == 'this test set' else 'new'}"),
             "score": text.name_of("score", found.score),
             "baseline": text("the.baseline")
             if found.baseline == "baseline"

@@ -35,7 +35,7 @@ def decision_section(material: Material) -> Section | None:
     known = math.isfinite(found.regret)
     claim = text(
         "decision.says" if known else "decision.says_plain",
-        claim=text(f"claim.{'new' if found.claim == 'new cases and seeds' else 'these'}"),
+        claim=text(f"claim.{'these' if found.claim == 'this test set' else 'new'}"),
         confidence=f"{100 * found.confidence:.4g} %",
         score=text.name_of("score", found.score),
         better=text("larger" if found.larger_is_better else "smaller"),

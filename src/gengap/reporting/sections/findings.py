@@ -11,6 +11,7 @@ from gengap.analysis.comparison.contrasts import FEW_SEEDS, Contrast
 from gengap.analysis.comparison.pass_advice import PassAdvice
 from gengap.analysis.comparison.verdicts import effort
 from gengap.analysis.diagnosis.onset import Onset
+from gengap.analysis.inference.resampled import USUAL_PASSES
 from gengap.analysis.tables import IntervalEstimate
 from gengap.reporting.material import Material
 from gengap.reporting.numbers import write_estimate, write_number
@@ -39,7 +40,24 @@ def findings_section(material: Material) -> Section:
     """Say what was found: overfitting, skill, verdicts, and what weakens them."""
     comparison = material.comparison
     confidence = f"{100 * comparison.confidence:.4g} %" if comparison and comparison.contrasts else ""
-    return Section("findings", {"sentences": tuple(sentences(material)), "confidence": confidence})
+    said = {"sentences": tuple(sentences(material)), "confidence": confidence}
+    return Section("findings", said | {"resampled": _resampled(material, confidence)})
+
+
+def _resampled(material: Material, confidence: str) -> str:
+    """Say how the cases were divided; nothing for single splits."""
+    found, text = material.resampled, material.language
+    if found is None:
+        return ""
+    blanks = {
+        "folds": found.folds,
+        "cases": f"{found.cases:,}",
+        "sizes": found.sizes,
+        "confidence": confidence or "95 %",
+    }
+    if found.kind == "crossed":
+        return text("lead.findings_crossed", **blanks)
+    return text("lead.findings_resampled", passes=text.count("passes", found.passes), **blanks)
 
 
 def sentences(material: Material) -> Iterator[Sentence]:
@@ -221,7 +239,7 @@ def verdict_sentence(material: Material, found: Contrast) -> str:
         "amount": _amount(material, found),
         "score": text.name_of("score", comparison.score),
         "margin": write_number(found.verdict.margin or float("nan"), 4),
-        "claim": text(f"claim.{'new' if comparison.claim == 'new cases and seeds' else 'these'}"),
+        "claim": text(f"claim.{'these' if comparison.claim == 'this test set' else 'new'}"),
     }
     if kind != "cannot say":
         return _said(material, f"verdict.{kind}", **blanks)
@@ -259,8 +277,13 @@ def _cautions(material: Material) -> Iterator[Sentence]:
         yield Sentence("note", text("caution.no_test"))
     if len(result.seeds) == 1:
         yield Sentence("note", text("caution.one_seed"))
-    elif len(result.seeds) < FEW_SEEDS:
-        yield Sentence("note", text("caution.few_seeds", seeds=len(result.seeds), enough=FEW_SEEDS))
+    elif len(result.seeds) < (FEW_SEEDS if material.resampled is None else USUAL_PASSES):
+        few, enough = ("seeds", FEW_SEEDS) if material.resampled is None else ("passes", USUAL_PASSES)
+        yield Sentence("note", text(f"caution.few_{few}", seeds=len(result.seeds), enough=enough))
+    if material.resampled is not None and material.resampled.mixed_times:
+        yield Sentence("note", text("caution.mixed_times"))
+    if material.resampled is not None and material.resampled.duplicates:
+        yield Sentence("bad", text("caution.duplicates", count=f"{material.resampled.duplicates:,}"))
     yield from _lost_runs(material)
     unfinished = [text.write(one.subject) for one in material.findings if one.code == "GG112"]
     if unfinished:
