@@ -129,7 +129,7 @@ class LearningCurvesDisplay:
             if curve.variant != variant:
                 continue
             training = curve.name in self.training_names and self._both
-            own, epoch = look | ({"linestyle": ":"} if training else {}), curve.epoch.astype(np.float64)
+            own, epoch = look | ({"linestyle": ":"} if training else {}), curve.epoch + 0.0
             if len(epoch) == 1:  # a line needs two points, and points of several variants would hide each other
                 epoch = epoch + _STEP_ASIDE * (self.variants.index(variant) - (len(self.variants) - 1) / 2)
                 own |= {"marker": "o", "markerfacecolor": "white" if training else look["color"]}
