@@ -116,7 +116,7 @@ def write_output(
         for suffix in (".svg", ".png"):
             figure.savefig((folder / name).with_suffix(suffix), bbox_inches="tight", dpi=_DPI)
     if resampling_of(result) is not None:  # the page speaks of one training set
-        said = str(compare(result)) if len(result.variants) > 1 else str(summarize(result))
+        said = (compare(result).table if len(result.variants) > 1 else summarize(result)).to_text()
         (folder / COMPARISON).write_text(f"{said}\n", encoding="utf-8")
         (folder / REPORT).unlink(missing_ok=True)
         return
