@@ -13,6 +13,8 @@ from gengap.shipping import commands as of_shipping
 
 if TYPE_CHECKING:
     from gengap.analysis.comparison.estimators import ScoreName
+    from gengap.analysis.tables import ShownAsTable, Table
+    from gengap.experiments.launch import Launch
     from gengap.results import Result
     from gengap_examples.demos import Demo
     from gengap_examples.telling_cases import CaseStudy
@@ -372,7 +374,7 @@ def _write(result: "Result", folder: Path, asked: "CaseStudy | None" = None, *, 
     _say(*(f"- {sentence}" for sentence in findings(result, lang=lang)))
 
 
-def _show(shown: object) -> None:
+def _show(shown: "Table | ShownAsTable") -> None:
     """Print a table: in a terminal as wide as it is, verdicts in colour; plain and whole into a file or a pipe."""
     from rich.console import Console
 
@@ -380,7 +382,7 @@ def _show(shown: object) -> None:
     if console.is_terminal:
         console.print(shown)
     else:
-        typer.echo(str(shown))
+        typer.echo(shown.__rich__().text(None))  # whatever COLUMNS says: nobody reads it here
 
 
 def _say(*sentences: str) -> None:

@@ -147,7 +147,11 @@ class Table:
         return tuple(row[names.index(name)] for row in self.rows)
 
     def __str__(self) -> str:
-        return self._text_table().text(terminal_width())
+        return self.to_text(terminal_width())
+
+    def to_text(self, width: int | None = None) -> str:
+        """Return the table as text of at most `width` letters a line; None for all columns and one line a row."""
+        return self._text_table().text(width)
 
     __repr__ = __str__
 

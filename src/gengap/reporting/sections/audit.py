@@ -1,4 +1,4 @@
-"""What the curves show and what the audit found, by code, the weighty first."""
+"""What the curves show and what the audit found, by code, the most important first."""
 
 import re
 from collections.abc import Iterable
