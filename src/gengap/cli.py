@@ -14,7 +14,6 @@ from gengap.shipping import commands as of_shipping
 if TYPE_CHECKING:
     from gengap.analysis.comparison.estimators import ScoreName
     from gengap.analysis.tables import ShownAsTable, Table
-    from gengap.experiments.launch import Launch
     from gengap.results import Result
     from gengap_examples.demos import Demo
     from gengap_examples.telling_cases import CaseStudy

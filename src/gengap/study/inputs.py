@@ -47,7 +47,7 @@ def as_splits(
     Raises:
         DataError: The combination makes no sense.
     """
-    names = None if keep_frames else names
+    wanted = None if keep_frames else names
     for name, given in {"validation_data": validation_data, "test_data": test_data}.items():
         refuse_loader(given, name)
     if isinstance(x, Dataset):
@@ -55,15 +55,15 @@ def as_splits(
             raise DataError(
                 "A `Dataset` brings its own answers, weights and splits: pass it alone, or pass its splits one by one."
             )
-        return TrainingData(_plain_inputs(x.train, "training", names), *_plain_held_out(x.validation, x.test, names))
+        return TrainingData(_plain_inputs(x.train, "training", wanted), *_plain_held_out(x.validation, x.test, wanted))
     x = as_inputs(x, "The training data")
     if y is None and not isinstance(x, Split):
         raise DataError("`y` is missing: pass `study.run(x, y, ...)`, or a `Split` or `Dataset` in place of both.")
     if isinstance(x, Split) and not (y is None and sample_weight is None):
         raise DataError("A `Split` brings its own answers and weights: pass it without `y` and `sample_weight`.")
-    train = _plain_inputs(x if isinstance(x, Split) else Split(x, y, _weights(sample_weight)), "training", names)
+    train = _plain_inputs(x if isinstance(x, Split) else Split(x, y, _weights(sample_weight)), "training", wanted)
     held_out = _as_split(validation_data, "validation_data"), _as_split(test_data, "test_data")
-    validation, test = _plain_held_out(*held_out, names)
+    validation, test = _plain_held_out(*held_out, wanted)
     if _is_asked_for(validation_split):
         if validation is not None:
             raise DataError("Give `validation_data` or `validation_split`, not both.")
@@ -200,7 +200,8 @@ def _cut_off_last(train: Split, share: float) -> tuple[Split, Split]:
 
     def part(where: slice) -> Split:
         rows = {name: getattr(train, name) for name in ("sample_weight", "groups", "times")}
-        x = train.x[where] if sparse.issparse(train.x) else take(train.x, where)
+        kept = train.x.iloc if hasattr(train.x, "iloc") else train.x if sparse.issparse(train.x) else None
+        x = take(train.x, where) if kept is None else kept[where]
         return Split(x, take(train.y, where), **{k: None if v is None else v[where] for k, v in rows.items()})
 
     return part(slice(first)), part(slice(first, None))
