@@ -1,5 +1,6 @@
 """The command line as a user meets it."""
 
+import re
 import subprocess
 import sys
 
@@ -45,6 +46,24 @@ def test_help_names_the_commands():
 def test_help_loads_neither_keras_nor_torch():
     code = "import sys, gengap.cli; assert not {'keras', 'torch', 'matplotlib'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_table_is_resampled_with_its_groups_whole(files, tmp_path):
+    table = pd.read_csv(files / "train.csv").assign(day=np.arange(80) // 2)
+    table.to_csv(tmp_path / "days.csv", index=False)
+    answer = gengap(
+        "run", "--model", files / "model.keras", "--data", tmp_path / "days.csv",
+        "--groups", "day", "--target", "storm", "--remedies", "l2(0.01)",
+        "--cv", 3, "--seeds", 3, "--epochs", 1, "--output", tmp_path / "out",
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    assert "80 cases in 3 folds, divided anew for every seed" in answer.stdout
+    assert "2 variants x 3 seeds x 3 folds" in answer.stdout
+    claim = re.compile(r"claim: new training sets of 2\d( to 2\d)? cases, new cases and new seeds")
+    assert claim.search(answer.stdout)
+    assert "40 independent units" in answer.stdout
+    assert claim.search((tmp_path / "out" / "comparison.txt").read_text())
+    assert not (tmp_path / "out" / "report.html").exists()
 
 
 def test_doctor_names_versions_backend_and_device():
@@ -122,6 +141,8 @@ def test_a_raw_table_becomes_a_report_and_a_model_that_forecasts_raw_rows(tmp_pa
         (["run", "gone.py"], "There is no file gone.py"),
         (["report", "nowhere"], "there is no folder nowhere"),
         (["demo", "soundings", "--seeds", "0"], "seeds"),
+        (["run", "--model", "model.keras", "--data", "train.csv", "--test", "t.csv", "--cv", "5"], "omit --validation"),
+        (["run", "study.py", "--cv", "5"], "--cv goes with --model"),
         (["fly"], "No such command"),
     ],
 )

@@ -76,6 +76,121 @@ def sounding_net(
     return build
 
 
+def word_net(body: Callable[[Any], Any], *, words: int = 5_000) -> Callable[[int], Any]:
+    """Return the builder of a classifier of word sequences: an embedding of 32 numbers, `body`, one probability."""
+
+    def build(num_steps: int) -> Any:
+        import keras
+
+        inputs = keras.Input((num_steps,), dtype="int32")
+        x = body(keras.layers.Embedding(words, 32)(inputs))
+        model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid", dtype="float32")(x))
+        model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy", metrics=["accuracy"])
+        return model
+
+    return build
+
+
+def _lstm(x: Any) -> Any:
+    import keras
+
+    return keras.layers.LSTM(32)(x)
+
+
+def _bigru(x: Any) -> Any:
+    import keras
+
+    return keras.layers.Dropout(0.3)(keras.layers.Bidirectional(keras.layers.GRU(16))(x))
+
+
+def _attention(x: Any) -> Any:
+    import keras
+
+    attended = keras.layers.MultiHeadAttention(2, 16)(x, x)
+    x = keras.layers.LayerNormalization()(keras.layers.Add()([x, attended]))
+    return keras.layers.GlobalAveragePooling1D()(x)
+
+
+def _transformer(x: Any) -> Any:
+    import keras
+
+    class TransformerBlock(keras.layers.Layer):
+        """The block of Keras' example "Text classification with Transformer", as its users write it."""
+
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self.att = keras.layers.MultiHeadAttention(2, 16)
+            self.ffn = keras.Sequential([keras.layers.Dense(32, activation="relu"), keras.layers.Dense(32)])
+            self.layernorm1 = keras.layers.LayerNormalization(epsilon=1e-6)
+            self.layernorm2 = keras.layers.LayerNormalization(epsilon=1e-6)
+            self.dropout1 = keras.layers.Dropout(0.1)
+            self.dropout2 = keras.layers.Dropout(0.1)
+
+        def build(self, shape: Any) -> None:
+            self.att.build(shape, shape)
+            for part in (self.ffn, self.layernorm1, self.layernorm2, self.dropout1, self.dropout2):
+                part.build(shape)
+
+        def call(self, inputs: Any, training: bool | None = None) -> Any:
+            attended = self.dropout1(self.att(inputs, inputs), training=training)
+            first = self.layernorm1(inputs + attended)
+            return self.layernorm2(first + self.dropout2(self.ffn(first), training=training))
+
+    x = keras.layers.GlobalAveragePooling1D()(TransformerBlock()(x))
+    x = keras.layers.Dense(20, activation="relu")(keras.layers.Dropout(0.1)(x))
+    return keras.layers.Dropout(0.1)(x)
+
+
+def residual_net(_: int) -> Any:
+    """Return a small residual net for pictures: three stages of one block each."""
+    import keras
+
+    layers = keras.layers
+
+    def convolve(x: Any, filters: int, size: int = 3, strides: int = 1) -> Any:
+        x = layers.Conv2D(filters, size, strides=strides, padding="same", use_bias=False)(x)
+        return layers.BatchNormalization()(x)
+
+    x = inputs = keras.Input((32, 32, 3))
+    x = layers.ReLU()(convolve(x, 16))
+    for filters, strides in ((16, 1), (32, 2), (64, 2)):
+        inner = convolve(layers.ReLU()(convolve(x, filters, strides=strides)), filters)
+        x = convolve(x, filters, 1, strides) if strides > 1 else x
+        x = layers.ReLU()(layers.Add()([x, inner]))
+    x = layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(inputs, layers.Dense(1, activation="sigmoid", dtype="float32")(x))
+    model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def table_net(*, entities: int = 0, normalized: bool = False, dropout: float = 0.3) -> Callable[[int], Any]:
+    """Return the builder of a net for tables: two hidden layers of 64.
+
+    Args:
+        entities: How many of the first columns are codes below 50, each with an embedding of its own.
+        normalized: Whether each hidden layer has batch normalization.
+        dropout: Rate of the dropout after each hidden layer.
+    """
+
+    def build(num_features: int) -> Any:
+        import keras
+
+        layers = keras.layers
+        x = inputs = keras.Input((num_features,))
+        if entities:
+            codes = [layers.Embedding(50, 4)(inputs[:, column]) for column in range(entities)]
+            x = layers.Concatenate()([*codes, inputs[:, entities:]])
+        for _ in range(2):
+            x = layers.Dense(64, activation="relu")(x)
+            x = layers.BatchNormalization()(x) if normalized else x
+            x = layers.Dropout(dropout)(x)
+        model = keras.Model(inputs, layers.Dense(1, activation="sigmoid", dtype="float32")(x))
+        model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy", metrics=["accuracy"])
+        return model
+
+    return build
+
+
 KERAS: dict[str, Callable[[int], Any]] = {
     "original": review_net(16),
     "smaller": review_net(4),
@@ -92,6 +207,14 @@ KERAS: dict[str, Callable[[int], Any]] = {
     "sounding-spatial": sounding_net(spatial=0.3),
     "sounding-both": sounding_net(spatial=0.3, dropout=0.5),
     "sounding-narrow": sounding_net(width=0.25),
+    "lstm": word_net(_lstm),
+    "bigru": word_net(_bigru),
+    "attention": word_net(_attention),
+    "transformer": word_net(_transformer),
+    "resnet": residual_net,
+    "tabular": table_net(normalized=True),
+    "entity": table_net(entities=4),
+    "dense": table_net(),
 }
 
 

@@ -28,7 +28,6 @@ def parts(net: str, data: Path, *, seeds: int, threads: int) -> dict[str, float]
     from gengap.engine.trainer import Trainer
     from gengap.kernels.vectors import VectorFirstLayer
     from gengap.layers.program import Program
-    from gengap.layers.stack import Stack
 
     x, y, x_held, y_held = load(data, dense=False)
     settings = TrainingSettings(
@@ -43,7 +42,7 @@ def parts(net: str, data: Path, *, seeds: int, threads: int) -> dict[str, float]
         (Trainer, "advance", "whole step"),
         (VectorFirstLayer, "backward_update", "sparse rows: gradient, update, next product"),
         (Program, "__call__", "the rest of the graph, forward"),
-        (Stack, "differentiate", "the rest of the graph, backward"),
+        (torch.autograd, "grad", "the rest of the graph, backward"),
         (InPlace, "update", "optimizer of the rest"),
     ]
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in watched]

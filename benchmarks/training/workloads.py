@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-DataName = Literal["reviews", "storms", "soundings"]
+DataName = Literal["reviews", "storms", "soundings", "words", "pictures", "table"]
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,22 @@ WORKLOADS = {
             rival_nets=dict.fromkeys(("sounding-l2", "sounding-dropout", "sounding-narrow"), "sounding")
             | {"sounding-both": "sounding-spatial"},
         ),
+        Workload("lstm", "word sequences, LSTM(32)", "words", ("lstm",), 10, 3, 3, 3, batch_size=64, issue=4),
+        Workload("bigru", "word sequences, GRU(16) twice", "words", ("bigru",), 10, 3, 3, 3, batch_size=64, issue=5),
+        Workload(
+            "attention", "word sequences, attention of two heads", "words", ("attention",), 10, 3, 3, 3, batch_size=64,
+            issue=1.4,
+        ),
+        Workload(
+            "transformer", "word sequences, a transformer block of one's own", "words", ("transformer",), 10, 3, 3, 3,
+            batch_size=64, issue=1.3,
+        ),
+        Workload(
+            "resnet", "pictures, a small residual net", "pictures", ("resnet",), 10, 3, 3, 3, batch_size=128, issue=1.3,
+        ),
+        Workload("tabular", "a table, batch normalization", "table", ("tabular",), 10, 3, 3, 3, batch_size=32, issue=8),
+        Workload("entity", "a table, four embeddings", "table", ("entity",), 10, 3, 3, 3, batch_size=32, issue=12),
+        Workload("dense", "a table, 100 seeds together", "table", ("dense",), 100, 3, 3, 3, batch_size=32, issue=15),
     )
 }  # fmt: skip
 
@@ -93,6 +109,8 @@ def quick(workload: Workload) -> Workload:
 
 def prepare(name: DataName, folder: Path, *, rows: int | None = None) -> tuple[Path, str]:
     """Write the arrays that all contestants read, and return their file and what they are."""
+    from benchmarks.training import synthetic
+
     import gengap_examples
     from gengap import datasets
 
@@ -109,6 +127,11 @@ def prepare(name: DataName, folder: Path, *, rows: int | None = None) -> tuple[P
         rows = rows or 12_800
         chosen = gengap_examples.synthetic_storms(n_train=rows, n_validation=2_560, n_test=1)
         what = f"{rows:,} + 2,560 synthetic storms, 32 x 32 x 3 (the course has 76,377)"
+    elif name in {"words", "pictures", "table"}:
+        file_of = {"words": synthetic.words, "pictures": synthetic.pictures, "table": synthetic.table}[name]
+        arrays, what = file_of()
+        np.savez(file, **arrays)
+        return file, what
     else:
         chosen = datasets.soundings()
         what = f"{len(chosen.train)} + {len(chosen.validation)} observed soundings, 32 x 5"

@@ -23,6 +23,7 @@ from .analysis.uncertainty import compare_centres as compare_centres
 from .analysis.uncertainty import conformal_interval as conformal_interval
 from .analysis.uncertainty import conformal_set as conformal_set
 from .analysis.uncertainty import regression_uncertainty as regression_uncertainty
+from .datasets import CrossValidation as CrossValidation
 from .datasets import Dataset as Dataset
 from .datasets import Split as Split
 from .engine.certificate import certify as certify

@@ -13,7 +13,9 @@ from gengap.shipping import commands as of_shipping
 
 if TYPE_CHECKING:
     from gengap.analysis.comparison.estimators import ScoreName
+    from gengap.experiments.launch import Launch
     from gengap.results import Result
+    from gengap_examples.demos import Demo
     from gengap_examples.telling_cases import CaseStudy
 
 app = typer.Typer(
@@ -52,6 +54,8 @@ def demo(
     engine: Annotated[str, typer.Option(help="fused, keras or auto.")] = "auto",
     lang: Annotated[str, typer.Option(help="Language of the report: en or zh.")] = "en",
     storage: Annotated[Path | None, typer.Option(help="Folder that keeps the study; again: continues.")] = None,
+    cv: Annotated[int | None, typer.Option(min=2, help="Then resample the study on all its cases: folds.")] = None,
+    passes: Annotated[int, typer.Option(min=3, help="With --cv: how many times all cases are divided anew.")] = 5,
 ) -> None:
     """Run a ready-made study and write its result, figures, table and report."""
     from gengap.reporting.output import check_output
@@ -69,19 +73,47 @@ def demo(
     asked = study_cases(result, dataset)
     _write(result, folder, asked, lang=lang)
     if asked is not None:
-        typer.echo(
-            f"Uncertainty of {asked.variant}, with the trained and with the chosen rate of dropout at inference:"
-        )
+        _say(f"Uncertainty of {asked.variant}, with the trained and with the chosen rate of dropout at inference:")
         typer.echo(asked.choice.quality.to_string(float_format="{:.3f}".format))
-        typer.echo("\n".join(asked.choice.findings))
+        _say(*asked.choice.findings)
     if chosen.retell is not None:
         from gengap.analysis import audit
         from gengap_examples.reviews_retold import to_markdown
 
         table = chosen.retell(result)
         (folder / "retold.md").write_text(to_markdown(table), encoding="utf-8")
-        typer.echo(f"{table}\nAudit:\n{audit(result)}\nRetold:  {folder / 'retold.md'}")
+        _show(table)
+        _say("Audit:", str(audit(result)))
+        typer.echo(f"Retold:  {folder / 'retold.md'}")
     _name_files(folder)
+    if cv is not None:
+        _resample(chosen, folder / "resampled", result, data=data, full=full, cv=cv, passes=passes, storage=storage)
+
+
+def _resample(
+    chosen: "Demo",
+    folder: Path,
+    single: "Result",
+    *,
+    data: str | None,
+    full: bool,
+    cv: int,
+    passes: int,
+    storage: Path | None,
+) -> None:
+    """Train a demo's study again on folds of all its cases, and set its claim beside that of the single split."""
+    from gengap.analysis import compare
+    from gengap.reporting.output import check_output
+
+    check_output(folder, lang="en")
+    where = None if storage is None else storage / "resampled"
+    try:
+        result = chosen.run_resampled(data, full=full, cv=cv, passes=passes, storage=where)
+    except KeyboardInterrupt as stop:
+        raise _interrupted(stop) from None
+    typer.echo(f"\nOne split, {len(single.seeds)} seeds:\n{compare(single)}\n\nResampled:")
+    _write(result, folder)
+    _name_files(folder, report=False)
 
 
 @app.command()
@@ -114,9 +146,10 @@ def run(  # noqa: PLR0913  each is an option of the command
     ] = None,
     remedies: Annotated[str, typer.Option(help='What to try: "l2(0.001), dropout(0.5)+l2(0.001)".')] = "",
     suggest: Annotated[bool, typer.Option("--suggest", help="Let gengap choose the remedies.")] = False,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds; 10 by default.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds; 10 by default, 5 with --cv.")] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of every run, at most.")] = 30,
     batch_size: Annotated[int, typer.Option(min=1, help="Cases a step.")] = 32,
+    cv: Annotated[int | None, typer.Option(min=2, help="Resample: folds; a new division for each seed.")] = None,
     output: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("gengap-study"),
     storage: Annotated[Path | None, typer.Option(help="Folder that keeps the study; again: continues.")] = None,
     runner: Annotated[str | None, typer.Option(help="Where to train: local or ray.")] = None,
@@ -152,29 +185,37 @@ def run(  # noqa: PLR0913  each is an option of the command
             suggest=suggest,
             seeds=seeds,
             fit={"epochs": epochs, "batch_size": batch_size},
+            cv=cv,
         )
     if storage is not None or runner is not None:
         launch = launch.placed(storage, runner)
     for note in launch.notes:
         typer.echo(note)
-    typer.echo(f"{len(launch.study.variants)} variants x {len(launch.study.seeds)} seeds")
+    typer.echo(_size(launch))
     try:
         result = launch.run()
     except KeyboardInterrupt as stop:
         raise _interrupted(stop) from None
     _write(result, output, lang=lang)
-    _name_files(output)
+    _name_files(output, report=launch.fit.get("cv") is None)
 
 
 _OF_FILES = (
     *("model", "data", "validation", "test", "target", "groups", "times", "positive", "ignore", "encode", "missing"),
-    *("encoding", "task", "remedies", "suggest", "epochs", "batch_size"),
+    *("encoding", "task", "remedies", "suggest", "epochs", "batch_size", "cv"),
 )
 
 
 def _listed(text: str) -> list[str]:
     """Cut a list at its commas; entries may stand in quotes, as messages write them."""
     return [one.strip().strip("'\"") for one in text.split(",") if one.strip().strip("'\"")]
+
+
+def _size(launch: "Launch") -> str:
+    """Say how much will be trained."""
+    size = f"{len(launch.study.variants)} variants x {len(launch.study.seeds)} seeds"
+    cv = launch.fit.get("cv")
+    return f"{size} x {cv} folds" if isinstance(cv, int) else size
 
 
 def _refuse_beside_a_study_file(context: typer.Context) -> None:
@@ -211,17 +252,23 @@ def show(
 def report(
     folder: Annotated[Path, typer.Argument(help="Folder that holds a result.")],
     *,
-    output: Annotated[Path | None, typer.Option(help="Where to write; FOLDER/report.html by default.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Where to write; FOLDER/report.html, .pdf ... by default.")
+    ] = None,
     lang: Annotated[str, typer.Option(help="Language of the report: en or zh.")] = "en",
+    form: Annotated[
+        Literal["html", "pdf", "md", "latex"],
+        typer.Option("--format", help="html; pdf (a browser prints it); md; latex: a folder of tables and figures."),
+    ] = "html",
 ) -> None:
     """Write the report of a result that was saved before."""
-    from gengap.reporting.output import check_report, report_of_folder
+    from gengap.reporting.output import DEFAULT_NAMES, check_report, report_of_folder
     from gengap.study.loading import load
 
-    target = output or folder / "report.html"
+    target = output or folder / DEFAULT_NAMES[form]
     if folder.is_dir():
-        check_report(target, lang=lang)
-    report_of_folder(load(folder), folder, target, lang=lang)
+        check_report(target, lang=lang, form=form)
+    report_of_folder(load(folder), folder, target, lang=lang, form=form)
     typer.echo(f"Report: {target}")
 
 
@@ -236,7 +283,7 @@ def recommend(
     from gengap.analysis import recommend as recommend_from
     from gengap.study.loading import load
 
-    typer.echo(str(recommend_from(load(folder), tolerance=tolerance, patience=patience)))
+    _show(recommend_from(load(folder), tolerance=tolerance, patience=patience))
 
 
 @app.command()
@@ -317,24 +364,48 @@ def _interrupted(stop: KeyboardInterrupt) -> typer.Exit:
 
 def _write(result: "Result", folder: Path, asked: "CaseStudy | None" = None, *, lang: str = "en") -> None:
     """Write everything that a study leaves for people, and show the table and the findings."""
-    from gengap.analysis import summarize
+    from gengap.analysis import compare, summarize
     from gengap.reporting import findings
     from gengap.reporting.output import write_output
+    from gengap.results.resampled import resampling_of
 
     distribution, choice = (None, None) if asked is None else (asked.distribution, asked.choice)
     write_output(result, folder, lang=lang, distribution=distribution, rate_choice=choice)
     if (table := result.manifest["data"].get("table")) is not None:
         said = json.dumps(table, ensure_ascii=False, indent=1)
         (folder / "table.json").write_text(said + "\n", encoding="utf-8")
-    typer.echo(str(summarize(result)))
-    for sentence in findings(result, lang=lang):
-        typer.echo(f"- {sentence}")
+    _show(summarize(result))
+    if resampling_of(result) is not None:
+        if len(result.variants) > 1:
+            _show(compare(result))
+        return
+    _say(*(f"- {sentence}" for sentence in findings(result, lang=lang)))
 
 
-def _name_files(folder: Path) -> None:
-    """Say where everything is, the report last."""
+def _show(shown: object) -> None:
+    """Print a table: in a terminal as wide as it is, verdicts in colour; plain and whole into a file or a pipe."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if console.is_terminal:
+        console.print(shown)
+    else:
+        typer.echo(str(shown))
+
+
+def _say(*sentences: str) -> None:
+    """Print sentences, wrapped where there is a terminal, with the minus that terminals know."""
+    from gengap.analysis.numbers import typewritten
+    from gengap.analysis.text_tables import terminal_width, wrapped
+
+    for sentence in sentences:
+        typer.echo(wrapped(typewritten(sentence), terminal_width()))
+
+
+def _name_files(folder: Path, *, report: bool = True) -> None:
+    """Say where everything is, the report last; there is none yet of a resampled study."""
     typer.echo(f"Table:   {folder / 'table.csv'}\nFigures: {folder / 'learning_curves.svg'}")
-    typer.echo(f"Report:  {folder / 'report.html'}")
+    typer.echo(f"Report:  {folder / 'report.html'}" if report else f"Claims:  {folder / 'comparison.txt'}")
 
 
 def main() -> None:

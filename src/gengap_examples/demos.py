@@ -11,7 +11,7 @@ import keras
 from gengap import datasets
 from gengap.analysis.tables import Table
 from gengap.datasets.split import Dataset
-from gengap.errors import UnknownNameError
+from gengap.errors import DataError, UnknownNameError
 from gengap.experiments.joining import joined
 from gengap.results import Result
 from gengap.study import Study
@@ -40,6 +40,8 @@ class Demo:
         small: Options of the data set for a run of minutes.
         full: Options of the data set at its whole size.
         shorter: Epochs of variants that a tutorial trained for fewer than the others.
+        raw: Options of the data set that leave out what was computed from its training split.
+        preprocess: Makes what takes its place inside each fold.
         retell: Holds what a tutorial said against the result, where the demo retells one.
     """
 
@@ -54,19 +56,22 @@ class Demo:
     small: Mapping[str, Any] = field(default_factory=dict)
     full: Mapping[str, Any] = field(default_factory=dict)
     shorter: Mapping[str, int] = field(default_factory=dict)
+    raw: Mapping[str, Any] = field(default_factory=dict)
+    preprocess: Callable[[], Any] | None = None
     retell: Callable[[Result], Table] | None = None
 
-    def load(self, path: str | None = None, *, full: bool = False) -> Dataset:
+    def load(self, path: str | None = None, *, full: bool = False, raw: bool = False) -> Dataset:
         """Return the data set.
 
         Args:
             path: Where data lie that cannot be shipped; None looks into the environment variable.
             full: Whether to take the whole size instead of one that trains in minutes.
+            raw: Whether to leave out what was computed from the training split, such as a standardization.
         """
         path = path or os.environ.get(self.variable) or None
         if path is not None and self.real:
             return datasets.load(self.real, path=path)
-        options = dict(self.full if full else self.small)
+        options = dict(self.full if full else self.small) | dict(self.raw if raw else {})
         options |= {} if path is None else {"path": path}
         draw = _GENERATORS.get(self.dataset)
         return datasets.load(self.dataset, **options) if draw is None else draw(**options)
@@ -110,6 +115,41 @@ class Demo:
             results.append(study.run(dataset, epochs=epochs, batch_size=self.batch_size, progress=progress))
         return joined(results)
 
+    def run_resampled(
+        self,
+        path: str | None = None,
+        *,
+        cv: int,
+        passes: int,
+        full: bool = False,
+        storage: Path | None = None,
+        progress: bool = True,
+    ) -> Result:
+        """Train the study on folds of all its cases, of whatever split.
+
+        Args:
+            path: As in `load`.
+            cv: Number of folds.
+            passes: Number of seeds, each with a division of its own.
+            full: As in `load`.
+            storage: Folder that keeps it while it runs; None keeps it in memory.
+            progress: Whether to show how far it has come.
+
+        Raises:
+            DataError: Its variants train for different numbers of epochs.
+        """
+        if self.shorter:
+            raise DataError("The variants of this demo train for different numbers of epochs: it is not resampled.")
+        study = self.study(seeds=passes, storage=storage)
+        return study.run(
+            self.load(path, full=full, raw=True).pooled(),
+            cv=cv,
+            preprocess=None if self.preprocess is None else self.preprocess(),
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            progress=progress,
+        )
+
 
 def soundings_model() -> keras.Model:
     """Return the small 1-D CNN that overfits the soundings at once: three convolutions, one hidden layer."""
@@ -130,6 +170,11 @@ def soundings_model() -> keras.Model:
     )
     model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy", metrics=["accuracy"])
     return model
+
+
+def _by_channel() -> keras.layers.Layer:
+    """Return what shifts and scales each channel as `soundings(standardize=True)` does, by its own training cases."""
+    return keras.layers.Normalization(axis=-1)
 
 
 def review_models(num_words: int = 10_000) -> dict[str, keras.Model]:
@@ -223,6 +268,8 @@ DEMOS: dict[str, Demo] = {
         ("l2(0.01)", "dropout(0.5)", "spatial_dropout(0.3)", "spatial_dropout(0.3)+dropout(0.5)", "width(0.25)"),
         epochs=30,
         batch_size=32,
+        raw={"standardize": False},
+        preprocess=_by_channel,
     ),
     "reviews": Demo(
         "Movie reviews: the seven nets of the review tutorial",

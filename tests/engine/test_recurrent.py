@@ -73,7 +73,7 @@ def inputs(*, masked):
 
 
 def doors_of(program):
-    return [door for door in program._doors if isinstance(door, RecurrentDoor)]
+    return [door for door in program.choices if isinstance(door, RecurrentDoor)]
 
 
 @pytest.mark.filterwarnings("ignore::gengap.errors.SlowPathWarning")
@@ -94,6 +94,21 @@ def test_outputs_and_gradients_are_those_of_keras(name, masked):
         wanted = torch.autograd.grad((alone * direction[k]).sum(), [v.value for v in model.trainable_variables])
         for stacked, own in zip(found, wanted, strict=True):
             np.testing.assert_allclose(stacked[k], own, atol=2e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.*was passed an input with a mask attached to it")
+@pytest.mark.parametrize("name", ["lstm zeros where masked", "gru backwards", "bidirectional lstm sequences"])
+def test_it_is_the_same_without_numba(name, monkeypatch):
+    _, _, stack, program = runs_of(LAYERS[name], masked=True)
+    x = torch.from_numpy(inputs(masked=True))
+    found = []
+    for _ in range(2):
+        states = program([x], PassContext(training=True))
+        found.append((states.detach(), *torch.autograd.grad(states.square().sum(), stack.leaves())))
+        monkeypatch.setattr("gengap.layers.recurrent.is_compiled", lambda _: False)
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+    assert any((one != other).any() for one, other in zip(*found, strict=True)), "both were the same code"
 
 
 @pytest.mark.filterwarnings("ignore::gengap.errors.SlowPathWarning")

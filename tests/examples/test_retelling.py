@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from gengap.errors import DataError
 from gengap.results import Result
 from gengap_examples import synthetic_storms
 from gengap_examples.demos import DEMOS, get_demo
@@ -153,6 +154,15 @@ def test_markdown_keeps_every_cell_on_its_line():
     rows = [line for line in lines if line.startswith("|")]
     assert len(rows) == len(table.rows) + 2
     assert {line.count(" | ") for line in rows[2:]} == {3}
+
+
+def test_a_demo_is_resampled_on_all_its_cases():
+    demo = dataclasses.replace(get_demo("soundings"), epochs=1, remedies=())
+    result = demo.run_resampled(cv=3, passes=1, progress=False)
+    assert result.test.sizes["sample"] == 866
+    assert result.manifest["preprocess"].startswith("Normalization")
+    with pytest.raises(DataError, match="different numbers of epochs"):
+        get_demo("storms").run_resampled(cv=3, passes=1)
 
 
 def test_demos_by_name_and_by_path(monkeypatch, tmp_path):

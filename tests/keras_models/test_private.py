@@ -320,3 +320,40 @@ def test_every_function_has_a_test():
     }
     text = inspect.getsource(inspect.getmodule(test_every_function_has_a_test))
     assert not {name for name in own if f"private.{name}(" not in text}
+
+
+@pytest.mark.parametrize(
+    ("layer", "found"),
+    [
+        (L.MultiHeadAttention(2, 3), True),
+        (L.MultiHeadAttention(2, 3, use_gate=True), False),
+        (L.GroupQueryAttention(3, 4, 2), True),
+        (L.GroupQueryAttention(3, 4, 2, sliding_window=2), True),
+    ],
+)
+def test_the_parts_of_attention(layer, found):
+    layer.build((None, 5, 4), (None, 5, 4))
+    parts = private.attention_parts(layer)
+    assert (parts is not None) == found
+    if parts is not None:
+        assert parts.query.kernel.shape[-1] == parts.key.kernel.shape[-1] == parts.value.kernel.shape[-1] == 3
+        assert parts.output.kernel.shape[-1] == 4
+        assert parts.scale == pytest.approx(3**-0.5)
+        assert isinstance(parts.dropout, L.Dropout)
+        assert parts.heeds_masks == isinstance(layer, L.MultiHeadAttention)
+
+
+def test_the_masks_of_attention():
+    layer, x = L.MultiHeadAttention(1, 2), torch.zeros(2, 3, 4)
+    layer.build((None, 3, 4), (None, 3, 4))
+    lower = torch.ones(3, 3).tril() > 0
+    assert (private.causal_mask(layer, x, x)[0] == lower).all()
+    seen = private.attention_mask(layer, x, x, causal=True, value_mask=torch.tensor([[True, True, False]] * 2))
+    assert (seen == (lower & torch.tensor([True, True, False]))).all()
+
+
+def test_layers_take_their_mode_from_the_one_around():
+    drop = L.Dropout(0.5)
+    with private.called_in_mode(drop, training=True):
+        assert (drop(np.ones((100,))) == 0).any()
+    assert not (drop(np.ones((100,))) == 0).any()

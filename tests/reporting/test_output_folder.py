@@ -151,6 +151,9 @@ def test_a_save_cut_short_leaves_the_result_of_before(tmp_path, result, monkeypa
 def test_the_distribution_of_an_earlier_output_is_not_reported_of_a_later_one(tmp_path, result, monkeypatch):
     told = []
     monkeypatch.setattr("gengap.reporting.output.report", lambda *_, **given: told.append(given["distribution"]))
+    monkeypatch.setattr(
+        "gengap.reporting.output.render_report", lambda *_, **given: told.append(given["distribution"]) or ""
+    )
     monkeypatch.setattr("gengap.analysis.uncertainty.PredictiveDistribution.from_netcdf", lambda _: "an earlier one")
     write_output(result, tmp_path)
     (tmp_path / "distribution.nc").write_text("left by a demo that was written here before")

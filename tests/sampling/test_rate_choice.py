@@ -47,7 +47,7 @@ def test_noise_is_chosen_where_it_helps_and_judged_on_test(choice):
     assert choice.gain["test"].low > 0
     assert choice.gain["test"].groups == 300
     assert any("upper end of the grid" in sentence for sentence in choice.findings)
-    assert any("improves on the deterministic forecast" in sentence for sentence in choice.findings)
+    assert any("The chosen rate helps: its gain in" in sentence for sentence in choice.findings)
     assert choice.table["spread"].iloc[0] == 0
     assert choice.table["spread"].iloc[2:].is_monotonic_increasing
     assert list(choice.quality.columns) == ["trained", "chosen"]

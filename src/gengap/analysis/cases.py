@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from gengap.datasets.dependence import unit_codes
 from gengap.datasets.split import Task
 from gengap.errors import DataError, UnknownNameError
 from gengap.verification import case_brier_scores, case_log_losses, case_squared_errors
@@ -151,14 +152,8 @@ def reading_part(result: "Result") -> HeldOut:
 
 def _group_codes(data: "xr.Dataset") -> NDArray[np.int64] | None:
     """Codes of `group`; without groups, cases of the same day belong together."""
-    if "group" in data.coords:
-        labels = data["group"].to_numpy()
-    elif "time" in data.coords:
-        labels = data["time"].to_numpy().astype("datetime64[D]")
-    else:
-        return None
-    codes = np.unique(labels, return_inverse=True)[1].astype(np.int64).ravel()
-    return None if codes.max() + 1 == len(codes) else codes
+    groups, times = (data[name].to_numpy() if name in data.coords else None for name in ("group", "time"))
+    return unit_codes(groups, times)
 
 
 def task_of(result: "Result") -> Task:

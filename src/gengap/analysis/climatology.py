@@ -35,9 +35,17 @@ def training_climatology(result: "Result", held: HeldOut | None = None) -> NDArr
 
 
 def climatology_scores(result: "Result", held: HeldOut, *, score: CaseScore) -> Floats:
-    """Score of every case under the forecast that always says the training climatology, shape `(n,)`."""
-    constant: NDArray[Any] = training_climatology(result, held)
-    prediction = np.broadcast_to(constant, (len(held), *np.shape(constant)))
+    """Score of every case under the forecast that always says the training climatology.
+
+    Returns:
+        Shape `(n,)`; for a resampled result `(seeds, n)`: a case's climatology is that of the training cases of the
+        fold that predicted it.
+    """
+    if "climatology" in held.data:
+        prediction: NDArray[Any] = held.data["climatology"].transpose("seed", "sample", ...).to_numpy()
+    else:
+        constant: NDArray[Any] = training_climatology(result, held)
+        prediction = np.broadcast_to(constant, (len(held), *np.shape(constant)))
     # an event that training never saw must cost climatology no more than it costs a forecast that rules it out
     return held.scores(prediction, score=score, epsilon=epsilon_of(held.data["prediction_last"].values))
 

@@ -15,7 +15,8 @@ from gengap.analysis.cases import (
 )
 from gengap.analysis.climatology import SKILL_OF, climatology_scores
 from gengap.analysis.findings.wording import GIVEN
-from gengap.analysis.tables import Cell, Column, Spread, Table
+from gengap.analysis.tables import AS_UNCERTAIN, Cell, Column, Spread, Table
+from gengap.results.resampled import resampling_of
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -43,14 +44,16 @@ def summarize(result: "Result") -> Table:
     score = str(result.manifest.get("score") or "log_loss")
     task = str(result.manifest.get("task") or "binary")
     skill = SKILL_LABEL[SKILL_OF[task]]
-    columns = [Column("variant", "variant"), Column("rule", "at epoch"), Column("epoch", "epoch", ".1f")]
+    columns = [Column("variant", "variant"), Column("rule", "at epoch", spare=0), Column("epoch", "epoch", ".1f")]
     for part in PARTS:
-        columns.append(Column(f"{part}_score", f"{part} {score.replace('_', ' ')}", ".4f"))
-        columns.append(Column(f"{part}_skill", f"{part} {skill}", ".3f"))
+        columns.append(
+            Column(f"{part}_score", f"{part} {score.replace('_', ' ')}", AS_UNCERTAIN, spare=int(part != "test"))
+        )
+        columns.append(Column(f"{part}_skill", f"{part} {skill}", AS_UNCERTAIN))
     columns += [
-        Column("gap", "gap", ".4f"),
-        Column("parameters", "parameters", ",d"),
-        Column("seconds", "seconds", ".1f"),
+        Column("gap", "gap", AS_UNCERTAIN),
+        Column("parameters", "parameters", ",d", spare=2),
+        Column("seconds", "seconds", ".1f", spare=3),
     ]
     rows = [
         _row(result, variant, rule, columns)
@@ -58,13 +61,23 @@ def summarize(result: "Result") -> Table:
         for rule in (RULES[:1] if is_reference(result, variant) else RULES)
     ]
     used = [index for index, _ in enumerate(columns) if any(row[index] is not None for row in rows)]
-    seeds = result.runs.sizes["seed"]
     return Table(
-        title=f"{len(result.variants)} variants, {seeds} seed{'s' if seeds != 1 else ''} each "
-        f"(mean ± sd of seeds, {GIVEN})",
+        title=_title(result),
         columns=tuple(columns[index] for index in used),
         rows=tuple(tuple(row[index] for index in used) for row in rows),
         notes=_notes(result, score),
+    )
+
+
+def _title(result: "Result") -> str:
+    seeds, resampled = result.runs.sizes["seed"], resampling_of(result)
+    number = f"{seeds} seed{'s' if seeds != 1 else ''}"
+    if resampled is None:
+        return f"{len(result.variants)} variants, {number} each (mean ± sd of seeds, {GIVEN})"
+    how = "a division of its own each" if resampled.kind == "passes" else "all on one division"
+    return (
+        f"{len(result.variants)} variants, {resampled.folds} folds x {number}, {how} (mean ± sd of passes over all "
+        f"{resampled.cases:,} cases; {resampled.sizes} training cases a fold)"
     )
 
 
@@ -115,8 +128,8 @@ def _skill(result: "Result", variant: str, rule: EpochRule, part: Part) -> Float
     if held is None:
         return np.full(result.runs.sizes["seed"], np.nan)
     score = SKILL_OF[str(result.manifest.get("task") or "binary")]
-    reference = float(_means(held, climatology_scores(result, held, score=score)))
-    if not reference > 0:
+    reference = _means(held, climatology_scores(result, held, score=score))
+    if not (reference > 0).all():
         return np.full(result.runs.sizes["seed"], np.nan)
     return 1 - _means(held, held.scores(held.predictions(variant, rule), score=score)) / reference
 
@@ -134,6 +147,11 @@ def _spread(values: Floats) -> Spread | None:
 
 def _chosen_on(result: "Result") -> str:
     """Say on which cases the best epoch was chosen, where there are epochs."""
+    if resampling_of(result) is not None:
+        return (
+            "Best epoch: chosen by each fold on its inner validation, where predictions are read; the epoch shown, and "
+            "the gap at it, are those of the mean curve of the folds."
+        )
     if "val_score" in result.history:
         return "Best epoch: chosen on validation."
     if not result.history.sizes["epoch"]:

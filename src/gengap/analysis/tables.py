@@ -1,18 +1,22 @@
 """One table for terminal, notebook, paper and program: values stay numbers until somebody looks."""
 
 import html
-import io
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
+
+from gengap.analysis.numbers import MISSING, typeset, write_estimate, write_p, write_spread
+from gengap.analysis.text_tables import Head, TextTable, terminal_width
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.table import Table as RichTable
 
-MISSING = "–"
+AS_UNCERTAIN = "as uncertain"
+"""The format of cells that get the digits their interval or spread leaves room for."""
+P_VALUE = "p"
+"""The format of p values."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,8 @@ class Spread:
 
     def show(self, spec: str) -> str:
         """Write `mean ± sd`, both in the number format `spec`."""
+        if spec == AS_UNCERTAIN:
+            return write_spread(self.mean, self.sd)
         if math.isnan(self.mean):
             return MISSING
         return f"{self.mean:{spec}}" if math.isnan(self.sd) else f"{self.mean:{spec}} ± {self.sd:{spec}}"
@@ -43,6 +49,8 @@ class IntervalEstimate:
 
     def show(self, spec: str) -> str:
         """Write `value [low, high]`, all in the number format `spec`."""
+        if spec == AS_UNCERTAIN:
+            return write_estimate(self.value, self.low, self.high)
         if math.isnan(self.value):
             return MISSING
         if math.isnan(self.low) and math.isnan(self.high):
@@ -50,7 +58,9 @@ class IntervalEstimate:
         return f"{self.value:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
 
     def __format__(self, spec: str) -> str:
-        return self.show(spec)
+        if spec in {"", "+"}:
+            return write_estimate(self.value, self.low, self.high, sign=spec == "+")
+        return typeset(self.show(spec))
 
     def fields(self, name: str) -> dict[str, float]:
         """Return the columns that this cell fills in a DataFrame."""
@@ -62,19 +72,29 @@ Cell = str | int | float | None | Spread | IntervalEstimate
 
 @dataclass(frozen=True)
 class Column:
-    """A column: `name` for programs, `label` for people, `spec` the number format of its cells."""
+    """A column.
+
+    Attributes:
+        name: What programs call it.
+        label: What people call it.
+        spec: Number format of its cells; `AS_UNCERTAIN` and `P_VALUE` are formats, too. Empty for words.
+        spare: 0 for what a reader cannot do without; the larger, the sooner a narrow terminal leaves the column out.
+    """
 
     name: str
     label: str
     spec: str = ""
+    spare: int = 1
 
     def show(self, cell: Cell) -> str:
         """Write one cell as people read it."""
         if cell is None or (isinstance(cell, float) and math.isnan(cell)):
             return MISSING
+        if isinstance(cell, str):
+            return cell
         if isinstance(cell, Spread | IntervalEstimate):
-            return cell.show(self.spec)
-        return cell if isinstance(cell, str) else f"{cell:{self.spec}}"
+            return typeset(cell.show(self.spec))
+        return write_p(cell) if self.spec == P_VALUE else typeset(f"{cell:{self.spec}}")
 
     def fields(self, cell: Cell) -> dict[str, Any]:
         """Return what the cell is called in a DataFrame."""
@@ -85,7 +105,8 @@ class Column:
 class Table:
     """Rows of typed cells under named columns, with a title above and notes below.
 
-    Printing it gives text; in a notebook it is HTML; `to_latex` and `to_dataframe` serve papers and programs.
+    Printing it gives text, as wide as the terminal; in a notebook it is HTML; `to_latex` and `to_dataframe` serve
+    papers and programs.
 
     Attributes:
         title: One line that says what the rows are.
@@ -126,34 +147,16 @@ class Table:
         return tuple(row[names.index(name)] for row in self.rows)
 
     def __str__(self) -> str:
-        from rich.console import Console
-
-        console = Console(
-            file=io.StringIO(), width=400, color_system=None, legacy_windows=False, force_jupyter=False
-        )  # in a notebook rich would display the table instead of writing it
-        console.print(self._grid())
-        text = "\n".join(line.rstrip() for line in cast("io.StringIO", console.file).getvalue().splitlines())
-        return "\n".join([self.title, text, *self.notes]).strip()
+        return self._text_table().text(terminal_width())
 
     __repr__ = __str__
 
-    def __rich__(self) -> "RichTable":
-        table = self._grid()
-        table.title, table.title_justify = self.title, "left"
-        table.caption, table.caption_justify = "\n".join(self.notes) or None, "left"
-        return table
+    def __rich__(self) -> TextTable:
+        return self._text_table()
 
-    def _grid(self) -> "RichTable":
-        from rich import box
-        from rich.markup import escape
-        from rich.table import Table as RichTable
-
-        table = RichTable(box=box.ASCII, show_edge=False, pad_edge=False)
-        for column in self.columns:
-            table.add_column(escape(column.label), justify="right" if column.spec else "left")
-        for row in self._shown():
-            table.add_row(*(escape(cell) for cell in row))
-        return table
+    def _text_table(self) -> TextTable:
+        heads = tuple(Head(column.label, bool(column.spec), column.spare) for column in self.columns)
+        return TextTable(self.title, heads, tuple(map(tuple, self._shown())), self.notes)
 
     def _shown(self) -> list[list[str]]:
         return [[column.show(cell) for column, cell in zip(self.columns, row, strict=True)] for row in self.rows]
@@ -206,7 +209,7 @@ class ShownAsTable(ABC):
     def __repr__(self) -> str:
         return str(self)
 
-    def __rich__(self) -> object:
+    def __rich__(self) -> TextTable:
         return self.table.__rich__()
 
     def _repr_html_(self) -> str:
@@ -233,7 +236,8 @@ def _html_row(cells: Sequence[str], looks: Sequence[str]) -> str:
 
 _LATEX = str.maketrans({
     "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "±": r"$\pm$",
-    "–": "--", "<": "$<$", ">": "$>$", "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "–": "--", "−": "$-$", "<": "$<$", ">": "$>$", "\\": r"\textbackslash{}", "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
 })  # fmt: skip
 
 

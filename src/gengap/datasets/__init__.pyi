@@ -1,6 +1,7 @@
 from .catalogue import available as available
 from .catalogue import load as load
 from .encoded_columns import DeclaredColumn as DeclaredColumn
+from .folds import CrossValidation as CrossValidation
 from .handwriting import digits as digits
 from .movie_reviews import imdb as imdb
 from .movie_reviews import imdb_word_index as imdb_word_index

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gengap.datasets.cases import joined_cases
+from gengap.errors import DataError
+
 if TYPE_CHECKING:
     from gengap.datasets.table_reading import TableReading
 
@@ -35,6 +38,17 @@ class Split:
     def __len__(self) -> int:
         """Return the number of cases."""
         return len(next(iter(self.y.values()))) if isinstance(self.y, Mapping) else len(self.y)
+
+
+@dataclass(frozen=True, eq=False)
+class PooledSplit(Split):
+    """All cases of a data set as one split, which a resampled study divides; made by `Dataset.pooled`.
+
+    Attributes:
+        source: The data set that they come from, for its name, labels and provenance.
+    """
+
+    source: "Dataset | None" = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,3 +86,27 @@ class Dataset:
     citation: str
     truth: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     table: "TableReading | None" = None
+
+    def pooled(self) -> PooledSplit:
+        """Return all cases as one split: those of training, then of validation, then of test.
+
+        A resampled study (`Study.run(data.pooled(), cv=5)`) then holds each of them out once. What was computed from
+        the training split, such as a standardization, has seen cases that are now held out: give it as `preprocess=`.
+
+        Raises:
+            DataError: The splits differ in form, or some have groups, times or weights and others have none.
+        """
+        splits = [split for split in (self.train, self.validation, self.test) if split is not None]
+        beside = {name: [getattr(split, name) for split in splits] for name in ("sample_weight", "groups", "times")}
+        for name, values in beside.items():
+            if 0 < sum(one is None for one in values) < len(splits):
+                raise DataError(
+                    f"Some splits of {self.name!r} have `{name}` and others have none: they cannot be pooled."
+                )
+        together = {
+            name: None if values[0] is None else np.concatenate([np.asarray(one) for one in values])
+            for name, values in beside.items()
+        }
+        x = joined_cases([split.x for split in splits], "inputs")
+        y = joined_cases([split.y for split in splits], "answers")
+        return PooledSplit(x, y, **together, source=self)

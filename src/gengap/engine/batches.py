@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from gengap.engine.runs import Run
 from gengap.randomness import generator
 
 
@@ -40,6 +41,20 @@ def epoch_order(
     if share >= 1:
         return everything.astype(np.int64)
     return everything[subset(seed, num_cases, share=share)[everything]].astype(np.int64)
+
+
+def training_cases(run: Run, num_cases: int) -> NDArray[np.int64]:
+    """Return the cases that a run learns from, in their original order: those of its fold, and of them its share."""
+    own = np.arange(num_cases) if run.fold is None else run.fold.train
+    return own if run.share >= 1 else own[subset(run.seed, len(own), share=run.share)]
+
+
+def training_order(run: Run, epoch: int, num_cases: int, *, shuffle: bool) -> NDArray[np.int64]:
+    """Return the order in which a run sees the cases that it learns from in one epoch, shape `(cases of the run,)`."""
+    if run.fold is None:
+        return epoch_order(run.seed, epoch, num_cases, share=run.share, shuffle=shuffle)
+    own = run.fold.train
+    return own[epoch_order(run.seed, epoch, len(own), share=run.share, shuffle=shuffle)]
 
 
 def batches_of(order: NDArray[np.int64], batch_size: int) -> Iterator[NDArray[np.int64]]:

@@ -29,11 +29,12 @@ def cohorts(runs: Sequence[Run]) -> list[list[int]]:
         Positions of the runs of each cohort. Runs of one seed stand side by side, since they share batches.
     """
     signatures: dict[int, str] = {}
-    groups: dict[tuple[str, float], list[int]] = {}
+    groups: dict[tuple[str, float, int], list[int]] = {}
     for position, run in enumerate(runs):
         if id(run.model) not in signatures:
             signatures[id(run.model)] = signature(run.model)
-        groups.setdefault((signatures[id(run.model)], run.share), []).append(position)
+        cases = 0 if run.fold is None else len(run.fold.train)  # as many, that is: steps are taken together
+        groups.setdefault((signatures[id(run.model)], run.share, cases), []).append(position)
     seeds = {seed: rank for rank, seed in enumerate(dict.fromkeys(run.seed for run in runs))}
     return [sorted(group, key=lambda position: (seeds[runs[position].seed], position)) for group in groups.values()]
 

@@ -9,7 +9,7 @@ import numpy as np
 from keras import tree
 
 from gengap.datasets.cases import count_cases, take
-from gengap.engine.batches import epoch_order
+from gengap.engine.batches import training_order
 from gengap.engine.kinds import kind_of
 from gengap.engine.runs import Run, TrainingData, TrainingSettings
 from gengap.errors import ModelError
@@ -80,7 +80,7 @@ def examine_run(run: Run, data: TrainingData, settings: TrainingSettings) -> str
     from gengap.engine.loader import BatchLoader  # torch is imported only where it is used
 
     kind = kind_of(run.model, settings)
-    order = epoch_order(run.seed, 1, count_cases(data.train.x), share=run.share, shuffle=settings.shuffle)
+    order = training_order(run, 1, count_cases(data.train.x), shuffle=settings.shuffle)
     cases = order[: settings.batch_size]
     x, y = take(data.train.x, cases), take(targets(data.train.y, kind), cases)
     weight = None if data.train.sample_weight is None else np.asarray(data.train.sample_weight)[cases]

@@ -22,7 +22,7 @@ class RunLog:
         kind: How its output is read.
         data: The study's data; the log scores held-out predictions against it.
         settings: The study's settings.
-        training_cases: Which training cases the run learns from, a mask of shape `(n,)`; None for all.
+        training_cases: Which training cases (of its fold) the run learns from, a mask of shape `(n,)`; None for all.
         parameters: Number of trainable parameters.
     """
 
@@ -38,10 +38,11 @@ class RunLog:
     ) -> None:
         self.run = run
         self._kind, self._settings, self._parameters = kind, settings, parameters
-        self._held_out = data.held_out()
+        own = data.of(run, inputs=False)
+        self._held_out = own.held_out()
         everything = slice(None) if training_cases is None else training_cases
-        self._y_train = np.asarray(scored_answers(data.train.y, kind))[everything]
-        weight = data.train.sample_weight
+        self._y_train = np.asarray(scored_answers(own.train.y, kind))[everything]
+        weight = own.train.sample_weight
         self._train_weight = None if weight is None else np.asarray(weight)[everything]
         self._history: dict[str, list[float]] = {}
         self._epochs: dict[str, list[Array]] = {name: [] for name in self._held_out}

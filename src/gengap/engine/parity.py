@@ -10,7 +10,7 @@ import torch
 from keras import tree
 
 from gengap.datasets.cases import count_cases, take
-from gengap.engine.batches import batches_of, epoch_order
+from gengap.engine.batches import batches_of, training_order
 from gengap.engine.fused import prepare_runs
 from gengap.engine.loader import BatchLoader
 from gengap.engine.reference import case_weights
@@ -80,7 +80,7 @@ def _train_alone(one: PreparedRun, data: TrainingData, settings: TrainingSetting
     model = clone_compiled(one.model)
     model.set_weights(list(one.weights))
     noise = HookedNoise(model, one.run.seed)
-    order = epoch_order(one.run.seed, 1, count_cases(data.train.x), share=one.run.share, shuffle=settings.shuffle)
+    order = training_order(one.run, 1, count_cases(data.train.x), shuffle=settings.shuffle)
     y, weight = targets(data.train.y, one.kind), case_weights(data, settings)
     for step, cases in zip(range(1, steps + 1), batches_of(order, settings.batch_size), strict=False):
         batch = BatchLoader(model, take(data.train.x, cases))

@@ -47,7 +47,7 @@ def train_reference(runs: Sequence[Run], data: TrainingData, settings: TrainingS
 
 def train_alone(run: Run, data: TrainingData, settings: TrainingSettings, listener: Listener) -> RunRecord:
     """Train one run on a clone of its model and return its record."""
-    data = bound(data, run.model)
+    data, run = bound(data.of(run), run.model), replace(run, fold=None)
     model = clone_compiled(run.model)
     fresh = settings.initial_weights == "fresh"
     model.set_weights(draw_initial_weights(run.model, run.seed) if fresh else run.model.get_weights())

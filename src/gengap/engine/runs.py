@@ -7,6 +7,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gengap.datasets.cases import rows_of
+from gengap.datasets.folds import Fold
 from gengap.datasets.split import Split, Task
 from gengap.remedies.stopping import StoppingRule
 
@@ -23,6 +25,7 @@ class Run:
         model: The variant's compiled Keras model. Engines train clones of it, never the model itself.
         share: Share of the training cases that the run learns from, in (0, 1].
         stopping: Its stopping rule, or None to train all epochs.
+        fold: Its own cases of each split, in a resampled study; None where every run has all of them.
     """
 
     variant: str
@@ -30,6 +33,7 @@ class Run:
     model: Any
     share: float = 1.0
     stopping: StoppingRule | None = None
+    fold: Fold | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +53,27 @@ class TrainingData:
         """Return the splits that are predicted but not trained on, by name."""
         splits = {"validation": self.validation, "test": self.test}
         return {name: split for name, split in splits.items() if split is not None}
+
+    def of(self, run: Run, *, inputs: bool = True) -> "TrainingData":
+        """Return what one run sees: the cases of its fold, else all.
+
+        Args:
+            run: The run.
+            inputs: Whether inputs are wanted; without, only answers and weights are taken.
+        """
+        if run.fold is None:
+            return self
+        named = {"train": self.train, **self.held_out()}
+        return TrainingData(**{name: _part(one, run.fold.rows(name), inputs=inputs) for name, one in named.items()})
+
+
+def _part(split: Split, rows: NDArray[np.int64], *, inputs: bool) -> Split:
+    beside = {name: getattr(split, name) for name in ("sample_weight", "groups", "times")}
+    return Split(
+        rows_of(split.x, rows) if inputs else None,
+        rows_of(split.y, rows),
+        **{name: None if values is None else np.asarray(values)[rows] for name, values in beside.items()},
+    )
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from gengap.datasets.cases import count_cases
 from gengap.datasets.output_kind import OutputKind
-from gengap.engine.batches import epoch_order, subset
+from gengap.engine.batches import subset, training_order
 from gengap.engine.constraints import Constraints
-from gengap.engine.evaluation import Evaluation
+from gengap.engine.evaluation import Evaluation, OwnCases
 from gengap.engine.front_ends import StepCases, make_front_end
 from gengap.engine.loader import per_run, to_tensor
 from gengap.engine.log import RunLog
@@ -117,11 +117,6 @@ class Trainer:
         """The doors that the program took, by step of the graph."""
         return self._program.doors
 
-    @property
-    def optimizer_door(self) -> str:
-        """The door that the optimizers took."""
-        return self._updater.name
-
     def train(
         self,
         listener: Listener,
@@ -192,9 +187,8 @@ class Trainer:
         self._front_end.write_back()
         penalty = self._penalties.values() + self._front_end.penalties()
         logs["penalty"] = logs.get("penalty", 0.0) + penalty.cpu().numpy()  # what layers added while training
-        evaluated = self._evaluation(
-            self._program, self._front_end, self._objective, self._metrics, own_cases=self._own_cases()
-        )
+        own = OwnCases.of([prepared.run for prepared in self._runs], self._num_cases)
+        evaluated = self._evaluation(self._program, self._front_end, self._objective, self._metrics, own=own)
         logs |= evaluated.logs
         going_on = []
         for k, log in enumerate(self._logs):
@@ -301,8 +295,11 @@ class Trainer:
         self._take = CompiledStep(step) if self._compile_steps and whole else step
 
     def _begin_epoch(self) -> None:
-        share, shuffle = self._runs[0].run.share, self._settings.shuffle
-        orders = [epoch_order(s, self.epoch, self._num_cases, share=share, shuffle=shuffle) for s in self._seeds]
+        of_seed = {prepared.run.seed: prepared.run for prepared in reversed(self._runs)}
+        orders = [
+            training_order(of_seed[seed], self.epoch, self._num_cases, shuffle=self._settings.shuffle)
+            for seed in self._seeds
+        ]
         self._orders: NDArray[np.int64] = np.stack(orders)
         self._orders_on_device = upload(torch.from_numpy(self._orders), self._device)
         self._steps_per_epoch: int = -(-self._orders.shape[1] // self._settings.batch_size)
@@ -322,21 +319,13 @@ class Trainer:
     def _case_weights(self, cases: torch.Tensor) -> torch.Tensor | None:
         return None if self._weight is None else per_run([_pick(self._weight, cases)], self._seed_of_run)[0]
 
-    def _own_cases(self) -> NDArray[np.int64] | None:
-        """Return the training cases of each run in their original order, `(K, n)`; None where all runs see all."""
-        share = self._runs[0].run.share
-        if share >= 1:
-            return None
-        chosen = [subset(prepared.run.seed, self._num_cases, share=share) for prepared in self._runs]
-        return np.stack([np.flatnonzero(mask) for mask in chosen])
-
     def _share_out(self, seconds: float) -> None:
         self._seconds = [spent + seconds / len(self._seconds) for spent in self._seconds]
 
     def _new_log(self, prepared: PreparedRun, data: TrainingData) -> RunLog:
-        chosen = (
-            subset(prepared.run.seed, self._num_cases, share=prepared.run.share) if prepared.run.share < 1 else None
-        )
+        run = prepared.run
+        number = self._num_cases if run.fold is None else len(run.fold.train)
+        chosen = subset(run.seed, number, share=run.share) if run.share < 1 else None
         parameters = sum(int(np.prod(weight.shape)) for weight in prepared.model.trainable_weights)
         return RunLog(prepared.run, prepared.kind, data, self._settings, training_cases=chosen, parameters=parameters)
 

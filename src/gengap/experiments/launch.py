@@ -25,7 +25,7 @@ from gengap.remedies import to_code
 from gengap.results import Result
 from gengap.study import Study
 
-_DEFAULT_SEEDS = 10
+_DEFAULT_SEEDS, _DEFAULT_PASSES = 10, 5
 _UNREADABLE = (ValueError, TypeError, OSError, LookupError, AttributeError, RuntimeError, ImportError, BadZipFile)
 """What Keras raises for a file that is damaged, or names what there is not."""
 
@@ -65,6 +65,7 @@ def study_from_files(
     suggest: bool,
     seeds: int | None,
     fit: Mapping[str, Any],
+    cv: int | None = None,
 ) -> Launch:
     """Declare a study of a saved model, or of a net made for the table, on data files.
 
@@ -78,15 +79,19 @@ def study_from_files(
         task: What is predicted, where no model says it; None takes it from the answers.
         remedies: Remedies in written form, separated by commas.
         suggest: Whether gengap chooses the remedies.
-        seeds: Number of seeds; None takes 10.
+        seeds: Number of seeds; None takes 10, with `cv` 5.
         fit: Further arguments of `Study.run`.
+        cv: Number of folds into which the cases of the training file are divided; None for splits.
 
     Raises:
         DataError: A file is missing or cannot be read.
+        ValueError: Options contradict each other.
         ModelError: The model cannot be loaded safely, or is not compiled.
     """
     if data.get("train") is None:
         raise DataError("A study needs a model and training data: give --model model.keras and --data train.csv.")
+    if cv is not None and (data.get("validation") is not None or data.get("test") is not None):
+        raise ValueError("--cv divides the cases of --data, so that each is tested: omit --validation and --test.")
     if suggest and remedies:
         raise ValueError("Give --remedies or --suggest, not both.")
     loaded = None if model is None else load_model(model)
@@ -99,10 +104,20 @@ def study_from_files(
         loaded = table_model(dataset)
         made = [f"A net for this table ({dataset.task}; --task says otherwise):\n{to_code(loaded)}"]
     chosen, reasons = _remedies(loaded, read.splits["train"], remedies, suggest=suggest)
-    study = Study(loaded, remedies=chosen, seeds=seeds or _DEFAULT_SEEDS)
+    study = Study(loaded, remedies=chosen, seeds=seeds or (_DEFAULT_SEEDS if cv is None else _DEFAULT_PASSES))
     _check_labels(study, read.splits["train"], paths["train"], wanted.target, words=read.label_names)
     dataset = replace(dataset, task=study.kind.task)
-    return Launch(study, {"x": dataset, **fit}, (*read.notes, *made, *reasons))
+    if cv is None:
+        return Launch(study, {"x": dataset, **fit}, (*read.notes, *made, *reasons))
+    if read.table is not None and read.table.encoder is not None:
+        raise ValueError(
+            "--cv and an encoded table do not go together: the encoder would have seen the cases of every fold. Give "
+            "a model of numbers without --encode, or leave --cv out."
+        )
+    pooled = dataset.pooled()
+    notes = [note for note in read.notes if not note.startswith("Validation:")]  # folds have their own
+    told = f"{len(pooled)} cases in {cv} folds, divided anew for every seed"
+    return Launch(study, {"x": pooled, "cv": cv, **fit}, (*notes, told, *made, *reasons))
 
 
 def inputs_of(model: keras.Model) -> Inputs:

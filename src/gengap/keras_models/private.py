@@ -4,12 +4,15 @@ Every function says why the public face of Keras 3.15 does not do. `tests/keras_
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras.src import backend
 from keras.src.backend.common import global_state
 from keras.src.backend.common.stateless_scope import in_stateless_scope
+from keras.src.layers.layer import CallContext
 from keras.src.models.functional import Functional, functional_like_constructor
 from keras.src.utils.tracking import TrackedDict, TrackedList, TrackedSet
 
@@ -208,6 +211,23 @@ def asks_for_shapes() -> bool:
     return bool(in_stateless_scope())
 
 
+@contextmanager
+def called_in_mode(layer: Any, *, training: bool) -> Iterator[None]:
+    """Let layers that are called in here, and not told whether they train, take it from a layer around them.
+
+    `Layer.__call__` does so, but hides from the graph what it calls.
+    """
+    name = "current_call_ctx"
+    before = global_state.get_global_attribute(name)
+    context = CallContext(entry_layer=layer)
+    context.set_value("training", training)
+    global_state.set_global_attribute(name, context)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(name, before)
+
+
 def shared_generator() -> Any:
     """Return Keras' generator for draws without a seed, which has no public name; None where nobody has drawn yet."""
     return global_state.get_global_attribute(_SHARED)
@@ -248,3 +268,59 @@ def optimizer_class(optimizer: Any) -> type | None:
     if not is_keras_own(optimizer):
         return None
     return next((cls for cls in type(optimizer).__mro__ if cls.__module__.startswith("keras.src.optimizers.")), None)
+
+
+@dataclass(frozen=True, eq=False)
+class AttentionParts:
+    """What an attention layer with projections is made of.
+
+    Attributes:
+        query: The layer that projects queries; `key`, `value` and `output` likewise.
+        key: That of the keys.
+        value: That of the values.
+        output: That of the result.
+        dropout: The dropout of the weights.
+        scale: Factor of the products of queries and keys.
+        has_window: Whether a step sees its neighbourhood only.
+        heeds_masks: Whether the mask on its query is heeded and handed on.
+    """
+
+    query: Any
+    key: Any
+    value: Any
+    output: Any
+    dropout: Any
+    scale: float
+    has_window: bool
+    heeds_masks: bool
+
+
+def attention_parts(layer: Any) -> AttentionParts | None:
+    """Return the parts of Keras' MultiHeadAttention or GroupQueryAttention over one axis; None for another form.
+
+    Only those of the former have public names, and not all.
+    """
+    if not is_keras_own(layer) or getattr(layer, "_flash_attention", False):
+        return None
+    grouped = isinstance(layer, keras.layers.GroupQueryAttention)
+    if grouped:
+        plain, scale, window = not layer.use_gate, layer._inverse_sqrt_head_dim, layer.sliding_window
+    else:
+        one_axis = layer._attention_axes == (1,) and len(layer._output_dense.kernel.shape) == 3
+        plain, scale, window = one_axis and not layer._use_gate, layer._inverse_sqrt_key_dim, layer._sliding_window
+    if not plain:
+        return None
+    return AttentionParts(
+        layer._query_dense, layer._key_dense, layer._value_dense, layer._output_dense, layer._dropout_layer, scale,
+        window is not None, not grouped,
+    )  # fmt: skip
+
+
+def attention_mask(layer: Any, query: Any, value: Any, *, causal: bool, **masks: Any) -> Any:
+    """Return which steps an attention layer lets see which, as it makes it of its masks."""
+    return layer._compute_attention_mask(query, value, use_causal_mask=causal, **masks)
+
+
+def causal_mask(layer: Any, query: Any, value: Any) -> Any:
+    """Return that no step sees a later one, as an attention layer has it."""
+    return layer._compute_causal_mask(query, value)

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import final
+from functools import cache
+from typing import Any, final
 
 import numpy as np
+import torch
 
 from gengap.kernels import openmp
 
@@ -33,3 +35,13 @@ class Crew:
         work(*parts[0])
         for other in others:
             other.result()
+
+
+def share_out(total: int, work: Callable[..., None], *arrays: Any) -> None:
+    """Let as many threads as torch has do `work(first, last, *arrays)` for their parts of `total` equal pieces."""
+    _crew(torch.get_num_threads()).share_out(total, lambda _, first, last: work(first, last, *arrays))
+
+
+@cache
+def _crew(threads: int) -> Crew:
+    return Crew(threads)

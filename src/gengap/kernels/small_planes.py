@@ -15,10 +15,9 @@ References:
     Lavin, A. and Gray, S. (2016). Fast algorithms for convolutional neural networks. CVPR.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +25,7 @@ from numpy.polynomial import polynomial
 from numpy.typing import NDArray
 
 from gengap.kernels.compiled_code import HIGH, LANES, compiled_code
-from gengap.kernels.crew import Crew
+from gengap.kernels.crew import share_out
 from gengap.kernels.window import pad_same
 
 Floats = NDArray[np.float64]
@@ -160,7 +159,7 @@ class TiledConvolution:
             _bias(self._bias, x.shape[2], self._filters), *self._forward, *self._backward, self._outputs, before,
             ending.rectify, ending.pool, ending.largest, out.numpy(),
         )  # fmt: skip
-        _share_out(len(x), compiled_code("plane_code").convolve, arrays)
+        share_out(len(x), compiled_code("plane_code").convolve, *arrays)
         return out
 
 
@@ -182,13 +181,8 @@ def sum_planes(
         ending.largest, out.numpy(),
     )  # fmt: skip
     fours = cases * -(-members // HIGH)
-    _share_out(fours, compiled_code("plane_code").sum_planes, arrays)
+    share_out(fours, compiled_code("plane_code").sum_planes, *arrays)
     return out
-
-
-def _share_out(total: int, work: Callable[..., None], arrays: Sequence[Any]) -> None:
-    """Let as many threads as torch has do `work(first, last, *arrays)` for parts of `total`."""
-    _crew(torch.get_num_threads()).share_out(total, lambda _, first, last: work(first, last, *arrays))
 
 
 def _bias(bias: torch.Tensor | None, width: int, filters: int) -> NDArray[np.float32]:
@@ -204,8 +198,3 @@ def _numbers(x: torch.Tensor) -> NDArray[np.float32]:
 def _in_fours(matrix: Floats) -> Floats:
     """Return a matrix with rows of zeros, up to a multiple of four."""
     return np.concatenate([matrix, np.zeros((-len(matrix) % HIGH, matrix.shape[1]))])
-
-
-@cache
-def _crew(threads: int) -> Crew:
-    return Crew(threads)

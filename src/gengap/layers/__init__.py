@@ -5,6 +5,7 @@ from typing import Any
 
 from keras import tree
 
+from gengap.layers.attention import FUSED_ATTENTION
 from gengap.layers.base import Fused, plain
 from gengap.layers.convolution import FUSED_CONVOLUTIONS
 from gengap.layers.dense import FUSED_DENSE, SparseInputDense
@@ -29,6 +30,9 @@ def fused_door(node: StackedNode, args: Any, kwargs: Any) -> Door | None:
     """Return the stacked kernel for a step, or None where there is none for this layer as it is configured."""
     if args and isinstance(args[0], SparseProduct):
         return SparseInputDense(node)
+    attention = FUSED_ATTENTION.get(type(node.operation).__name__)
+    if attention is not None:
+        return attention(node) if attention.takes(node, args, kwargs) else None
     door = FUSED.get(type(node.operation).__name__)
     heeds_masks = door is not None and issubclass(door, RecurrentDoor)
     others = {name: value for name, value in kwargs.items() if not (heeds_masks and name == "mask")}

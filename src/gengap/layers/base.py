@@ -84,6 +84,16 @@ def plain(node: StackedNode) -> bool:
     )
 
 
+def is_bare(layer: Any) -> bool:
+    """Tell whether one layer is Keras' own, without an activity penalty, LoRA or quantization on it."""
+    return (
+        is_keras_own(layer)
+        and layer.activity_regularizer is None
+        and not getattr(layer, "lora_enabled", False)
+        and layer.quantization_mode is None
+    )
+
+
 def _is_plain_activation(activation: Any) -> bool:
     """Tell whether an activation is a function, or a layer of Keras' without weights or noise of its own."""
     if not isinstance(activation, keras.layers.Layer):

@@ -119,6 +119,14 @@ class StackedNode:
         own = [id(weight) for weight in self.operation.weights]
         return self.stack.values[self.weights[own.index(id(variable))]]
 
+    def inside(self, read: Callable[[Any], Any]) -> "StackedNode":
+        """Return a layer inside the operation as a node, met whenever the operation is."""
+        layers = [read(operation) for operation in self.operations]
+        own = [id(weight) for weight in self.operation.weights]
+        weights = [self.weights[own.index(id(weight))] for weight in layers[0].weights]
+        identity = f"{self.noises[0].identity(layers[0])}/{self.identity.rpartition('/')[2]}"
+        return StackedNode(self.step, layers, weights, self.seeds, identity, self.noises, self.stack)
+
     def strengths(self, read: Callable[[Any], float]) -> torch.Tensor:
         """Return one number of each run's operation, `(K,)` float32."""
         return torch.tensor([float(read(operation)) for operation in self.operations], device=self.stack.device)

@@ -44,6 +44,10 @@ class NoiseKeys:
         self._identities = {id(layer): identity for identity, layer in identified_layers(model)}
         self._inside: dict[int, _Inside] = {}
 
+    def identity(self, layer: Any) -> str:
+        """Return what a layer of the model is called in keys."""
+        return self._identities.get(id(layer), type(layer).__name__)
+
     def states(self, operation: Any, moment: Moment) -> list[State]:
         """Return the state that each seed generator of an operation has at a moment, as a `StatelessScope` takes it."""
         return [

@@ -12,6 +12,7 @@ from keras import tree
 from gengap.errors import ModelError, SlowPathWarning
 from gengap.keras_models.graph import Graph, read_graph
 from gengap.keras_models.initial_weights import identified_layers
+from gengap.keras_models.opening import NotOpened
 from gengap.keras_models.private import all_layers
 from gengap.keras_models.separability import is_keras_made
 from gengap.layers import fused_door
@@ -30,6 +31,7 @@ from gengap.layers.doors import (
     stacked_leaves,
 )
 from gengap.layers.noise_keys import NoiseKeys, say_noisy
+from gengap.layers.opening import as_computed, open_node
 from gengap.layers.probe import maps, sane, separates, unlike
 from gengap.layers.stack import Stack
 
@@ -52,21 +54,21 @@ class Program:
         self.graph = read_graph(models[0])
         self.stack = stack
         self._nodes = _nodes(self.graph, models, seeds, stack)
-        self._doors: list[Door | None] = [None] * len(self._nodes)
         # version 0.1.0 called this door "fold": its checkpoints go on
-        self._chosen = {index: "join" if name == "fold" else name for index, name in (doors or {}).items()}
+        chosen = {index: "join" if name == "fold" else name for index, name in (doors or {}).items()}
+        self._walk = Walk(self._nodes, chosen)
         for index, door in find_blocks(self.graph, self._nodes).items():
-            self._doors[index] = door
+            self._walk.doors[index] = door
 
     @property
     def doors(self) -> dict[int, str]:
         """The door of every step: `"join"`, `"loop"` or the name of a fused layer. Complete after the first pass."""
-        return {index: door.name for index, door in enumerate(self._doors) if door is not None}
+        return {index: door.name for index, door in enumerate(self._walk.doors) if door is not None}
 
     @property
     def choices(self) -> Sequence[Door]:
-        """The doors that are chosen already, in the order of the steps."""
-        return [door for door in self._doors if door is not None]
+        """The doors that are chosen already, in the order of the steps; those inside an opened layer in its place."""
+        return self._walk.choices
 
     @property
     def mixes_samples(self) -> bool:
@@ -76,12 +78,12 @@ class Program:
     @property
     def draws_in_inference(self) -> bool:
         """Whether a step's noise stays on in inference, so that it matters which cases are predicted together."""
-        return any(isinstance(door, Loop) and door.draws_in_inference for door in self._doors)
+        return any(isinstance(door, Loop) and door.draws_in_inference for door in self.choices)
 
     @property
     def is_recordable(self) -> bool:
         """Whether every door is chosen, and none calls layers of the runs one by one: their code may do anything."""
-        return all(door is not None and not isinstance(door, Loop) for door in self._doors)
+        return self._walk.is_complete and not any(isinstance(door, Loop) for door in self.choices)
 
     def __call__(self, inputs: Sequence[torch.Tensor | SparseProduct], context: PassContext) -> Any:
         """Compute the outputs of all runs.
@@ -93,24 +95,9 @@ class Program:
         Returns:
             Outputs `(K, B, ...)` in the structure of the model's output.
         """
-
-        def call(step: Any, *args: Any, **kwargs: Any) -> Any:
-            door = self._doors[step.index]
-            if door is not None:
-                return door(context, *args, **kwargs)
-            node = self._nodes[step.index]
-            door = self._doors[step.index] = self._choose(node, args, kwargs)
-            result = door(context, *args, **kwargs)
-            if len(getattr(node.operation, "weights", ())) != len(node.weights):
-                raise ModelError(
-                    f"Layer {node.operation.name!r} makes weights when it is first called, after the model was built "
-                    "(as PReLU does where it is given as an activation): make them in `build`, or give what makes them "
-                    "as a layer of its own."
-                )
-            return result
-
         outputs = self.graph.run(
-            [one if isinstance(one, SparseProduct) else StackedTensor(one) for one in inputs], call
+            [one if isinstance(one, SparseProduct) else StackedTensor(one) for one in inputs],
+            lambda step, *args, **kwargs: self._walk.take(step, context, args, kwargs),
         )
         if any(leaf.mask is not None for leaf in tree.flatten(outputs)):
             raise ModelError(
@@ -119,26 +106,115 @@ class Program:
             )
         return tree.map_structure(lambda leaf: leaf.value, outputs)
 
+
+class Walk:
+    """The doors of the steps of a graph, each chosen when its step is first taken.
+
+    Args:
+        nodes: The steps.
+        chosen: Doors chosen before, by step.
+    """
+
+    def __init__(self, nodes: Sequence[StackedNode], chosen: Mapping[int, str]) -> None:
+        self._nodes, self._chosen = nodes, chosen
+        self.doors: list[Door | None] = [None] * len(nodes)
+
+    @property
+    def choices(self) -> list[Door]:
+        """The doors that are chosen already, those inside an opened layer in its place."""
+        found = [door for door in self.doors if door is not None]
+        return [one for door in found for one in (door.walk.choices if isinstance(door, Opened) else [door])]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every door is chosen."""
+        return all(door is not None and not (isinstance(door, Opened) and not door.walk.is_complete)
+                   for door in self.doors)  # fmt: skip
+
+    def take(self, step: Any, context: PassContext, args: Any, kwargs: Any) -> Any:
+        """Return what a step makes of its arguments in all runs."""
+        door = self.doors[step.index]
+        if door is not None:
+            return door(context, *args, **kwargs)
+        node = self._nodes[step.index]
+        door = self.doors[step.index] = self._choose(node, args, kwargs)
+        result = door(context, *args, **kwargs)
+        if len(getattr(node.operation, "weights", ())) != len(node.weights):
+            raise ModelError(
+                f"Layer {node.operation.name!r} makes weights when it is first called, after the model was built "
+                "(as PReLU does where it is given as an activation): make them in `build`, or give what makes them "
+                "as a layer of its own."
+            )
+        return result
+
     def _choose(self, node: StackedNode, args: Any, kwargs: Any) -> Door:
         chosen = self._chosen.get(node.step.index)
-        draws, loop = False, Loop(node)
-        if node.noises[0].is_foreign(node.operation) and not any(isinstance(one, SparseProduct) for one in args):
-            loop.draws_in_inference = loop.draws(args, kwargs, training=False)
-            draws = loop.draws_in_inference or loop.draws(args, kwargs, training=True)
-        if loop.draws_in_inference:
-            say_noisy(node.operation)
-        if chosen == "loop":
-            return loop
-        fused = None if draws else fused_door(node, args, kwargs)
-        if fused is not None:
-            return fused
-        if not draws and may_join(node, args, kwargs, chosen=chosen):
-            return Join(node)
-        if not draws and (chosen == "map" or may_map(node, args, kwargs)):
-            return Map(node)
-        if len(node.operations) > 1:
-            _say_slow(node, draws=draws)
-        return loop
+        own = _is_own(node)
+        fused = None if chosen == "loop" or own else fused_door(node, args, kwargs)
+        opened, closed = (None, "") if fused else self._open(node, args, kwargs, chosen)
+        if fused or opened:
+            return fused or opened  # type: ignore[return-value]
+        draws, loop = _draws(node, args, kwargs)
+        if chosen == "loop" or draws:
+            door: Door = loop
+        elif own and (fused := fused_door(node, args, kwargs)):
+            door = fused
+        elif may_join(node, args, kwargs, chosen=chosen):
+            door = Join(node)
+        else:
+            mapped = (chosen == "map" and not node.weights) or may_map(node, args, kwargs)
+            door = Map(node) if mapped else loop
+        if door is loop and chosen != "loop" and len(node.operations) > 1:
+            _say_slow(node, closed, draws=draws)
+        return door
+
+    @staticmethod
+    def _open(node: StackedNode, args: Any, kwargs: Any, chosen: str | None) -> "tuple[Opened | None, str]":
+        """Return an opened layer; else None, and why not."""
+        if chosen not in {None, "open"}:
+            return None, "it was not before"
+        try:
+            return Opened(node, *open_node(node, args, kwargs)), ""
+        except NotOpened as why:
+            return None, str(why)
+
+
+class Opened(Door):
+    """A layer of one's own, computed as the Keras layers and operations that it is made of, each by its own door.
+
+    Args:
+        node: The layer.
+        graph: What it does.
+        nodes: The steps of the graph.
+    """
+
+    name = "open"
+
+    def __init__(self, node: StackedNode, graph: Graph, nodes: Sequence[StackedNode]) -> None:
+        super().__init__(node)
+        self._graph, self.walk = graph, Walk(nodes, {})
+
+    def __call__(self, context: PassContext, *args: Any, **kwargs: Any) -> Any:
+        """Walk through what the layer does."""
+        inputs = [StackedTensor(as_computed(self.node.operation, one.value)) for one in stacked_leaves((args, kwargs))]
+        outputs = self._graph.run(inputs, lambda step, *a, **k: self.walk.take(step, context, a, k))
+        return tree.map_structure(lambda leaf: StackedTensor(leaf.value), outputs)
+
+
+def _is_own(node: StackedNode) -> bool:
+    """Tell whether code that may draw from anywhere is part of a node's operation."""
+    return node.noises[0].is_foreign(node.operation)
+
+
+def _draws(node: StackedNode, args: Any, kwargs: Any) -> tuple[bool, Loop]:
+    """Return whether a node draws random numbers in any mode, and the door that is always right."""
+    loop, draws = Loop(node), False
+    if _is_own(node) and not any(isinstance(one, SparseProduct) for one in args):
+        loop.draws_in_inference = loop.draws(args, kwargs, training=False)
+        draws = loop.draws_in_inference or loop.draws(args, kwargs, training=True)
+    if loop.draws_in_inference:
+        say_noisy(node.operation)
+    return draws, loop
 
 
 def may_join(node: StackedNode, args: Any, kwargs: Any, *, chosen: str | None = None) -> bool:
@@ -243,15 +319,24 @@ def _nodes(graph: Graph, models: Sequence[Any], seeds: Sequence[int], stack: Sta
     return nodes
 
 
-def _say_slow(node: StackedNode, *, draws: bool) -> None:
+def is_own_composite(operation: Any) -> bool:
+    """Tell whether an operation is a user's layer or model that holds layers."""
+    return isinstance(operation, keras.layers.Layer) and not is_keras_made(operation) and len(all_layers(operation)) > 1
+
+
+def _say_slow(node: StackedNode, closed: str, *, draws: bool) -> None:
     layer = type(node.operation).__name__
     if layer in _said:
         return
     _said.add(layer)
     if draws:
         reason = "it draws random numbers, which differ from seed to seed"
+        if is_own_composite(node.operation):
+            reason += f", and cannot be opened ({closed})"
     elif node.weights:
         reason = "the engine has no stacked kernel for it"
+        if is_own_composite(node.operation):
+            reason = f"it cannot be opened: {closed}"
     elif _keeps_state(node.operation):
         reason = "it keeps noise or losses of its own"
     else:

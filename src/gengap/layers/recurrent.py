@@ -1,4 +1,4 @@
-"""Recurrent layers of K runs: one loop over time for all of them, in both directions."""
+"""Recurrent layers of K runs, in both directions: compiled where Numba is, else one loop over time for all of them."""
 
 from abc import abstractmethod
 from typing import Any, final
@@ -6,6 +6,7 @@ from typing import Any, final
 import keras
 import torch
 
+from gengap.kernels.compiled_recurrence import GRU, LSTM, is_compiled, recur
 from gengap.kernels.recurrence import GatedRecurrentUnit, LongShortTermMemory
 from gengap.layers.base import torch_dtype
 from gengap.layers.dense import stacked_matmul
@@ -32,6 +33,9 @@ class Recurrence:
             x: Inputs in the compute dtype.
             mask: Which steps count, `(K, B, T)`, or None.
         """
+        kind = self._kind()
+        if kind is not None and is_compiled(x):
+            return self._compiled(x, mask, kind)
         over_time = x.transpose(1, 2)
         kept = None if mask is None else mask.bool().transpose(1, 2).unsqueeze(-1)
         if self.layer.go_backwards:
@@ -40,6 +44,28 @@ class Recurrence:
         if kept is not None and self.layer.zero_output_for_mask:
             states = torch.where(kept, states, torch.zeros_like(states))
         return states.transpose(1, 2) if self.layer.return_sequences else states[:, -1]
+
+    def _kind(self) -> int | None:
+        """Return which kind of cell compiled code would take the layer for; None where it has none."""
+        if not self._is_standard():
+            return None
+        name = type(self.layer).__name__
+        return LSTM if name == "LSTM" else GRU if name == "GRU" and self._cell.reset_after else None
+
+    def _compiled(self, x: torch.Tensor, mask: torch.Tensor | None, kind: int) -> torch.Tensor:
+        kernel, recurrent, bias = self._weight("kernel"), self._weight("recurrent_kernel"), self._weight("bias")
+        assert kernel is not None  # noqa: S101  a built cell has its kernels
+        assert recurrent is not None  # noqa: S101
+        inner = None
+        if kind == GRU and bias is not None:
+            bias, inner = bias.unbind(1)
+        backwards, sequences = self.layer.go_backwards, self.layer.return_sequences
+        kept = None if mask is None else mask.bool()
+        states = recur(x, (kernel, recurrent, bias, inner), kept, kind=kind, reverse=backwards, only_last=not sequences)
+        if kept is not None and self.layer.zero_output_for_mask:
+            counts = kept.unsqueeze(-1) if sequences else kept[:, :, 0 if backwards else -1].unsqueeze(-1)
+            states = torch.where(counts, states, torch.zeros_like(states))
+        return states.flip(2) if sequences and backwards else states
 
     def _weight(self, name: str) -> torch.Tensor | None:
         variable = getattr(self._cell, name)
@@ -65,10 +91,8 @@ class Recurrence:
         return states
 
     def _is_standard(self) -> bool:
-        return (
-            self._cell.activation is keras.activations.tanh
-            and self._cell.recurrent_activation is keras.activations.sigmoid
-        )
+        gate = getattr(self._cell, "recurrent_activation", None)
+        return self._cell.activation is keras.activations.tanh and gate is keras.activations.sigmoid
 
     def _step_by_step(
         self, projected: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None, mask: torch.Tensor | None

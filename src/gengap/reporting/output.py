@@ -2,14 +2,16 @@
 
 import re
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from gengap.errors import StoreError
 from gengap.reporting.languages import get_language
-from gengap.reporting.writing import report
+from gengap.reporting.writing import render_report, report
 from gengap.results import Result, is_result
+from gengap.results.resampled import resampling_of
 from gengap.storage.files import saying_unwritable
 
 if TYPE_CHECKING:
@@ -22,8 +24,14 @@ RATE_CHOICE = "rate_choice.json"
 TABLE = "table.csv"
 REPORT = "report.html"
 RETOLD = "retold.md"
+COMPARISON = "comparison.txt"
 FIGURES = tuple(f"{name}.{suffix}" for name in ("learning_curves", "learning_curve_pairs") for suffix in ("svg", "png"))
 
+Form = Literal["html", "pdf", "md", "latex"]
+DEFAULT_NAMES: Mapping[Form, str] = {"html": REPORT, "pdf": "report.pdf", "md": "report.md", "latex": "latex"}
+"""What a report is called in the folder of its result."""
+
+_MARKED = "gengap · "
 _GENERATOR = re.compile(r"<!doctype html>.*<meta name=\"generator\" content=\"gengap", re.IGNORECASE | re.DOTALL)
 
 
@@ -42,20 +50,36 @@ def check_output(folder: Path, *, lang: str) -> None:
         _try_to_write(folder)
 
 
-def check_report(path: Path, *, lang: str) -> None:
+def check_report(path: Path, *, lang: str, form: Form = "html") -> None:
     """Check that a report can be written, over an earlier report at most.
 
     Raises:
-        UnknownNameError: The report does not speak the language.
+        UnknownNameError: There is no report in the language.
         StoreError: The path is a folder, or a file that is not a report.
+        MissingExtraError: A PDF is wanted, and no browser is there to print it.
     """
     get_language(lang)
+    if form == "pdf":
+        from gengap.reporting.printing import find_browser
+
+        find_browser()
     with saying_unwritable(path.parent, new=True):
-        if path.is_dir():
-            raise StoreError(f"{path} is a folder; give the report a name, such as {path / REPORT}")
-        if path.is_symlink() or (path.exists() and not _is_report(path)):
+        if form == "latex":
+            _check_folder_of_tables(path)
+        elif path.is_dir():
+            raise StoreError(f"{path} is a folder; give the report a name, such as {path / DEFAULT_NAMES[form]}")
+        elif path.is_symlink() or (path.exists() and not _is_report(path, form)):
             raise StoreError(f"{path} is not a report of gengap, and would be written over: choose another name")
         _try_to_write(path.parent)
+
+
+def _check_folder_of_tables(path: Path) -> None:
+    from gengap.reporting.publication import MANUSCRIPT
+
+    if path.is_symlink() or path.is_file():
+        raise StoreError(f"{path} is a file or a link; tables and figures need a folder of their own")
+    if path.is_dir() and any(path.iterdir()) and not (path / MANUSCRIPT).is_file():
+        raise StoreError(f"{path} holds files of somebody else: choose another folder with `--output`")
 
 
 def write_output(
@@ -75,7 +99,7 @@ def write_output(
         distribution: Predictive distribution of telling cases.
         rate_choice: What `choose_rate` found.
     """
-    from gengap.analysis import summarize
+    from gengap.analysis import compare, summarize
     from gengap.plots.learning_curves import LearningCurvesDisplay
 
     beside = [name for name, one in ((DISTRIBUTION, distribution), (RATE_CHOICE, rate_choice)) if one is not None]
@@ -89,10 +113,16 @@ def write_output(
     for name, figure in zip(FIGURES[::2], (curves.figure(), curves.plot_pairs()), strict=True):
         for suffix in (".svg", ".png"):
             figure.savefig((folder / name).with_suffix(suffix), bbox_inches="tight")
+    if resampling_of(result) is not None:  # the page speaks of one training set
+        said = str(compare(result)) if len(result.variants) > 1 else str(summarize(result))
+        (folder / COMPARISON).write_text(f"{said}\n", encoding="utf-8")
+        (folder / REPORT).unlink(missing_ok=True)
+        return
+    (folder / COMPARISON).unlink(missing_ok=True)
     report(result, folder / REPORT, lang=lang, distribution=distribution, rate_choice=rate_choice)
 
 
-def report_of_folder(result: Result, folder: Path, path: Path, *, lang: str) -> None:
+def report_of_folder(result: Result, folder: Path, path: Path, *, lang: str, form: Form = "html") -> None:
     """Write the report of a folder's result, with what was found of single cases when that result was written.
 
     Args:
@@ -100,7 +130,13 @@ def report_of_folder(result: Result, folder: Path, path: Path, *, lang: str) -> 
         folder: A folder that `write_output` wrote, or a study's.
         path: Where to write; see `check_report`.
         lang: Language of the report.
+        form: What to write: the page, the page printed, the page as Markdown, or tables and figures for LaTeX.
     """
+    if form == "latex":
+        from gengap.reporting.publication import publish
+
+        publish(result, path)
+        return
     asked, chosen = folder / DISTRIBUTION, folder / RATE_CHOICE
     beside = result.manifest.get("beside", [DISTRIBUTION, RATE_CHOICE])  # a folder of before does not say
     distribution = rate_choice = None
@@ -112,11 +148,26 @@ def report_of_folder(result: Result, folder: Path, path: Path, *, lang: str) -> 
         from gengap.analysis.uncertainty import RateChoice
 
         rate_choice = RateChoice.from_json(chosen)
-    report(result, path, lang=lang, distribution=distribution, rate_choice=rate_choice)
+    page = render_report(result, lang=lang, distribution=distribution, rate_choice=rate_choice)
+    _write_page(page, path, form)
+
+
+def _write_page(page: str, path: Path, form: Form) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if form == "pdf":
+        from gengap.reporting.printing import find_browser, print_page
+
+        print_page(page, path, browser=find_browser())
+    elif form == "md":
+        from gengap.reporting.markdown import to_markdown
+
+        path.write_text(to_markdown(page), encoding="utf-8")
+    else:
+        path.write_text(page, encoding="utf-8")
 
 
 def _refuse_what_is_not_ours(folder: Path) -> None:
-    written = (RESULT, WEIGHTS, TABLE, REPORT, DISTRIBUTION, RATE_CHOICE, RETOLD, *FIGURES)
+    written = (RESULT, WEIGHTS, TABLE, REPORT, COMPARISON, DISTRIBUTION, RATE_CHOICE, RETOLD, *FIGURES)
     for name in written:
         if (folder / name).is_symlink():
             raise StoreError(f"{folder / name} is a link, through which nothing is written: choose another folder")
@@ -128,9 +179,14 @@ def _refuse_what_is_not_ours(folder: Path) -> None:
         )
 
 
-def _is_report(path: Path) -> bool:
+def _is_report(path: Path, form: Form) -> bool:
     with path.open("rb") as file:
-        return _GENERATOR.match(file.read(4096).decode("utf-8", "replace").lstrip()) is not None
+        head = file.read(4096).decode("utf-8", "replace").lstrip()
+    if form == "html":
+        return _GENERATOR.match(head) is not None
+    if form == "md":
+        return head.startswith(_MARKED)
+    return head.startswith("%PDF-") and path.name == DEFAULT_NAMES[form]  # a PDF does not say who made it
 
 
 def _try_to_write(folder: Path) -> None:

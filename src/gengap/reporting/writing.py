@@ -15,6 +15,7 @@ from gengap.reporting.languages import get_language
 from gengap.reporting.material import Material
 from gengap.reporting.sections import SECTIONS
 from gengap.reporting.sections.findings import sentences
+from gengap.results.resampled import refuse_resampled
 
 if TYPE_CHECKING:
     from gengap.analysis.uncertainty import PredictiveDistribution, RateChoice
@@ -73,6 +74,7 @@ def render_report(
         UnknownNameError: The report does not speak the language.
     """
     language = get_language(lang)
+    refuse_resampled(result, "`report`", "See `summarize`, `verify` and `compare`.")
     material = Material(result, language, distribution, rate_choice)
     sections = [section for build in SECTIONS if (section := build(material)) is not None]
     environment = Environment(

@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from gengap.datasets.folds import fold_seed
 from gengap.deprecated import old_arguments
 from gengap.errors import UnknownNameError
 from gengap.results.files import PARTS, Folder, WeightKey, read_netcdf, write_netcdf
@@ -100,6 +101,7 @@ class Result:
         *,
         seed: int | None = None,
         epoch: EpochRule = "best",
+        fold: int | None = None,
         custom_objects: Mapping[str, Any] | None = None,
         check: bool = True,
         **custom: Any,
@@ -110,6 +112,8 @@ class Result:
             variant: Name of the variant.
             seed: Seed of the run; None takes the run of median validation score (of the lower median, if even).
             epoch: Weights of the epoch of best validation score, or of the last.
+            fold: Which fold's model, from 0, for a resampled study; `result.test["fold"]` says which cases it has not
+                seen.
             custom_objects: The user's own classes and functions by name, as Keras takes them; a result remembers them
                 in the process that trained.
             check: Whether the model must predict for a few held-out cases what was stored for them.
@@ -125,13 +129,15 @@ class Result:
         """
         self._check_variant(variant)
         seed = self.median_seed(variant, epoch=epoch) if seed is None else seed
-        if (variant, seed, epoch) not in self.weights:
+        key = (variant, self._run_seed(seed, fold), epoch)
+        if key not in self.weights:
+            of = "" if fold is None else f" and fold {fold}"
             raise UnknownNameError(
-                f"There are no weights of variant {variant!r} with seed {seed}; seeds are {list(self.seeds)}."
+                f"There are no weights of variant {variant!r} with seed {seed}{of}; seeds are {list(self.seeds)}."
             )
         remembered = self.objects.get(variant, {})
         known = {**remembered, **(custom_objects or {}), **custom}
-        config, weights = self.manifest["variants"][variant]["model"], self.weights[variant, seed, epoch]
+        config, weights = self.manifest["variants"][variant]["model"], self.weights[key]
         # by name: a result is data that opens without Keras, and this method a convenience that leads upwards
         rebuilding = import_module("gengap.keras_models.rebuilding")
         model = rebuilding.rebuild(config, weights, known, variant=variant, remembered=remembered)
@@ -141,6 +147,18 @@ class Result:
                 precise = self.manifest.get("settings", {}).get("precision") != "bfloat16"
                 rebuilding.check(model, cases, stored, precise=precise, what=f"The model of variant {variant!r}")
         return model
+
+    def _run_seed(self, seed: int, fold: int | None) -> int:
+        """Return the seed under which a run's weights are kept: that of its fold, in a resampled study."""
+        told = self.manifest.get("resampling")
+        if not told and fold is not None:
+            raise UnknownNameError(f"This result has no folds: leave out `fold={fold}`.")
+        if told and fold is None:
+            raise UnknownNameError(
+                f"This study is resampled, so a seed has {told['folds']} models of each variant, none of which learned "
+                "from all cases: give `fold=`, or train the variant on all cases."
+            )
+        return seed if fold is None else fold_seed(seed, fold)
 
     def median_seed(self, variant: str, *, epoch: EpochRule = "best") -> int:
         """Return the seed whose run has the median validation score (training score without validation)."""
@@ -196,7 +214,7 @@ class Result:
         files, rules = Folder(folder, bare.variants), ("best", "last")
         return replace(
             bare,
-            weights=files.weights(list(product(bare.variants, bare.seeds, rules))),  # type: ignore[arg-type]
+            weights=files.weights(list(product(bare.variants, run_seeds(bare), rules))),  # type: ignore[arg-type]
             cases=files.cases(list(bare.splits)),
             objects=Remembered(dict.fromkeys(bare.variants, custom_objects or {})),
         )
@@ -291,6 +309,12 @@ class Result:
     def _check_variant(self, name: str) -> None:
         if name not in self.variants:
             raise UnknownNameError(f"There is no variant {name!r}; variants are {', '.join(self.variants)}.")
+
+
+def run_seeds(result: Result) -> list[int]:
+    """Return the seeds under which the runs of a result are kept: one for each fold, in a resampled study."""
+    folds = (result.manifest.get("resampling") or {}).get("folds")
+    return [fold_seed(seed, fold) for seed in result.seeds for fold in range(folds)] if folds else list(result.seeds)
 
 
 def _told(values: xr.DataArray, decimals: int) -> list[str]:

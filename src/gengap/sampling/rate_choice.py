@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from gengap.analysis.findings.wording import score_word
+from gengap.analysis.numbers import typewritten, write_estimate
 from gengap.analysis.uncertainty.chosen_rate import RateChoice
 from gengap.analysis.uncertainty.distribution import PredictiveDistribution
 from gengap.analysis.uncertainty.quality import classifier_uncertainty, plain_answers, regression_uncertainty
@@ -127,7 +129,7 @@ def choose_rate(  # noqa: PLR0913  two splits, a grid, and how the sampling is c
         trained=sweep.strengths(NoiseStrength()),
         gain=gain,
         quality=quality,
-        findings=(*findings, *_verdict(gain, sweep.reference)),
+        findings=(*findings, *_verdict(gain, sweep.reference, sweep.score)),
     )
 
 
@@ -273,15 +275,16 @@ def _edge(grid: Sequence[float], best: int, swept: str) -> tuple[str, ...]:
     return ()
 
 
-def _verdict(gain: Mapping[str, Estimate], reference: int) -> tuple[str, ...]:
+def _verdict(gain: Mapping[str, Estimate], reference: int, score: str) -> tuple[str, ...]:
     other = ("the deterministic forecast", "the trained rates")[reference]
     split = "test" if "test" in gain else "validation"
     found = gain[split]
-    span = f"{found.value:.4g} [{found.low:.4g}, {found.high:.4g}] on {split}"
+    shown = typewritten(write_estimate(found.value, found.low, found.high, sign=True))
+    span = f"its gain in {score_word(score)} over {other} is {shown} on {split} (above 0 is better)"
     if found.low > 0:
-        said = f"The chosen rate improves on {other} by {span}."
+        said = f"The chosen rate helps: {span}."
     elif found.high < 0:
-        said = f"No rate helps: the chosen one is worse than {other}, by {span}."
+        said = f"No rate helps: the chosen one is worse; {span}."
     else:
-        said = f"No rate helps for sure: the gain over {other} is {span}."
+        said = f"No rate is shown to help: of the chosen one, {span}."
     return (said,) if "test" in gain else (said, "The choice was not judged: there is no test split.")

@@ -14,7 +14,7 @@ from gengap.storage.store import Store
 Manifest = Mapping[str, Any]
 
 _DEFAULTS = {field.name: field.default for field in fields(TrainingSettings) if field.default is not MISSING}
-_FIXED = ("task", "score", "primary", "engine", "settings")
+_FIXED = ("task", "score", "primary", "engine", "settings", "resampling", "preprocess")
 _OF_VARIANT = ("model", "share", "stopping")
 _MISSING = object()
 

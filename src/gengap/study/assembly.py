@@ -1,6 +1,7 @@
 """Records of runs -> Result."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from gengap.engine.runs import Array, RunRecord, TrainingData
 from gengap.results import EpochRule, Result
 from gengap.results.intake import fine_enough
 from gengap.results.remembered import Remembered
+from gengap.study.passes import Passes
 
 SPARSE_BELOW = 1e-3
 """Weights smaller than this count as zero: gradient training with L1 gives no exact zeros."""
@@ -27,6 +29,7 @@ def assemble(
     manifest: Mapping[str, Any],
     cases: Mapping[str, Mapping[str, Array]] | None = None,
     objects: Mapping[str, Mapping[str, Any]] | None = None,
+    passes: Passes | None = None,
 ) -> Result:
     """Put records into named arrays.
 
@@ -39,20 +42,28 @@ def assemble(
         manifest: The study's account.
         cases: Inputs of a few held-out cases, see `Result.cases`.
         objects: The user's classes and functions by variant and name, see `Result.objects`.
+        passes: The folds of a resampled study, whose runs become one for each seed.
 
     Returns:
         The result, with weights of the best and of the last epoch of every run in memory.
     """
     rules: tuple[EpochRule, ...] = ("best", "last")
     by_run = {(record.variant, record.seed): record for record in records}
-    grid = [[by_run.get((variant, seed)) for seed in seeds] for variant in variants]
-    num_epochs = max((len(one.history["loss"]) for one in by_run.values()), default=0)
+    of = _by_seed(by_run) if passes is None else partial(passes.join, by_run)
+    grid = [[of(variant, seed) for seed in seeds] for variant in variants]
+    num_epochs = max((len(one.history["loss"]) for row in grid for one in row if one is not None), default=0)
     coords = {"variant": list(variants), "seed": list(seeds)}
+    splits = {name: _held_out(name, grid, getattr(data, name), kind, coords) for name in ("validation", "test")}
+    runs = _runs(grid)
+    if passes is not None:
+        splits = {name: passes.coordinates(one, name, seeds) if one.sizes else one for name, one in splits.items()}
+        norms = {name: _of_folds(by_run, passes, variants, seeds, of_one) for name, of_one in _NORMS.items()}
+        runs = runs.assign({**passes.describe_runs(by_run, variants, seeds), **norms})
+        manifest = {**manifest, "resampling": {**manifest["resampling"], **passes.told()}}
     return Result(
         history=_history(grid, num_epochs).assign_coords(coords),
-        runs=_runs(grid).assign_coords(coords),
-        validation=_held_out("validation", grid, data.validation, kind, coords),
-        test=_held_out("test", grid, data.test, kind, coords),
+        runs=runs.assign_coords(coords),
+        **splits,
         manifest=manifest,
         weights={
             (record.variant, record.seed, rule): record.weights_best if rule == "best" else record.weights_last
@@ -65,6 +76,11 @@ def assemble(
 
 
 Grid = Sequence[Sequence[RunRecord | None]]
+Runs = Mapping[tuple[str, int], RunRecord]
+
+
+def _by_seed(by_run: Runs) -> Callable[[str, int], RunRecord | None]:
+    return lambda variant, seed: by_run.get((variant, seed))
 
 
 def _history(grid: Grid, num_epochs: int) -> xr.Dataset:
@@ -107,6 +123,21 @@ def _sparsity(weights: Sequence[Array]) -> float:
     kernels = _kernels(weights)
     small = sum(int((np.abs(kernel) < SPARSE_BELOW).sum()) for kernel in kernels)
     return small / max(1, sum(kernel.size for kernel in kernels))
+
+
+_NORMS: Mapping[str, Callable[[Sequence[Array]], float]] = {"weight_norm": _norm, "sparsity": _sparsity}
+
+
+def _of_folds(
+    by_run: Runs, passes: Passes, variants: Sequence[str], seeds: Sequence[int], value: Callable[[Any], float]
+) -> tuple[tuple[str, str], Array]:
+    """Return a property of weights as the mean over the folds of each pass; NaN where one was not trained."""
+
+    def mean(variant: str, seed: int) -> float:
+        records = [by_run.get(key) for key in passes.keys(variant, seed)]
+        return float(np.mean([np.nan if one is None else value(one.weights_last) for one in records]))
+
+    return ("variant", "seed"), np.array([[mean(variant, seed) for seed in seeds] for variant in variants])
 
 
 def _held_out(name: str, grid: Grid, split: Split | None, kind: OutputKind, coords: Mapping[str, Any]) -> xr.Dataset:

@@ -13,7 +13,7 @@ import numpy as np
 
 from gengap.analysis.cases import CaseScore
 from gengap.datasets.output_kind import OutputKind
-from gengap.datasets.split import Dataset, Task
+from gengap.datasets.split import Dataset, PooledSplit, Task
 from gengap.deprecated import old_arguments
 from gengap.engine.computation import Computation
 from gengap.engine.runs import Collector, Listener, Run, TrainingData, TrainingSettings
@@ -27,15 +27,17 @@ from gengap.results import Result
 from gengap.results.remembered import UsersCode, first_cases
 from gengap.runners.base import Runner
 from gengap.runners.serialization import custom_objects
+from gengap.study.arrangement import arrange
 from gengap.study.assembly import assemble
 from gengap.study.beside import keep_references, with_references
 from gengap.study.engines import Engine, choose_engine, choose_runner, engine_functions
 from gengap.study.fit_arguments import refuse_arguments
-from gengap.study.inputs import as_splits, check_class_weight, check_data
+from gengap.study.inputs import as_splits, check_class_weight
 from gengap.study.loading import stored_result
 from gengap.study.manifest import make_manifest
 from gengap.study.progress import Silence, shown
-from gengap.study.references import FittedReference, References, check_references, fit_references
+from gengap.study.references import FittedReference, References, check_references, fit_references, refuse_references
+from gengap.study.resampling import refuse_splits
 from gengap.study.storing import Training, open_store, record_look, train_missing
 from gengap.study.variants import check_seeds, check_stopping, common_output, declared, make_variants
 
@@ -127,7 +129,7 @@ class Study:
         self.storage = None if storage is None else Path(storage)
         self.runner = choose_runner(runner)
 
-    def run(
+    def run(  # noqa: PLR0913  as in `Model.fit`, and what a study adds
         self,
         x: Any,
         y: Any = None,
@@ -140,6 +142,8 @@ class Study:
         class_weight: Mapping[int, float] | None = None,
         sample_weight: Any = None,
         shuffle: bool = True,
+        cv: Any = None,
+        preprocess: Any = None,
         progress: bool = True,
         **fit_arguments: Any,
     ) -> Result:
@@ -158,6 +162,13 @@ class Study:
             class_weight: Weight of each label in the objective; the common score does not use it.
             sample_weight: Weights of the training cases, in objective and training score.
             shuffle: Whether each epoch has a new order.
+            cv: Resamples the study: a number of folds, a splitter of scikit-learn, pairs `(training cases, test cases)`
+                of indices, or a `CrossValidation`. Every case is then a test case of the one fold that has not seen it,
+                each seed draws a division of its own, and verdicts hold for new training sets. Groups stay whole;
+                `data.pooled()` gives all cases of a `Dataset`.
+            preprocess: What is fitted to the training cases (with `cv`: of each fold) and applied to all, on a copy: a
+                Keras layer with `adapt` such as `keras.layers.Normalization`, or a transformer of scikit-learn. The
+                models of the result take what it gives.
             progress: Whether to show how far it is: runs, epochs and time left, in a notebook the growing curves.
             **fit_arguments: Refused: what `Model.fit` takes and a study does not, with what to do instead.
 
@@ -182,6 +193,8 @@ class Study:
             validation_split=validation_split,
             test_data=test_data,
             sample_weight=sample_weight,
+            cv=cv,
+            preprocess=preprocess,
         )
         train = self._train_in_memory if self.storage is None else self._train_in_store
         return train(training, manifest, progress=progress)
@@ -194,7 +207,8 @@ class Study:
             y: Answers.
             epochs: Epochs of every run.
             batch_size: Cases a step.
-            **splits: `validation_data`, `validation_split`, `test_data` and `sample_weight`, as in `run`.
+            **splits: `validation_data`, `validation_split`, `test_data`, `sample_weight`, `cv` and `preprocess`, as in
+                `run`.
 
         Returns:
             The plan, which prints as a list of chunks; None for Keras' own loop, which trains run by run.
@@ -246,25 +260,25 @@ class Study:
         validation_split: float = 0.0,
         test_data: Any = None,
         sample_weight: Any = None,
+        cv: Any = None,
+        preprocess: Any = None,
     ) -> tuple[Training, dict[str, Any]]:
         """Check everything and describe it; nothing is trained."""
-        given = as_splits(
-            x,
-            y,
-            validation_data=validation_data,
-            validation_split=validation_split,
-            test_data=test_data,
-            sample_weight=sample_weight,
-            names=input_names(self.variants[0].model),
-        )
+        splits = {"validation_data": validation_data, "validation_split": validation_split, "test_data": test_data}
+        if cv is not None:
+            refuse_splits(x, **splits)
+            refuse_references(self.references)
+        names = input_names(self.variants[0].model)
+        given = as_splits(x, y, **splits, sample_weight=sample_weight, names=names)
         models = [variant.model for variant in self.variants]
-        data = check_data(given, models, self.kind)
-        check_stopping(self.variants, data)
-        settings = self._settings(data, epochs, batch_size, class_weight=class_weight, shuffle=shuffle)
+        work = arrange(given, models, self.kind, self.runs(), seeds=self.seeds, cv=cv, preprocess=preprocess)
+        check_stopping(self.variants, work.data)
+        held_out = work.described if work.folds is None else work.folds.held_out()
+        settings = self._settings(held_out, epochs, batch_size, class_weight=class_weight, shuffle=shuffle)
         settings = replace(settings, wants_codes=wants_codes(given.train.y, models, self.kind))
         manifest = make_manifest(
             self.variants,
-            data,
+            work.described,
             self.kind,
             settings,
             seeds=self.seeds,
@@ -272,9 +286,9 @@ class Study:
             engine=self.engine,
             dataset=_describe_dataset(x),
         )
-        return Training(
-            *engine_functions(self.engine, self._computation.device), self.runner, self.runs(), data, settings
-        ), manifest
+        functions = engine_functions(self.engine, self._computation.device)
+        training = Training(*functions, self.runner, work.runs, work.data, settings, work.folds)
+        return training, {**manifest, **work.account(manifest["data"])}
 
     def _train_in_memory(self, training: Training, manifest: Mapping[str, Any], *, progress: bool) -> Result:
         collector, references = Collector(), self._references(training, self.seeds)
@@ -282,15 +296,17 @@ class Study:
             plan = training.plan(training.runs)
             with self._shown(collector, training.runs, training, show=progress) as listener:
                 training.execute(training.runs, listener, plan=plan)
+        held_out = training.held_out()
         networks = assemble(
             collector.records,
-            training.data,
+            held_out,
             self.kind,
             variants=[variant.name for variant in self.variants],
             seeds=self.seeds,
             manifest={**manifest, "plan": None if plan is None else plan.to_json()},
-            cases={name: first_cases(split.x) for name, split in training.data.held_out().items()},
+            cases={name: first_cases(split.x) for name, split in held_out.held_out().items()},
             objects=self._objects(),
+            passes=training.passes(self.kind),
         )
         return with_references(networks, references)
 
@@ -358,6 +374,7 @@ class Study:
 
 
 def _describe_dataset(x: Any) -> dict[str, Any]:
+    x = x.source if isinstance(x, PooledSplit) else x
     if not isinstance(x, Dataset):
         return {"name": "", "label_names": [], "feature_names": [], "synthetic": False}
     facts = ("name", "label_names", "feature_names", "synthetic", "description", "licence", "citation", "target_units")

@@ -68,20 +68,24 @@ def as_splits(
     return TrainingData(train, validation, test)
 
 
-def check_data(data: TrainingData, models: Sequence[keras.Model], kind: OutputKind) -> TrainingData:
+def check_data(
+    data: TrainingData, models: Sequence[keras.Model], kind: OutputKind, *, inputs: bool = True
+) -> TrainingData:
     """Check every split and return it with answers in plain form.
 
     Args:
         data: The splits as they were given.
         models: The model of every variant, the baseline first.
         kind: How the scored output is read.
+        inputs: Whether inputs are what the models will see, and so must be finite and of their shape.
 
     Raises:
         DataError: The first thing found that would spoil the study, in one sentence.
     """
     named = {"training": data.train, "validation": data.validation, "test": data.test}
     checked = {
-        name: None if split is None else _check_split(split, name, models, kind) for name, split in named.items()
+        name: None if split is None else _check_split(split, name, models, kind, inputs=inputs)
+        for name, split in named.items()
     }
     for name in ("validation", "test"):
         check_not_the_same(data.train, named[name], name)
@@ -193,7 +197,7 @@ def _cut_off_last(train: Split, share: float) -> tuple[Split, Split]:
     return part(slice(first)), part(slice(first, None))
 
 
-def _check_split(split: Split, name: str, models: Sequence[keras.Model], kind: OutputKind) -> Split:
+def _check_split(split: Split, name: str, models: Sequence[keras.Model], kind: OutputKind, *, inputs: bool) -> Split:
     num_cases = count_cases(split.x)
     if num_cases == 0:
         raise DataError(f"The {name} split is empty.")
@@ -202,8 +206,9 @@ def _check_split(split: Split, name: str, models: Sequence[keras.Model], kind: O
             raise DataError(
                 f"The inputs of the {name} split have different lengths: {num_cases} and {count_cases(part)}."
             )
-        check_finite(part, f"input{label} of the {name} split")
-    for model in models:
+        if inputs:
+            check_finite(part, f"input{label} of the {name} split")
+    for model in models if inputs else ():
         _check_shapes(split.x, name, model)
     y = check_answers(split.y, name, num_cases, models[0], kind)
     weight, groups, times = check_marks(split, name, num_cases)

@@ -15,11 +15,14 @@ from gengap.results.remembered import first_cases
 from gengap.storage import Store
 from gengap.study.assembly import assemble
 from gengap.study.beside import stored_references, with_references
+from gengap.study.passes import Passes
+from gengap.study.resampling import pack_division, unpack_division
 
 ANSWERS = "answers"
 """Name under which a store keeps the answers of the held-out cases."""
 
 _INPUTS = "first inputs"
+_FOLDS = "folds of seed "
 
 
 def load(folder: str | Path, *, custom_objects: Mapping[str, Any] | None = None) -> Result:
@@ -61,7 +64,9 @@ def stored_result(
     variants = list(manifest["variants"]) if variants is None else list(variants)
     seeds = list(manifest["seeds"]) if seeds is None else list(seeds)
     told = {**manifest, "seeds": seeds, "variants": {name: manifest["variants"][name] for name in variants}}
-    wanted = {(variant, seed) for variant in variants for seed in seeds}
+    passes = _passes(store, seeds) if manifest.get("resampling") else None
+    keys = _by_seed if passes is None else passes.keys
+    wanted = {key for variant in variants for seed in seeds for key in keys(variant, seed)}
     networks = assemble(
         (record for record in store.records() if (record.variant, record.seed) in wanted),
         _data(store),
@@ -71,8 +76,41 @@ def stored_result(
         manifest=told,
         cases=_cases(store),
         objects=objects,
+        passes=passes,
     )
     return with_references(networks, stored_references(store, seeds))
+
+
+def _by_seed(variant: str, seed: int) -> list[tuple[str, int]]:
+    return [(variant, seed)]
+
+
+def put_passes(store: Store, passes: Passes | None) -> None:
+    """Keep the divisions of a resampled study that a store lacks, before anything is trained on them."""
+    for seed, division in ({} if passes is None else passes.divisions).items():
+        try:
+            known = store.study(f"{_FOLDS}{seed}") is not None
+        except StoreError:
+            known = False
+        if passes is not None and not known:
+            store.put_study(f"{_FOLDS}{seed}", *pack_division(division, passes.climatology[seed]))
+
+
+def _passes(store: Store, seeds: Sequence[int]) -> Passes:
+    packed = {}
+    for seed in seeds:
+        try:
+            packed[seed] = store.study(f"{_FOLDS}{seed}")
+        except StoreError as error:
+            what = f"the folds of seed {seed} in {store.folder} are damaged ({error})"
+            raise StoreError(f"{what}; run the study again, which writes them anew") from error
+        if packed[seed] is None:
+            raise StoreError(f"the folds of seed {seed} are missing in {store.folder}; run the study again")
+    known = {seed: one for seed, one in packed.items() if one is not None}
+    return Passes(
+        {seed: unpack_division(*one) for seed, one in known.items()},
+        {seed: one[1]["climatology"] for seed, one in known.items()},
+    )
 
 
 def pack_answers(data: TrainingData, kind: OutputKind) -> tuple[dict[str, Array], dict[str, Any]]:

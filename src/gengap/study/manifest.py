@@ -20,7 +20,7 @@ from gengap._version import __version__
 from gengap.datasets.cases import arrays_of, count_cases
 from gengap.datasets.data_audit import audit_data
 from gengap.datasets.output_kind import OutputKind, scored_answers
-from gengap.datasets.split import Split, Task
+from gengap.datasets.split import Split
 from gengap.engine.restless import restless_layers
 from gengap.engine.runs import TrainingData, TrainingSettings
 from gengap.remedies.base import Variant
@@ -134,7 +134,7 @@ def describe_data(data: TrainingData, kind: OutputKind) -> dict[str, Any]:
         **{f"n_{name}": count_cases(split.x) for name, split in named.items()},
         "fingerprint": fingerprint(named),
         "audit": audit_data(scored["train"], scored.get("validation"), scored.get("test")),
-        **_climatology(np.asarray(scored_answers(data.train.y, kind)), data.train.sample_weight, kind.task, kind.width),
+        **climatology(data.train, kind),
     }
 
 
@@ -163,9 +163,10 @@ def _digest_array(digest: Any, values: Any) -> None:
         digest.update(np.ascontiguousarray(array[start : start + 4096]).tobytes())
 
 
-def _climatology(y: Any, weight: Any, task: Task, width: int) -> dict[str, Any]:
+def climatology(train: Split, kind: OutputKind) -> dict[str, Any]:
     """What a forecast without skill would say: weighted as the scores are that it is held against."""
-    weight = None if weight is None else np.asarray(weight, dtype=np.float64)
+    y, task, width = np.asarray(scored_answers(train.y, kind)), kind.task, kind.width
+    weight = None if train.sample_weight is None else np.asarray(train.sample_weight, dtype=np.float64)
     if task == "multiclass":
         counts = np.bincount(y, weights=weight, minlength=width)
         return {"training_climatology": (counts / counts.sum()).tolist()}

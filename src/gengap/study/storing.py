@@ -14,7 +14,9 @@ from gengap.errors import GengapWarning, ModelError, StoreError
 from gengap.runners.base import Engine, Planner, Runner, States
 from gengap.storage import Store, StoreListener, begin_or_continue, interruptible, with_look
 from gengap.storage.files import require_space, saying_unwritable
-from gengap.study.loading import ANSWERS, pack_answers
+from gengap.study.loading import ANSWERS, pack_answers, put_passes
+from gengap.study.passes import Passes, passes_of
+from gengap.study.resampling import Folds
 
 if TYPE_CHECKING:
     from gengap.engine.planner import Plan
@@ -33,6 +35,7 @@ class Training:
         runs: All runs of the study.
         data: Its data.
         settings: What the runs have in common.
+        folds: The folds that the runs are of; None for single splits.
     """
 
     engine: Engine
@@ -41,6 +44,15 @@ class Training:
     runs: Sequence[Run]
     data: TrainingData
     settings: TrainingSettings
+    folds: Folds | None = None
+
+    def held_out(self) -> TrainingData:
+        """Return the splits that a result holds predictions for."""
+        return self.data if self.folds is None else self.folds.held_out()
+
+    def passes(self, kind: OutputKind) -> Passes | None:
+        """Return the divisions with the climatology of each fold's training cases; None for single splits."""
+        return None if self.folds is None else passes_of(self.folds, kind)
 
     def plan(self, runs: Sequence[Run]) -> "Plan | None":
         """Plan the training of some of the runs; None for an engine that needs no plan."""
@@ -122,7 +134,8 @@ def open_store(folder: str | Path, manifest: Mapping[str, Any], kind: OutputKind
     store = begin_or_continue(folder, {**manifest, "output": asdict(kind), "plan": None})
     try:
         if not _has_answers(store):
-            store.put_study(ANSWERS, *pack_answers(training.data, kind))
+            store.put_study(ANSWERS, *pack_answers(training.held_out(), kind))
+        put_passes(store, training.passes(kind))
     except BaseException:
         store.close()
         raise
@@ -151,9 +164,14 @@ def _key(run: Run) -> Key:
 def _expected_size(training: Training, kind: OutputKind) -> int:
     """Estimate the bytes of all runs: weights twice, predictions at two epochs and, where they are kept, at each."""
     settings = training.settings
-    answers = kind.width * sum(map(len, training.data.held_out().values()))
-    per_answer = 8 + (4 * settings.epochs if settings.keep_every_epoch else 0)
-    return sum(8 * int(run.model.count_params()) + per_answer * answers for run in training.runs)
+    everything = sum(map(len, training.data.held_out().values()))
+    per_answer = kind.width * (8 + (4 * settings.epochs if settings.keep_every_epoch else 0))
+
+    def size(run: Run) -> int:
+        answers = everything if run.fold is None else len(run.fold.validation) + len(run.fold.test)
+        return 8 * int(run.model.count_params()) + per_answer * answers
+
+    return sum(map(size, training.runs))
 
 
 def _existing(folder: Path) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
+from gengap.datasets.folds import fold_seed
 from gengap.storage import Progress, Store
 
 SCORES = ("val_score", "train_score")
@@ -26,8 +27,11 @@ def progress_table(folder: str | Path) -> tuple[Table, bool]:
     """
     with Store.open(folder) as store:
         manifest, progress = store.manifest, store.progress()
-    seeds = manifest["seeds"]
-    table = Table(title=f"{folder}: {manifest['score']} of {len(manifest['variants'])} variants x {len(seeds)} seeds")
+    folds = (manifest.get("resampling") or {}).get("folds")
+    of = f" x {folds} folds" if folds else ""
+    title = f"{len(manifest['variants'])} variants x {len(manifest['seeds'])} seeds{of}"
+    seeds = [own for seed in manifest["seeds"] for own in _run_seeds(seed, folds)]
+    table = Table(title=f"{folder}: {manifest['score']} of {title}")
     for column in ("variant", "stored", "under way", "epoch", *SCORES):
         table.add_column(column, justify="left" if column == "variant" else "right", no_wrap=True)
     for variant in manifest["variants"]:
@@ -44,6 +48,11 @@ def progress_table(folder: str | Path) -> tuple[Table, bool]:
         )
     wanted = {(variant, seed) for variant in manifest["variants"] for seed in seeds}
     return table, wanted <= {(one.variant, one.seed) for one in progress if one.finished}
+
+
+def _run_seeds(seed: int, folds: int | None) -> list[int]:
+    """Return the seeds of the runs of a seed: one for each fold, in a resampled study."""
+    return [fold_seed(seed, place) for place in range(folds)] if folds else [seed]
 
 
 def tables(folder: str | Path, *, seconds: float = 1.0) -> Iterator[Table]:

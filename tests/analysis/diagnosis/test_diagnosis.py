@@ -133,7 +133,7 @@ def test_what_the_review_tutorial_says_is_stated_beside_the_original(simulate):
     said = {one.subject: one.sentence for one in found.findings if one.code == "GG106"}
     assert "with fewer parameters" in said["smaller"]
     assert "the late rise per epoch is smaller by 0.01" in said["smaller"]
-    assert "with more parameters: the gap at the last epoch is larger by 0.0" in said["bigger"]
+    assert "with more parameters, in log loss: the gap at the last epoch is larger by 0.0" in said["bigger"]
     assert "with as many parameters" in said["l2"]
     assert "the rise from the best to the last epoch is smaller by 0.3" in said["l2"]
     assert [one.subject for one in found.findings if one.code == "GG105"] == ["bigger"]

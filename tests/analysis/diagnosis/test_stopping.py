@@ -33,16 +33,17 @@ def test_it_stops_where_keras_would(curve, patience, min_delta):
     assert curve[best - 1] == min(curve[:stop])
 
 
-def test_the_table_shows_both_rankings():
+def test_the_table_names_what_has_the_lowest_mean_and_ranks_nothing():
     quick = {"loss": [1.0, 0.5, 0.2, 0.1], "val_loss": [0.9, 0.4, 0.8, 1.2]}
     slow = {"loss": [1.0, 0.9, 0.8, 0.7], "val_loss": [1.0, 0.9, 0.8, 0.7]}
     table = early_stopping(
         Result.from_histories({"quick": [quick] * 2, "slow": [slow] * 2}, task="regression"), patience=1
     )
-    assert table.column("rank") == (1, 2)
-    assert table.column("rank_last") == (2, 1)
+    assert [one.mean for one in table.column("score")] == [0.4, 0.7]
+    assert [one.mean for one in table.column("score_last")] == [1.2, 0.7]
     assert table.column("saved") == (0.25, 0.0)
-    assert "The ranking changes for quick, slow" in str(table)
+    assert "Lowest mean: quick with stopping, slow at the last epoch." in str(table)
+    assert "rank" not in str(table)
 
 
 def test_what_is_missing_is_said():

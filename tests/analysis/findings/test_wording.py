@@ -7,7 +7,7 @@ import pytest
 
 from gengap.analysis import audit, diagnose
 from gengap.analysis.findings.codes import CODES
-from gengap.analysis.findings.wording import ENGLISH, Message, Word, Wording
+from gengap.analysis.findings.wording import ENGLISH, Message, Word, Wording, score_word
 from gengap.analysis.tables import IntervalEstimate
 from gengap.results import Result
 
@@ -28,9 +28,21 @@ def test_another_language_writes_the_same_values():
     assert GERMAN.write(said) == "weicht ab von plain (Breite: 4 statt 8 und Strafe: none statt l2)"
 
 
-def test_an_estimate_obeys_the_number_format_of_its_blank():
-    said = Message("GG102", {"gap": IntervalEstimate(0.12345, 0.1, 0.15)})
-    assert str(said) == "the gap at the last epoch is 0.123 [0.100, 0.150], given this training set"
+def test_an_estimate_has_the_digits_that_its_interval_leaves_room_for():
+    blanks = {"score": score_word("log_loss"), "gain": IntervalEstimate(-0.12345, -0.2, 0.0151)}
+    said = Message("GG110", blanks)
+    assert "gain in log loss -0.12 [-0.20, +0.02] (above 0 is better)" in str(said)
+    assert "log loss −0.12 [−0.20, +0.02]" in ENGLISH.write(said)  # the page's minus is a true one
+
+
+def test_no_p_value_is_written_as_zero():
+    said = Message("GG324", {"label": "a", "share": 0.5, "before": 0.1, "p": 1e-300})
+    assert str(said).endswith("(p < 0.0001)")
+
+
+def test_a_score_of_another_tool_keeps_its_name():
+    assert str(score_word("squared_error")) == "squared error"
+    assert score_word("my_own") == "my own"
 
 
 def test_every_code_has_a_sentence_and_every_sentence_of_a_code_its_code():

@@ -2,26 +2,34 @@
 
 import warnings
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from gengap.analysis.cases import EpochRule, Floats, HeldOut, baseline_name, held_out, primary_rule, primary_score
+from gengap.analysis.claims import Claim, claim_of, given_of, notes_of, title_of
 from gengap.analysis.comparison.contrasts import Contrast, Pairs, Rules, contrasts, pair
-from gengap.analysis.comparison.estimators import SCORES_OF, ScoreName, carriers, case_values, larger_is_better
+from gengap.analysis.comparison.estimators import (
+    SCORES_OF,
+    ScoreName,
+    carriers,
+    case_values,
+    convention_of,
+    larger_is_better,
+)
 from gengap.analysis.comparison.selection import Winner, winner
 from gengap.analysis.findings.wording import GIVEN
 from gengap.analysis.inference.looks import look_level, looks_of
 from gengap.analysis.inference.simultaneous import comparison_level, holm
 from gengap.analysis.summary import at_epoch
-from gengap.analysis.tables import Cell, Column, IntervalEstimate, ShownAsTable, Table
+from gengap.analysis.tables import AS_UNCERTAIN, P_VALUE, Cell, Column, IntervalEstimate, ShownAsTable, Table
 from gengap.errors import DataError, StatisticsWarning
+from gengap.results.resampled import resampling_of
 from gengap.verification.naming import no_such_score
 
 if TYPE_CHECKING:
     from gengap.results import Result
 
-Claim = Literal["new cases and seeds", "this test set"]
 _SCARCER = "independent units with the scarcer label"
 
 
@@ -34,7 +42,8 @@ class Comparison(ShownAsTable):
         score: The score; `larger_is_better` says which way it points.
         larger_is_better: Orientation of the score.
         rule: The declared epoch rule: its contrasts carry the verdicts.
-        claim: What the verdicts are about, given this training set.
+        claim: What the verdicts are about.
+        given: For which training sets they hold.
         part: The split that was read.
         confidence: With which probability all intervals of `contrasts` hold at once.
         contrasts: At the declared epoch rule, one per variant.
@@ -48,6 +57,7 @@ class Comparison(ShownAsTable):
     larger_is_better: bool
     rule: EpochRule
     claim: Claim
+    given: str
     part: str
     confidence: float
     contrasts: tuple[Contrast, ...]
@@ -66,23 +76,31 @@ class Comparison(ShownAsTable):
         rows += [_cells(found, verdict=f"({found.verdict.kind})") for found in self.descriptive]
         better = "larger" if self.larger_is_better else "smaller"
         of = f"{self.score} minus that of {self.baseline} on {self.part}"
-        title = f"{of}, {better} is better; claim: {self.claim}, {GIVEN}"
-        return Table(title, COLUMNS, tuple(rows), self.notes)
+        title = f"{of}, {better} is better; claim: {title_of(self.claim, self.given)}"
+        return Table(title, _columns(self.given), tuple(rows), self.notes)
 
 
-COLUMNS = (
-    Column("variant", "variant"),
-    Column("rule", "at epoch"),
-    Column("verdict", f"verdict, {GIVEN}"),
-    Column("difference", "difference", ".4f"),
-    Column("p", "p", ".4f"),
-    Column("p_holm", "p (Holm)", ".4f"),
-    Column("effect_size", "effect size", ".2f"),
-    Column("probability_better", "wins", ".2f"),
-    Column("correlation", "pairs' r", ".2f"),
-    Column("seeds", "seeds", "d"),
-    Column("warnings", "warnings"),
-)
+def _columns(given: str) -> tuple[Column, ...]:
+    return (
+        Column("variant", "variant"),
+        Column("rule", "at epoch", spare=0),
+        Column("verdict", f"verdict, {given}", spare=0),
+        Column("difference", "difference", AS_UNCERTAIN, spare=0),
+        Column("p", "p", P_VALUE, spare=3),
+        Column("p_holm", "p (Holm)", P_VALUE),
+        Column("effect_size", "effect size", ".2f", spare=3),
+        Column("probability_better", "passes won" if _of_passes(given) else "seeds won", ".0%", spare=2),
+        Column("correlation", "pairs' r", ".2f", spare=4),
+        Column("seeds", "passes" if _of_passes(given) else "seeds", "d", spare=4),
+        Column("warnings", "warnings"),
+    )
+
+
+def _of_passes(given: str) -> bool:
+    return given.startswith("for new")
+
+
+COLUMNS = _columns(GIVEN)
 
 
 def _cells(found: Contrast, *, verdict: str) -> tuple[Cell, ...]:
@@ -97,7 +115,7 @@ def compare(
     baseline: str | None = None,
     score: ScoreName | None = None,
     epoch: EpochRule | None = None,
-    claim: Claim = "new cases and seeds",
+    claim: Claim | None = None,
     margin: float | None = None,
     alpha: float = 0.05,
 ) -> Comparison:
@@ -111,6 +129,10 @@ def compare(
     baseline does not vary as the variant does; `docs/statistics.md` counts what that keeps and costs. The best epoch is
     chosen on validation; the test split, where there is one, is what is read.
 
+    Of a resampled study (`Study.run(cv=)`) whose seeds drew divisions of their own, verdicts are about new training
+    sets as well, of the size that a fold learned from
+    (`gengap.analysis.inference.resampled.over_passes`); `docs/statistics.md` says how often they err.
+
     Args:
         result: A study's result, or one from elsewhere.
         baseline: Name of the variant to compare with; by default the result's own.
@@ -118,7 +140,9 @@ def compare(
             `"log_loss"`, `"brier_score"`, `"brier_skill_score"` and, of two labels, `"roc_auc"`; of real numbers
             `"squared_error"` and `"squared_error_skill_score"`.
         epoch: The epoch rule that carries the verdicts; by default the declared one.
-        claim: `"this test set"` takes the cases for all there are; narrower, and labelled so.
+        claim: What verdicts are about; None takes the most that the result can speak for: `"new training sets, cases
+            and seeds"` where divisions were redrawn, else `"new cases and seeds"`. `"this test set"` takes the cases
+            for all there are; narrower, and labelled so.
         margin: Differences of this size or less do not matter. Without it no verdict of equivalence is possible.
         alpha: Probability of any false verdict.
 
@@ -127,9 +151,9 @@ def compare(
 
     Raises:
         UnknownNameError: no such baseline, or no such score of this task.
-        DataError: Nothing was held out; `margin` or `alpha` is out of range; AUC is asked of so few events (or
-            non-events) that nothing can be said; or climatology is perfect on these cases, so that there is no skill
-            score.
+        DataError: Nothing was held out; `margin` or `alpha` is out of range; the result cannot speak for `claim`; AUC
+            is asked of so few events (or non-events) that nothing can be said; or climatology is perfect on these
+            cases, so that there is no skill score.
 
     Warns:
         StatisticsWarning: the result holds no predictions, so the claim can only be about these held-out cases.
@@ -148,6 +172,7 @@ def compare(
     chosen_rule = epoch or primary_rule(result)
     held = held_out(result, "test") or held_out(result, "validation")
     check_scored(result, held, chosen_score)
+    claim = claim_of(result, claim)
     if held is None and claim == "new cases and seeds":
         warnings.warn(
             "The result holds no predictions, so the claim is about these held-out cases only.",
@@ -163,8 +188,9 @@ def compare(
         # curves of other tools are negated where larger is better, so histories always point downwards
         larger_is_better=held is not None and larger_is_better(chosen_score),
         margin=margin,
-        new_cases=claim == "new cases and seeds",
+        new_cases=claim != "this test set",
         cases=len(held) if held else 1,
+        given=given_of(result),
         **({"unit": _SCARCER} if chosen_score == "roc_auc" else {}),
     )
     reading = _Reading(result, held, baseline, chosen_score)
@@ -177,6 +203,7 @@ def compare(
         larger_is_better=rules.larger_is_better,
         rule=chosen_rule,
         claim=claim,
+        given=rules.given,
         part=held.part if held else "validation",
         confidence=1 - level,
         contrasts=judged,
@@ -230,6 +257,13 @@ class _Reading:
         self.means[variant, rule] = found.mean(axis=-1)
         return found
 
+    def rho(self, variant: str, rule: EpochRule) -> float | None:
+        """What new training sets add to the variance between cases, by convention; None for one training set."""
+        resampled = resampling_of(self.result)
+        if self.held is None or resampled is None or resampled.kind != "passes":
+            return None
+        return convention_of(self.result, self.held, (variant, self.baseline), rule=rule, score=self.score)
+
     def differences(self, rule: EpochRule) -> dict[str, Floats]:
         """Paired differences of the seeds from the baseline, by variant."""
         # means are kept, values are not: a million cases of every run would not fit
@@ -246,7 +280,15 @@ def _family(reading: _Reading, rule: EpochRule, rules: Rules) -> tuple[Contrast,
     untreated = reading.values(reading.baseline, rule)
     carrying = None if reading.held is None else carriers(reading.held, reading.score)
     family: list[Pairs] = [
-        pair(variant, rule, reading.values(variant, rule), untreated, new_cases=rules.new_cases, carriers=carrying)
+        pair(
+            variant,
+            rule,
+            reading.values(variant, rule),
+            untreated,
+            new_cases=rules.new_cases,
+            carriers=carrying,
+            rho=reading.rho(variant, rule),
+        )
         for variant in reading.result.variants
         if variant != reading.baseline
     ]
@@ -256,6 +298,8 @@ def _family(reading: _Reading, rule: EpochRule, rules: Rules) -> tuple[Contrast,
 
 
 def _best(reading: _Reading, rule: EpochRule, *, larger_is_better: bool) -> Winner | None:
+    if resampling_of(reading.result) is not None:
+        return None  # its correction is for seeds on one training set
     read = reading.differences(rule)
     validation = held_out(reading.result, "validation")
     if reading.held is None or reading.held.part == "validation" or validation is None:
@@ -264,19 +308,34 @@ def _best(reading: _Reading, rule: EpochRule, *, larger_is_better: bool) -> Winn
     return winner(chosen, read, larger_is_better=larger_is_better)
 
 
+def _conventions(reading: _Reading, rule: EpochRule) -> list[str]:
+    """Say which share of the variance between cases was added for new training sets, which no study can estimate."""
+    others = [name for name in reading.result.variants if name != reading.baseline]
+    by_share: dict[float, list[str]] = {}
+    for name in others:
+        if (share := reading.rho(name, rule)) is not None:
+            by_share.setdefault(share, []).append(name)
+    said = [f"{1 + share:g} times for {', '.join(names)}" for share, names in sorted(by_share.items())]
+    if not said:
+        return []
+    counted = f"The variance between cases counts {' and '.join(said)}"
+    why = "1.25, or 1.5 where a forecast is worse than a constant one; one study cannot estimate it"
+    return [f"{counted}: what new training sets add is a convention ({why})."]
+
+
 def _notes(reading: _Reading, rule: EpochRule, level: float, judged: tuple[Contrast, ...]) -> list[str]:
     result, held, score = reading.result, reading.held, reading.score
     looks = looks_of(result)
     when = "at the first look" if len(looks) == 1 else f"at look {len(looks)} (after {looks[0]} seeds at first)"
     intervals = (
-        f"All intervals at the {rule} epoch are simultaneous, with {1 - level:.1%} confidence {when}; verdicts follow "
-        "from these intervals."
+        f"All intervals at the {rule} epoch are simultaneous, with {1 - level:.1%} confidence {when} (the rest of the "
+        "error that is allowed is for looks after more seeds); verdicts follow from these intervals."
     )
-    rows = (
-        f"Rows in brackets are descriptive. Every row is {GIVEN}: with another one, equivalent variants may look "
-        "different."
-    )
-    notes = [intervals, rows]
+    resampled = resampling_of(result)
+    other = f" Every row is {GIVEN}: with another one, equivalent variants may look different."
+    notes = [intervals, f"Rows in brackets are descriptive.{'' if resampled else other}"]
+    notes += [] if resampled is None else notes_of(resampled)
+    notes += _conventions(reading, rule)
     if (score, rule) != (primary_score(result), primary_rule(result)):
         declared = f"{primary_score(result)} at the {primary_rule(result)} epoch"
         notes.append(f"Exploratory: the study declared {declared} before it ran.")

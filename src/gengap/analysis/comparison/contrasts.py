@@ -10,6 +10,7 @@ from gengap.analysis.cases import EpochRule, Floats
 from gengap.analysis.comparison.advice import Advice
 from gengap.analysis.comparison.pass_advice import PassAdvice
 from gengap.analysis.comparison.verdicts import Verdict, interval, judge
+from gengap.analysis.findings.wording import GIVEN
 from gengap.analysis.inference.components import MeanEstimate, seeds_only, seeds_share, two_way, with_skewness
 from gengap.analysis.inference.intervals import p_value, widening
 from gengap.analysis.inference.resampled import FEWEST_PASSES, USUAL_PASSES, over_passes
@@ -41,6 +42,7 @@ class Rules:
         new_cases: Whether the claim is about new cases as well as new seeds.
         cases: Number of held-out cases.
         unit: What an independent unit is called, where there may be few.
+        given: For which training sets verdicts hold.
     """
 
     level: float
@@ -50,6 +52,7 @@ class Rules:
     new_cases: bool
     cases: int
     unit: str = "independent units"
+    given: str = GIVEN
 
 
 @dataclass(frozen=True)
@@ -184,7 +187,7 @@ def contrasts(family: Sequence[Pairs], rules: Rules) -> tuple[Contrast, ...]:
         rules: What the comparison has declared.
     """
     return tuple(
-        _undecided(one) if estimate is None else _contrast(one, estimate, rules)
+        _undecided(one, rules) if estimate is None else _contrast(one, estimate, rules)
         for one, estimate in zip(family, estimates_with_skewness(family), strict=True)
     )
 
@@ -213,6 +216,7 @@ def _contrast(pairs: Pairs, estimate: MeanEstimate, rules: Rules) -> Contrast:
             larger_is_better=rules.larger_is_better,
             margin=rules.margin,
             cases=rules.cases,
+            given=rules.given,
         ),
         warnings=_warnings(estimate, rules, dropped=pairs.dropped),
     )
@@ -243,7 +247,7 @@ def _correlation(first: Floats, second: Floats) -> float:
     return float(np.corrcoef(first, second)[0, 1])
 
 
-def _undecided(pairs: Pairs) -> Contrast:
+def _undecided(pairs: Pairs, rules: Rules) -> Contrast:
     nan, of_seeds = float("nan"), pairs.treated - pairs.untreated
     return Contrast(
         variant=pairs.variant,
@@ -259,7 +263,7 @@ def _undecided(pairs: Pairs) -> Contrast:
         probability_better=nan,
         correlation=nan,
         seeds=len(of_seeds),
-        verdict=Verdict("cannot say", advice=_fewest(pairs)),
+        verdict=Verdict("cannot say", advice=_fewest(pairs), given=rules.given),
         warnings=(
             "one seed says nothing about seeds" if pairs.rho is None else f"only {len(of_seeds)} complete passes",
             *_dropped(pairs.dropped),

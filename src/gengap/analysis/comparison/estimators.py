@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.analysis.cases import CaseScore, EpochRule, Floats, HeldOut
+from gengap.analysis.cases import CASE_SCORES, CaseScore, EpochRule, Floats, HeldOut
 from gengap.analysis.climatology import SKILL_OF, climatology_scores
+from gengap.analysis.inference.resampled import convention
 from gengap.errors import DataError
 from gengap.verification import SCORES
 from gengap.verification.discrimination import linear_roc_auc
@@ -72,11 +73,31 @@ def case_values(result: "Result", held: HeldOut, variant: str, *, rule: EpochRul
         raise no_such_score(score, SCORES_OF[task], of=f"a {task} task")
     prediction = held.predictions(variant, rule)
     if score == "roc_auc":
-        return _over_runs(prediction, lambda one: linear_roc_auc(label_cases(held.y_true, one, held.weight)), held)
+        return _ranked(prediction, held)
     if score == SKILL_SCORE[task]:
         return _skill_values(result, held, prediction)
     values = held.scores(prediction, score=cast("CaseScore", score))
     return to_units(values, weight=held.weight, group=held.group)
+
+
+def convention_of(result: "Result", held: HeldOut, pair: tuple[str, str], *, rule: EpochRule, score: str) -> float:
+    """Share of the variance between cases that new training sets are taken to add; see `convention`.
+
+    Args:
+        result: A resampled result.
+        held: The split that is read.
+        pair: The variant and the baseline.
+        rule: At which epoch.
+        score: The score; one that is no mean over cases is judged by the proper score of its task.
+    """
+    proper = score if score in CASE_SCORES else SKILL_OF[held.task]
+
+    def units(losses: Floats) -> Floats:
+        return to_units(losses, weight=held.weight, group=held.group)
+
+    treated, untreated = (units(held.scores(held.predictions(name, rule), score=proper)) for name in pair)
+    constant = climatology_scores(result, held, score=proper)
+    return convention(treated, untreated, constant=units(np.broadcast_to(constant, (len(result.seeds), len(held)))))
 
 
 def carriers(held: HeldOut, score: str) -> NDArray[np.bool_] | None:
@@ -126,12 +147,45 @@ def to_units(values: Floats, *, weight: Floats | None, group: NDArray[np.int64] 
     return cast("Floats", mean + sums * (units / len(group)))
 
 
-def _over_runs(prediction: NDArray[Any], linearize: Callable[[NDArray[Any]], Linearized], held: HeldOut) -> Floats:
+def _ranked(prediction: NDArray[Any], held: HeldOut) -> Floats:
+    """Values whose mean is the AUC; with folds, the mean of the AUC within each: forecasts of two folds do not rank.
+
+    References:
+        Forman, G. and Scholz, M. (2010). Apples-to-apples in cross-validation studies. SIGKDD Explorations 12, 49-57.
+        doi:10.1145/1882471.1882479
+    """
+    if "fold" not in held.data.coords:
+        return _over_runs(prediction, lambda one, _: _area(held, one, slice(None)), held)
+    folds = held.data["fold"].transpose("seed", "sample").to_numpy()
+
+    def within(one: NDArray[Any], row: int) -> Linearized:
+        places, influence, areas = np.unique(folds[row]), np.empty(len(one)), []
+        for place in places:
+            mine = np.flatnonzero(folds[row] == place)
+            if len(np.unique(held.y_true[mine])) < 2:
+                raise DataError(
+                    f"AUC is computed within each fold, and fold {place} holds one label only: compare on `log_loss` "
+                    "or `brier_score`, or take fewer folds."
+                )
+            linear = _area(held, one, mine)
+            areas.append(linear.value)
+            influence[mine] = linear.influence * len(one) / (len(places) * len(mine))
+        return Linearized(float(np.mean(areas)), influence)
+
+    return _over_runs(prediction, within, held)
+
+
+def _area(held: HeldOut, one: NDArray[Any], mine: Any) -> Linearized:
+    weight = None if held.weight is None else held.weight[mine]
+    return linear_roc_auc(label_cases(held.y_true[mine], one[mine], weight))
+
+
+def _over_runs(prediction: NDArray[Any], linearize: Callable[[NDArray[Any], int], Linearized], held: HeldOut) -> Floats:
     """Values of every run whose mean is the score, from the influence that each case has on it."""
     values = np.full((len(prediction), len(held)), np.nan)
     for row, one in enumerate(prediction):
         if not np.isnan(one).any():
-            linear = linearize(one)
+            linear = linearize(one, row)
             values[row] = linear.value + linear.influence  # a single event has a value, but no influences: NaN
     return to_units(values, weight=None, group=held.group)  # influences are weighted already
 
@@ -140,6 +194,7 @@ def _skill_values(result: "Result", held: HeldOut, prediction: NDArray[Any]) -> 
     score = SKILL_OF[held.task]
     reference = climatology_scores(result, held, score=score)
     weight = np.ones(len(held)) if held.weight is None else held.weight
-    if not np.average(reference, weights=weight) > 0:
+    if not (np.average(reference, axis=-1, weights=weight) > 0).all():
         raise DataError("Climatology is perfect on these cases (one class, or a constant): there is no skill score.")
-    return _over_runs(prediction, lambda one: linear_skill(held.scores(one, score=score), reference, weight), held)
+    rows = np.broadcast_to(reference, (len(prediction), len(held)))
+    return _over_runs(prediction, lambda one, row: linear_skill(held.scores(one, score=score), rows[row], weight), held)

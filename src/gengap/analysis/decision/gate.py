@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from gengap.analysis.cases import EpochRule, primary_rule
+from gengap.analysis.claims import Claim
 from gengap.analysis.comparison.advice import Advice, advise, quantiles
-from gengap.analysis.comparison.comparison import Claim
 from gengap.analysis.comparison.contrasts import FEW_SEEDS, FEW_UNITS
 from gengap.analysis.comparison.estimators import ScoreName
 from gengap.analysis.decision.best import one_sided_level
@@ -19,6 +19,7 @@ from gengap.analysis.decision.recommendation import reading_of
 from gengap.analysis.findings.wording import GIVEN
 from gengap.analysis.inference.intervals import limits
 from gengap.errors import DataError, UnknownNameError
+from gengap.results.resampled import refuse_resampled
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -165,6 +166,9 @@ def gate(
         Pharmacokinetics and Biopharmaceutics 15, 657-680. doi:10.1007/BF01068419
     """
     _check(no_worse_than, alpha)
+    for one in (result, other):
+        if one is not None:
+            refuse_resampled(one, "`gate`", "See `compare(result, margin=...)`.")
     mine = reading_of(result, score=score, claim=claim)
     theirs = mine if other is None else reading_of(other, score=score, claim=claim)
     for name, held in ((variant, mine), (against, theirs)):

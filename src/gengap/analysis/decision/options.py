@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.analysis.cases import EpochRule, Floats, HeldOut, is_reference, primary_rule
-from gengap.analysis.comparison.comparison import Claim
+from gengap.analysis.claims import Claim
 from gengap.analysis.comparison.contrasts import Pairs, pair
 from gengap.analysis.comparison.estimators import ScoreName, carriers, case_values
 from gengap.analysis.curves import stopping_epochs

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gengap.analysis.cases import held_out, is_reference, primary_score
-from gengap.analysis.comparison.comparison import Claim, check_scored
+from gengap.analysis.claims import Claim
+from gengap.analysis.comparison.comparison import check_scored
 from gengap.analysis.comparison.estimators import ScoreName, larger_is_better
 from gengap.analysis.decision import saying
 from gengap.analysis.decision.beside import reference_findings
@@ -19,6 +20,7 @@ from gengap.analysis.findings.wording import GIVEN, Message
 from gengap.analysis.inference.looks import looks_of
 from gengap.analysis.tables import Cell, Column, ShownAsTable, Table
 from gengap.errors import DataError
+from gengap.results.resampled import refuse_resampled
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -106,10 +108,10 @@ class Recommendation(ShownAsTable):
 
 _COLUMNS = (
     Column("variant", "variant"),
-    Column("rule", "read at"),
-    Column("score", "score", ".4f"),
-    Column("state", f"{GIVEN}"),
-    Column("regret", "loses at most", ".4f"),
+    Column("rule", "read at", spare=0),
+    Column("score", "score", ".4f", spare=0),
+    Column("state", f"{GIVEN}", spare=0),
+    Column("regret", "loses at most", ".4f", spare=0),
     Column("epoch", "epoch", ".1f"),
     Column("parameters", "parameters", ",d"),
     Column("gap", "gap to training", ".4f"),
@@ -158,6 +160,7 @@ def recommend(
         Hsu, J. C. (1996). Multiple Comparisons: Theory and Methods. Chapman & Hall, chapter 4.
     """
     _check(tolerance, alpha)
+    refuse_resampled(result, "`recommend`", "See `compare`.")
     reading = reading_of(result, score=score, claim=claim)
     found, same = distinct(reading, rules_of(reading, patience))
     options, aside = _without_lost(found)

@@ -12,11 +12,12 @@ from gengap.analysis.comparison.contrasts import Pairs, estimates_with_skewness,
 from gengap.analysis.comparison.estimators import to_units
 from gengap.analysis.diagnosis.onset import Onset, noise_at_best, onset
 from gengap.analysis.findings.codes import Finding, found
-from gengap.analysis.findings.wording import GIVEN, Message, Word
+from gengap.analysis.findings.wording import GIVEN, Message, Word, score_word
 from gengap.analysis.inference.over_seeds import NOTHING, as_estimate, differences, late_slopes, means, rises, roughness
 from gengap.analysis.inference.simultaneous import comparison_level
 from gengap.analysis.summary import at_epoch
-from gengap.analysis.tables import Column, IntervalEstimate, ShownAsTable, Table
+from gengap.analysis.tables import AS_UNCERTAIN, Column, IntervalEstimate, ShownAsTable, Table
+from gengap.results.resampled import refuse_resampled
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -26,6 +27,17 @@ LATE_SHARE = 1 / 3
 """The late slope is read off the last third of the epochs."""
 MEMORIZED = 0.05
 """A training score below this share of climatology's counts as memorized."""
+_MEASURES: Mapping[str, tuple[str, int]] = {
+    "gap_best": ("gap, best epoch", 3),
+    "gap_last": ("gap, last epoch", 0),
+    "rise": ("rise, best to last", 2),
+    "late_slope": ("late rise per epoch", 3),
+    "memorization": ("training score / base rate's", 4),
+    "fluctuation": ("fluctuation", 4),
+    "skill_best": ("gain over base rate, best epoch", 1),
+    "skill_last": ("gain over base rate, last epoch", 2),
+}
+"""Measures of the table, what its head calls them, and how soon a narrow terminal leaves them out."""
 _RULES: tuple[EpochRule, EpochRule] = ("best", "last")
 
 
@@ -101,13 +113,10 @@ class Diagnosis(ShownAsTable):
     @property
     def table(self) -> Table:
         """The diagnoses as a table, findings below."""
-        names = (
-            "gap_best", "gap_last", "rise", "late_slope", "memorization", "fluctuation", "skill_best", "skill_last",
-        )  # fmt: skip
-        columns = [Column("variant", "variant"), Column("onset", "overfits from")]
-        columns += [Column(name, name.replace("_", " "), ".3f" if name != "late_slope" else ".4f") for name in names]
+        columns = [Column("variant", "variant"), Column("onset", "overfits from epoch", spare=0)]
+        columns += [Column(name, label, AS_UNCERTAIN, spare) for name, (label, spare) in _MEASURES.items()]
         rows = [
-            (one.variant, None if one.onset is None else str(one.onset), *(getattr(one, name) for name in names))
+            (one.variant, None if one.onset is None else str(one.onset), *(getattr(one, name) for name in _MEASURES))
             for one in self.variants
         ]
         title = f"Diagnosis (95 % intervals over seeds, {GIVEN})"
@@ -130,12 +139,17 @@ def diagnose(result: "Result", *, ignore: Sequence[str] = ()) -> Diagnosis:
     Returns:
         The diagnosis; `gengap.analysis.findings.codes.describe(code)` explains a finding's code.
     """
+    refuse_resampled(result, "`diagnose`", "Diagnose a single split (`validation_data=`, `test_data=`) of these data.")
     result = networks(result)
     variants = _diagnoses(result)
     findings = [
         finding
         for one in variants
-        for finding in (*_of_curves(one), *_of_skill(one), *_of_difference(one, result.baseline))
+        for finding in (
+            *_of_curves(one, score_word(result.score)),
+            *_of_skill(one, score_word(primary_score(result))),
+            *_of_difference(one, result.baseline, score_word(result.score)),
+        )
     ]
     findings += list(_underfitting(result))
     return Diagnosis(variants, tuple(finding for finding in findings if finding.code not in set(ignore)))
@@ -268,17 +282,17 @@ def _estimates(family: Sequence[Pairs]) -> dict[str, IntervalEstimate]:
     }
 
 
-def _of_curves(one: VariantDiagnosis) -> Iterator[Finding]:
+def _of_curves(one: VariantDiagnosis, score: Word | str) -> Iterator[Finding]:
     yield from _of_onset(one.variant, one.onset)
     if one.gap_last.low > 0:
-        yield found("GG102", one.variant, "info", gap=one.gap_last)
+        yield found("GG102", one.variant, "info", score=score, gap=one.gap_last)
     if one.late_slope.low > 0:
-        yield found("GG103", one.variant, slope=one.late_slope)
+        yield found("GG103", one.variant, score=score, slope=one.late_slope)
     if one.late_slope.high < 0:
         slope = IntervalEstimate(-one.late_slope.value, -one.late_slope.high, -one.late_slope.low)
-        yield found("GG112", one.variant, "info", slope=slope)
+        yield found("GG112", one.variant, "info", score=score, slope=slope)
     if one.memorization.high < MEMORIZED:
-        yield found("GG104", one.variant, share=one.memorization)
+        yield found("GG104", one.variant, score=score, share=one.memorization)
 
 
 def _of_onset(variant: str, seen: Onset | None) -> Iterator[Finding]:
@@ -290,13 +304,13 @@ def _of_onset(variant: str, seen: Onset | None) -> Iterator[Finding]:
         yield found("GG101", variant, epoch=seen.epoch, low=seen.low, high=seen.high, epochs=seen.epochs)
 
 
-def _of_skill(one: VariantDiagnosis) -> Iterator[Finding]:
+def _of_skill(one: VariantDiagnosis, score: Word | str) -> Iterator[Finding]:
     for rule, skill in zip(_RULES, (one.skill_best, one.skill_last), strict=True):
         if skill.high < 0:
             loss = IntervalEstimate(-skill.value, -skill.high, -skill.low)
-            yield found("GG111", one.variant, "serious", rule=Word(rule), loss=loss)
+            yield found("GG111", one.variant, "serious", rule=Word(rule), score=score, loss=loss)
     if one.skill_best.low <= 0 <= one.skill_best.high:
-        yield found("GG110", one.variant, skill=one.skill_best)
+        yield found("GG110", one.variant, score=score, gain=one.skill_best)
     if one.over_majority.low <= 0 and not one.skill_best.low > 0:  # of rare events skill says more
         yield found("GG114", one.variant, gain=one.over_majority)
 
@@ -304,7 +318,7 @@ def _of_skill(one: VariantDiagnosis) -> Iterator[Finding]:
 _OVERFITTING = ("gap_last", "rise", "late_slope")
 
 
-def _of_difference(one: VariantDiagnosis, baseline: str) -> Iterator[Finding]:
+def _of_difference(one: VariantDiagnosis, baseline: str, score: Word | str) -> Iterator[Finding]:
     """How a variant overfits, and fluctuates, beside the baseline."""
     if one.against is None:
         return
@@ -312,10 +326,10 @@ def _of_difference(one: VariantDiagnosis, baseline: str) -> Iterator[Finding]:
     if any(_sure(by) for by in seen.values()):
         clauses = tuple(_clause(name, by) for name, by in seen.items() if np.isfinite(by.value))
         size = Word(one.against.parameters)
-        yield found("GG106", one.variant, "info", baseline=baseline, size=size, clauses=clauses)
+        yield found("GG106", one.variant, "info", baseline=baseline, size=size, score=score, clauses=clauses)
     by = one.against.fluctuation
     if by.low > 0:
-        yield found("GG105", one.variant, "info", baseline=baseline, own=one.fluctuation, by=by)
+        yield found("GG105", one.variant, "info", baseline=baseline, score=score, own=one.fluctuation, by=by)
 
 
 def _sure(by: IntervalEstimate) -> bool:
@@ -350,4 +364,5 @@ def _underfitting(result: "Result") -> Iterator[Finding]:
         if better:
             best = min(better, key=lambda name: held_out_loss[name].value)
             lost = held_out_loss[best]
-            yield found("GG113", small, bigger=best, loss=IntervalEstimate(-lost.value, -lost.high, -lost.low))
+            loss = IntervalEstimate(-lost.value, -lost.high, -lost.low)
+            yield found("GG113", small, bigger=best, score=score_word(result.score), loss=loss)

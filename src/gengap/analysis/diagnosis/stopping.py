@@ -7,15 +7,16 @@ import numpy as np
 from gengap.analysis.cases import CaseScore, Floats, held_out, networks
 from gengap.analysis.curves import stopping_epochs
 from gengap.analysis.findings.wording import GIVEN
-from gengap.analysis.tables import Column, Spread, Table
+from gengap.analysis.tables import AS_UNCERTAIN, Column, Spread, Table
 from gengap.errors import DataError
+from gengap.results.resampled import refuse_resampled
 
 if TYPE_CHECKING:
     from gengap.results import Result
 
 
 def early_stopping(result: "Result", *, patience: int, min_delta: float = 0.0) -> Table:
-    """Table of what early stopping would have done to every variant, beside the last epoch, with both rankings.
+    """Table of what early stopping would have done to every variant, beside the last epoch.
 
     Epochs are chosen on validation. Test scores at those epochs come from the predictions that were stored for every
     epoch; without them, or without a test split, validation scores are shown, which chose the
@@ -27,7 +28,7 @@ def early_stopping(result: "Result", *, patience: int, min_delta: float = 0.0) -
         min_delta: Improvements of this size or less do not count.
 
     Returns:
-        A table with the columns `variant`, `stopped`, `best`, `score`, `rank`, `score_last`, `rank_last`, `saved`.
+        A table with the columns `variant`, `stopped`, `best`, `score`, `score_last` and `saved`.
 
     Raises:
         DataError: There are no held-out curves.
@@ -37,6 +38,7 @@ def early_stopping(result: "Result", *, patience: int, min_delta: float = 0.0) -
         Prechelt, L. (1998). Early stopping, but when? In Neural Networks: Tricks of the Trade. Springer.
         doi 10.1007/3-540-49430-8_3
     """
+    refuse_resampled(result, "`early_stopping`", "Each fold's best epoch is chosen by itself: see `compare`.")
     if patience < 1:
         raise ValueError(f"`patience` must be at least 1; received {patience}.")
     result = networks(result)
@@ -51,30 +53,25 @@ def early_stopping(result: "Result", *, patience: int, min_delta: float = 0.0) -
         scores = curves_on_test(result, variant) if on_test else curves
         at = [_at(scores, bests), _at(scores, trained)]
         rows.append((variant, stops, bests, *at, 1 - stops / np.maximum(trained, 1)))
-    ranks = [np.argsort(np.argsort([np.nanmean(row[place]) for row in rows])) + 1 for place in (3, 4)]
-    moved = [name for (name, *_), a, b in zip(rows, *ranks, strict=True) if a != b]
+    lowest = [min(rows, key=lambda row: float(np.nanmean(row[place])))[0] for place in (3, 4)]
     part = "test" if on_test else "validation"
     columns = (
         Column("variant", "variant"),
-        Column("stopped", "stops at", ".1f"),
-        Column("best", "best epoch", ".1f"),
-        Column("score", f"{part} score there", ".4f"),
-        Column("rank", "rank", "d"),
-        Column("score_last", f"{part} score at the last epoch", ".4f"),
-        Column("rank_last", "rank", "d"),
+        Column("stopped", "stops at epoch", ".1f"),
+        Column("best", "best epoch", ".1f", spare=2),
+        Column("score", f"{part} {result.score.replace('_', ' ')} there", AS_UNCERTAIN, spare=0),
+        Column("score_last", "at the last epoch", AS_UNCERTAIN, spare=0),
         Column("saved", "epochs saved", ".0%"),
     )
     cells = tuple(
-        (name, _spread(stops), _spread(bests), _spread(score), int(a), _spread(last), int(b), float(np.mean(saved)))
-        for (name, stops, bests, score, last, saved), a, b in zip(rows, *ranks, strict=True)
+        (name, _spread(stops), _spread(bests), _spread(score), _spread(last), float(np.mean(saved)))
+        for name, stops, bests, score, last, saved in rows
     )
     notes = (
-        f"The ranking changes for {', '.join(moved)}: what is best depends on whether you stop early."
-        if moved
-        else "The ranking is the same with and without stopping.",
-        "Ranks are of means over seeds and no verdicts: see compare().",
+        f"Lowest mean: {lowest[0]} with stopping, {lowest[1]} at the last epoch.",
+        "These are means over seeds and no verdicts: compare() says which differences are established.",
     )
-    title = f"Early stopping afterwards, patience {patience}, min_delta {min_delta:g}, {GIVEN}"
+    title = f"Early stopping in hindsight, patience {patience}, min_delta {min_delta:g}, {GIVEN}"
     return Table(title, columns, cells, notes)
 
 

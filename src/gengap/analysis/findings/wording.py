@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Union
 
 from gengap.analysis.findings import decision_words
+from gengap.analysis.numbers import typeset, typewritten, write_p
 from gengap.analysis.tables import IntervalEstimate
 
 GIVEN = "given this training set"
@@ -41,7 +42,7 @@ class Message:
     values: Mapping[str, Value] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return ENGLISH.write(self)
+        return typewritten(ENGLISH.write(self))
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class Wording:
 
     Attributes:
         sentences: Templates of `str.format` by key. A blank carries its number format, which an `IntervalEstimate` also
-            obeys; for several clauses it carries what stands between them, as in `{differences:; }`.
+            obeys (without one it has the digits that it deserves, and with `+` alone a sign); `p` is the format of p
+            values; for several clauses it carries what stands between them, as in `{differences:; }`.
         words: Texts of the vocabulary by key.
     """
 
@@ -70,7 +72,16 @@ class Wording:
     def _written(self, value: Value) -> "str | int | float | IntervalEstimate | _Clauses":
         if isinstance(value, Message | Word):
             return self.write(value)
+        if isinstance(value, float):
+            return _Real(value)
         return _Clauses(tuple(map(self.write, value))) if isinstance(value, tuple) else value
+
+
+class _Real(float):
+    """A number that knows how people write it: with a true minus; the format `p` is that of p values."""
+
+    def __format__(self, spec: str) -> str:
+        return write_p(self) if spec == "p" else typeset(super().__format__(spec))
 
 
 @dataclass(frozen=True)
@@ -83,22 +94,31 @@ class _Clauses:
         return joiner.join(self.written)
 
 
+def score_word(name: str) -> "Word | str":
+    """Return what a score is called, in any language; a score of another tool keeps its name."""
+    return Word(name) if name in ENGLISH.words else name.replace("_", " ")
+
+
 ENGLISH = Wording(
     sentences={
         "GG101": "overfits from epoch {epoch} [{low}, {high}], given this training set",
         "GG101.open": "may overfit from epoch {epoch} [{low}, after {epochs} or never], given this training set",
-        "GG102": "the gap at the last epoch is {gap:.3f}, given this training set",
-        "GG103": "still gets worse at the end, by {slope:.4f} per epoch, given this training set",
-        "GG104": "memorizes: its training score is {share:.1%} of the base-rate forecast's, given this training set",
-        "GG105": "fluctuates by {own:.3f} from epoch to epoch, {by:.3f} more than {baseline}, given this training set",
-        "GG106": "compared with {baseline}, with {size} parameters: {clauses:; }, given this training set",
-        "GG110": "not shown to beat the base-rate forecast, even at the best epoch: skill {skill:.3f}, given this "
+        "GG102": "the gap at the last epoch, held-out minus training {score}, is {gap}, given this training set",
+        "GG103": "still gets worse at the end: held-out {score} rises by {slope} per epoch, given this training set",
+        "GG104": "memorizes: its training {score} is {share:.1%} of the base-rate forecast's, given this training set",
+        "GG105": "held-out {score} fluctuates by {own} from epoch to epoch, {by} more than that of {baseline}, given "
+        "this training set",
+        "GG106": "compared with {baseline}, with {size} parameters, in {score}: {clauses:; }, given this training set",
+        "GG110": "not shown to beat the base-rate forecast, even at the best epoch: gain in {score} {gain:+} (above 0 "
+        "is better), given this training set",
+        "GG111": "worse than the base-rate forecast at the {rule} epoch: {score} is higher by {loss}, given this "
         "training set",
-        "GG111": "worse than the base-rate forecast at the {rule} epoch, by {loss:.3f}, given this training set",
-        "GG113": "underfits: {bigger}, with more parameters, does better on training and held-out cases, by "
-        "{loss:.4f}, given this training set",
-        "GG114": "accuracy not shown to exceed the most frequent class (gain {gain:+.3f}), given this training set",
-        "GG112": "still gets better at the end, by {slope:.4f} per epoch: not converged, given this training set",
+        "GG113": "underfits: {bigger}, with more parameters, does better on training cases and, by {loss} in {score}, "
+        "on held-out cases, given this training set",
+        "GG114": "accuracy not shown to exceed that of always predicting the most frequent class: gain {gain:+} (above "
+        "0 is better), given this training set",
+        "GG112": "still gets better at the end: held-out {score} falls by {slope} per epoch, so it has not converged, "
+        "given this training set",
         "GG201": "does as well as the best network: {own:.4f} in the mean, {network} {other:.4f}, which is ahead by no "
         "more than the {tolerance} that are taken not to matter, given this training set",
         "GG201.better": "is better than every network, the best of which is {network}: by {by:.4f} in the mean, by at "
@@ -118,20 +138,24 @@ ENGLISH = Wording(
         "there are too few cases",
         "GG322": "{count} groups also occur in the {other} split",
         "GG323": "its earliest case is not later than the latest case of the split before it",
-        "GG324": "class {label} has a share of {share:.1%}, in training {before:.1%} (p {p:.1g})",
+        "GG324": "class {label} has a share of {share:.1%}, in training {before:.1%} (p {p:p})",
         "GG325": "inputs are not scaled: {feature} has a root mean square of {size:.4g}, and the baseline does not "
         "bring it to about 1",
         "GG330": "{seeds} seeds; at least {enough} can judge eight remedies",
         "GG331": "{cases} cases in {groups} independent groups",
-        "against.larger": "{measure} is larger by {by:.4f}",
-        "against.smaller": "{measure} is smaller by {by:.4f}",
-        "against.open": "{measure} may be the same ({by:+.4f})",
+        "against.larger": "{measure} is larger by {by}",
+        "against.smaller": "{measure} is smaller by {by}",
+        "against.open": "{measure} may be the same ({by:+})",
         "difference": "{respect}: {first} versus {second}",
         "epochs_of": "{variant} {epochs}",
         **decision_words.SENTENCES,
     },
     words={
         "all_variants": "all variants",
+        "log_loss": "log loss",
+        "brier_score": "Brier score",
+        "squared_error": "squared error",
+        "crps_ensemble": "CRPS",
         "train": "training",
         "validation": "validation",
         "test": "test",

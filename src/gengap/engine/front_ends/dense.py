@@ -27,7 +27,8 @@ class DenseFrontEnd(FrontEnd):
     """
 
     def __init__(self, model: Any, splits: Mapping[str, Any], *, batch_size: int, device: str) -> None:
-        self._loaders = {name: BatchLoader(model, x, device=device) for name, x in splits.items()}
+        loaders = {id(x): BatchLoader(model, x, device=device) for x in splits.values()}
+        self._loaders = {name: loaders[id(x)] for name, x in splits.items()}  # folds are parts of the same cases
         self._train, self._batch_size = self._loaders["train"], batch_size
 
     def begin_epoch(self, orders: Mapping[int, NDArray[np.int64]]) -> None:

@@ -54,7 +54,8 @@ TEXTS: dict[str, str] = {
     # findings
     "title.findings": "What was found",
     "lead.findings": "Numbers in brackets are 95 % intervals; those of comparisons are simultaneous: all of them "
-    "hold at once with {confidence} confidence. Every statement is given this training set: with another one, "
+    "hold at once with {confidence} confidence (of the 5 % error that a study may make, a part is kept for looking "
+    "again after more seeds). Every statement is given this training set: with another one, "
     "equivalent variants may look different. The sections below show the evidence.",
     "lead.findings_plain": "Numbers in brackets are 95 % intervals. Every statement is given this training set: "
     "with another one, equivalent variants may look different. The sections below show the evidence.",
@@ -211,17 +212,17 @@ TEXTS: dict[str, str] = {
     "title.stopping": "Early stopping in hindsight",
     "lead.stopping": "What early stopping would have done, computed from the stored epochs without training "
     "again. A run stops after so many epochs without an improvement on validation, and its best epoch so far is "
-    "kept. Scores are {score} on the {part} cases, mean ± standard deviation over seeds; ranks compare means "
-    "only; they are not verdicts.",
+    "kept. Scores are {score} on the {part} cases, mean ± standard deviation over seeds; a lower mean is "
+    "no verdict: the comparison above says which differences are established.",
     "stopping.patience": "Patience, in epochs",
     "stopping.min_delta": "Smallest improvement that counts",
     "stopping.last": "Last epoch",
     "stopping.best": "Best epoch",
     "stopping.stopped": "With stopping",
-    "stopping.rank": "Rank",
-    "stopping.stops": "Stops at",
+    "stopping.stops": "Stops at epoch",
     "stopping.saved": "Epochs saved",
-    "stopping.first": "First: {last} at the last epoch, {best} at the best epoch, {stopped} with this stopping rule.",
+    "stopping.lowest": "Lowest mean: {last} at the last epoch, {best} at the best epoch, {stopped} with this "
+    "stopping rule.",
     "stopping.validation": "These are the validation cases, on which the epochs are chosen: the last epoch is at a "
     "disadvantage.",
     # verification
@@ -314,9 +315,12 @@ TEXTS: dict[str, str] = {
     "noise.width": "width of the central 90 %",
     "noise.deterministic": "the forecast without noise",
     "noise.trained_rates": "the rates in training",
-    "noise.helps": "The chosen rate helps: gain in {score} over {reference} {gain} on {part}.",
-    "noise.harms": "No rate helps: the chosen one is worse than {reference}, gain in {score} {gain} on {part}.",
-    "noise.open": "No rate is shown to help: gain in {score} over {reference} {gain} on {part}.",
+    "noise.helps": "The chosen rate helps: on the {part} cases its gain in {score} over {reference} is {gain} (above 0 "
+    "is better).",
+    "noise.harms": "No rate helps: on the {part} cases the chosen one is worse than {reference}; its gain in {score} "
+    "is {gain} (above 0 is better).",
+    "noise.open": "No rate is shown to help: on the {part} cases the gain of the chosen one in {score} over "
+    "{reference} is {gain} (above 0 is better).",
     "noise.lowest": "The best value, {value}, is the smallest that was tried: a smaller one may be better still.",
     "noise.highest": "The best value, {value}, is the largest that was tried: a larger one may be better still.",
     "diagram.noise": "Rate at inference, on validation",

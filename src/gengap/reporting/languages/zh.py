@@ -52,7 +52,8 @@ TEXTS: dict[str, str] = {
     "损失多少、好多少、差多少，均以正数计。",
     # findings
     "title.findings": "结论",
-    "lead.findings": "方括号内为 95 % 区间；变体比较的区间以 {confidence} 的置信度同时成立。一切均就这一训练集而"
+    "lead.findings": "方括号内为 95 % 区间；变体比较的区间以 {confidence} 的置信度同时成立（一项研究允许的 5 % 错误中，"
+    "有一部分留给增加种子后再次查看）。一切均就这一训练集而"
     "言：换一个训练集，实际相当的变体也可能显出差异。依据见后面各节。",
     "lead.findings_plain": "方括号内为 95 % 区间。一切均就这一训练集而言：换一个训练集，实际相当的变体也可能显出差异。"
     "依据见后面各节。",
@@ -193,17 +194,16 @@ TEXTS: dict[str, str] = {
     # stopping
     "title.stopping": "事后模拟提前停止",
     "lead.stopping": "若提前停止会怎样，由已保存的各轮次算出，不必重新训练。验证评分连续若干轮没有改善，训练即停"
-    "止，并保留到那时为止最好的一轮。评分为{part}样本上的{score}，取各种子的均值 ± 标准差；名次只比较均值，并非判"
-    "断。",
+    "止，并保留到那时为止最好的一轮。评分为{part}样本上的{score}，取各种子的均值 ± 标准差；均值较低并不是判断："
+    "哪些差异确立，见上面的比较。",
     "stopping.patience": "耐心（轮数）",
     "stopping.min_delta": "至少改善多少才算",
     "stopping.last": "最后一轮",
     "stopping.best": "最佳轮次",
     "stopping.stopped": "提前停止",
-    "stopping.rank": "名次",
-    "stopping.stops": "停于",
+    "stopping.stops": "停于第几轮",
     "stopping.saved": "省下轮次",
-    "stopping.first": "第一名：最后一轮为 {last}，最佳轮次为 {best}，按此规则停止为 {stopped}。",
+    "stopping.lowest": "均值最低：最后一轮为 {last}，最佳轮次为 {best}，按此规则停止为 {stopped}。",
     "stopping.validation": "这里是用来选择轮次的验证样本，因此最后一轮吃亏。",
     # verification
     "title.verification": "预报可信吗？",
@@ -285,9 +285,9 @@ TEXTS: dict[str, str] = {
     "noise.width": "中央 90 % 的宽度",
     "noise.deterministic": "无噪声的预报",
     "noise.trained_rates": "训练时的丢弃率",
-    "noise.helps": "所选丢弃率有帮助：相对{reference}，{part}集上的{score}改进 {gain}。",
-    "noise.harms": "没有丢弃率有帮助：所选丢弃率不如{reference}，{part}集上的{score}改进 {gain}。",
-    "noise.open": "未能证明任何丢弃率有帮助：相对{reference}，{part}集上的{score}改进 {gain}。",
+    "noise.helps": "所选丢弃率有帮助：相对{reference}，{part}集上的{score}改进 {gain}（大于 0 为更好）。",
+    "noise.harms": "没有丢弃率有帮助：所选丢弃率不如{reference}，{part}集上的{score}改进 {gain}（大于 0 为更好）。",
+    "noise.open": "未能证明任何丢弃率有帮助：相对{reference}，{part}集上的{score}改进 {gain}（大于 0 为更好）。",
     "noise.lowest": "最佳值 {value} 是所试的最小值：更小的也许更好。",
     "noise.highest": "最佳值 {value} 是所试的最大值：更大的也许更好。",
     "diagram.noise": "推理时的丢弃率（验证集）",

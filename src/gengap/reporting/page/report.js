@@ -13,6 +13,16 @@
   label();
 })();
 
+(function printing() {
+  // paper opens nothing: what is folded on the screen is unfolded for it, and folded again afterwards
+  let folded = [];
+  window.addEventListener("beforeprint", () => {
+    folded = [...document.querySelectorAll("details:not([open])")];
+    folded.forEach((one) => { one.open = true; });
+  });
+  window.addEventListener("afterprint", () => folded.forEach((one) => { one.open = false; }));
+})();
+
 (function sorting() {
   const valueOf = (cell) => {
     if (cell.dataset.value === undefined) return cell.textContent.trim();
@@ -282,26 +292,24 @@
         saved: 100 * mean(rules.filter((one) => one.trained).map((one) => 1 - one.stop / one.trained)),
       };
     });
-    const order = found.map((_, index) => index).sort((a, b) => (found[a].mean === found[b].mean ? a - b : found[a].mean - found[b].mean));
     rows.forEach((row, index) => {
       const one = found[index];
-      const [score, rank] = row.querySelectorAll("[data-way=stopped]");
+      const score = row.querySelector("[data-way=stopped]");
       const put = (cell, text, value) => {
         cell.textContent = text;
         cell.dataset.value = Number.isFinite(value) ? value : "";
       };
       put(score, one.text, one.mean);
-      if (rank) put(rank, String(order.indexOf(index) + 1), order.indexOf(index) + 1);
       put(row.querySelector("[data-way=stops]"), write(one.stops, 1), one.stops);
       put(row.querySelector("[data-way=saved]"), Number.isNaN(one.saved) ? "\u2013" : `${write(one.saved, 0)} %`, one.saved);
     });
     if (rows.length === 1) return;
-    const first = (way) => {
-      const at = rows.findIndex((row) => row.querySelector(`.rank[data-way=${way}]`).dataset.value === "1");
-      return names[at];
+    const lowest = (way) => {
+      const means = rows.map((row) => Number(row.querySelector(`[data-way=${way}]`).dataset.value || Infinity));
+      return names[means.indexOf(Math.min(...means))];
     };
-    const said = { last: first("last"), best: first("best"), stopped: first("stopped") };
-    view.querySelector(".firsts").textContent = view.dataset.first.replace(/\{(\w+)\}/g, (_, way) => said[way]);
+    const said = { last: lowest("last"), best: lowest("best"), stopped: lowest("stopped") };
+    view.querySelector(".lowest").textContent = view.dataset.lowest.replace(/\{(\w+)\}/g, (_, way) => said[way]);
   }
 
   form.hidden = false;

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gengap.analysis.comparison.comparison import Comparison
 from gengap.analysis.comparison.contrasts import Contrast
 from gengap.reporting.material import Material
-from gengap.reporting.numbers import decimals_for, write_estimate, write_number
+from gengap.reporting.numbers import write_estimate, write_number, write_p
 from gengap.reporting.section import Section
 from gengap.reporting.sections.findings import needs
 
@@ -129,13 +129,3 @@ def scale_of(contrasts: Iterable[Contrast]) -> Scale:
 def _round_sizes(rough: float) -> tuple[float, ...]:
     power = 10.0 ** math.floor(math.log10(rough))
     return tuple(factor * power for factor in (1, 2, 5, 10))
-
-
-def write_p(p: float) -> str:
-    """Write a p value; below a thousandth its size says nothing more.
-
-    Example:
-        >>> write_p(0.0342), write_p(0.00001), write_p(1.0)
-        ('0.034', '< 0.001', '1.00')
-    """
-    return "< 0.001" if p < 0.001 else write_number(p, min(max(decimals_for(p), 2), 3))

@@ -1,4 +1,4 @@
-"""What early stopping would have done, for any patience: both rankings side by side, computed in the page."""
+"""What early stopping would have done, for any patience: computed in the page."""
 
 import math
 from dataclasses import dataclass
@@ -40,13 +40,6 @@ class ShownMean:
 
 
 @dataclass(frozen=True)
-class Ranked(ShownMean):
-    """Score and rank of a variant under one way of choosing the epoch."""
-
-    rank: int
-
-
-@dataclass(frozen=True)
 class StoppingRow:
     """One line of the table.
 
@@ -60,9 +53,9 @@ class StoppingRow:
     """
 
     variant: str
-    last: Ranked
-    best: Ranked
-    stopped: Ranked
+    last: ShownMean
+    best: ShownMean
+    stopped: ShownMean
     stops: ShownMean
     saved: ShownMean
 
@@ -75,7 +68,9 @@ def stopping_section(material: Material) -> Section | None:
     curves = [curves_of(material, variant) for variant in result.variants]
     patience = max(1, round(result.history.sizes["epoch"] / 10))
     rows = rows_of(curves, patience=patience)
-    firsts = {name: min(rows, key=lambda row: getattr(row, name).rank).variant for name in ("last", "best", "stopped")}
+    lowest = {
+        name: min(rows, key=lambda row: _mean(getattr(row, name))).variant for name in ("last", "best", "stopped")
+    }
     part = "test" if has_test_curves(result) else "validation"
     return Section(
         "stopping",
@@ -87,7 +82,7 @@ def stopping_section(material: Material) -> Section | None:
             "score": text.name_of("score", result.score),
             "part": text(f"part.{part}"),
             "on_validation": part == "validation",
-            "firsts": firsts,
+            "lowest": lowest,
             "data": [
                 {"chosen_on": _plain(one.chosen_on), "read": _plain(one.read) if part == "test" else None}
                 for one in curves
@@ -110,16 +105,16 @@ def rows_of(curves: list[VariantCurves], *, patience: int, min_delta: float = 0.
     never = [stopping_epochs(one.chosen_on, patience=one.chosen_on.shape[1])[1] for one in curves]
     rules = [stopping_epochs(one.chosen_on, patience=patience, min_delta=min_delta) for one in curves]
     decimals = decimals_of(curves)
-    places = [
-        _places([_at(one.read, at) for one, at in zip(curves, epochs, strict=True)], decimals)
+    last, best, stopped = (
+        [_with_spread(_at(one.read, at), decimals) for one, at in zip(curves, epochs, strict=True)]
         for epochs in (trained, never, [kept for _, kept in rules])
-    ]
+    )
     return tuple(
         StoppingRow(
             one.variant,
-            last=places[0][at],
-            best=places[1][at],
-            stopped=places[2][at],
+            last=last[at],
+            best=best[at],
+            stopped=stopped[at],
             stops=_shown(stops[stops > 0], 1),
             saved=_shown((100 * (1 - stops / np.maximum(trained[at], 1)))[stops > 0], 0, " %"),
         )
@@ -134,17 +129,15 @@ def decimals_of(curves: list[VariantCurves]) -> int:
     return decimals_for(float(np.median(spreads))) if spreads else 4
 
 
-def _places(values: list[Floats], decimals: int) -> list[Ranked]:
-    kept = [one[np.isfinite(one)] for one in values]
-    means = np.array([one.mean() if len(one) else math.inf for one in kept])
-    ranks = np.argsort(np.argsort(means, kind="stable"), kind="stable") + 1
-    return [Ranked(*_with_spread(one, decimals), rank=int(rank)) for one, rank in zip(kept, ranks, strict=True)]
+def _mean(shown: ShownMean) -> float:
+    return math.inf if shown.value is None else shown.value
 
 
-def _with_spread(values: Floats, decimals: int) -> tuple[str, float | None]:
-    shown = _shown(values, decimals)
-    spread = f" ± {write_number(float(values.std(ddof=1)), decimals)}" if len(values) > 1 else ""
-    return shown.text + spread, shown.value
+def _with_spread(values: Floats, decimals: int) -> ShownMean:
+    kept = values[np.isfinite(values)]
+    shown = _shown(kept, decimals)
+    spread = f" ± {write_number(float(kept.std(ddof=1)), decimals)}" if len(kept) > 1 else ""
+    return ShownMean(shown.text + spread, shown.value)
 
 
 def _shown(values: Floats, decimals: int, unit: str = "") -> ShownMean:

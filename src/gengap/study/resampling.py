@@ -1,0 +1,153 @@
+"""A resampled study: its cases divided into folds, a run for every fold, and what a fold's own cases decide."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gengap.datasets.cases import rows_of
+from gengap.datasets.dependence import unit_codes
+from gengap.datasets.divider import Divider
+from gengap.datasets.folds import CrossValidation, Division, Fold, fold_seed
+from gengap.datasets.output_kind import OutputKind, scored_answers
+from gengap.datasets.split import Dataset, Split
+from gengap.engine.runs import Array, Run, TrainingData
+from gengap.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Folds:
+    """The folds of a study.
+
+    Attributes:
+        pool: All cases, as they were given (before any `preprocess`).
+        divider: What draws divisions.
+        divisions: The division of each seed.
+    """
+
+    pool: Split
+    divider: Divider
+    divisions: Mapping[int, Division]
+
+    @property
+    def tested(self) -> Array:
+        """The cases that every pass tests, ascending."""
+        return next(iter(self.divisions.values())).tested
+
+    def held_out(self) -> TrainingData:
+        """Return what a result says of held-out cases: every tested case, once for each kind of prediction."""
+        rows = self.tested
+        beside = {name: getattr(self.pool, name) for name in ("sample_weight", "groups", "times")}
+        chosen = {name: None if values is None else np.asarray(values)[rows] for name, values in beside.items()}
+        tested = Split(None, rows_of(self.pool.y, rows), **chosen)
+        return TrainingData(self.pool, tested if self.validates_all else None, tested)
+
+    @property
+    def validates_all(self) -> bool:
+        """Whether the inner validations of a pass, too, hold every case once."""
+        return all(division.validates_all for division in self.divisions.values())
+
+    def runs(self, runs: Sequence[Run]) -> list[Run]:
+        """Return a run for every fold of every seed: all variants of a fold share its cases and its own seed."""
+        of_seed: dict[int, list[Run]] = {}
+        for run in runs:
+            of_seed.setdefault(run.seed, []).append(run)
+        return [
+            replace(run, seed=fold_seed(seed, place), fold=fold)
+            for seed, own in of_seed.items()
+            for place, fold in enumerate(self.divisions[seed].folds)
+            for run in own
+        ]
+
+    def describe(self) -> dict[str, Any]:
+        """Return what every pass has in common, as JSON; a study that continues must agree in it."""
+        times, units = self.pool.times, unit_codes(self.pool.groups, self.pool.times)
+        forward = self.divider.forward
+        return {
+            "kind": "passes" if self.divider.redrawn else "crossed",
+            "folds": len(next(iter(self.divisions.values())).folds),
+            "cases": len(self.tested),
+            "grouped": units is not None,
+            "forward": forward,
+            "mixed_times": times is not None and not forward and len(np.unique(_days(times))) > 1,
+            "splitter": self.divider.splitter,
+            "division": self.divider.division(0).digest(),
+        }
+
+
+def _days(times: Any) -> Array:
+    return np.asarray(times).astype("datetime64[D]")
+
+
+def divide(pool: Split, cv: Any, kind: OutputKind, seeds: Sequence[int]) -> Folds:
+    """Divide the cases of a study.
+
+    Args:
+        pool: All cases, checked.
+        cv: What `Study.run(cv=)` was given.
+        kind: How the scored output is read.
+        seeds: Seeds of the study; each has a division of its own where they are redrawn.
+
+    Raises:
+        DataError: The cases cannot be divided so, or different passes test different cases.
+        TypeError: `cv` is nothing that divides cases.
+    """
+    chosen = cv if isinstance(cv, CrossValidation) else CrossValidation(cv)
+    divider = Divider(
+        chosen,
+        y=np.asarray(scored_answers(pool.y, kind)),
+        task=kind.task,
+        units=unit_codes(pool.groups, pool.times),
+        times=pool.times,
+    )
+    divisions = {seed: divider.division(seed) for seed in seeds}
+    first = divisions[seeds[0]]
+    for seed, one in divisions.items():
+        if not np.array_equal(one.tested, first.tested) or len(one.folds) != len(first.folds):
+            raise DataError(
+                f"{divider.splitter} tests other cases, or has another number of folds, for seed {seed} than for seed "
+                f"{seeds[0]}: every pass must test the same cases. Give a splitter that tests each case once."
+            )
+    return Folds(pool, divider, divisions)
+
+
+def refuse_splits(x: Any, *, validation_data: Any, validation_split: Any, test_data: Any) -> None:
+    """Refuse splits beside folds, which have their own.
+
+    Raises:
+        DataError: There are any; the sentence says what to give.
+    """
+    if isinstance(x, Dataset):
+        raise DataError(
+            "`cv` divides one set of cases, and a `Dataset` has splits: pass `data.pooled()` to hold out every case of "
+            "all its splits once, or `data.train` to divide the training split and leave the others alone."
+        )
+    if validation_data is not None or validation_split:
+        raise DataError(
+            "With `cv`, every fold chooses its epochs on an inner validation of its own: leave out `validation_data` "
+            "and `validation_split`."
+        )
+    if test_data is not None:
+        raise DataError(
+            "With `cv`, every case is a test case of the fold that has not seen it, and no model learns from all of "
+            "them: leave out `test_data`, and judge the model that you then train on all cases on it."
+        )
+
+
+def pack_division(division: Division, climatology: Sequence[Any]) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Take apart what a stored study must know of one pass: cases by fold, and each fold's climatology."""
+    arrays: dict[str, Array] = {}
+    for place, fold in enumerate(division.folds):
+        arrays |= {f"{place:04d}/{name}": fold.rows(name) for name in ("train", "validation", "test")}
+    return arrays, {"validates_all": division.validates_all, "climatology": list(climatology)}
+
+
+def unpack_division(arrays: Mapping[str, Array], values: Mapping[str, Any]) -> Division:
+    """Put together what `pack_division` took apart."""
+    places = sorted({path.split("/")[0] for path in arrays})
+    folds = tuple(
+        Fold(*(np.asarray(arrays[f"{place}/{name}"], np.int64) for name in ("train", "validation", "test")))
+        for place in places
+    )
+    return Division(folds, bool(values["validates_all"]))
