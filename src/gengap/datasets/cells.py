@@ -83,6 +83,21 @@ def points_may_be_of_thousands(cells: Sequence[str]) -> str | None:
     return None
 
 
+_WITH_UNIT = re.compile(r"[+-]?\d+(?:[.,]\d+)?\s*([^\d\s].*)")
+
+
+def common_unit(cells: Sequence[str]) -> str | None:
+    """Return what stands behind all numbers of a column, such as `%`; None where a cell is no number with the same.
+
+    Example:
+        >>> common_unit(["12 %", "3.5%"]), common_unit(["1st", "2nd"])
+        ('%', None)
+    """
+    found = [_WITH_UNIT.fullmatch(cell) for cell in cells]
+    units = {None if match is None else match[1] for match in found}
+    return units.pop() if len(units) == 1 else None
+
+
 _ISO = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([T ]\d{1,2}(:\d{2}(:\d{2}([.,]\d+)?)?)?(Z|[+-]\d{2}:?\d{2})?)?")
 _SLASHED = re.compile(r"(\d{4})([/.])(\d{1,2})\2(\d{1,2})( \d{1,2}:\d{2}(:\d{2})?)?")
 _DAY_OR_MONTH_FIRST = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})( \d{1,2}:\d{2}(:\d{2})?)?")

@@ -180,6 +180,12 @@ def _of_text(text: "pd.Series", place: Place, missing: Sequence[str] | None) -> 
         return _numbers(column.astype(np.int64) if whole else column, place, missing)
     if cells.look_like_dates(written):
         return _as_times(text, ~marked, written, place)
+    if (unit := cells.common_unit(written)) is not None:
+        row = int(np.argmin(marked))
+        raise DataError(
+            f"The {place} holds numbers with {unit!r} behind each, such as {text.iloc[row]!r} in row {row + 1}: write "
+            "the numbers alone; if they are names, put a letter before each."
+        )
     return _words(text, missing)
 
 

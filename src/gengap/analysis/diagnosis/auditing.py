@@ -187,7 +187,8 @@ def _scale(result: "Result", largest: Mapping[str, Any] | None) -> Iterator[Find
         return
     names = result.manifest["data"].get("feature_names") or ()
     place = largest["feature"]
-    named = str(names[place]) if isinstance(place, int) and place < len(names) else str(place)
+    known = isinstance(place, str) or place < len(names)
+    named = str(place if isinstance(place, str) else names[place]) if known else f"x[..., {place}]"
     yield found("GG325", Word("train"), feature=named, size=float(largest["rms"]))
 
 
