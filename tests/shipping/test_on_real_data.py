@@ -142,3 +142,16 @@ def test_the_ensembles_and_members_as_shipped(studied):
         said = next(one for one in shipped.card.scores if one.score == result.score)
         assert said.part == part
         assert abs(said.value - loss(result, y, asked)) < 1e-6
+
+
+def test_the_gates_three_exits(studied):
+    data, result = studied
+    if data.name != "digits":
+        pytest.skip("the digits have all three: a reference that is shown to be better, and a remedy that is not")
+    for variant, against, margin, code in (
+        ("logistic regression", "baseline", 0.05, 0),
+        ("baseline", "logistic regression", 0.01, 1),
+        ("l2(0.001)", "baseline", 0.0, 3),
+    ):
+        found = gg.gate(result, variant=variant, against=against, no_worse_than=margin)
+        assert found.exit_code == code, str(found)
