@@ -1,11 +1,11 @@
-"""The page `docs/resampling.md`, written from measured numbers alone."""
+"""The page `docs/resampling_statistics.md`, written from measured numbers alone."""
 
 from collections.abc import Iterable, Sequence
 from math import sqrt
 from pathlib import Path
 from typing import Any
 
-PAGE = Path(__file__).parents[1] / "docs" / "resampling.md"
+PAGE = Path(__file__).parents[1] / "docs" / "resampling_statistics.md"
 NULLS = 2
 TOOL = "passes, as the tool does"
 SHOWN = (TOOL, "passes, rho = 0", "crossed, as the tool would", "corrected t", "naive t")
@@ -19,9 +19,10 @@ This page is written by a command, from simulated studies whose truth is known:
 $ make bench-resampling
 ```
 
-It was run in parts, as `python benchmarks/resampling.py --studies {asked} --only ...` and, for the last section, with
-`--advice`, on a machine shared with other work ({processor}, {machine_cores} cores, NumPy {numpy}): {seconds:,.0f} s in
-all. Slow settings get fewer studies than asked for; every line says how many. The numbers lie in
+It was run in parts on a machine shared with other work ({processor}, {machine_cores} cores, NumPy {numpy};
+{seconds:,.0f} s in
+all): `python benchmarks/resampling.py --only ...` with `--studies {asked}`, and the last section with `--advice
+--studies {advice_asked}`. Slow settings get fewer studies than asked for; every line says how many. The numbers lie in
 `benchmarks/results/resampling.json`.
 
 ## What is simulated
@@ -94,6 +95,7 @@ def write_page(found: dict[str, Any]) -> str:
             coverage=_table(rows, _coverage),
             power=_power(rows),
             advice=_advice(found["advice"]),
+            advice_asked=2 * found["advice"][0]["studies"],
         ),
         encoding="utf-8",
     )
@@ -106,7 +108,8 @@ def percent(share: float) -> str:
 
 def _ways() -> str:
     return (
-        "*As the tool does*: rho by the convention. *Crossed*: one division, five seeds on it, the same formula. "
+        "*As the tool does*: rho by the convention. *Crossed*: one division, five seeds on it, the same formula (the\n"
+        "tool itself makes no claim about new training sets from one division). "
         "*Corrected t*: Student's t over the 25\nmeans of folds with the variance of Nadeau and Bengio (2003), as "
         "Bouckaert and Frank (2004) have it for repeated\ncross-validation. *Naive t*: the same without a correction."
     )

@@ -48,7 +48,7 @@ the same few seeds, so that something is added there too. In the families of eig
 {lengths}.
 The price is power, most of it where the baseline stands still and the noise is as skewed as a lognormal law;
 [Which t](#which-t) sets it beside what other ways cost. Everything but the next section is for one training set: what
-another would bring is in none of these numbers, and [How far verdicts on new training sets hold](resampling.md) is
+another would bring is in none of these numbers, and [How far verdicts on new training sets hold](resampling_statistics.md) is
 about those that claim more.
 
 ## Given this training set
@@ -74,7 +74,7 @@ own (`Result.from_predictions`).
 Share of families with any false verdict, in percent, and behind the stroke the coverage of the plain 95 % interval of a
 single difference. A first look may spend 4.5 % on all eight verdicts.
 {families}
-{fewest:,} to {most:,} studies a cell. `gg.compare` itself, from results to verdicts: {end_to_end} % of
+`gg.compare` itself, from results to verdicts: {end_to_end} % of
 {end_to_end_studies:,} families of three (10 seeds, 215 cases, normal, baseline alike).
 
 ## Power
@@ -159,7 +159,7 @@ Peak memory {memory:.1f} GiB, the result itself included.
 def write_page(found: dict[str, Any]) -> str:
     """Write the page and return a sentence about it."""
     misses = missed_targets(found)
-    machine, families, which = found["machine"], [row["studies"] for row in found["families"]], found["which_t"]
+    machine, which = found["machine"], found["which_t"]
     sizes = [row["tool"]["size"] for row in which]
     seeds = [f"{n} seeds" for n in SEEDS]
     looks = zip(found["fixed_looks"], found["follow_advice"], strict=True)
@@ -180,11 +180,9 @@ def write_page(found: dict[str, Any]) -> str:
         scipy=machine["versions"]["scipy"],
         misses="\n".join(f"- {miss}" for miss in misses) or "- None.",
         families=table(
-            ["law", "cases", "noise", "baseline", *seeds],
-            by_seeds(found["families"], ("law", "cases", "noise", "baseline"), _family_cell),
+            ["law", "cases", "noise", "baseline", "studies", *seeds],
+            by_seeds(found["families"], ("law", "cases", "noise", "baseline", "studies"), _family_cell),
         ),
-        fewest=min(families),
-        most=max(families),
         end_to_end=percent(found["end_to_end"]["false_verdict"]),
         end_to_end_studies=found["end_to_end"]["studies"],
         power_studies=found["power"][0]["studies"],
@@ -256,7 +254,8 @@ def _parts(measured: dict[str, Row]) -> str:
         [f"`{command.format(part=part, **one)}`", f"{one['seconds']:.0f}"]
         for part, one in sorted(measured.items(), key=lambda item: item[0])
     ]
-    return table(["command", "seconds, under load"], rows)
+    notes = [f"`{part}`: {one['note']}" for part, one in sorted(measured.items()) if "note" in one]
+    return table(["command", "seconds, under load"], rows) + "".join(f"\n{note}\n" for note in notes)
 
 
 def _within_chance(share: float, studies: int) -> str:

@@ -68,7 +68,7 @@ def test_pairs_of_passes_carry_the_convention_and_fewer_than_three_none():
 
 @pytest.mark.parametrize(("rho", "said"), [(0.5, True), (0.25, False), (None, False)])
 def test_variants_that_memorize_carry_a_caution(rho, said):
-    """docs/resampling.md: where both do worse than a constant forecast, intervals cover some 91 %."""
+    """docs/resampling_statistics.md: where both do worse than a constant forecast, intervals cover some 91 %."""
     one, other = np.random.default_rng(6).random((2, 6, 30))
     rules = Rules(level=0.05, next_level=0.02, larger_is_better=False, margin=None, new_cases=True, cases=30)
     (found,) = contrasts([pair("a", "best", one, other, new_cases=True, rho=rho)], rules)
