@@ -34,7 +34,7 @@ MORE = {
 }  # fmt: skip
 RUN_BY_RUN = {"activity", "own layer", "prelu"}
 """They take the slow door, whose code may do anything."""
-RECURRENT = {"bidirectional", "masked"}
+RECORDED = {"attention", "bidirectional", "masked"}
 """Among the looped ones of the zoo, but computed for all runs at once."""
 
 pytestmark = pytest.mark.filterwarnings("ignore::gengap.errors.SlowPathWarning")
@@ -71,7 +71,7 @@ def test_recordings_equal_the_steps_to_the_bit(name, make_data, settings, collec
     runs, data = compiled_nets(build), data_for(build, make_data)
     plain = collect(train_fused, runs, data, settings(), plan=plain_plan(runs))
     assert not uncompiled
-    looped = name in ({*LOOPED, *RUN_BY_RUN} - RECURRENT)
+    looped = name in ({*LOOPED, *RUN_BY_RUN} - RECORDED)
     with pytest.warns(GengapWarning, match="some layers are called run by run") if looped else nullcontext():
         played = collect(train_fused, runs, data, settings(), plan=compiled_plan(runs))
     for run, record in played.items():
