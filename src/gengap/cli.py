@@ -5,15 +5,15 @@ import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from gengap.reporting import decision_commands as of_decisions
+from gengap.reporting.terminal import say, show_table
 from gengap.shipping import commands as of_shipping
 
 if TYPE_CHECKING:
-    from gengap.analysis.comparison.estimators import ScoreName
-    from gengap.analysis.tables import ShownAsTable, Table
     from gengap.results import Result
     from gengap_examples.demos import Demo
     from gengap_examples.telling_cases import CaseStudy
@@ -73,17 +73,17 @@ def demo(
     asked = study_cases(result, dataset)
     _write(result, folder, asked, lang=lang)
     if asked is not None:
-        _say(f"Uncertainty of {asked.variant}, with the trained and with the chosen rate of dropout at inference:")
+        say(f"Uncertainty of {asked.variant}, with the trained and with the chosen rate of dropout at inference:")
         typer.echo(asked.choice.quality.to_string(float_format="{:.3f}".format))
-        _say(*asked.choice.findings)
+        say(*asked.choice.findings)
     if chosen.retell is not None:
         from gengap.analysis import audit
         from gengap_examples.reviews_retold import to_markdown
 
         table = chosen.retell(result)
         (folder / "retold.md").write_text(to_markdown(table), encoding="utf-8")
-        _show(table)
-        _say("Audit:", str(audit(result)))
+        show_table(table)
+        say("Audit:", str(audit(result)))
         typer.echo(f"Retold:  {folder / 'retold.md'}")
     _name_files(folder)
     if cv is not None:
@@ -264,55 +264,8 @@ def report(
     typer.echo(f"Report: {target}")
 
 
-@app.command()
-def recommend(
-    folder: Annotated[Path, typer.Argument(help="Folder that holds a result.")],
-    *,
-    tolerance: Annotated[float | None, typer.Option(help="Loss that does not matter, in the score's units.")] = None,
-    patience: Annotated[int | None, typer.Option(help="Also consider early stopping of this patience.")] = None,
-    ensembles: Annotated[bool, typer.Option("--ensembles", help="Also consider the mean of all runs.")] = False,
-) -> None:
-    """Say what to ship, and how much could be lost by it."""
-    from gengap.analysis import recommend as recommend_from
-    from gengap.study.loading import load
-
-    _show(recommend_from(load(folder), tolerance=tolerance, patience=patience, ensembles=ensembles))
-
-
-@app.command()
-def gate(
-    folder: Annotated[Path, typer.Argument(help="Folder that holds the result of the variant.")],
-    *,
-    variant: Annotated[str, typer.Option(help="The variant that is to pass.")],
-    against: Annotated[str, typer.Option(help="The variant that it is held against.")],
-    no_worse_than: Annotated[float, typer.Option(help="By how much it may be worse, in the score's units.")],
-    against_folder: Annotated[Path | None, typer.Option(help="Folder of another result that holds --against.")] = None,
-    score: Annotated[str | None, typer.Option(help="The score; the declared one by default.")] = None,
-    epoch: Annotated[Literal["best", "last"] | None, typer.Option(help="The declared one by default.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of Markdown.")] = False,
-    output: Annotated[Path | None, typer.Option(help="Also write it to this file.")] = None,
-) -> None:
-    """Ask whether a variant is no worse than another: exit code 0 holds, 1 fails, 3 cannot say, 2 wrong use."""
-    from gengap.analysis import gate as gate_of
-    from gengap.study.loading import load
-
-    other = None if against_folder is None else load(against_folder)
-    found = gate_of(
-        load(folder),
-        variant=variant,
-        against=against,
-        no_worse_than=no_worse_than,
-        other=other,
-        score=cast("ScoreName | None", score),  # the gate knows the names
-        epoch=epoch,
-    )
-    said = found.to_json() if as_json else found.to_markdown()
-    if output is not None:
-        output.write_text(said, encoding="utf-8")
-    typer.echo(said, nl=False)
-    raise typer.Exit(found.exit_code)
-
-
+app.command()(of_decisions.recommend)
+app.command()(of_decisions.gate)
 app.command()(of_shipping.ship)
 app.command()(of_shipping.predict)
 
@@ -367,30 +320,10 @@ def _write(result: "Result", folder: Path, asked: "CaseStudy | None" = None, *, 
     if (table := result.manifest["data"].get("table")) is not None:
         said = json.dumps(table, ensure_ascii=False, indent=1)
         (folder / "table.json").write_text(said + "\n", encoding="utf-8")
-    _show(summarize(result))
+    show_table(summarize(result))
     if resampling_of(result) is not None and len(result.variants) > 1:
-        _show(compare(result))
-    _say(*(f"- {sentence}" for sentence in findings(result, lang=lang)))
-
-
-def _show(shown: "Table | ShownAsTable") -> None:
-    """Print a table: in a terminal as wide as it is, verdicts in colour; plain and whole into a file or a pipe."""
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    if console.is_terminal:
-        console.print(shown)
-    else:
-        typer.echo(shown.__rich__().text(None))  # whatever COLUMNS says: nobody reads it here
-
-
-def _say(*sentences: str) -> None:
-    """Print sentences, wrapped where there is a terminal, with the minus that terminals know."""
-    from gengap.analysis.numbers import typewritten
-    from gengap.analysis.text_tables import terminal_width, wrapped
-
-    for sentence in sentences:
-        typer.echo(wrapped(typewritten(sentence), terminal_width()))
+        show_table(compare(result))
+    say(*(f"- {sentence}" for sentence in findings(result, lang=lang)))
 
 
 def _name_files(folder: Path) -> None:
