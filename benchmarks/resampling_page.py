@@ -19,11 +19,10 @@ This page is written by a command, from simulated studies whose truth is known:
 $ make bench-resampling
 ```
 
-It was run in parts on a machine shared with other work ({processor}, {machine_cores} cores, NumPy {numpy};
-{seconds:,.0f} s in
-all): `python benchmarks/resampling.py --only ...` with `--studies {asked}`, and the last section with `--advice
---studies {advice_asked}`. Slow settings get fewer studies than asked for; every line says how many. The numbers lie in
-`benchmarks/results/resampling.json`.
+It was run in parts on a machine shared with other work ({processor}, {machine_cores} cores, NumPy {numpy}), in
+{seconds:,.0f} s in all: `python benchmarks/resampling.py --only ...` with `--studies {asked}`, the last section with
+`--advice --studies {advice_asked}`. Slow settings get fewer studies than asked for; every line says how many. The
+numbers lie in `benchmarks/results/resampling.json`.
 
 ## What is simulated
 
@@ -205,10 +204,12 @@ def _covers(rows: list[Row]) -> str:
     good = sum(share >= 0.93 for share, _ in worst)
     low, where = min(worst, key=lambda one: one[0])
     below = [row for share, row in worst if 0.91 - share > 1.96 * sqrt(0.91 * 0.09 / row["studies"])]
+    short = [f"{row['setting']}, n = {row['n']:,} ({percent(share)} %)" for share, row in worst if share < 0.93]
+    kept = "as meant" if good >= 0.9 * len(rows) else "fewer than meant"
     return (
-        f"The tool's intervals cover at least 93 % for every treatment in {good} of {len(rows)} settings; the lowest "
-        f"is {percent(low)} % ({where['setting']}, n = {where['n']:,}, {where['studies']} studies); below 91 % by more "
-        f"than chance in {len(below)}."
+        f"The tool's intervals cover at least 93 % for every treatment in {good} of {len(rows)} settings, {kept}; not "
+        f"in {'; '.join(short)}. The lowest is {percent(low)} % of {where['studies']} studies; below 91 % by more than "
+        f"chance in {len(below)} settings. Variants that do worse than a constant forecast carry a caution."
     )
 
 
