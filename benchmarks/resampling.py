@@ -1,6 +1,6 @@
 """Verdicts over training sets, measured on resampled studies of data sets that are drawn anew, with known truth.
 
-`make bench-resampling` draws them, writes `benchmarks/results/resampling.json` and from it `docs/resampling_statistics.md`;
+`make bench-resampling` draws them, writes `benchmarks/results/resampling.json` and `docs/resampling_statistics.md`;
 `--studies N` makes it shorter or surer. A study draws a data set, divides it five times into five folds, trains every
 variant on every fold's rest, and asks which variants are better on average over training sets of that size.
 """

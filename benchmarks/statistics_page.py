@@ -48,8 +48,8 @@ the same few seeds, so that something is added there too. In the families of eig
 {lengths}.
 The price is power, most of it where the baseline stands still and the noise is as skewed as a lognormal law;
 [Which t](#which-t) sets it beside what other ways cost. Everything but the next section is for one training set: what
-another would bring is in none of these numbers, and [How far verdicts on new training sets hold](resampling_statistics.md) is
-about those that claim more.
+another would bring is in none of these numbers, and
+[How far verdicts on new training sets hold](resampling_statistics.md) is about those that claim more.
 
 ## Given this training set
 

@@ -2,6 +2,8 @@ from .catalogue import available as available
 from .catalogue import load as load
 from .encoded_columns import DeclaredColumn as DeclaredColumn
 from .folds import CrossValidation as CrossValidation
+from .folds import Division as Division
+from .folds import Fold as Fold
 from .handwriting import digits as digits
 from .movie_reviews import imdb as imdb
 from .movie_reviews import imdb_word_index as imdb_word_index
@@ -9,6 +11,7 @@ from .movie_reviews import load_reviews as load_reviews
 from .patients import diabetes as diabetes
 from .sars import soundings as soundings
 from .split import Dataset as Dataset
+from .split import PooledSplit as PooledSplit
 from .split import Split as Split
 from .split import Task as Task
 from .storm_patches import storms as storms

@@ -1,4 +1,4 @@
-"""What a command prints: tables as wide as the terminal is, sentences wrapped; plain and whole into a file or a pipe."""
+"""What a command prints: tables as wide as the terminal, sentences wrapped; plain and whole into a file or a pipe."""
 
 from typing import TYPE_CHECKING
 

@@ -18,6 +18,7 @@ from scipy import sparse
 
 from gengap._version import __version__
 from gengap.datasets.cases import arrays_of, count_cases
+from gengap.datasets.climatology import climatology
 from gengap.datasets.data_audit import audit_data, hashed_rows
 from gengap.datasets.output_kind import OutputKind, scored_answers
 from gengap.datasets.split import Split
@@ -161,21 +162,6 @@ def _digest_array(digest: Any, values: Any) -> None:
     digest.update(f"{array.dtype}{array.shape}".encode())
     for start in range(0, len(array), 4096):  # piecewise, so that memory-mapped data stay on the disk
         digest.update(np.ascontiguousarray(array[start : start + 4096]).tobytes())
-
-
-def climatology(train: Split, kind: OutputKind) -> dict[str, Any]:
-    """What a forecast without skill would say: weighted as the scores are that it is held against."""
-    y, task, width = np.asarray(scored_answers(train.y, kind)), kind.task, kind.width
-    weight = None if train.sample_weight is None else np.asarray(train.sample_weight, dtype=np.float64)
-    if task == "multiclass":
-        counts = np.bincount(y, weights=weight, minlength=width)
-        return {"training_climatology": (counts / counts.sum()).tolist()}
-    values = np.asarray(y, dtype=np.float64)
-    mean = np.average(values, axis=0, weights=weight)
-    if task == "binary":
-        return {"training_climatology": float(mean)}
-    variance = np.average(np.square(values - mean), axis=0, weights=weight)
-    return {"training_climatology": mean.tolist(), "training_variance": variance.tolist()}
 
 
 def _configuration(model: keras.Model) -> Any:

@@ -8,11 +8,11 @@ import numpy as np
 import xarray as xr
 
 from gengap.datasets.cases import rows_of
+from gengap.datasets.climatology import climatology
 from gengap.datasets.folds import Division, Rows, fold_seed
 from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Split
 from gengap.engine.runs import Array, Predictions, RunRecord
-from gengap.study.manifest import climatology
 from gengap.study.resampling import Folds
 
 

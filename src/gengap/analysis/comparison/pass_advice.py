@@ -47,7 +47,8 @@ def advise_passes(estimate: MeanEstimate, *, target: float, level: float, cases:
     More passes go over the same cases, so that most of the mean stays as it is: as many are advised as bring the
     interval around it down to `target`. More cases are taken for a new study, which should find it four times in five.
     The estimated variances are taken for true, and the difference for one that stays; with more cases to train on
-    differences mostly shrink, so that a number of cases is a lower bound. `docs/resampling_statistics.md` counts what comes of it.
+    differences mostly shrink, so that a number of cases is a lower bound. `docs/resampling_statistics.md` counts what
+    comes of it.
 
     Args:
         estimate: What the study knows, from `over_passes`, scalar fields.

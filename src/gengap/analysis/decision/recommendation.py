@@ -176,17 +176,8 @@ def recommend(
     options, aside = _without_lost(found)
     tolerance = _tolerance(reading, options, patience, tolerance)
     choice = choose(options, tolerance=tolerance, larger_is_better=reading.larger_is_better)
-    looks, resampled = looks_of(result), resampling_of(result) is not None
-    level = one_sided_level(looks, alpha)
-    market = Market(
-        compared(reading, options),
-        choice.chosen,
-        seeds=len(result.seeds),
-        # more cases of a resampled study are larger training sets too, whose differences nobody can tell beforehand
-        cases=len(reading.held) if reading.held is not None and reading.new_cases and not resampled else 0,
-        looks=looks,
-        alpha=alpha,
-    )
+    market = _market(reading, options, choice.chosen, alpha)
+    level = one_sided_level(market.looks, alpha)
     high = market.pairs.bounds(level)
     inside, bounds = holds_best(high), regret_bounds(high)
     regret = float(bounds[choice.chosen])
@@ -213,6 +204,19 @@ def recommend(
         enough=market.for_bound(tolerance) if known and regret > tolerance > 0 else None,
         notes=saying.notes(reading, options, aside, same),
         findings=reference_findings(reading, options, high, inside, tolerance=tolerance, confidence=1 - level),
+    )
+
+
+def _market(reading: Reading, options: Sequence[Option], chosen: int, alpha: float) -> Market:
+    resampled = resampling_of(reading.result) is not None
+    return Market(
+        compared(reading, options),
+        chosen,
+        seeds=len(reading.result.seeds),
+        # more cases of a resampled study are larger training sets too, whose differences nobody can tell beforehand
+        cases=len(reading.held) if reading.held is not None and reading.new_cases and not resampled else 0,
+        looks=looks_of(reading.result),
+        alpha=alpha,
     )
 
 

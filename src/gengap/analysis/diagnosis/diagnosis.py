@@ -388,15 +388,13 @@ def _underfitting(result: "Result") -> Iterator[Finding]:
     pairs = sum(a < b for a in sizes.values() for b in sizes.values())
     level = comparison_level(LEVEL, comparisons=2 * pairs)
     for small in result.variants:
-        held_out_loss = differences(scores["val_score"], small, level=level)
-        training_loss = differences(scores["train_score"], small, level=level)
+        held_out_loss, training_loss = (differences(one, small, level=level) for one in scores.values())
         better = [
             name
             for name in result.variants
             if sizes[name] > sizes[small] and held_out_loss[name].high < 0 and training_loss[name].high < 0
         ]
         if better:
-            best = min(better, key=lambda name: held_out_loss[name].value)
-            lost = held_out_loss[best]
+            best, lost = min(((name, held_out_loss[name]) for name in better), key=lambda one: one[1].value)
             loss = IntervalEstimate(-lost.value, -lost.high, -lost.low)
             yield found("GG113", small, bigger=best, score=score_word(result.score), loss=loss)
