@@ -213,9 +213,7 @@ def test_bad_answers_of_other_tasks(name, models):
 # Bad declarations: what `Study` is given ------------------------------------------------------------------------------
 
 DECLARATIONS = {
-    "compile a word": {"compile": "no"},
-    "compile None": {"compile": None},
-    "compile in Keras' own loop": {"compile": True, "engine": "keras"},
+    "compile in Keras' own loop": {"computation": gg.Computation(compile=True), "engine": "keras"},
     "no model": {"model": None},
     "a path for a model": {"model": "model.keras"},
     "a layer for a model": {"model": layers.Dense(1)},
@@ -254,7 +252,6 @@ DECLARATIONS = {
     "an engine that does not exist": {"engine": "warp"},
     "a runner that does not exist": {"runner": "slurm"},
     "initial weights that do not exist": {"initial_weights": "warm"},
-    "a precision that does not exist": {"precision": "float8"},
     "a seed below zero": {"seeds": [0, -1]},
     "seeds a truth value": {"seeds": True},
     "a seed a truth value": {"seeds": [True, False]},
