@@ -44,7 +44,7 @@ def joined_cases(parts: Sequence[Any], what: str) -> Any:
     """Return the cases of several inputs or answers of one form, one after the other.
 
     Args:
-        parts: Arrays, sparse matrices, or mappings or sequences of such, all of the same form.
+        parts: Arrays, sparse matrices, data frames, or mappings or sequences of such, all of the same form.
         what: What they are, for messages.
 
     Raises:
@@ -57,6 +57,11 @@ def joined_cases(parts: Sequence[Any], what: str) -> Any:
     if isinstance(first, list | tuple):
         _check_alike(parts, what, lambda part: len(part) if isinstance(part, list | tuple) else None)
         return type(first)(joined_cases(column, what) for column in zip(*parts, strict=True))
+    if hasattr(first, "iloc"):
+        import pandas as pd  # whoever holds a frame has it
+
+        _check_alike(parts, what, lambda part: list(part.columns) if hasattr(part, "columns") else None)
+        return pd.concat(parts, ignore_index=True)
     if any(sparse.issparse(part) for part in parts):
         return sparse.vstack([sparse.csr_matrix(part) for part in parts], format="csr")
     arrays = [plain_array(part, what) for part in parts]

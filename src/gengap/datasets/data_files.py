@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,14 @@ class DataFiles:
         label_names: Names of the labels where the answers are words, in the order of their codes.
         notes: What was taken from where, for the user to see.
         table: How the table was read; None where the files hold arrays.
+        raw: The splits before they were encoded, for what encodes them inside each fold; empty where nothing was.
     """
 
     splits: Mapping[str, Split]
     label_names: tuple[str, ...]
     notes: tuple[str, ...]
     table: TableReading | None = None
+    raw: Mapping[str, Split] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,9 @@ def read_files(
         return DataFiles({n: _reshaped(s, inputs, names[n]) for n, s in splits.items()}, label_names, tuple(notes))
     table = _reading(first, splits["train"], inputs, wanted, label_names)
     names = {**names, "validation": names.get("validation", names["train"])}
-    splits = {name: _as_inputs(split, table, names[name], inputs) for name, split in splits.items()}
     notes += [] if table.encoder is None else [f"Encoded: {_said(table.encoder)}"]
-    return DataFiles(splits, label_names, tuple(notes), table)
+    encoded = {name: _as_inputs(split, table, names[name], inputs) for name, split in splits.items()}
+    return DataFiles(encoded, label_names, tuple(notes), table, {} if table.encoder is None else splits)
 
 
 def called(split: str) -> str:

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 
 from gengap.datasets import Split
-from gengap.datasets.data_files import Inputs, read_files
-from gengap.datasets.split import Task
+from gengap.datasets.data_files import DataFiles, Inputs, read_files
+from gengap.datasets.split import Dataset, Task
 from gengap.datasets.table_dataset import as_dataset
 from gengap.datasets.table_files import Wanted
 from gengap.errors import DataError, GengapError, ModelError
@@ -109,15 +109,23 @@ def study_from_files(
     dataset = replace(dataset, task=study.kind.task)
     if cv is None:
         return Launch(study, {"x": dataset, **fit}, (*read.notes, *made, *reasons))
-    if read.table is not None and read.table.encoder is not None:
-        raise ValueError(
-            "--cv and an encoded table do not go together: the encoder would have seen the cases of every fold. Give "
-            "a model of numbers without --encode, or leave --cv out."
-        )
-    pooled = dataset.pooled()
     notes = [note for note in read.notes if not note.startswith("Validation:")]  # folds have their own
-    told = f"{len(pooled)} cases in {cv} folds, divided anew for every seed"
-    return Launch(study, {"x": pooled, "cv": cv, **fit}, (*notes, told, *made, *reasons))
+    cases = _cases_of_folds(dataset, read)
+    told = f"{len(cases['x'])} cases in {cv} folds, divided anew for every seed"
+    return Launch(study, {**cases, "cv": cv, **fit}, (*notes, told, *made, *reasons))
+
+
+def _cases_of_folds(dataset: Dataset, read: DataFiles) -> dict[str, Any]:
+    """Return all cases as one split; those of an encoded table raw, for an encoder that learns inside each fold."""
+    if read.table is None or read.table.encoder is None:
+        return {"x": dataset.pooled()}
+    if read.table.encoder.layout == "columns":
+        raise ValueError(
+            "--cv and a model of one input a column do not go together: what is encoded inside a fold is one array. "
+            "Give a model of one input, or leave --cv out."
+        )
+    raw = replace(dataset, train=read.raw["train"], validation=read.raw["validation"], table=None)
+    return {"x": raw.pooled(), "preprocess": read.table.encoder}
 
 
 def inputs_of(model: keras.Model) -> Inputs:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gengap.errors import DataError
 from gengap.plots.style import REFERENCE, appearance, axes_for, key, room_for_key, shortened, style
+from gengap.results.result import run_seeds
 from gengap.verification.inputs import Floats
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class SparsityDisplay:
     """Share of kernel weights whose size is below a threshold.
 
     Attributes:
-        data: Shares by variant, shape `(seeds, thresholds)`.
+        data: Shares by variant, shape `(runs, thresholds)`: seeds, of each of them all folds.
         thresholds: Sizes of weights, shape `(thresholds,)`.
         declared: The threshold at which sparsity is quoted.
     """
@@ -56,7 +57,7 @@ class SparsityDisplay:
         thresholds = np.logspace(-6, 0, 61)
         data = {}
         for variant in variants or result.variants:
-            keys = [(variant, seed, epoch) for seed in result.seeds if (variant, seed, epoch) in result.weights]
+            keys = [(variant, seed, epoch) for seed in run_seeds(result) if (variant, seed, epoch) in result.weights]
             if keys:
                 data[variant] = np.stack([_shares(result.weights[key], thresholds) for key in keys])
         if not data:
