@@ -101,6 +101,13 @@ class NoiseKeys:
         masked = any(moment.calls[identity] for identity in inside.noise_layers.values())
         return moved or masked or inside.has_drawn()
 
+    def has_drawn_freely(self, operation: Any) -> bool:
+        """Tell whether code inside an operation has drawn from generators that no layer owns; asked inside `keyed`.
+
+        Such draws are keyed by the operation as a whole, in both engines: its parts would draw others.
+        """
+        return self._of(operation).has_drawn()
+
     def _of(self, operation: Any) -> "_Inside":
         if id(operation) not in self._inside:
             identity = self._identities.get(id(operation), type(operation).__name__)

@@ -116,7 +116,7 @@ def _check(node: StackedNode, graph: Graph, args: Any, kwargs: Any) -> None:
 def _called(
     node: StackedNode, arguments: Any, moment: tuple[int, int], *, graph: Graph | None, training: bool
 ) -> list[Any]:
-    """Return outputs, gradients and changed states of the first run's layer, or of its graph, at a moment."""
+    """Return outputs, gradients, changed states and losses of the first run's layer, or of its graph, at a moment."""
     layer, noise = node.operation, node.noises[0]
     now = Moment(node.seeds[0], *moment)
     states = noise.states(layer, now)
@@ -128,13 +128,16 @@ def _called(
     with torch.enable_grad(), noise.keyed(layer, now), scope:
         if graph is None:
             result = layer(*args, **kwargs, training=training)
+            if noise.has_drawn_freely(layer):
+                raise NotOpened("it draws without a seed of its own")
         else:
             result = graph.run([as_computed(layer, one) for one in tensors], partial(_take, training))
     outputs = tree.flatten(result)
     changed = [scope.get_current_value(w) for w in layer.weights if id(w) not in generators]
     # those that a layer has moved are none of its leaves any more
     leaves = [one for one in (*tensors, *(value for _, value in weights)) if one.requires_grad]
-    return [one.detach() for one in (*outputs, *_gradients(outputs, leaves), *changed) if one is not None]
+    added = [keras.ops.sum(loss) for loss in scope.losses]  # `add_loss` leaves no step that a trace would find
+    return [one.detach() for one in (*outputs, *_gradients(outputs, leaves), *changed, *added) if one is not None]
 
 
 def _leaf(value: torch.Tensor) -> torch.Tensor:
@@ -142,6 +145,7 @@ def _leaf(value: torch.Tensor) -> torch.Tensor:
     return value.detach().clone().requires_grad_(value.is_floating_point())
 
 
+@torch.enable_grad()
 def _gradients(outputs: Sequence[torch.Tensor], leaves: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     """Return gradients of some outputs: those that no gradient reaches are zero."""
     real = [one for one in outputs if one.requires_grad]
