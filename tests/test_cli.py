@@ -93,6 +93,7 @@ def test_a_model_and_a_table_give_a_report(files, tmp_path):
     assert (tmp_path / "again.html").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_a_raw_table_becomes_a_report_and_a_model_that_forecasts_raw_rows(tmp_path):
     rng = np.random.default_rng(1)
     raw = pd.DataFrame({"cape": rng.gamma(2, 500, 120).round(1), "region": rng.choice(["coast", "hills"], 120)})

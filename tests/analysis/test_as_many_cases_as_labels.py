@@ -177,4 +177,6 @@ class TestFromPredictions:
     )
     def test_what_does_not_fit_the_task_is_refused(self, y, p, task, sentence):
         with pytest.raises((DataError, LookupError), match=sentence):
-            Result.from_predictions(y, {"a": p, "b": p}, task=task, score="log_loss")
+            Result.from_predictions(
+                y, {"a": p, "b": p}, task=task, score="squared_error" if task == "regression" else "log_loss"
+            )

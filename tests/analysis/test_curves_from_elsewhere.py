@@ -19,7 +19,7 @@ def test_a_curve_to_maximize_is_not_minimized_unnoticed(name):
     result = gg.Result.from_histories(histories, task="binary", score=name, larger_is_better=True)
     assert result.runs.best_epoch.values.tolist() == [[2, 2]]
     assert result.score == f"negative_{name}"  # a table that shows -0.8 must not call it an accuracy
-    assert f"Negative {name}".replace("_", " ") in str(gg.summarize(result))
+    assert f"Negative {name}".replace("_", " ") in gg.summarize(result).to_text()
 
 
 @pytest.mark.parametrize("name", ["loss", "kind_loss", "mean_squared_error"])
@@ -40,28 +40,28 @@ def test_a_run_that_diverged_counts_in_no_mean_and_says_so():
     result = gg.Result.from_histories(histories, task="binary")
     assert str(result.runs.status.values[0, 0]).startswith("diverged at epoch 2")
     table = gg.summarize(result)
-    assert "1 of 3 runs diverged; they count in no mean" in str(table)
-    assert str(table).count("0.3250") == 2  # at the best epoch and at the last
+    assert "1 of 3 runs diverged; they count in no mean" in table.to_text()
+    assert table.to_text().count("0.325") == 2  # at the best epoch and at the last
 
 
 def test_a_run_that_is_not_there_did_not_diverge():
     histories = {"a": curves([0.6], [0.5], [0.7]), "b": curves([0.5], [0.45])}
     result = gg.Result.from_histories(histories, task="binary")
     assert result.runs.status.values[1].tolist() == ["completed", "completed", "missing: no history of this run"]
-    assert "1 pair left out (diverged or missing)" in str(gg.compare(result, claim="this test set"))
-    assert "runs diverged" not in str(gg.summarize(result))
+    assert "1 pair left out (diverged or missing)" in gg.compare(result, claim="this test set").table.to_text()
+    assert "runs diverged" not in gg.summarize(result).to_text()
 
 
 def test_without_held_out_cases_nothing_is_said_to_be_chosen_on_them():
     training_only = [{"loss": [0.5, 0.3, 0.4]}, {"loss": [0.6, 0.3, 0.5]}]
     result = gg.Result.from_histories({"a": training_only, "b": training_only}, task="binary")
     assert (result.runs.best_epoch == 3).all()  # the training loss chooses no epoch
-    assert "no validation split, so the best epoch is the last. Nothing was held out" in str(gg.summarize(result))
-    assert "chosen on" not in str(gg.summarize(result))
+    assert "no validation split, so the best epoch is the last. Nothing was held out" in gg.summarize(result).to_text()
+    assert "chosen on" not in gg.summarize(result).to_text()
     with pytest.raises(DataError, match="Nothing was held out, so there is nothing to compare on"):
         gg.compare(result)
 
 
 def test_predictions_on_their_own_say_nothing_of_epochs():
     result = gg.Result.from_predictions([0, 1, 1], {"a": [[0.2, 0.7, 0.6]]}, task="binary", score="log_loss")
-    assert "epoch:" not in str(gg.summarize(result))
+    assert "epoch:" not in gg.summarize(result).to_text()

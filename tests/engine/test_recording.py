@@ -216,6 +216,7 @@ def test_without_a_compiler_the_reason_is_a_sentence(monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore")  # torch's compiler uses what others have deprecated
+@pytest.mark.slow
 def test_compiled_steps_are_the_steps_to_rounding_and_resume_to_the_bit(make_data, settings, collect):
     if recording.why_not_compiled() is not None:
         pytest.skip(recording.why_not_compiled())

@@ -188,7 +188,7 @@ def test_dropout_drops_at_its_rate_and_keeps_the_mean(make_data, settings):
     trainer = Trainer("x", prepare_runs([Run("a", 0, model)], data, settings()), data, settings())
     ones = torch.ones(1, 500, 400)
     trainer._program([ones], PassContext(training=True))
-    door = trainer._program._doors[0]
+    door = trainer._program.choices[0]
     dropped = door(PassContext(training=True), StackedTensor(ones)).value
     assert float((dropped == 0).float().mean()) == pytest.approx(0.3, abs=0.005)
     assert float(dropped.mean()) == pytest.approx(1.0, abs=0.01)

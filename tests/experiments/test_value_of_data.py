@@ -29,7 +29,7 @@ def test_every_share_gets_as_many_steps_and_the_table_tells_all(found, ring):
     by_hand = -np.where(y == 1, np.log(p), np.log(1 - p)).mean(axis=1)
     np.testing.assert_allclose(found.verdict.scores[2], by_hand, rtol=1e-5)
     assert found.sentence.split()[0].strip(":") in {"Yes", "Hardly", "Cannot"}
-    assert found.sentence in str(found)
+    assert found.sentence in found.table.to_text()
     assert "<table" in found._repr_html_()
 
 

