@@ -393,7 +393,7 @@ def subclassed(noise):
 
 EXAMPLES = {
     "vision transformer": Example(vision_transformer, images, noisy=True, slow=True),
-    "mlp mixer": Example(mlp_mixer, images, noisy=True),
+    "mlp mixer": Example(mlp_mixer, images, noisy=True, slow=True),
     "conv mixer": Example(conv_mixer, images, noisy=True),
     "stochastic depth": Example(stochastic_depth, images, noisy=True, slow=True),
     "spatial transformer": Example(spatial_transformer, images, noisy=True),
