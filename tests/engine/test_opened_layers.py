@@ -208,6 +208,24 @@ class Keeping(Simple):
         return ops.map(lambda row: row + ops.sum(h), x)
 
 
+class Jitter(layers.Layer):
+    """Draws without a seed of its own, in training."""
+
+    def call(self, x, training=False):
+        return x * keras.random.uniform(ops.shape(x), 0.9, 1.1) if training else x
+
+
+class Drawing(Simple):
+    """Holds one that draws: its noise is keyed by the whole, in both engines."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense, self.jitter = layers.Dense(3), Jitter()
+
+    def call(self, x):
+        return self.jitter(self.dense(x))
+
+
 OPENED = {one.__name__: one for one in (Encoder, Gated, Temporal, Twice)}
 CLOSED = {
     one.__name__: one
@@ -222,6 +240,7 @@ CLOSED = {
         Counted,
         Unlearned,
         Keeping,
+        Drawing,
     )
 }
 
