@@ -21,7 +21,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	touch $@
 
 demo: env
-	$(BIN)/gengap demo soundings --cv 5 --output demo/soundings
+	$(BIN)/gengap demo soundings --output demo/soundings
 
 readme-pictures: demo
 	cp demo/soundings/learning_curves.png docs/figures/soundings_learning_curves.png
