@@ -20,6 +20,9 @@ def net():
         ({"compile": "yes"}, TypeError),
         ({"device": "gpu"}, ValueError),
         ({"memory_limit": 0}, ValueError),
+        ({"memory_limit": "1 GB"}, ValueError),
+        ({"memory_limit": float("nan")}, ValueError),
+        ({"plan": "fast"}, TypeError),
     ],
 )
 def test_wrong_settings_are_refused_when_the_value_is_made(wrong, error):
@@ -35,6 +38,12 @@ def test_what_would_have_no_effect_is_refused():
         gg.fit_many([net()], x, x[:, 0], seeds=[0], computation=gg.Computation(memory_limit=9))
     with pytest.raises(ValueError, match="Keras' own loop"):
         gg.Study(net(), engine="keras", computation=gg.Computation(device="cpu"))
+
+
+@pytest.mark.parametrize("given", [None, {"compile": True}, "bfloat16"])
+def test_what_is_no_computation_is_refused(given):
+    with pytest.raises(TypeError, match=r"must be a gengap\.Computation"):
+        gg.Study(net(), computation=given)
 
 
 def test_old_settings_are_the_fields_of_the_value(rng):

@@ -26,7 +26,7 @@ class Computation:
 
     Raises:
         ValueError: A setting is not among its choices or out of its range.
-        TypeError: `compile` is neither True nor False.
+        TypeError: `compile` is neither True nor False, or `plan` is no plan.
 
     Example:
         >>> import gengap as gg
@@ -47,19 +47,30 @@ class Computation:
             raise TypeError(f"`compile` must be True or False; received {self.compile!r}.")
         if self.device not in ("auto", "cpu", "cuda"):
             raise ValueError(f"`device` must be one of ('auto', 'cpu', 'cuda'); received {self.device!r}.")
-        if self.memory_limit is not None and self.memory_limit < 1:
-            raise ValueError(f"`memory_limit` must be a number of bytes above 0; received {self.memory_limit}.")
+        if self.plan is not None and not hasattr(self.plan, "chunks"):
+            raise TypeError(f"`plan` must be a plan, as `Study.plan` gives it; received {self.plan!r}.")
+        limit = self.memory_limit
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+            raise ValueError(f"`memory_limit` must be a whole number of bytes above 0; received {limit!r}.")
 
-    def refuse_all_but(self, *read: str, by: str) -> None:
-        """Refuse settings that would have no effect.
 
-        Args:
-            read: Names of the settings that are read.
-            by: Name of the function that reads them.
+def check_computation(computation: Computation, *read: str, by: str) -> None:
+    """Refuse settings that would have no effect.
 
-        Raises:
-            ValueError: Another one is set.
-        """
-        for one in fields(self):
-            if one.name not in read and getattr(self, one.name) != one.default:
-                raise ValueError(f"`{by}` has no use for `{one.name}`: leave it out; it reads {', '.join(read)}.")
+    Args:
+        computation: How something is to be computed.
+        read: Names of the settings that are read.
+        by: Name of the function that reads them.
+
+    Raises:
+        TypeError: It is no `Computation`.
+        ValueError: A setting is given that is not read.
+    """
+    if not isinstance(computation, Computation):
+        raise TypeError(
+            f"`computation` must be a gengap.Computation, such as gg.Computation(compile=True); received "
+            f"{computation!r}."
+        )
+    for one in fields(computation):
+        if one.name not in read and getattr(computation, one.name) != one.default:
+            raise ValueError(f"`{by}` has no use for `{one.name}`: leave it out; it reads {', '.join(read)}.")

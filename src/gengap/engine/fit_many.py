@@ -8,7 +8,7 @@ import numpy as np
 
 from gengap.datasets.split import Task
 from gengap.deprecated import old_arguments
-from gengap.engine.computation import Computation
+from gengap.engine.computation import Computation, check_computation
 from gengap.engine.fit_inputs import as_runs, as_training
 from gengap.engine.fused import train_fused
 from gengap.engine.runs import Array, Collector
@@ -100,7 +100,7 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
         >>> [len(one.history["loss"]) for one in histories]
         [4, 4, 4]
     """
-    computation.refuse_all_but("precision", "compile", "device", "plan", by="fit_many")
+    check_computation(computation, "precision", "compile", "device", "plan", by="fit_many")
     if validation_data is None and (stopping is not None or restore_best_weights):
         raise DataError("`stopping` and `restore_best_weights` look at a validation split: give `validation_data=`.")
     runs = as_runs(models, seeds, stopping=stopping)

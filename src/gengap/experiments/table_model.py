@@ -31,6 +31,10 @@ def table_model(dataset: Dataset) -> keras.Model:
         >>> gg.table_model(gg.datasets.diabetes()).count_params()
         465
     """
+    if not isinstance(dataset, Dataset):
+        raise DataError(
+            f"`table_model` takes a Dataset, as `gg.datasets.from_table` gives; received {type(dataset).__name__}."
+        )
     x = dataset.train.x
     if not (isinstance(x, np.ndarray) and x.ndim == 2):
         raise DataError("A net for tables takes one array with a row for each case: give a model of your own.")

@@ -12,7 +12,7 @@ from gengap.analysis.uncertainty.distribution import PredictiveDistribution
 from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Task
 from gengap.deprecated import old_arguments
-from gengap.engine.computation import Computation
+from gengap.engine.computation import Computation, check_computation
 from gengap.engine.memory import keep_freed_memory
 from gengap.errors import ModelError
 from gengap.keras_models.graph import input_specs
@@ -102,7 +102,7 @@ def predict_distribution(  # noqa: PLR0913  what is sampled, how strongly, how i
         using deep ensembles. NeurIPS. arXiv 1612.01474
     """
     check_settings(num_members, task)
-    computation.refuse_all_but("precision", "memory_limit", by="predict_distribution")
+    check_computation(computation, "precision", "memory_limit", by="predict_distribution")
     networks = _networks(source, method, variant)
     first = next(iter(networks.values()))
     kind = output_kind(first, task, output)

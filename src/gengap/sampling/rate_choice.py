@@ -16,7 +16,7 @@ from gengap.analysis.uncertainty.quality import classifier_uncertainty, plain_an
 from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Split, Task
 from gengap.deprecated import old_arguments
-from gengap.engine.computation import Computation
+from gengap.engine.computation import Computation, check_computation
 from gengap.engine.memory import keep_freed_memory
 from gengap.errors import DataError
 from gengap.keras_models.outputs import to_predictions
@@ -95,7 +95,7 @@ def choose_rate(  # noqa: PLR0913  two splits, a grid, and how the sampling is c
     if not grid:
         raise ValueError("The grid of rates is empty: give at least one.")
     check_settings(num_members, task)
-    computation.refuse_all_but("precision", "memory_limit", by="choose_rate")
+    check_computation(computation, "precision", "memory_limit", by="choose_rate")
     validation, test = _as_split(validation_data), None if test_data is None else _as_split(test_data)
     kind = output_kind(model, task, output)
     if kind.task == "regression" and kind.width > 1:

@@ -13,6 +13,7 @@ from gengap.analysis.cases import EpochRule
 from gengap.datasets.split import Dataset
 from gengap.keras_models.outputs import describe_output
 from gengap.keras_models.rebuilding import check
+from gengap.results.checks import check_is_result
 from gengap.results.resampled import refuse_resampled
 from gengap.shipping.card import ModelCard
 from gengap.shipping.choice import Chosen, Seeds, chosen
@@ -116,6 +117,7 @@ def ship(
         >>> shipped.model.output_shape, shipped.card.evaluated
         ((None, 1), True)
     """
+    check_is_result(result, "ship")
     refuse_resampled(result, "`ship`", "None of its runs is the model that a fit on all cases gives: run without `cv`.")
     took = chosen(result, variant, epoch=epoch, seeds=seeds)
     fitted = fitted_temperature(took) if temperature else None

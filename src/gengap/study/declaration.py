@@ -15,7 +15,7 @@ from gengap.analysis.cases import CaseScore
 from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Dataset, PooledSplit, Task
 from gengap.deprecated import old_arguments
-from gengap.engine.computation import Computation
+from gengap.engine.computation import Computation, check_computation
 from gengap.engine.runs import Collector, Listener, Run, TrainingData, TrainingSettings
 from gengap.engine.scoring import choose_score
 from gengap.errors import UnknownNameError
@@ -119,7 +119,7 @@ class Study:
         self.primary_epoch = _one_of(primary_epoch, "epoch rule", ("best", "last"))
         self.engine = choose_engine(engine)
         self._initial_weights = _one_of(initial_weights, "kind of initial weights", ("fresh", "keep"))
-        computation.refuse_all_but("precision", "compile", "device", by="gengap.Study")
+        check_computation(computation, "precision", "compile", "device", by="gengap.Study")
         if computation != Computation() and self.engine == "keras":
             raise ValueError(
                 "`computation` is for the fused engine, and this study takes Keras' own loop: leave it out."

@@ -16,6 +16,7 @@ from gengap.analysis.inference.over_seeds import NOTHING, as_estimate
 from gengap.analysis.inference.simultaneous import comparison_level
 from gengap.analysis.tables import Column, IntervalEstimate, ShownAsTable, Table
 from gengap.errors import DataError
+from gengap.results.checks import check_is_result
 from gengap.results.resampled import refuse_resampled
 
 if TYPE_CHECKING:
@@ -193,6 +194,7 @@ def ensembles(
         >>> row.members, row.score.value < row.single, row.gain.high < 0
         (6, True, True)
     """
+    check_is_result(result, "ensembles")
     if not 0 < alpha < 1:
         raise DataError(f"`alpha` must lie between 0 and 1, received {alpha}.")
     refuse_resampled(result, "`ensembles`", "Its runs were trained on different cases: see `compare`.")
