@@ -2,14 +2,13 @@
 
 import os
 import platform
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import scipy
 
-
-def machine() -> dict[str, Any]:
+def machine(*packages: str) -> dict[str, Any]:
+    """Return processor, cores, load and versions; of NumPy, SciPy and further packages."""
     model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
                   if line.startswith("model name")), "") if Path("/proc/cpuinfo").exists() else ""  # fmt: skip
     return {
@@ -17,5 +16,8 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "load_average_at_start": os.getloadavg()[0],
         "system": platform.platform(),
-        "versions": {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("numpy", "scipy", *packages)},
+        },
     }

@@ -8,7 +8,6 @@ simulated studies.
 import argparse
 import json
 import os
-import platform
 import time
 import warnings
 from collections.abc import Callable
@@ -19,28 +18,14 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-import scipy
-import sklearn
 from sklearn import metrics
 
 import gengap.verification as gv
 from coverage_page import write_page
 from interval_coverage import band_coverage, binary_coverage, bootstrap_coverage, real_coverage
+from machine import machine
 
 RESULTS = Path(__file__).parent / "results" / "verification.json"
-
-
-def machine() -> dict[str, Any]:
-    model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-                  if line.startswith("model name")), "") if Path("/proc/cpuinfo").exists() else ""  # fmt: skip
-    return {
-        "processor": model or platform.processor(),
-        "cores": os.cpu_count(),
-        "load_average_at_start": os.getloadavg()[0],
-        "system": platform.platform(),
-        "versions": {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__,
-                     "scikit-learn": sklearn.__version__},
-    }  # fmt: skip
 
 
 def best_of(call: Callable[[], object], repetitions: int) -> float:
@@ -183,7 +168,7 @@ def main() -> None:
             warnings.simplefilter("ignore")
             outcome = PARTS[name]()
         found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        found[name] = {"machine": machine(), "seconds": time.perf_counter() - start, "found": outcome}
+        found[name] = {"machine": machine("scikit-learn"), "seconds": time.perf_counter() - start, "found": outcome}
         RESULTS.parent.mkdir(parents=True, exist_ok=True)
         RESULTS.write_text(json.dumps(found, indent=1) + "\n")
         print(name, json.dumps(outcome, indent=1))
