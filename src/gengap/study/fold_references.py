@@ -1,4 +1,4 @@
-"""References in a resampled study: fitted in every fold as networks are, and put together as the forecasts of a pass."""
+"""References in a resampled study: fitted in every fold as networks are, then put together as forecasts of a pass."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -37,18 +37,7 @@ def references_of(
     """
     if training.folds is None:
         return fit_references(given, training.data, kind, seeds=seeds, score=score)
-    return _of_passes(training, training.folds, given, kind, seeds, score)
-
-
-def _of_passes(
-    training: "Training",
-    folds: Folds,
-    given: Sequence[tuple[str, Any]],
-    kind: OutputKind,
-    seeds: Sequence[int],
-    score: CaseScore,
-) -> tuple[FittedReference, ...]:
-    runs = {run.seed: run for run in training.runs}
+    folds, runs = training.folds, {run.seed: run for run in training.runs}
     # where all seeds share one division, what does not draw is fitted once for all of them
     shared = [[seed] for seed in seeds] if folds.divider.redrawn else [list(seeds)]
     fitted: dict[tuple[int, int], tuple[FittedReference, ...]] = {}
