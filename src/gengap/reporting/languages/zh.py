@@ -206,6 +206,7 @@ TEXTS: dict[str, str] = {
     "lead.stopping": "若提前停止会怎样，由已保存的各轮次算出，不必重新训练。验证评分连续若干轮没有改善，训练即停"
     "止，并保留到那时为止最好的一轮。评分为{part}样本上的{score}，取各种子的均值 ± 标准差；均值较低并不是判断："
     "哪些差异确立，见上面的比较。",
+    "folds.stopping": "每折的训练各自停止；均值与标准差取自所有折的训练。",
     "stopping.patience": "耐心（轮数）",
     "stopping.min_delta": "至少改善多少才算",
     "stopping.last": "最后一轮",
@@ -238,6 +239,9 @@ TEXTS: dict[str, str] = {
     "lead.verification": "下面是 {variants} 中验证评分居中的那次训练：色带和误差条为 95 %，适用于这些训练和新样本。",
     "lead.verification_without": "下面是 {variants} 中训练评分居中的那次训练（没有曲线时为第一次）："
     "色带和误差条为 95 %，适用于这些训练和新样本。",
+    "lead.verification_folds": "下面是 {variants} 中验证评分居中的那一遍，每个样本由未见过它的训练预报："
+    "色带和误差条为 95 %，适用于这些训练和新样本。可靠性取自所有折的预报合在一起。",
+    "folds.verification": "AUC、校准误差与区分度在每折之内计算再取平均：不同训练的预报不能混在一起排序。",
     "diagram.roc": "ROC 曲线",
     "caption.roc": "事件的命中率与非事件的误警率。点状对角线为随机水平。",
     "diagram.performance": "性能图",
@@ -262,6 +266,7 @@ TEXTS: dict[str, str] = {
     "lead.cases.multiclass": "{variant} 的 {seeds} 个种子对其认为最可能的类别给出的概率（{part}样本）："
     "每点为一个种子，竖线为均值，菱形在右表示该类别正确。",
     "lead.cases.regression": "{variant} 的 {seeds} 个种子对{part}样本的预报：每点为一个种子，竖线为均值，菱形为实况。",
+    "folds.cases": "这里一个种子是对全部样本的一遍，其点来自未见过该样本的那次训练。",
     "cases.case": "样本",
     "cases.outcome": "实况",
     "cases.forecast": "预报 ± 种子标准差",
