@@ -152,8 +152,8 @@ def gate(
         against: The variant that it is held against.
         no_worse_than: By how much it may be worse, in the score's units, 0 or more.
         other: The result that holds `against`, where that is another one; on the same held-out cases. Runs are paired
-            by seed where both have two seeds or more in common, else in their order. Of two resampled studies those passes
-            are paired that divided the cases alike, or it is refused.
+            by seed where both have two seeds or more in common, else in their order; of two resampled studies passes
+            are, which must have divided the cases alike.
         score: The score; by default the one that the study declared.
         epoch: The epoch rule; by default the declared one.
         claim: As in `compare`: None takes the most that the result can speak for.

@@ -15,8 +15,7 @@ from gengap.analysis.comparison.ensembles import ensemble_values
 from gengap.analysis.comparison.estimators import ScoreName, carriers, case_values, convention_of
 from gengap.analysis.curves import stopping_epochs
 from gengap.analysis.decision.best import AllPairs, all_pairs
-from gengap.analysis.diagnosis.stopping import choosing_curves
-from gengap.analysis.fold_curves import at_fold_epochs, folds_of, has_fold_curves
+from gengap.analysis.run_curves import at_fold_epochs, choosing_curves, folds_of, has_fold_curves
 from gengap.analysis.summary import at_epoch
 from gengap.errors import DataError
 from gengap.results.resampled import resampling_of

@@ -1,13 +1,13 @@
 """Early stopping, computed afterwards from stored curves, for any patience and threshold."""
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gengap.analysis.cases import CaseScore, Floats, held_out, networks
+from gengap.analysis.cases import Floats, networks
 from gengap.analysis.claims import given_of
 from gengap.analysis.curves import stopping_epochs
-from gengap.analysis.fold_curves import fold_curves, has_fold_curves
+from gengap.analysis.run_curves import choosing_curves, curves_on_test, has_test_curves
 from gengap.analysis.tables import AS_UNCERTAIN, Column, Spread, Table
 from gengap.errors import DataError
 from gengap.results.checks import check_is_result
@@ -77,43 +77,6 @@ def early_stopping(result: "Result", *, patience: int, min_delta: float = 0.0) -
     given = given_of(result, new_cases=False)
     title = f"Early stopping in hindsight, patience {patience}, min_delta {min_delta:g}, {given}"
     return Table(title, columns, cells, notes)
-
-
-def has_test_curves(result: "Result") -> bool:
-    """Whether test scores of every epoch can be computed: predictions were stored for all of them."""
-    if resampling_of(result) is not None:
-        return has_fold_curves(result, "test")
-    return held_out(result, "test") is not None and "prediction_epochs" in result.test
-
-
-def choosing_curves(result: "Result", variant: str) -> Floats:
-    """Validation score after every epoch of every run, those of folds one by one, shape `(runs, epochs)`.
-
-    Raises:
-        DataError: The result is resampled and does not hold inner validations of every epoch.
-    """
-    if resampling_of(result) is not None:
-        curves = fold_curves(result, "validation", variant)
-        return curves.reshape(-1, curves.shape[-1])
-    return result.history["val_score"].sel(variant=variant).transpose("seed", "epoch").to_numpy().astype(np.float64)
-
-
-def curves_on_test(result: "Result", variant: str) -> Floats:
-    """Score on the test split after every epoch of every run, shape `(runs, epochs)`; NaN where a run had ended.
-
-    Raises:
-        DataError: The result holds no test predictions of every epoch.
-    """
-    held = held_out(result, "test")
-    if held is None or not has_test_curves(result):
-        raise DataError("Test scores of every epoch need stored predictions of every epoch; this result has none.")
-    if resampling_of(result) is not None:
-        curves = fold_curves(result, "test", variant)
-        return curves.reshape(-1, curves.shape[-1])
-    every = held.data["prediction_epochs"].sel(variant=variant).transpose("seed", "epoch", "sample", ...).to_numpy()
-    score = cast("CaseScore", result.score)
-    by_epoch = [held.scores(every[:, epoch], score=score) for epoch in range(every.shape[1])]
-    return np.stack([np.average(scores, axis=-1, weights=held.weight) for scores in by_epoch], axis=1)
 
 
 def _at(curves: Floats, epochs: Floats) -> Floats:

@@ -8,8 +8,7 @@ import numpy as np
 
 from gengap.analysis.cases import Floats
 from gengap.analysis.curves import stopping_epochs
-from gengap.analysis.diagnosis.stopping import choosing_curves, curves_on_test, has_test_curves
-from gengap.analysis.fold_curves import has_fold_curves
+from gengap.analysis.run_curves import choosing_curves, curves_on_test, has_fold_curves, has_test_curves
 from gengap.reporting.material import Material
 from gengap.reporting.numbers import MISSING, decimals_for, write_number
 from gengap.reporting.section import Section

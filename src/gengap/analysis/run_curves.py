@@ -1,4 +1,4 @@
-"""Curves of the runs of folds, read off the forecasts that a resampled study kept of every epoch."""
+"""Curves of single runs: those of seeds, or of folds, which are read off the forecasts kept of every epoch."""
 
 from typing import TYPE_CHECKING, cast
 
@@ -13,6 +13,43 @@ if TYPE_CHECKING:
     from gengap.results import Result
 
 Rows = NDArray[np.int64]
+
+
+def has_test_curves(result: "Result") -> bool:
+    """Whether test scores of every epoch can be computed: predictions were stored for all of them."""
+    if resampling_of(result) is not None:
+        return has_fold_curves(result, "test")
+    return held_out(result, "test") is not None and "prediction_epochs" in result.test
+
+
+def choosing_curves(result: "Result", variant: str) -> Floats:
+    """Validation score after every epoch of every run, those of folds one by one, shape `(runs, epochs)`.
+
+    Raises:
+        DataError: The result is resampled and does not hold inner validations of every epoch.
+    """
+    if resampling_of(result) is not None:
+        curves = fold_curves(result, "validation", variant)
+        return curves.reshape(-1, curves.shape[-1])
+    return result.history["val_score"].sel(variant=variant).transpose("seed", "epoch").to_numpy().astype(np.float64)
+
+
+def curves_on_test(result: "Result", variant: str) -> Floats:
+    """Score on the test split after every epoch of every run, shape `(runs, epochs)`; NaN where a run had ended.
+
+    Raises:
+        DataError: The result holds no test predictions of every epoch.
+    """
+    held = held_out(result, "test")
+    if held is None or not has_test_curves(result):
+        raise DataError("Test scores of every epoch need stored predictions of every epoch; this result has none.")
+    if resampling_of(result) is not None:
+        curves = fold_curves(result, "test", variant)
+        return curves.reshape(-1, curves.shape[-1])
+    every = held.data["prediction_epochs"].sel(variant=variant).transpose("seed", "epoch", "sample", ...).to_numpy()
+    score = cast("CaseScore", result.score)
+    by_epoch = [held.scores(every[:, epoch], score=score) for epoch in range(every.shape[1])]
+    return np.stack([np.average(scores, axis=-1, weights=held.weight) for scores in by_epoch], axis=1)
 
 
 def has_fold_curves(result: "Result", part: Part) -> bool:
