@@ -24,6 +24,7 @@ TEXTS: dict[str, str] = {
     "part.train": "training",
     "part.validation": "validation",
     "part.test": "test",
+    "part.folds": "out-of-fold",
     "rule.best": "best",
     "rule.last": "last",
     "smaller": "smaller is better",

@@ -24,6 +24,7 @@ TEXTS: dict[str, str] = {
     "part.train": "训练",
     "part.validation": "验证",
     "part.test": "测试",
+    "part.folds": "折外",
     "rule.best": "最佳",
     "rule.last": "最后",
     "smaller": "越小越好",
