@@ -151,7 +151,8 @@ def _check_retraining(result: "Result", retrain_on: Any, preprocess: Any) -> Non
     if resampling_of(result) is not None and retrain_on is None:
         raise DataError(
             "No run of a resampled study has learned from all cases, and shipped is a model that has: give "
-            "`retrain_on=`, the `Split` that the study divided (`gg.Split(x, y)`, or `data.pooled()`)."
+            "`retrain_on=`, the `Split` that the study divided (`gg.Split(x, y)`, or `data.pooled()`); on the command "
+            "line --retrain."
         )
     if preprocess is not None and retrain_on is None:
         raise DataError(
