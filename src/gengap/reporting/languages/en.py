@@ -239,6 +239,16 @@ TEXTS: dict[str, str] = {
     "stopping rule.",
     "stopping.validation": "These are the validation cases, on which the epochs are chosen: the last epoch is at a "
     "disadvantage.",
+    "title.ensembles": "The mean forecast of all runs",
+    "lead.ensembles": "The {members} runs of a variant as one forecast, their mean, in {score} ({better}) on the "
+    "{part} cases at the {rule} epoch. Intervals have {confidence} confidence for ensembles of as many new seeds and "
+    "new cases, given this training set; those of the gains hold together, and so do those of the differences. Such a "
+    "forecast costs {members} times the work of one run.",
+    "folds.ensembles": "A case is forecast by the one run of every pass that has not seen it.",
+    "ensembles.score": "Mean of all runs",
+    "ensembles.single": "A run alone",
+    "ensembles.gain": "Mean minus alone",
+    "ensembles.difference": "Minus the baseline's mean",
     "folds.stopping": "The run of every fold stops by itself; means and deviations are over the runs of all folds.",
     # verification
     "title.verification": "Can the forecasts be trusted?",

@@ -207,6 +207,15 @@ TEXTS: dict[str, str] = {
     "lead.stopping": "若提前停止会怎样，由已保存的各轮次算出，不必重新训练。验证评分连续若干轮没有改善，训练即停"
     "止，并保留到那时为止最好的一轮。评分为{part}样本上的{score}，取各种子的均值 ± 标准差；均值较低并不是判断："
     "哪些差异确立，见上面的比较。",
+    "title.ensembles": "全部运行的平均预报",
+    "lead.ensembles": "把一个变体的 {members} 次运行取平均，作为一个预报，在{part}样本上、{rule}轮次的"
+    "{score}（{better}）。区间的置信度为 {confidence}，适用于同样多个新种子的集合与新样本，就这一训练集而言；"
+    "各增益的区间同时成立，各差值的区间亦然。这样的预报花费一次运行的 {members} 倍计算。",
+    "folds.ensembles": "每个样本由每一遍中未见过它的那次运行预报。",
+    "ensembles.score": "全部运行的平均",
+    "ensembles.single": "单次运行",
+    "ensembles.gain": "平均减单次",
+    "ensembles.difference": "减基线的平均",
     "folds.stopping": "每折的训练各自停止；均值与标准差取自所有折的训练。",
     "stopping.patience": "耐心（轮数）",
     "stopping.min_delta": "至少改善多少才算",
