@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from gengap.datasets.split import Split
-from gengap.engine.runs import Collector, TrainingData, TrainingSettings
+from gengap.datasets.training_data import TrainingData
+from gengap.engine.runs import Collector, TrainingSettings
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def references_of(
     for together in shared:
         for place in range(len(folds.divisions[together[0]].folds)):
             own = [fold_seed(seed, place) for seed in together]
-            data = training.data.of(runs[own[0]])
+            data = training.data.of(runs[own[0]].fold)
             fitted[together[0], place] = fit_references(given, data, kind, seeds=own, score=score)
     parts = list(folds.held_out().held_out())
     return tuple(_joined(at, fitted, shared, folds, parts) for at in range(len(given)))
