@@ -73,7 +73,7 @@ class Study:
         references: What the networks are held against on the same cases: `"linear"` (logistic or ridge regression) and
             `"boosted_trees"` of scikit-learn, or a mapping from names to anything that has `fit` and `predict_proba`
             (in regression `predict`). They become variants without curves; sparse rows go in as they are, inputs of
-            more axes are flattened.
+            more axes are flattened. Case weights count for them, `class_weight` does not.
         storage: Folder that keeps the study while it runs; running it again continues. None keeps it in memory.
         runner: `"local"` trains in this process, `"ray"` on a Ray session or this machine's cores; or a `RayRunner`.
 
