@@ -111,7 +111,24 @@ regressions on bootstrap samples; a first look is to hold in 95.5 %, a gain, one
 $ python benchmarks/ensembles_of_passes.py --studies {studies}
 ```
 
-{table}"""
+{table}
+
+{_short(rows, studies)}"""
+
+
+def _short(rows: list[dict[str, Any]], studies: int) -> str:
+    """Say which intervals fall short of what they claim by more than chance."""
+    found = [
+        f"{what} with {row['cases']:,} cases and {row['passes']} passes"
+        for row in rows
+        for what, key, wanted in (
+            ("score", "score", 0.955),
+            ("gain", "gain", 0.978),
+            ("difference", "difference", 0.955),
+        )
+        if row[key] < wanted - 2.5 * np.sqrt(wanted * (1 - wanted) / studies)
+    ]
+    return f"Short of it by more than chance: {', '.join(found)}." if found else "None falls short by more than chance."
 
 
 def main() -> None:
@@ -128,7 +145,7 @@ def main() -> None:
     whole, page = f"{OPENING}\n{write_section(studies, rows)}\n{CLOSING}\n", PAGE.read_text()
     if OPENING in page:
         before, rest = page.split(OPENING)
-        PAGE.write_text(before + whole + rest.split(CLOSING)[1].lstrip("\n"))
+        PAGE.write_text(before + whole + "\n" + rest.split(CLOSING)[1].lstrip("\n"))
         return
     notes = page.index("[^1]: ")
     PAGE.write_text(page[:notes] + whole + "\n" + page[notes:])

@@ -184,7 +184,7 @@ def main() -> None:
     whole, page = f"{OPENING}\n{write_section(rows)}\n{CLOSING}\n", PAGE.read_text()
     if OPENING in page:
         before, rest = page.split(OPENING)
-        PAGE.write_text(before + whole + rest.split(CLOSING)[1].lstrip("\n"))
+        PAGE.write_text(before + whole + "\n" + rest.split(CLOSING)[1].lstrip("\n"))
         return
     notes = page.index("[^1]: ")
     PAGE.write_text(page[:notes] + whole + "\n" + page[notes:])
