@@ -30,7 +30,7 @@ readme-pictures: demo
 	$(BIN)/python scripts/photograph_report.py demo/soundings/report_zh.html docs/images/report-zh --height 1180 --only desktop
 
 test: env
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" -q --durations=40 --durations-min=3
 
 test-all: env
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
