@@ -1,4 +1,4 @@
-"""Every law for every remedy on every model: half of the pairs always, as on a chessboard, the others when there is time.
+"""Every law for every remedy on every model: half of the pairs always, the others when there is time.
 
 Each remedy meets every second model and each model every second remedy; what repeats a sibling, and
 keras.applications, waits too.
