@@ -51,6 +51,7 @@ from .remedies import EarlyStopping as EarlyStopping
 from .remedies import GaussianDropout as GaussianDropout
 from .remedies import GaussianNoise as GaussianNoise
 from .remedies import LabelSmoothing as LabelSmoothing
+from .remedies import LearningRate as LearningRate
 from .remedies import MaxNorm as MaxNorm
 from .remedies import Remedy as Remedy
 from .remedies import SpatialDropout as SpatialDropout
@@ -68,6 +69,8 @@ from .results import Result as Result
 from .runners.ray import RayRunner as RayRunner
 from .sampling import choose_rate as choose_rate
 from .sampling import predict_distribution as predict_distribution
+from .searching import SearchResult as SearchResult
+from .searching import search as search
 from .shipping import ModelCard as ModelCard
 from .shipping import Shipped as Shipped
 from .shipping import ship as ship
