@@ -38,6 +38,8 @@ from .experiments.capacity_ladder import capacity_ladder as capacity_ladder
 from .experiments.table_model import table_model as table_model
 from .experiments.value_of_data import ValueOfData as ValueOfData
 from .experiments.value_of_data import value_of_data as value_of_data
+from .improving import Improvement as Improvement
+from .improving import improve as improve
 from .keras_models import clone_compiled as clone_compiled
 from .remedies import EMA as EMA
 from .remedies import L1 as L1

@@ -14,12 +14,14 @@ from gengap.remedies.base import Model
 from gengap.results import Result
 from gengap.searching.drawing import Drawing
 from gengap.searching.finding import Picked, SearchResult, say
+from gengap.searching.halving import Halving
 from gengap.searching.nesting import judged_in_folds
 from gengap.searching.space import Space, read_space
 from gengap.searching.suggesting import suggest_space
 from gengap.searching.trying import Trying
 from gengap.storage import Store
 from gengap.study import Study
+from gengap.study.rounds import Rounds
 
 if TYPE_CHECKING:
     import keras
@@ -129,14 +131,16 @@ def search(  # noqa: PLR0913  as in `Study.run`, and what a search adds
     chosen.check(model)
     folder = None if storage is None else Path(storage)
     drawing = Drawing(chosen, seed=seed, sampler=sampler, blind=cv is not None)
-    trying = Trying(study, chosen, fit, drawing=drawing, rule=epoch, pruning=pruning, storage=folder, progress=progress)
-    _check_held_out(trying)
+    halt = None if pruning is None else Halving(epochs, pruning, epoch, frozenset({study.variants[0].name}))
+    rounds = Rounds(study, fit, storage=None if folder is None else folder / "trials", halt=halt)
+    check_held_out(rounds)
+    trying = Trying(rounds, chosen, drawing, storage=folder, progress=progress)
     if folder is not None:
         _declare(folder, chosen, seed=seed, pruning=pruning, epoch=epoch, seeds=study.seeds)
     while len(trying.trials) < n_trials:
         trying.advance(min(TOGETHER, n_trials - len(trying.trials)))
         _tell(trying, n_trials, show=progress)
-    judge = {"seeds": _fresh(study.seeds, judge_seeds), "references": references, **of_study}
+    judge = {"seeds": fresh_seeds(study.seeds, judge_seeds), "references": references, **of_study}
     return concluded(trying, model, judge, fit, seed=seed, storage=folder, progress=progress)
 
 
@@ -208,8 +212,13 @@ def _judged(
     return result, finalists[0] or result.baseline
 
 
-def _check_held_out(trying: Trying) -> None:
-    if not trying.rounds.chooses:
+def check_held_out(rounds: Rounds) -> None:
+    """Check that there is something to choose by.
+
+    Raises:
+        DataError: There is no validation split, and there are no folds.
+    """
+    if not rounds.chooses:
         raise DataError(
             "A search chooses strengths by a validation split: give `validation_data=`, a `Dataset` that has one, or "
             "`cv=` to divide all cases."
@@ -226,7 +235,7 @@ def _one_division(cv: Any) -> CrossValidation:
     return replace(given, redraw=False)
 
 
-def _fresh(seeds: Sequence[int], number: int) -> list[int]:
+def fresh_seeds(seeds: Sequence[int], number: int) -> list[int]:
     """Return seeds that no trial has."""
     first = max(seeds) + 1
     return list(range(first, first + number))

@@ -7,13 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from gengap.analysis.cases import EpochRule
 from gengap.remedies.base import Variant
 from gengap.searching.drawing import Drawing
-from gengap.searching.halving import Halving
 from gengap.searching.space import Space
 from gengap.searching.trials import Trial, read_trial
-from gengap.study import Study
 from gengap.study.rounds import Rounds
 
 
@@ -21,35 +18,25 @@ class Trying:
     """Trials of one space, round after round.
 
     Args:
-        study: A study of the model alone, with the seeds of the trials.
+        rounds: Rounds of a study of the model alone, with the seeds of the trials.
         space: Where strengths are sought.
-        fit: Arguments of `Study.run`.
         drawing: What draws, and is told.
-        rule: The epoch that trials are read at.
-        pruning: One trial in so many goes on after a rung; None trains all to the end.
         storage: Folder of the search; None keeps everything in memory.
         progress: Whether to show how far it is.
     """
 
     def __init__(
         self,
-        study: Study,
+        rounds: Rounds,
         space: Space,
-        fit: Mapping[str, Any],
-        *,
         drawing: Drawing,
-        rule: EpochRule,
-        pruning: int | None = None,
+        *,
         storage: Path | None = None,
         progress: bool = False,
     ) -> None:
-        self.study, self.space, self.drawing = study, space, drawing
-        self._untreated = study.variants[0]
-        self._rule, self._progress, self._storage = rule, progress, storage
-        halt = None
-        if pruning is not None:
-            halt = Halving(fit["epochs"], pruning, rule, frozenset({self._untreated.name}))
-        self.rounds = Rounds(study, fit, storage=None if storage is None else storage / "trials", halt=halt)
+        self.rounds, self.study, self.space, self.drawing = rounds, rounds.study, space, drawing
+        self._untreated = self.study.variants[0]
+        self._rule, self._progress, self._storage = self.study.primary_epoch, progress, storage
         self.rounds.manifest["baseline"] = self._untreated.name
         self.trials: list[Trial] = []
         self.baseline: Trial | None = None

@@ -1,5 +1,6 @@
 """A study that does not know its variants beforehand: data are checked once, and round after round trains on them."""
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
@@ -7,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gengap.datasets.folds import fold_seed
 from gengap.engine.runs import Array, Collector, Listener, Run, RunRecord, TrainingData, TrainingSettings
 from gengap.engine.state import CheckpointListener, ChunkState
 from gengap.remedies.base import Variant
@@ -64,6 +66,18 @@ class Rounds:
     def chooses(self) -> bool:
         """Whether there is a validation split, or folds that have inner ones."""
         return self._training.data.validation is not None
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of every run, at most."""
+        return self._training.settings.epochs
+
+    def with_epochs(self, epochs: int) -> "Rounds":
+        """Return the same rounds of another length; the data are not checked again."""
+        other = copy.copy(self)
+        other._training = replace(self._training, settings=replace(self._training.settings, epochs=epochs))  # noqa: SLF001
+        other.manifest = {**self.manifest, "settings": {**self.manifest["settings"], "epochs": epochs}}
+        return other
 
     def train(self, variants: Sequence[Variant], *, progress: bool = False) -> Result:
         """Train variants with every seed of the study.
@@ -129,8 +143,8 @@ def run_each(study: Study, fit: Mapping[str, Any], own: Callable[[Run, int], Run
     training, manifest = study._prepare(given.pop("x"), given.pop("y", None), **given)  # noqa: SLF001
     folds = training.folds
     assert folds is not None  # noqa: S101  `fit` has `cv`
-    places = {id(fold): n for one in folds.divisions.values() for n, fold in enumerate(one.folds)}
-    runs = [own(run, places[id(run.fold)]) for run in training.runs]
+    places = {fold_seed(seed, n): n for seed, one in folds.divisions.items() for n in range(len(one.folds))}
+    runs = [own(run, places[run.seed]) for run in training.runs]
     train = study._train_in_memory if study.storage is None else study._train_in_store  # noqa: SLF001
     return train(replace(training, runs=runs), manifest, progress=progress)
 
