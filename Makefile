@@ -10,7 +10,7 @@ export MPLBACKEND ?= Agg
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: env demo readme-pictures test test-all test-versions lint docs notebooks bench clean \
-	bench-gpu gpu-wheels bench-training bench-statistics bench-verification bench-uncertainty bench-faults bench-storage bench-decision bench-resampling
+	bench-gpu gpu-wheels bench-training bench-statistics bench-verification bench-uncertainty bench-faults bench-storage bench-decision bench-ensembles bench-resampling
 
 env: $(VENV)/.ready
 
@@ -60,9 +60,9 @@ $(VENV)/.docs-ready: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group docs
 	touch $@
 
-bench: bench-verification bench-statistics bench-resampling bench-decision bench-uncertainty bench-storage bench-faults bench-training
+bench: bench-verification bench-statistics bench-resampling bench-decision bench-ensembles bench-uncertainty bench-storage bench-faults bench-training
 
-bench-verification bench-statistics bench-resampling bench-decision bench-uncertainty bench-storage bench-faults: bench-%: env
+bench-verification bench-statistics bench-resampling bench-decision bench-ensembles bench-uncertainty bench-storage bench-faults: bench-%: env
 	$(BIN)/python benchmarks/$*.py
 
 bench-training: env

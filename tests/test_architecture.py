@@ -31,8 +31,8 @@ FORBIDDEN = {
 PRIVATE_PARTS = "keras_models/private.py"
 """The one file that names what Keras does not publish."""
 
-ANALYSIS = ("numbers", "text_tables", "tables", "findings", "claims", "cases", "climatology", "curves", "summary",
-            "inference", "uncertainty", "comparison", "decision", "diagnosis")  # fmt: skip
+ANALYSIS = ("numbers", "text_tables", "tables", "findings", "claims", "cases", "climatology", "curves",
+            "run_curves", "summary", "inference", "uncertainty", "comparison", "decision", "diagnosis")  # fmt: skip
 """The rooms within the analysis, each of which may look at those before it."""
 
 

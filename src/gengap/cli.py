@@ -5,7 +5,7 @@ import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -160,6 +160,7 @@ def run(  # noqa: PLR0913  each is an option of the command
     """Run a study: of a saved model, or a net made for it, on a data file; or of a study file, which is executed."""
     from gengap.datasets.table_files import Wanted
     from gengap.experiments.launch import study_from_files, study_from_script
+    from gengap.experiments.relaunch import keep
     from gengap.reporting.output import check_output
     from gengap.searching.commands import search_launch, search_notes
 
@@ -168,12 +169,13 @@ def run(  # noqa: PLR0913  each is an option of the command
         raise typer.BadParameter("give a study file, or --model and --data; or --data alone, for a net made for it")
     if study_file is not None:
         _refuse_beside_a_study_file(context)
+        asked: dict[str, Any] | None = None
         launch = study_from_script(study_file, seeds=seeds)
     else:
-        launch = study_from_files(
-            None if model == Path("auto") else model,
-            {"train": data, "validation": validation, "test": test},
-            wanted=Wanted(
+        asked = {
+            "model": None if model == Path("auto") else model,
+            "data": {"train": data, "validation": validation, "test": test},
+            "wanted": Wanted(
                 target,
                 groups,
                 _listed(ignore),
@@ -182,14 +184,15 @@ def run(  # noqa: PLR0913  each is an option of the command
                 encoding=encoding,
                 encode=encode,
             ),
-            positive=positive,
-            task=task,
-            remedies=remedies,
-            suggest=suggest,
-            seeds=seeds,
-            fit={"epochs": epochs, "batch_size": batch_size},
-            cv=cv,
-        )
+            "positive": positive,
+            "task": task,
+            "remedies": remedies,
+            "suggest": suggest,
+            "seeds": seeds,
+            "fit": {"epochs": epochs, "batch_size": batch_size},
+            "cv": cv,
+        }
+        launch = study_from_files(**asked)
     if storage is not None or runner is not None:
         launch = launch.placed(storage, runner)
     for note in launch.notes if search is None else search_notes(launch.notes):
@@ -202,6 +205,8 @@ def run(  # noqa: PLR0913  each is an option of the command
     except KeyboardInterrupt as stop:
         raise _interrupted(stop) from None
     _write(result, output, lang=lang)
+    if asked is not None:
+        keep(output, asked)
     _name_files(output)
 
 

@@ -24,6 +24,7 @@ def run(*arguments):
     return found.output
 
 
+@pytest.mark.slow
 def test_a_table_alone_becomes_a_model_that_predicts_its_rows(table, few_trials, tmp_path):
     said = run("improve", "--data", table, "--minutes", 0.3, "--output", tmp_path / "out")
     assert "120 cases are few" in said

@@ -30,7 +30,7 @@ def test_many_cases_are_split_and_the_finalists_stand_beside_references(net, noi
 def test_few_cases_are_judged_in_folds_and_the_model_is_trained_on_a_split(net, noisy, few_trials):
     x, y = noisy
     found = gg.improve(net, x[:150], y[:150], minutes=0.3, output=None, progress=False)
-    assert found.result.variants == ("baseline", "searched")
+    assert found.result.variants == ("baseline", "searched", "ridge regression")
     assert found.result.test.sizes["sample"] == 150
     assert found.files == ()
     assert found.model.predict(x[:3], verbose=0).shape == (3, 1)

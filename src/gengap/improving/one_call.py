@@ -201,32 +201,28 @@ def _cases(division: Division) -> tuple[Any, Any]:
 
 
 def _references(division: Division) -> tuple[str, ...]:
-    """Return the references that take seconds on these cases; folds have none yet."""
+    """Return the references that take seconds on these cases, on folds the linear one alone."""
     data = division.split["x"]
     x = data.train.x if isinstance(data, Dataset) else data.x
-    if division.folds is not None or not (isinstance(x, np.ndarray) or sparse.issparse(x)):
+    if not (isinstance(x, np.ndarray) or sparse.issparse(x)):
         return ()
     cells = x.nnz if sparse.issparse(x) else x.size
-    trees = isinstance(x, np.ndarray) and cells <= _TREES_CELLS
+    trees = isinstance(x, np.ndarray) and cells <= _TREES_CELLS and division.folds is None
     return (*(("linear",) if cells <= _LINEAR_CELLS else ()), *(("boosted_trees",) if trees else ()))
 
 
 def _shipped(model: Model, found: SearchResult, division: Division, fit: Mapping[str, Any]) -> tuple[Shipped, str]:
     """Ship what is recommended, and say it in one sentence."""
     result = found.result
-    recommended = recommend(result)
-    name = recommended.choice.variant
+    named, choice = recommend(result).choice.variant, recommend(networks(result)).choice
+    beside = f" Mind that {named} does as well or better." if is_reference(result, named) else ""
     if division.folds is not None:
-        remedy = found.remedy if name == SEARCHED else ""
+        remedy = found.remedy if choice.variant == SEARCHED else ""
         final = _final(model, remedy, division, fit)
-        variant = remedy or final.baseline
-        return ship(final, variant), _sentence(result, name, remedy, found)
-    own = recommend(networks(result)).choice if is_reference(result, name) else recommended.choice
-    rule: Any = own.rule.name if own.rule.name in {"best", "last"} else None
-    sentence = _sentence(result, own.variant, "" if own.variant == result.baseline else own.variant, found)
-    if is_reference(result, name):
-        sentence += f" Mind that {name} does as well or better."
-    return ship(result, own.variant, epoch=rule), sentence
+        return ship(final, remedy or final.baseline), _sentence(result, choice.variant, remedy, found) + beside
+    rule: Any = choice.rule.name if choice.rule.name in {"best", "last"} else None
+    sentence = _sentence(result, choice.variant, choice.variant, found)
+    return ship(result, choice.variant, epoch=rule), sentence + beside
 
 
 def _final(model: Model, remedy: str, division: Division, fit: Mapping[str, Any]) -> Result:

@@ -41,14 +41,11 @@ def judged_in_folds(
     Returns:
         The result, the name of its searched variant, and what the search's account adds: the choice of every fold.
     """
-    if judge.get("references"):
-        raise DataError("References are fitted on a single split: leave `references=` out of a search with `cv=`.")
     untreated = Variant("baseline", model)
     chosen = [chosen_in_fold(trying.trials, fold) for fold in range(trying.rounds.num_folds)]
     variants = [remedy(one.remedy).treat(untreated) if one.remedy else untreated for one in chosen]
-    given = {name: value for name, value in judge.items() if name != "references"}
     pair = {untreated.name: model, SEARCHED: variants[0].model}
-    study = Study(pair, primary_epoch=trying.study.primary_epoch, storage=storage, **given)
+    study = Study(pair, primary_epoch=trying.study.primary_epoch, storage=storage, **judge)
 
     def own(run: Run, fold: int) -> Run:
         if run.variant != SEARCHED:

@@ -12,11 +12,14 @@ import keras
 import numpy as np
 
 from gengap.analysis.cases import CaseScore
+from gengap.datasets.account import describe_source
+from gengap.datasets.intake import as_splits
 from gengap.datasets.output_kind import OutputKind
-from gengap.datasets.split import Dataset, PooledSplit, Task
+from gengap.datasets.split import Task
+from gengap.datasets.training_data import TrainingData
 from gengap.deprecated import old_arguments
 from gengap.engine.computation import Computation, check_computation
-from gengap.engine.runs import Collector, Listener, Run, TrainingData, TrainingSettings
+from gengap.engine.runs import Collector, Listener, Run, TrainingSettings
 from gengap.engine.scoring import choose_score
 from gengap.errors import UnknownNameError
 from gengap.keras_models.clone import clone_compiled
@@ -32,11 +35,12 @@ from gengap.study.assembly import assemble
 from gengap.study.beside import keep_references, with_references
 from gengap.study.engines import Engine, choose_engine, choose_runner, engine_functions
 from gengap.study.fit_arguments import refuse_arguments
-from gengap.study.inputs import as_splits, check_class_weight
+from gengap.study.fold_references import references_of
+from gengap.study.inputs import check_class_weight
 from gengap.study.loading import stored_result
 from gengap.study.manifest import make_manifest
 from gengap.study.progress import Silence, shown
-from gengap.study.references import FittedReference, References, check_references, fit_references, refuse_references
+from gengap.study.references import FittedReference, References, check_references
 from gengap.study.resampling import refuse_splits
 from gengap.study.storing import Training, open_store, record_look, train_missing
 from gengap.study.variants import check_seeds, check_stopping, common_output, declared, make_variants
@@ -267,7 +271,6 @@ class Study:
         splits = {"validation_data": validation_data, "validation_split": validation_split, "test_data": test_data}
         if cv is not None:
             refuse_splits(x, **splits)
-            refuse_references(self.references)
         names = input_names(self.variants[0].model)
         given = as_splits(x, y, **splits, sample_weight=sample_weight, names=names, keep_frames=preprocess is not None)
         models = [variant.model for variant in self.variants]
@@ -284,7 +287,7 @@ class Study:
             seeds=self.seeds,
             primary_epoch=self.primary_epoch,
             engine=self.engine,
-            dataset=_describe_dataset(x),
+            dataset=describe_source(x),
         )
         functions = engine_functions(self.engine, self._computation.device)
         training = Training(*functions, self.runner, work.runs, work.data, settings, work.folds)
@@ -314,7 +317,7 @@ class Study:
         names = [variant.name for variant in self.variants]
         with open_store(self.storage or "", manifest, self.kind, training) as store:
             if self.references:
-                seeds = store.manifest["seeds"]
+                seeds = store.manifest["seeds"] if training.folds is None else self.seeds
                 keep_references(store, self._references(training, seeds), seeds)
             stored = set(store.keys())
             missing = [run for run in training.runs if (run.variant, run.seed) not in stored]
@@ -327,9 +330,7 @@ class Study:
         """Fit the references, before anything is trained that an error of theirs could lose."""
         if not self.references:
             return ()
-        return fit_references(
-            self.references, training.data, self.kind, seeds=seeds, score=cast("CaseScore", self.score)
-        )
+        return references_of(training, self.references, self.kind, seeds=seeds, score=cast("CaseScore", self.score))
 
     def _objects(self) -> dict[str, UsersCode]:
         """Return the user's own classes and functions, of which a result in this process can make models again."""
@@ -371,14 +372,6 @@ class Study:
             keep_every_epoch=size <= _KEPT_EPOCHS_BYTES,
             compile=self._computation.compile,
         )
-
-
-def _describe_dataset(x: Any) -> dict[str, Any]:
-    x = x.source if isinstance(x, PooledSplit) else x
-    if not isinstance(x, Dataset):
-        return {"name": "", "label_names": [], "feature_names": [], "synthetic": False}
-    facts = ("name", "label_names", "feature_names", "synthetic", "description", "licence", "citation", "target_units")
-    return {**{name: getattr(x, name) for name in facts}, "table": None if x.table is None else x.table.to_dict()}
 
 
 def _flag(value: Any, name: str) -> bool:

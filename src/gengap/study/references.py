@@ -13,7 +13,7 @@ from scipy import sparse
 from gengap.analysis.cases import CaseScore, case_scores
 from gengap.datasets.cases import arrays_of
 from gengap.datasets.output_kind import OutputKind, scored_answers
-from gengap.engine.runs import TrainingData
+from gengap.datasets.training_data import TrainingData
 from gengap.errors import DataError, UnknownNameError
 from gengap.naming import check_names
 
@@ -58,16 +58,6 @@ class FittedReference:
     parameters: int
     seconds: float
     said: Mapping[str, Any]
-
-
-def refuse_references(references: Sequence[Any]) -> None:
-    """Refuse references in a resampled study, whose folds nobody fits them on yet.
-
-    Raises:
-        DataError: There are references.
-    """
-    if references:
-        raise DataError("References are fitted on a single split: leave `references=` out of a study with `cv=`.")
 
 
 def check_references(given: References, variants: Sequence[str], kind: OutputKind) -> tuple[Any, ...]:

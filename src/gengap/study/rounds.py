@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gengap.datasets.folds import fold_seed
-from gengap.engine.runs import Array, Collector, Listener, Run, RunRecord, TrainingData, TrainingSettings
+from gengap.datasets.training_data import TrainingData
+from gengap.engine.runs import Array, Collector, Listener, Run, RunRecord, TrainingSettings
 from gengap.engine.state import CheckpointListener, ChunkState
 from gengap.remedies.base import Variant
 from gengap.results import Result
