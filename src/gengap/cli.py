@@ -1,4 +1,4 @@
-"""The command line: `gengap demo | run | show | report | recommend | gate | ship | predict | doctor`."""
+"""The command line: `gengap demo | run | improve | show | report | recommend | gate | ship | predict | doctor`."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from gengap.improving import commands as of_improving
 from gengap.reporting import decision_commands as of_decisions
 from gengap.reporting.terminal import say, show_table
 from gengap.shipping import commands as of_shipping
@@ -146,6 +147,7 @@ def run(  # noqa: PLR0913  each is an option of the command
     ] = None,
     remedies: Annotated[str, typer.Option(help='What to try: "l2(0.001), dropout(0.5)+l2(0.001)".')] = "",
     suggest: Annotated[bool, typer.Option("--suggest", help="Let gengap choose the remedies.")] = False,
+    search: Annotated[int | None, typer.Option(min=1, help="Search strengths in so many trials instead.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds; 10 by default, 5 with --cv.")] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of every run, at most.")] = 30,
     batch_size: Annotated[int, typer.Option(min=1, help="Cases a step.")] = 32,
@@ -160,6 +162,7 @@ def run(  # noqa: PLR0913  each is an option of the command
     from gengap.experiments.launch import study_from_files, study_from_script
     from gengap.experiments.relaunch import keep
     from gengap.reporting.output import check_output
+    from gengap.searching.commands import search_launch, search_notes
 
     check_output(output, lang=lang)
     if study_file is None and model is None and data is None:
@@ -192,12 +195,13 @@ def run(  # noqa: PLR0913  each is an option of the command
         launch = study_from_files(**asked)
     if storage is not None or runner is not None:
         launch = launch.placed(storage, runner)
-    for note in launch.notes:
+    for note in launch.notes if search is None else search_notes(launch.notes):
         typer.echo(note)
     folds = f" x {cv} folds" if cv else ""
-    typer.echo(f"{len(launch.study.variants)} variants x {len(launch.study.seeds)} seeds{folds}")
+    seen = f"{len(launch.study.variants)} variants x {len(launch.study.seeds)} seeds"
+    typer.echo(f"{seen if search is None else f'{search} trials'}{folds}")
     try:
-        result = launch.run()
+        result = launch.run() if search is None else search_launch(launch, search)
     except KeyboardInterrupt as stop:
         raise _interrupted(stop) from None
     _write(result, output, lang=lang)
@@ -208,7 +212,7 @@ def run(  # noqa: PLR0913  each is an option of the command
 
 _OF_FILES = (
     *("model", "data", "validation", "test", "target", "groups", "times", "positive", "ignore", "encode", "missing"),
-    *("encoding", "task", "remedies", "suggest", "epochs", "batch_size", "cv"),
+    *("encoding", "task", "remedies", "suggest", "search", "epochs", "batch_size", "cv"),
 )
 
 
@@ -269,6 +273,7 @@ def report(
     typer.echo(f"Report: {target}")
 
 
+app.command()(of_improving.improve)
 app.command()(of_decisions.recommend)
 app.command()(of_decisions.gate)
 app.command()(of_shipping.ship)

@@ -20,7 +20,7 @@ def _load():
 
 laws = _load()
 
-SIBLINGS = frozenset({"l1", "l1l2", "gaussian_dropout", "gaussian_noise", "dropout+l2"})
+SIBLINGS = frozenset({"l1", "l1l2", "gaussian_dropout", "gaussian_noise", "learning_rate", "dropout+l2"})
 """Remedies whose code is that of another: on two models always, on the others when there is time."""
 
 
