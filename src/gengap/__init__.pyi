@@ -34,6 +34,8 @@ from .engine.fit_many import History as History
 from .engine.fit_many import fit_many as fit_many
 from .engine.parity import Parity as Parity
 from .engine.planner import Plan as Plan
+from .estimators import StudyClassifier as StudyClassifier
+from .estimators import StudyRegressor as StudyRegressor
 from .experiments.capacity_ladder import capacity_ladder as capacity_ladder
 from .experiments.table_model import table_model as table_model
 from .experiments.value_of_data import ValueOfData as ValueOfData
