@@ -59,6 +59,7 @@ PAGES = {
     "estimators": Page(
         "Estimators of scikit-learn", "Classifier and regressor that are fitted by a study.", ("gengap.estimators",)
     ),
+    "tracking": Page("Trackers and tables", "A result in other tools' records.", ("gengap.tracking",)),
     "verification": Page(
         "Verification",
         "Scores and curves of forecasts; truth first. How far the intervals can be trusted is measured in\n"

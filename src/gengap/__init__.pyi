@@ -1,6 +1,7 @@
 from . import datasets as datasets
 from . import errors as errors
 from . import plots as plots
+from . import tracking as tracking
 from . import verification as verification
 from .analysis import Audit as Audit
 from .analysis import Comparison as Comparison

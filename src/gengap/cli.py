@@ -1,17 +1,17 @@
-"""The command line: `gengap demo | run | show | report | recommend | gate | ship | predict | doctor`."""
+"""The command line: `gengap demo | run | show | compare | report | recommend | gate | export | ship | predict` ..."""
 
 import json
 import os
-import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from gengap.reporting import decision_commands as of_decisions
+from gengap.reporting import result_commands as of_results
 from gengap.reporting.terminal import say, show_table
 from gengap.shipping import commands as of_shipping
+from gengap.tracking import commands as of_tracking
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from gengap_examples.telling_cases import CaseStudy
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Does my Keras model overfit, what closes the gap, is it real, and how sure is it of this case?",
@@ -28,19 +27,23 @@ app = typer.Typer(
 USAGE_ERROR = 2
 INTERRUPTED = 130
 
-_SHOWN_IN_DOCTOR = (
-    "keras",
-    "torch",
-    "numba",
-    "jax",
-    "tensorflow",
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "xarray",
-    "matplotlib",
-    "ray",
-)
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from gengap._version import __version__
+
+        typer.echo(f"gengap {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Does my Keras model overfit, what closes the gap, is it real, and how sure is it of this case?"""
 
 
 @app.command()
@@ -221,25 +224,8 @@ def _refuse_beside_a_study_file(context: typer.Context) -> None:
             raise typer.BadParameter(f"{option} goes with --model; a study file says it itself")
 
 
-@app.command()
-def show(
-    folder: Annotated[Path, typer.Argument(help="Folder of a stored study, running or not.")],
-    *,
-    once: Annotated[bool, typer.Option("--once", help="Print the table once instead of following the study.")] = False,
-) -> None:
-    """Show how far a stored study has come; follows it until it is finished."""
-    from rich.console import Console
-    from rich.live import Live
-
-    from gengap.study.watching import progress_table, tables
-
-    console = Console()
-    if once or not console.is_terminal:
-        console.print(progress_table(folder)[0])
-        return
-    with Live(console=console) as live:
-        for table in tables(folder):
-            live.update(table)
+app.command()(of_results.show)
+app.command()(of_results.compare)
 
 
 @app.command()
@@ -266,40 +252,18 @@ def report(
 
 app.command()(of_decisions.recommend)
 app.command()(of_decisions.gate)
+app.command()(of_tracking.export)
 app.command()(of_shipping.ship)
 app.command()(of_shipping.predict)
 
 
 @app.command()
 def doctor() -> None:
-    """Say which versions, backend and devices there are, and what is missing."""
-    from gengap._version import __version__
+    """Say which versions, backend and devices there are, and what is missing for which feature."""
+    from gengap.doctor import examination
 
-    typer.echo(f"gengap {__version__} on Python {sys.version.split()[0]}")
-    for name in _SHOWN_IN_DOCTOR:
-        try:
-            typer.echo(f"  {name:<14}{version(name)}")
-        except PackageNotFoundError:
-            typer.echo(f"  {name:<14}not installed")
-    typer.echo("\n".join(_places()))
-
-
-def _places() -> list[str]:
-    """Say where studies would train, or what can be done where they cannot."""
-    reading = "Stored studies can be read, shown and reported here; training needs {}: pip install {}."
-    try:
-        import keras
-    except ImportError as error:
-        return [f"Keras: cannot be imported ({str(error).splitlines()[0]})", reading.format("Keras", "keras torch")]
-    lines = [f"Keras backend: {keras.config.backend()}"]
-    if keras.config.backend() != "torch":
-        return [*lines, "The fused engine needs the torch backend: set KERAS_BACKEND=torch."]
-    try:
-        import torch
-    except ImportError:
-        return [*lines, reading.format("torch", "torch")]
-    cuda = torch.cuda.is_available()
-    return [*lines, f"Device: {torch.cuda.get_device_name() if cuda else f'CPU, {torch.get_num_threads()} threads'}"]
+    for line in examination():
+        typer.echo(line)
 
 
 def _interrupted(stop: KeyboardInterrupt) -> typer.Exit:
