@@ -5,7 +5,8 @@ from typing import Any
 
 from gengap.datasets.cases import count_cases
 from gengap.datasets.split import Split, Task
-from gengap.engine.runs import Array, Run, TrainingData, TrainingSettings
+from gengap.datasets.training_data import TrainingData
+from gengap.engine.runs import Array, Run, TrainingSettings
 from gengap.engine.scoring import choose_score
 from gengap.errors import DataError, ModelError
 from gengap.keras_models.outputs import describe_output, plain_answers, wants_codes

@@ -10,12 +10,13 @@ from typing import Any
 import keras
 import torch
 
+from gengap.datasets.training_data import TrainingData
 from gengap.engine.examination import examine_run
 from gengap.engine.kinds import kind_of
 from gengap.engine.memory import keep_freed_memory
 from gengap.engine.planner import Device, Plan, choose_device, make_plan, timed
 from gengap.engine.reference import train_reference
-from gengap.engine.runs import Listener, Run, TrainingData, TrainingSettings
+from gengap.engine.runs import Listener, Run, TrainingSettings
 from gengap.engine.state import ChunkState, Interrupted
 from gengap.engine.trainer import PreparedRun, Trainer
 from gengap.keras_models.clone import clone_compiled

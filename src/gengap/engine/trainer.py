@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gengap.datasets.cases import count_cases
 from gengap.datasets.output_kind import OutputKind
+from gengap.datasets.training_data import TrainingData
 from gengap.engine.batches import subset, training_order
 from gengap.engine.constraints import Constraints
 from gengap.engine.evaluation import Evaluation, OwnCases
@@ -27,7 +28,7 @@ from gengap.engine.penalties import Penalties
 from gengap.engine.recording import CompiledStep
 from gengap.engine.reference import case_weights
 from gengap.engine.running_means import RunningMeans
-from gengap.engine.runs import Array, Listener, Run, TrainingData, TrainingSettings
+from gengap.engine.runs import Array, Listener, Run, TrainingSettings
 from gengap.engine.state import CheckpointListener, ChunkState, Interrupted, nest, unnest
 from gengap.engine.step import Batch, TrainingStep
 from gengap.keras_models.outputs import targets

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from gengap.engine.runs import Listener, Run, TrainingData, TrainingSettings
+from gengap.datasets.training_data import TrainingData
+from gengap.engine.runs import Listener, Run, TrainingSettings
 from gengap.runners.base import Engine, Planner, Runner, States
 
 if TYPE_CHECKING:

@@ -8,14 +8,15 @@ from typing import Any, Literal
 import numpy as np
 from scipy import sparse
 
+from gengap.datasets.account import fingerprint
+from gengap.datasets.intake import as_splits
 from gengap.datasets.split import Dataset, Split
+from gengap.datasets.training_data import TrainingData
 from gengap.engine.computation import Computation
-from gengap.engine.runs import TrainingData
 from gengap.errors import DataError, ModelError
 from gengap.shipping.choice import Chosen
 from gengap.study import Study
-from gengap.study.inputs import as_splits, check_data
-from gengap.study.manifest import fingerprint
+from gengap.study.inputs import check_data
 
 Length = Literal["epochs", "updates"]
 

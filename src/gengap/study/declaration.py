@@ -12,11 +12,14 @@ import keras
 import numpy as np
 
 from gengap.analysis.cases import CaseScore
+from gengap.datasets.account import describe_source
+from gengap.datasets.intake import as_splits
 from gengap.datasets.output_kind import OutputKind
-from gengap.datasets.split import Dataset, PooledSplit, Task
+from gengap.datasets.split import Task
+from gengap.datasets.training_data import TrainingData
 from gengap.deprecated import old_arguments
 from gengap.engine.computation import Computation, check_computation
-from gengap.engine.runs import Collector, Listener, Run, TrainingData, TrainingSettings
+from gengap.engine.runs import Collector, Listener, Run, TrainingSettings
 from gengap.engine.scoring import choose_score
 from gengap.errors import UnknownNameError
 from gengap.keras_models.clone import clone_compiled
@@ -32,7 +35,7 @@ from gengap.study.assembly import assemble
 from gengap.study.beside import keep_references, with_references
 from gengap.study.engines import Engine, choose_engine, choose_runner, engine_functions
 from gengap.study.fit_arguments import refuse_arguments
-from gengap.study.inputs import as_splits, check_class_weight
+from gengap.study.inputs import check_class_weight
 from gengap.study.loading import stored_result
 from gengap.study.manifest import make_manifest
 from gengap.study.progress import Silence, shown
@@ -284,7 +287,7 @@ class Study:
             seeds=self.seeds,
             primary_epoch=self.primary_epoch,
             engine=self.engine,
-            dataset=_describe_dataset(x),
+            dataset=describe_source(x),
         )
         functions = engine_functions(self.engine, self._computation.device)
         training = Training(*functions, self.runner, work.runs, work.data, settings, work.folds)
@@ -371,14 +374,6 @@ class Study:
             keep_every_epoch=size <= _KEPT_EPOCHS_BYTES,
             compile=self._computation.compile,
         )
-
-
-def _describe_dataset(x: Any) -> dict[str, Any]:
-    x = x.source if isinstance(x, PooledSplit) else x
-    if not isinstance(x, Dataset):
-        return {"name": "", "label_names": [], "feature_names": [], "synthetic": False}
-    facts = ("name", "label_names", "feature_names", "synthetic", "description", "licence", "citation", "target_units")
-    return {**{name: getattr(x, name) for name in facts}, "table": None if x.table is None else x.table.to_dict()}
 
 
 def _flag(value: Any, name: str) -> bool:

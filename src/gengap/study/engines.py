@@ -6,8 +6,9 @@ from typing import Literal
 
 import keras
 
+from gengap.datasets.training_data import TrainingData
 from gengap.engine.reference import train_reference
-from gengap.engine.runs import Listener, Run, TrainingData, TrainingSettings
+from gengap.engine.runs import Listener, Run, TrainingSettings
 from gengap.errors import ModelError, UnknownNameError
 from gengap.naming import did_you_mean
 from gengap.runners.base import Engine as EngineFunction

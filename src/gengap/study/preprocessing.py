@@ -11,7 +11,8 @@ from scipy import sparse
 from gengap.datasets.cases import count_cases, joined_cases, rows_of
 from gengap.datasets.output_kind import OutputKind, scored_answers
 from gengap.datasets.split import Split
-from gengap.engine.runs import Run, TrainingData
+from gengap.datasets.training_data import TrainingData
+from gengap.engine.runs import Run
 from gengap.errors import DataError
 
 _MOST_BYTES = 8 << 30

@@ -13,7 +13,7 @@ from scipy import sparse
 from gengap.analysis.cases import CaseScore, case_scores
 from gengap.datasets.cases import arrays_of
 from gengap.datasets.output_kind import OutputKind, scored_answers
-from gengap.engine.runs import TrainingData
+from gengap.datasets.training_data import TrainingData
 from gengap.errors import DataError, UnknownNameError
 from gengap.naming import check_names, did_you_mean
 
