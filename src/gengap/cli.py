@@ -127,6 +127,9 @@ def run(  # noqa: PLR0913  each is an option of the command
     model: Annotated[
         Path | None, typer.Option(help="A saved, compiled model: model.keras; auto, or none: a net for the table.")
     ] = None,
+    code: Annotated[
+        Path | None, typer.Option(help="Your Python file of own losses, metrics and layers of --model: it is executed.")
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="Training data: .csv, .parquet, .npz or .nc.")] = None,
     validation: Annotated[
         Path | None, typer.Option(help="Validation data; without, a fifth of --data is held out.")
@@ -161,6 +164,7 @@ def run(  # noqa: PLR0913  each is an option of the command
     """Run a study: of a saved model, or a net made for it, on a data file; or of a study file, which is executed."""
     from gengap.datasets.table_files import Wanted
     from gengap.experiments.launch import study_from_files, study_from_script
+    from gengap.experiments.users_code import use_code
     from gengap.reporting.output import check_output
 
     check_output(output, lang=lang)
@@ -170,6 +174,8 @@ def run(  # noqa: PLR0913  each is an option of the command
         _refuse_beside_a_study_file(context)
         launch = study_from_script(study_file, seeds=seeds)
     else:
+        if code is not None:
+            use_code(code)
         launch = study_from_files(
             None if model == Path("auto") else model,
             {"train": data, "validation": validation, "test": test},
@@ -205,7 +211,20 @@ def run(  # noqa: PLR0913  each is an option of the command
 
 
 _OF_FILES = (
-    *("model", "data", "validation", "test", "target", "groups", "times", "positive", "ignore", "encode", "missing"),
+    *(
+        "model",
+        "code",
+        "data",
+        "validation",
+        "test",
+        "target",
+        "groups",
+        "times",
+        "positive",
+        "ignore",
+        "encode",
+        "missing",
+    ),
     *("encoding", "task", "remedies", "suggest", "epochs", "batch_size", "cv"),
 )
 

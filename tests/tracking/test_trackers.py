@@ -115,3 +115,18 @@ def test_weights_and_biases_keeps_runs_by_seed(trained, tmp_path):
     assert set(found) == {(variant, f"seed {seed}") for variant in result.variants for seed in (0, 1)}
     stored = result.history["val_score"].sel(variant=TREATED, seed=1).to_numpy()
     assert found[TREATED, "seed 1"] == pytest.approx(stored)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_study_writes_tensorboard_as_it_runs(tmp_path):
+    pytest.importorskip("tensorboard", reason="make test-trackers has TensorBoard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    model = keras.Sequential([keras.Input((10,)), keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    study = gg.Study(model, seeds=2, callbacks=[keras.callbacks.TensorBoard(tmp_path)])
+    result = study.run(gg.datasets.diabetes(), epochs=2, progress=False)
+    events = EventAccumulator(str(tmp_path / "baseline" / "seed-1")).Reload()
+    stored = result.history["val_score"].sel(variant="baseline", seed=1).to_numpy()
+    assert [one.value for one in events.Scalars("val_score")] == pytest.approx(stored, rel=1e-6)
+    assert [one.step for one in events.Scalars("val_score")] == [0, 1]  # as Keras counts them

@@ -61,13 +61,28 @@ def read_batches(given: Any, what: str, *, progress: bool = False) -> tuple[Any,
     _check_restless(given, what)
     number = _length(given, what)
     columns: dict[tuple[Any, ...], _Cases] = {}
+    try:
+        form = _read(given, number, columns, what, progress=progress)
+        arrays = {path: one.whole() for path, one in columns.items()}
+    finally:
+        for one in columns.values():
+            one.close()
+    x, y, *weight = _built(form, arrays, ())
+    return x, y, np.asarray(weight[0]).reshape(-1) if weight else None
+
+
+def _read(
+    given: Any, number: int | None, columns: dict[tuple[Any, ...], "_Cases"], what: str, *, progress: bool
+) -> Any:
+    """Read every batch into columns, and return the form that all of them have."""
     form: Any = None
     read = 0
     with _shown(number, what, show=progress) as advance:
         for batch in _batches(given, number):
             own, parts = _flat(_checked(batch, what), ())
             if form is None:
-                form, columns = own, {path: _Cases() for path, _ in parts}
+                form = own
+                columns.update((path, _Cases()) for path, _ in parts)
             elif own != form:
                 raise DataError(f"{what} yields batches of different forms: {form} and {own}.")
             for path, values in parts:
@@ -78,9 +93,7 @@ def read_batches(given: Any, what: str, *, progress: bool = False) -> tuple[Any,
             advance()
     if not read:
         raise DataError(f"{what} yields no batch; a generator can be read once only: make it anew.")
-    arrays = {path: one.whole() for path, one in columns.items()}
-    x, y, *weight = _built(form, arrays, ())
-    return x, y, np.asarray(weight[0]).reshape(-1) if weight else None
+    return form
 
 
 class _Cases:
@@ -101,32 +114,32 @@ class _Cases:
             self._form = form
         elif form != self._form:
             raise DataError(
-                f"{what} yields batches whose cases differ: shape {self._form[0]} of {self._form[1]}, then {form[0]} of "
-                f"{form[1]}; pad or cut them alike."
+                f"{what} yields batches whose cases differ: shape {self._form[0]} of {self._form[1]}, then {form[0]} "
+                f"of {form[1]}; pad or cut them alike."
             )
-        self._parts.append(values.copy() if isinstance(values, np.ndarray) else values)  # a loader may reuse its buffer
-        bytes_here = int(values.data.nbytes if sparse.issparse(values) else values.nbytes)
-        self._held, self.size, self._length = (
-            self._held + bytes_here,
-            self.size + bytes_here,
-            self._length + len_of(values),
-        )
+        self._parts.append(values.copy())  # a loader may use its buffer again
+        size = int(values.data.nbytes if sparse.issparse(values) else values.nbytes)
+        self._held += size
+        self.size += size
+        self._length += int(values.shape[0])
         if self._held > IN_MEMORY and not sparse.issparse(values):
             self._spill()
 
     def whole(self) -> Any:
         """Return all cases."""
         if self._file is None:
-            return (
-                sparse.vstack(self._parts, format="csr")
-                if sparse.issparse(self._parts[0])
-                else np.concatenate(self._parts)
-            )
+            is_sparse = sparse.issparse(self._parts[0])
+            return sparse.vstack(self._parts, format="csr") if is_sparse else np.concatenate(self._parts)
         self._spill()
         assert self._form is not None  # noqa: S101  a batch was added
         self._file.flush()
         shape = (self._length, *self._form[0])
         return np.memmap(self._file, dtype=self._form[1], mode="r+", shape=shape)
+
+    def close(self) -> None:
+        """Close the file; what is mapped stays, and ends with the map."""
+        if self._file is not None:
+            self._file.close()
 
     def _spill(self) -> None:
         if self._file is None:
@@ -134,11 +147,6 @@ class _Cases:
         for part in self._parts:
             self._file.write(np.ascontiguousarray(part).data)
         self._parts, self._held = [], 0
-
-
-def len_of(values: Any) -> int:
-    """Return the number of cases of an array or of sparse rows."""
-    return int(values.shape[0])
 
 
 def _length(given: Any, what: str) -> int | None:
@@ -177,8 +185,8 @@ def _check_end(batches: int, size: int, what: str) -> None:
     most = min(MOST_BYTES, shutil.disk_usage(tempfile.gettempdir()).free // 2) if size > IN_MEMORY else MOST_BYTES
     if batches > MOST_BATCHES or size > most:
         raise DataError(
-            f"{what} does not say its length, and has not ended after {batches:,} batches and {size / 2**30:.1f} GiB: it "
-            f"is taken for infinite (limits are {MOST_BATCHES:,} batches and {most / 2**30:.1f} GiB). If it ends, "
+            f"{what} does not say its length, and has not ended after {batches:,} batches and {size / 2**30:.1f} GiB: "
+            f"it is taken for infinite (limits are {MOST_BATCHES:,} batches and {most / 2**30:.1f} GiB). If it ends, "
             f"{_INSTEAD}."
         )
 
@@ -202,10 +210,9 @@ def _check_restless(given: Any, what: str) -> None:
         return
     try:
         first, again = (_flat(source[0], ())[1] for _ in range(2))
-        same = all(
-            np.array_equal(_array(a, what), _array(b, what)) for (_, a), (_, b) in zip(first, again, strict=True)
-        )
-    except (DataError, LookupError, TypeError, ValueError):
+        pairs = [(_array(one, what), _array(other, what)) for (_, one), (_, other) in zip(first, again, strict=True)]
+        same = all(np.array_equal(one, other) for one, other in pairs)
+    except (DataError, LookupError, NotImplementedError, TypeError, ValueError):
         return  # whatever is wrong is said when it is read
     if not same:
         warnings.warn(

@@ -107,7 +107,9 @@ def fit_study(
     chosen = next(one for one in study.variants if one.name == choice.variant)
     between = time.perf_counter()
     kept = study.seeds if ensemble else study.seeds[:1]
-    again = Study({chosen.name: chosen.model}, seeds=kept, **{**(study_kwargs or {}), "primary_epoch": "last"})
+    # callbacks are for the study that chooses: this one trains as long as that says, with nothing held out
+    told = {name: value for name, value in (study_kwargs or {}).items() if name != "callbacks"}
+    again = Study({chosen.name: chosen.model}, seeds=kept, **{**told, "primary_epoch": "last"})
     last = again.run(replace(cases, groups=None), class_weight=class_weight, **{**how, "epochs": epochs})
     seconds = {"study": between - started, "refit": time.perf_counter() - between}
     history = last.history.sel(variant=chosen.name, seed=kept[0])

@@ -1,7 +1,6 @@
 """A result in TensorBoard: scalars of every run, and of every variant the mean over seeds with its band."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gengap.analysis.curves import learning_curve
-from gengap.errors import DataError, MissingExtraError
+from gengap.errors import DataError
 from gengap.results.checks import check_is_result
+from gengap.study.events import Events, folder_name, require_tensorboard
 from gengap.tracking.records import tracked_runs
 
 if TYPE_CHECKING:
@@ -60,56 +60,6 @@ def _bands(result: "Result", variant: str, folder: Path) -> None:
                 for epoch, value in zip(curve.epoch.tolist(), getattr(curve, part).tolist(), strict=True):
                     if np.isfinite(value):
                         write(curve.name, value, epoch)
-
-
-def folder_name(text: str) -> str:
-    """Return a name that is safe as a folder's.
-
-    Example:
-        >>> folder_name("dropout(0.5)+l2(0.01)")
-        'dropout_0.5_+l2_0.01_'
-    """
-    return re.sub(r"[^\w.+\-]", "_", text)
-
-
-def require_tensorboard() -> None:
-    """Check that TensorBoard is there.
-
-    Raises:
-        MissingExtraError: It is not.
-    """
-    try:
-        import tensorboard  # noqa: F401  asked for before anything is written
-    except ImportError as reason:
-        raise MissingExtraError("Results go to TensorBoard with: pip install 'gengap[tensorboard]'.") from reason
-
-
-class Events:
-    """Event files of TensorBoard in one folder, for who writes as epochs end.
-
-    Args:
-        folder: The folder.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        require_tensorboard()
-        from tensorboard.summary.writer.event_file_writer import EventFileWriter
-
-        self._writer = EventFileWriter(str(folder))
-
-    def add(self, values: Mapping[str, float], step: int) -> None:
-        """Write scalars of one step."""
-        import time
-
-        from tensorboard.compat.proto.event_pb2 import Event
-        from tensorboard.compat.proto.summary_pb2 import Summary
-
-        entries = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
-        self._writer.add_event(Event(wall_time=time.time(), step=step, summary=Summary(value=entries)))
-
-    def close(self) -> None:
-        """Write what is left."""
-        self._writer.close()
 
 
 @contextmanager
