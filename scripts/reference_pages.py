@@ -62,6 +62,10 @@ PAGES = {
     "shipping": Page(
         "Shipping", "What a study chose, as one ordinary Keras model with its card.", ("gengap.shipping",)
     ),
+    "estimators": Page(
+        "Estimators of scikit-learn", "Classifier and regressor that are fitted by a study.", ("gengap.estimators",)
+    ),
+    "tracking": Page("Trackers and tables", "A result in other tools' records.", ("gengap.tracking",)),
     "verification": Page(
         "Verification",
         "Scores and curves of forecasts; truth first. How far the intervals can be trusted is measured in\n"

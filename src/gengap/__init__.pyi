@@ -1,6 +1,7 @@
 from . import datasets as datasets
 from . import errors as errors
 from . import plots as plots
+from . import tracking as tracking
 from . import verification as verification
 from .analysis import Audit as Audit
 from .analysis import Comparison as Comparison
@@ -34,6 +35,8 @@ from .engine.fit_many import History as History
 from .engine.fit_many import fit_many as fit_many
 from .engine.parity import Parity as Parity
 from .engine.planner import Plan as Plan
+from .estimators import StudyClassifier as StudyClassifier
+from .estimators import StudyRegressor as StudyRegressor
 from .experiments.capacity_ladder import capacity_ladder as capacity_ladder
 from .experiments.table_model import table_model as table_model
 from .experiments.value_of_data import ValueOfData as ValueOfData

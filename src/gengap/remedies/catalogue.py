@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from gengap.errors import UnknownNameError
+from gengap.naming import did_you_mean
 from gengap.remedies.augmenting import Augment
 from gengap.remedies.base import Composed, Remedy
 from gengap.remedies.capacity import Depth, Width
@@ -56,7 +57,10 @@ def remedy(text: str) -> Remedy:
 def _make(term: Term) -> Remedy:
     cls = REMEDIES.get(snake(term.name)) or REMEDIES.get(_squeezed().get(term.name.replace("_", "").lower(), ""))
     if cls is None:
-        raise UnknownNameError(f"There is no remedy named {term.name!r}. There are: {', '.join(sorted(REMEDIES))}.")
+        near = did_you_mean(snake(term.name), REMEDIES)
+        raise UnknownNameError(
+            f"There is no remedy named {term.name!r}{near}. There are: {', '.join(sorted(REMEDIES))}."
+        )
     args = [_layer(value) if isinstance(value, Term) else value for value in term.args]
     try:
         made: Remedy = cls(*args, **term.kwargs)
