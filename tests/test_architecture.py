@@ -16,7 +16,7 @@ EXAMPLES = SOURCE.parent / "gengap_examples"
 ORDER = (
     "errors", "_version", "deprecated", "randomness", "naming", "datasets", "verification", "results", "analysis",
     "keras_models", "remedies", "plots", "kernels", "layers", "engine", "storage", "runners", "study", "sampling",
-    "experiments", "shipping", "reporting", "cli",
+    "experiments", "shipping", "searching", "estimators", "tracking", "reporting", "improving", "doctor", "cli",
 )  # fmt: skip
 SAME_HEIGHT = {"datasets": "verification", "verification": "datasets"}
 FORBIDDEN = {

@@ -10,6 +10,7 @@ from scipy import sparse
 from gengap.datasets.arrays import plain_array
 from gengap.datasets.cases import arrays_of, count_cases, take
 from gengap.datasets.frames import as_frame, is_frame
+from gengap.datasets.loaders import read_batches, yields_batches
 from gengap.datasets.split import Dataset, Split
 from gengap.datasets.training_data import TrainingData
 from gengap.errors import DataError
@@ -25,25 +26,28 @@ def as_splits(
     sample_weight: Any,
     names: Sequence[str] | None = (),
     keep_frames: bool = False,
+    progress: bool = False,
 ) -> TrainingData:
     """Bring the ways in which data are given to `Study.run` into one form.
 
     Args:
-        x: A `Dataset`, a `Split`, or inputs.
-        y: Answers; None with a `Dataset` or `Split`.
-        validation_data: A `Split` or a tuple `(x, y)` or `(x, y, sample_weight)`; None.
+        x: A `Dataset`, a `Split`, inputs, or what yields batches of inputs and answers, which is read once.
+        y: Answers; None with a `Dataset`, a `Split` or what yields batches.
+        validation_data: A `Split`, a tuple `(x, y)` or `(x, y, sample_weight)`, or what yields batches; None.
         validation_split: Share of the training cases to hold out, the *last* ones, as Keras does.
         test_data: As `validation_data`.
         sample_weight: Weights of the training cases.
         names: Names of the inputs of a model with several, to each of which a column of a data frame goes.
         keep_frames: Whether data frames stay what they are, for what makes numbers of them later.
+        progress: Whether to show how much of what yields batches has been read.
 
     Raises:
         DataError: The combination makes no sense.
     """
     wanted = None if keep_frames else names
-    for name, given in {"validation_data": validation_data, "test_data": test_data}.items():
-        refuse_loader(given, name)
+    x, y, sample_weight = read_cases(x, y, sample_weight, "The training data", progress=progress)
+    validation_data = _read_tuple(validation_data, "`validation_data`", progress=progress)
+    test_data = _read_tuple(test_data, "`test_data`", progress=progress)
     if isinstance(x, Dataset):
         if any(given is not None for given in (y, validation_data, test_data, sample_weight)) or validation_split:
             raise DataError(
@@ -65,6 +69,26 @@ def as_splits(
     return TrainingData(train, validation, test)
 
 
+def read_cases(x: Any, y: Any, sample_weight: Any, what: str, *, progress: bool = False) -> tuple[Any, Any, Any]:
+    """Return inputs, answers and weights, read from what yields batches of them where that is given as `x`.
+
+    Raises:
+        DataError: Answers or weights are given beside it, or it cannot be read; see `gengap.datasets.loaders`.
+    """
+    if not yields_batches(x):
+        return x, y, sample_weight
+    if y is not None or sample_weight is not None:
+        raise DataError(
+            f"{what} came as {type(x).__name__}, which yields answers and weights with its batches: pass it without "
+            "`y` and `sample_weight`."
+        )
+    return read_batches(x, what, progress=progress)
+
+
+def _read_tuple(given: Any, what: str, *, progress: bool) -> Any:
+    return read_batches(given, what, progress=progress) if yields_batches(given) else given
+
+
 def as_inputs(x: Any, what: str) -> Any:
     """Return inputs with lists of numbers, or of rows, as one array; refuse whatever yields batches.
 
@@ -78,21 +102,12 @@ def as_inputs(x: Any, what: str) -> Any:
             raise DataError(f"{what} must have the same length in every case; received a ragged list.") from None
     if sparse.issparse(x):  # only this format gives cases by their rows, and a `dok_matrix` would pass for a mapping
         return x if x.format == "csr" else x.tocsr()
-    kind = type(x)
-    homes = {f"{base.__module__.split('.')[0]}.{base.__name__}" for base in kind.__mro__}  # Keras is not imported here
-    loads = "keras.PyDataset" in homes or hasattr(x, "__next__")
-    if loads or kind.__module__.startswith(("torch.utils.data", "tensorflow.python.data", "grain.")):
+    if yields_batches(x):
         raise DataError(
-            f"{what} came as {kind.__name__}, which yields batches; a study shuffles cases itself, alike for all runs: "
-            "give arrays, such as `x, y = map(np.concatenate, zip(*batches))` makes of batches (x, y)."
+            f"{what} came as {type(x).__name__}, which yields batches, inside a `Split` or among inputs: give it in "
+            "place of all inputs and answers, as `study.run(loader, ...)` or `validation_data=loader`, or give arrays."
         )
     return x
-
-
-def refuse_loader(given: Any, argument: str) -> None:
-    """Refuse a data loader in place of a tuple of arrays."""
-    if given is not None and not isinstance(given, list | tuple):
-        as_inputs(given, f"`{argument}`")
 
 
 def _is_of_numbers(x: Any) -> bool:

@@ -5,6 +5,15 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+CodeFile = Annotated[Path | None, typer.Option(help="Your Python file of own losses and layers: it is executed.")]
+
+
+def _use(code: Path | None) -> None:
+    if code is not None:
+        from gengap.experiments.users_code import use_code
+
+        use_code(code)
+
 
 def ship(
     folder: Annotated[Path, typer.Argument(help="Folder that holds a result with its weights.")],
@@ -21,8 +30,10 @@ def ship(
         bool, typer.Option("--retrain", help="Train anew on training and validation cases; with folds on all.")
     ] = False,
     lang: Annotated[Literal["en", "zh"], typer.Option(help="Language of the card: en or zh.")] = "en",
+    code: CodeFile = None,
 ) -> None:
     """Write what a study chose as one ordinary Keras model, with a card that says what it is."""
+    _use(code)
     from gengap.shipping.shipped import ship as ship_from
     from gengap.study.loading import load
 
@@ -57,8 +68,10 @@ def predict(
     output: Annotated[Path | None, typer.Option(help="CSV file to write to; printed by default.")] = None,
     members: Annotated[int, typer.Option(min=1, help="Calls of a model whose noise is on.")] = 1,
     seed: Annotated[int, typer.Option(help="Fixes the draws of such a model.")] = 0,
+    code: CodeFile = None,
 ) -> None:
     """Forecast the rows of a file with a saved model."""
+    _use(code)
     from gengap.shipping.rows import predict_rows
 
     found = predict_rows(model, rows, num_members=members, seed=seed)

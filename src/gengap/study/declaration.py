@@ -1,15 +1,14 @@
 """A study: variants x seeds on one data set, declared before it runs."""
 
 import copy
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import keras
-import numpy as np
 
 from gengap.analysis.cases import CaseScore
 from gengap.datasets.account import describe_source
@@ -21,7 +20,6 @@ from gengap.deprecated import old_arguments
 from gengap.engine.computation import Computation, check_computation
 from gengap.engine.runs import Collector, Listener, Run, TrainingSettings
 from gengap.engine.scoring import choose_score
-from gengap.errors import UnknownNameError
 from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.heads import input_names
 from gengap.keras_models.outputs import wants_codes
@@ -33,6 +31,7 @@ from gengap.runners.serialization import custom_objects
 from gengap.study.arrangement import arrange
 from gengap.study.assembly import assemble
 from gengap.study.beside import keep_references, with_references
+from gengap.study.callbacks import read_callbacks
 from gengap.study.engines import Engine, choose_engine, choose_runner, engine_functions
 from gengap.study.fit_arguments import refuse_arguments
 from gengap.study.fold_references import references_of
@@ -43,12 +42,12 @@ from gengap.study.progress import Silence, shown
 from gengap.study.references import FittedReference, References, check_references
 from gengap.study.resampling import refuse_splits
 from gengap.study.storing import Training, open_store, record_look, train_missing
+from gengap.study.values import flag, one_of, positive
 from gengap.study.variants import check_seeds, check_stopping, common_output, declared, make_variants
 
 if TYPE_CHECKING:
     from gengap.engine.planner import Plan  # it needs torch, which a declaration does not
 
-Chosen = TypeVar("Chosen", bound=str)
 _KEPT_EPOCHS_BYTES = 2**30
 
 
@@ -76,6 +75,8 @@ class Study:
             more axes are flattened. Case weights count for them, `class_weight` does not.
         storage: Folder that keeps the study while it runs; running it again continues. None keeps it in memory.
         runner: `"local"` trains in this process, `"ray"` on a Ray session or this machine's cores; or a `RayRunner`.
+        callbacks: Callbacks of Keras that have a place where runs train together: EarlyStopping, LambdaCallback with
+            `on_epoch_end`, CSVLogger, TensorBoard, TerminateOnNaN; others are refused, with what to do instead.
 
     Raises:
         ModelError: A model cannot be used as given.
@@ -83,6 +84,7 @@ class Study:
         DataError: A reference lacks a method, or has the name of a variant.
         MissingExtraError: The runner's library is not installed.
         ValueError: `computation` asks for what a study, or Keras' own loop, does not read.
+        TypeError: A callback has no place in a study.
 
     Example:
         >>> import gengap as gg, keras
@@ -112,17 +114,19 @@ class Study:
         references: References = (),
         storage: str | Path | None = None,
         runner: Runner | Literal["local", "ray"] = "local",
+        callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> None:
-        self.variants: tuple[Variant, ...] = make_variants(model, remedies)
+        self._callbacks = read_callbacks(callbacks, stored=storage is not None)
+        self.variants: tuple[Variant, ...] = self._callbacks.variants(make_variants(model, remedies))
         self.seeds = check_seeds(seeds)
         if task is not None:
-            _one_of(task, "task", ("binary", "multiclass", "regression"))
-        self._from_logits = None if from_logits is None else _flag(from_logits, "from_logits")
+            one_of(task, "task", ("binary", "multiclass", "regression"))
+        self._from_logits = None if from_logits is None else flag(from_logits, "from_logits")
         self.kind: OutputKind = common_output(self.variants, output, task, from_logits=self._from_logits)
         self.score = choose_score(self.kind.task, score)
-        self.primary_epoch = _one_of(primary_epoch, "epoch rule", ("best", "last"))
+        self.primary_epoch = one_of(primary_epoch, "epoch rule", ("best", "last"))
         self.engine = choose_engine(engine)
-        self._initial_weights = _one_of(initial_weights, "kind of initial weights", ("fresh", "keep"))
+        self._initial_weights = one_of(initial_weights, "kind of initial weights", ("fresh", "keep"))
         check_computation(computation, "precision", "compile", "device", by="gengap.Study")
         if computation != Computation() and self.engine == "keras":
             raise ValueError(
@@ -156,11 +160,12 @@ class Study:
         Arguments mean what they mean in `keras.Model.fit`; see the table "fit arguments" in the documentation.
 
         Args:
-            x: Inputs; or a `Dataset`, or a training `Split`, in place of `x` and `y`.
+            x: Inputs; or, in place of `x` and `y`, a `Dataset`, a training `Split`, or what yields batches, which is
+                read once: a `keras.utils.PyDataset`, `tf.data.Dataset`, torch `DataLoader` or finite generator.
             y: Answers: 0/1, integer codes or one-hot rows, or real numbers.
-            validation_data: `Split` or `(x, y[, sample_weight])` that epochs and remedies are chosen on.
+            validation_data: `Split`, `(x, y[, sample_weight])` or what yields batches; chooses epochs and remedies.
             validation_split: Share of the training cases, the last ones, to use as validation split instead.
-            test_data: `Split` or tuple that is read once, at the end.
+            test_data: The same, read once, at the end.
             epochs: Epochs of every run, at most.
             batch_size: Cases a step.
             class_weight: Weight of each label in the objective; the common score does not use it.
@@ -199,6 +204,7 @@ class Study:
             sample_weight=sample_weight,
             cv=cv,
             preprocess=preprocess,
+            progress=progress,
         )
         train = self._train_in_memory if self.storage is None else self._train_in_store
         return train(training, manifest, progress=progress)
@@ -251,7 +257,7 @@ class Study:
         title = f"Study: {sizes}, compared on {self.score} at the {self.primary_epoch} epoch, {self.engine} engine"
         return declared(self.variants, title=title).to_html()
 
-    def _prepare(
+    def _prepare(  # noqa: PLR0913  what `run` takes
         self,
         x: Any,
         y: Any,
@@ -266,13 +272,15 @@ class Study:
         sample_weight: Any = None,
         cv: Any = None,
         preprocess: Any = None,
+        progress: bool = False,
     ) -> tuple[Training, dict[str, Any]]:
         """Check everything and describe it; nothing is trained."""
         splits = {"validation_data": validation_data, "validation_split": validation_split, "test_data": test_data}
         if cv is not None:
             refuse_splits(x, **splits)
         names = input_names(self.variants[0].model)
-        given = as_splits(x, y, **splits, sample_weight=sample_weight, names=names, keep_frames=preprocess is not None)
+        raw = preprocess is not None
+        given = as_splits(x, y, **splits, sample_weight=sample_weight, names=names, keep_frames=raw, progress=progress)
         models = [variant.model for variant in self.variants]
         work = arrange(given, models, self.kind, self.runs(), seeds=self.seeds, cv=cv, preprocess=preprocess)
         check_stopping(self.variants, work.data)
@@ -339,10 +347,14 @@ class Study:
             for variant in self.variants
         }
 
-    def _shown(
-        self, inner: Listener, runs: Sequence[Run], training: Training, *, show: bool
-    ) -> AbstractContextManager[Listener]:
-        return shown(inner, runs=runs, num_epochs=training.settings.epochs, score=self.score, show=show)
+    @contextmanager
+    def _shown(self, inner: Listener, runs: Sequence[Run], training: Training, *, show: bool) -> Iterator[Listener]:
+        epochs = training.settings.epochs
+        with (
+            self._callbacks.heard(inner) as told,
+            shown(told, runs=runs, num_epochs=epochs, score=self.score, show=show) as listener,
+        ):
+            yield listener
 
     def _settings(
         self,
@@ -353,8 +365,8 @@ class Study:
         class_weight: Mapping[int, float] | None,
         shuffle: bool,
     ) -> TrainingSettings:
-        epochs, batch_size = _positive(epochs, "epochs"), _positive(batch_size, "batch_size")
-        shuffle = _flag(shuffle, "shuffle")
+        epochs, batch_size = positive(epochs, "epochs"), positive(batch_size, "batch_size")
+        shuffle = flag(shuffle, "shuffle")
         check_class_weight(class_weight, self.kind)
         held_out = sum(map(len, data.held_out().values()))
         size = 4 * held_out * self.kind.width * epochs * len(self.seeds) * len(self.variants)
@@ -372,22 +384,3 @@ class Study:
             keep_every_epoch=size <= _KEPT_EPOCHS_BYTES,
             compile=self._computation.compile,
         )
-
-
-def _flag(value: Any, name: str) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"`{name}` must be True or False; received {value!r}.")
-    return value
-
-
-def _positive(value: Any, name: str) -> int:
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or not 1 <= value < 2**31:
-        raise ValueError(f"`{name}` must be a positive integer; received {value!r}.")
-    return int(value)
-
-
-def _one_of(value: Chosen, name: str, choices: Sequence[Chosen]) -> Chosen:
-    if value not in choices:
-        raise UnknownNameError(f"There is no {name} {value!r}; choose from {', '.join(map(repr, choices))}.")
-    return value

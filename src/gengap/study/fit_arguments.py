@@ -5,10 +5,7 @@ from typing import Any
 
 _EPOCHS = "a study needs every run to see the same data in every epoch"
 _INSTEAD = {
-    "callbacks": (
-        "a callback holds the state of one run, and runs train together: early stopping is the remedy "
-        "gg.EarlyStopping(patience), schedules of the learning rate belong to the optimizer, checkpoints to `storage=`"
-    ),
+    "callbacks": "give them to `gg.Study(..., callbacks=[...])`, which says of each what it does here",
     "verbose": "say `progress=True` or `progress=False`",
     "initial_epoch": "`storage=` goes on where a study stopped",
     "steps_per_epoch": _EPOCHS,

@@ -15,7 +15,7 @@ from gengap.datasets.cases import arrays_of
 from gengap.datasets.output_kind import OutputKind, scored_answers
 from gengap.datasets.training_data import TrainingData
 from gengap.errors import DataError, UnknownNameError
-from gengap.naming import check_names
+from gengap.naming import check_names, did_you_mean
 
 References = Sequence[str] | Mapping[str, Any]
 """Names of built-in references, or estimators (or such names) by the name that they are to have."""
@@ -93,9 +93,10 @@ def check_references(given: References, variants: Sequence[str], kind: OutputKin
 
 def _usual_name(built_in: Any, kind: OutputKind) -> str:
     if built_in not in BUILT_IN:
+        near, known = did_you_mean(built_in, BUILT_IN), ", ".join(map(repr, BUILT_IN))
         raise UnknownNameError(
-            f"There is no reference {built_in!r}: choose from {', '.join(map(repr, BUILT_IN))}, or give estimators of "
-            "scikit-learn by name, as in `references={'forest': RandomForestClassifier()}`."
+            f"There is no reference {built_in!r}{near}: choose from {known}, or give estimators of scikit-learn by "
+            "name, as in `references={'forest': RandomForestClassifier()}`."
         )
     if built_in == "boosted_trees":
         return "gradient-boosted trees"

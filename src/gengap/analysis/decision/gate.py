@@ -20,6 +20,7 @@ from gengap.analysis.decision.recommendation import reading_of
 from gengap.analysis.inference.intervals import limits
 from gengap.analysis.inference.resampled import FEWEST_PASSES, USUAL_PASSES
 from gengap.errors import DataError, UnknownNameError
+from gengap.naming import did_you_mean
 from gengap.results.checks import check_is_result
 from gengap.results.resampled import resampling_of
 
@@ -176,7 +177,8 @@ def gate(
     theirs = mine if other is None else reading_of(other, score=score, claim=claim)
     for name, held in ((variant, mine), (against, theirs)):
         if name not in held.result.variants:
-            raise UnknownNameError(f"There is no variant {name!r}; variants are {', '.join(held.result.variants)}.")
+            near, known = did_you_mean(name, held.result.variants), ", ".join(held.result.variants)
+            raise UnknownNameError(f"There is no variant {name!r}{near}; variants are {known}.")
     if other is None and variant == against:
         raise DataError(f"{variant!r} cannot be held against itself.")
     match = Match(mine, theirs, variant, against, epoch or primary_rule(result))
