@@ -97,6 +97,9 @@ class TrainingSettings:
         training_score: Whether the training cases are predicted once more after every epoch, in inference mode, for
             `train_score`. The gap needs it; Keras' own `fit` does not give it.
         compile: Whether the fused engine compiles its steps.
+        frozen: Whether the fused engine computes once per case what no run trains, or at every step, as Keras does.
+        frozen_memory: Bytes of that which are kept in memory, before files are mapped; None takes a quarter of what is
+            free.
     """
 
     epochs: int
@@ -113,6 +116,8 @@ class TrainingSettings:
     precision: Literal["float32", "bfloat16"] = "float32"
     training_score: bool = True
     compile: bool = False
+    frozen: Literal["once", "every_step"] = "once"
+    frozen_memory: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

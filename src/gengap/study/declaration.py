@@ -15,7 +15,7 @@ from gengap.analysis.cases import CaseScore
 from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Dataset, PooledSplit, Task
 from gengap.deprecated import old_arguments
-from gengap.engine.computation import Computation, check_computation
+from gengap.engine.computation import OF_TRAINING, Computation, check_computation
 from gengap.engine.runs import Collector, Listener, Run, TrainingData, TrainingSettings
 from gengap.engine.scoring import choose_score
 from gengap.errors import UnknownNameError
@@ -65,7 +65,7 @@ class Study:
         engine: `"fused"` trains all runs as one program, `"keras"` one after another in Keras' own loop; `"auto"`
             takes the first where Keras runs on torch.
         initial_weights: `"fresh"` draws each run's weights from its seed, `"keep"` starts from the model's own.
-        computation: How the fused engine computes: number format, compilation, device.
+        computation: How the fused engine computes: number format, compilation, device, frozen parts.
         references: What the networks are held against on the same cases: `"linear"` (logistic or ridge regression) and
             `"boosted_trees"` of scikit-learn, or a mapping from names to anything that has `fit` and `predict_proba`
             (in regression `predict`). They become variants without curves; sparse rows go in as they are, inputs of
@@ -119,7 +119,7 @@ class Study:
         self.primary_epoch = _one_of(primary_epoch, "epoch rule", ("best", "last"))
         self.engine = choose_engine(engine)
         self._initial_weights = _one_of(initial_weights, "kind of initial weights", ("fresh", "keep"))
-        check_computation(computation, "precision", "compile", "device", by="gengap.Study")
+        check_computation(computation, *OF_TRAINING, by="gengap.Study")
         if computation != Computation() and self.engine == "keras":
             raise ValueError(
                 "`computation` is for the fused engine, and this study takes Keras' own loop: leave it out."
@@ -367,9 +367,8 @@ class Study:
             output=self.kind.name,
             from_logits=self._from_logits,
             initial_weights=self._initial_weights,
-            precision=self._computation.precision,
             keep_every_epoch=size <= _KEPT_EPOCHS_BYTES,
-            compile=self._computation.compile,
+            **self._computation.of_training(),
         )
 
 
