@@ -1,4 +1,4 @@
-"""What is computed once per case gives the numbers of the whole model, and holds nothing that trains, draws or remembers."""
+"""What is computed once per case gives the numbers of the whole model; nothing that trains, draws or remembers is."""
 
 from collections.abc import Callable
 
@@ -8,10 +8,13 @@ import pytest
 from keras import layers, ops
 
 import gengap as gg
-
+from gengap.engine.fit_inputs import as_runs, as_training
+from gengap.engine.frozen_cache import frozen_cache
+from gengap.engine.fused import train_fused
 from gengap.engine.planner import Plan
+from gengap.engine.runs import Collector
+from gengap.engine.state import ChunkState
 from gengap.keras_models.graph import read_graph
-
 
 RNG = np.random.default_rng(5)
 IMAGES = RNG.normal(size=(40, 8, 8, 2)).astype("float32")
@@ -118,8 +121,7 @@ ZOO: dict[str, tuple[Callable[[], keras.Model], object, int, str]] = {
     "a mask at the end": (lambda: text(layers.LSTM(3), mask_zero=True), WORDS, 0, ""),
     "attention": (attentive, WORDS, 4, ""),
     "bfloat16": (lambda: on_images(conv(dtype="mixed_bfloat16"), *head()), IMAGES, 2, ""),
-    "a size that grows at the end": (lambda: on_images(conv(), layers.UpSampling2D(3), *head()[:1], *head()[1:]), IMAGES,
-                                     3, ""),
+    "a size that grows in between": (lambda: on_images(conv(), layers.UpSampling2D(3), *head()), IMAGES, 3, ""),
     "nothing that is frozen": (lambda: on_images(layers.Conv2D(3, 3), *head()), IMAGES, 0, ""),
 }  # fmt: skip
 
@@ -160,3 +162,104 @@ def test_a_part_computed_once_gives_the_numbers_of_the_whole(name):
             assert all(np.allclose(ours[key], theirs[key], atol=tolerance) for key in theirs)
         for ours, theirs in zip(found[1], expected[1], strict=True):
             assert all(np.allclose(a, b, atol=tolerance) for a, b in zip(ours, theirs, strict=True))
+
+
+def fit(model: keras.Model, x: object, **computation: object) -> list[np.ndarray]:
+    model = gg.clone_compiled(model)
+    gg.fit_many([model], x, Y, seeds=[0], epochs=1, batch_size=16, computation=gg.Computation(**computation))
+    return model.get_weights()
+
+
+def test_one_weight_or_one_case_that_changes_is_computed_anew_and_nothing_else_is():
+    model = compiled(on_images(conv(), *head()))
+    other_head = compiled(on_images(conv(), layers.GlobalMaxPooling2D(), layers.Dense(1, "sigmoid")))
+    other_head.layers[0].set_weights(model.layers[0].get_weights())
+    with frozen_cache() as cache:
+        fit(model, IMAGES)
+        assert len(cache.values) == 1
+        fit(compiled(gg.clone_compiled(model), rate=0.5), IMAGES.copy())
+        assert len(cache.values) == 1
+        fit(other_head, IMAGES)  # it cuts behind another pooling: other values
+        assert len(cache.values) == 2
+        kernel = model.layers[0].kernel
+        kernel.assign(kernel + np.eye(1, kernel.value.numel(), 5).reshape(kernel.shape) * 1e-6)
+        fit(model, IMAGES)
+        assert len(cache.values) == 3
+        changed = IMAGES.copy()
+        changed[17, 3, 2, 1] += 1e-6
+        fit(model, changed)
+        assert len(cache.values) == 4
+    assert not cache.values
+
+
+def test_weights_and_cases_that_change_between_two_trainings_are_seen():
+    model, changed = compiled(on_images(conv(), *head())), IMAGES.copy()
+    changed[:20] *= 3.0
+    with frozen_cache():
+        before = [fit(model, IMAGES), fit(model, changed)]
+        model.layers[0].kernel.assign(2 * model.layers[0].kernel)
+        after = fit(model, changed)
+    expected = fit(model, changed, frozen="every_step")
+    assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(after, expected, strict=True))
+    assert not any(np.allclose(one[2], after[2], atol=1e-4) for one in before)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_beyond_the_limit_values_are_mapped_from_files_and_give_the_same_bits(dtype):
+    model = compiled(on_images(conv(dtype=dtype), layers.MaxPooling2D(2), layers.Flatten(), layers.Dense(1, "sigmoid")))
+    plan = gg.Study(model, seeds=1, computation=gg.Computation(frozen_memory=100)).plan(IMAGES, Y, epochs=1)
+    assert "memory-mapped" in plan.frozen[0]
+    for ours, theirs in zip(fit(model, IMAGES, frozen_memory=100), fit(model, IMAGES), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_what_no_disk_has_room_for_is_computed_at_every_step(monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("", (), {"free": 100}))
+    computation = gg.Computation(frozen_memory=100)
+    plan = gg.Study(compiled(nested()), seeds=1, computation=computation).plan(IMAGES, Y, epochs=1)
+    assert not plan.chunks[0].cut
+    assert "set TMPDIR" in plan.frozen[0]
+
+
+def test_all_variants_seeds_and_folds_share_what_is_computed_and_agree_with_keras_own_loop(monkeypatch):
+    computed = []
+    original = gg.engine.frozen.FrozenParts._computed
+    monkeypatch.setattr(gg.engine.frozen.FrozenParts, "_computed", lambda *a: computed.append(1) or original(*a))
+    model, remedies = compiled(nested()), ["l2(0.01)", "width(0.5)"]
+    study = gg.Study(model, remedies=remedies, seeds=2)
+    given = {"epochs": 2, "batch_size": 16, "cv": 2, "progress": False}
+    result = study.run(IMAGES, Y, **given)
+    assert len(computed) == 1
+    plain = gg.Study(model, remedies=remedies, seeds=2, engine="keras")
+    theirs = plain.run(IMAGES, Y, **given)
+    for name in result.history:
+        np.testing.assert_allclose(result.history[name], theirs.history[name], atol=2e-5)
+    assert "computed once per case" in result.manifest["plan"]["frozen"][0]
+
+
+class States(Collector):
+    """Keeps the states of chunks, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.states: list[tuple[str, ChunkState]] = []
+
+    def on_checkpoint(self, chunk_id: str, state: ChunkState) -> None:
+        self.states.append((chunk_id, state))
+
+
+def test_training_goes_on_from_a_checkpoint_that_holds_no_frozen_weight():
+    model = compiled(nested())
+    runs = as_runs([model, model], [1, 2])
+    data, settings = as_training([model], IMAGES, Y, validation_data=(IMAGES, Y), epochs=3, batch_size=16)
+    whole, resumed = States(), Collector()
+    plan = train_fused(runs, data, settings, whole, checkpoint_seconds=0.0)
+    chunk, state = whole.states[4]
+    train_fused(runs, data, settings, resumed, plan=plan, states={chunk: state})
+    for ours, theirs in zip(resumed.records, whole.records, strict=True):
+        for a, b in zip(ours.weights_best, theirs.weights_best, strict=True):
+            np.testing.assert_array_equal(a, b)
+    frozen_shape = model.layers[1].layers[0].kernel.shape
+    assert not any(array.shape[1:] == tuple(frozen_shape) for array in state.arrays.values())
+    first, second = (record.weights_last for record in whole.records)
+    assert first[0] is second[0]  # held once, whatever the number of runs

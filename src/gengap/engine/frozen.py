@@ -1,9 +1,10 @@
-"""The frozen part of models on the cases of a study: computed once per case, for all runs whose frozen parts are equal."""
+"""The frozen part of models on the cases of a study: computed once, for all runs whose frozen parts are equal."""
 
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
@@ -20,11 +21,12 @@ from gengap.engine.loader import BatchLoader, Column, read_cases
 from gengap.engine.memory import free_memory
 from gengap.engine.runs import Run, TrainingData, TrainingSettings
 from gengap.errors import GengapError
+from gengap.keras_models.frozen import has_frozen_kernels
 from gengap.keras_models.fusable import why_not_fused
 from gengap.keras_models.graph import Graph, Slot, input_specs, read_graph
 from gengap.keras_models.heads import input_names
 from gengap.kernels.transfer import upload
-from gengap.layers.frozen_part import PROBED, FrozenPart, find_frozen, has_frozen_kernels, in_bytes
+from gengap.layers.frozen_part import PROBED, FrozenPart, find_frozen, in_bytes
 
 _AT_ONCE = 32
 """Cases that are computed together, as Keras' `predict` has it."""
@@ -175,8 +177,8 @@ class FrozenParts:
         if size <= _SHARE_OF_DISK * free:
             return f"memory-mapped in {tempfile.gettempdir()}", ""
         return "", (
-            f"its values would take {in_bytes(size)}, and {tempfile.gettempdir()} has {in_bytes(free)} free (set TMPDIR "
-            "to a larger disk)"
+            f"its values would take {in_bytes(size)}, and {tempfile.gettempdir()} has {in_bytes(free)} free "
+            "(set TMPDIR to a larger disk)"
         )
 
     def _limit(self) -> int:
@@ -249,33 +251,37 @@ def _in_memory(
 
 
 def _in_files(
-    blocks: Iterator[list[torch.Tensor]], forms: Sequence[Form], num_cases: int, device: str  # noqa: ARG001
+    blocks: Iterator[list[torch.Tensor]],
+    forms: Sequence[Form],
+    num_cases: int,
+    device: str,  # noqa: ARG001
 ) -> list[tuple[Any, None, str]]:
-    """Keep values in files without a name, which go with their last reader, however the process ends.
+    """Keep values in files without a name, which go with the maps that read them, however the process ends.
 
     They are written, not mapped while they grow: a full disk is then an error and no signal that ends the process.
     """
-    files = [tempfile.TemporaryFile(prefix="gengap-frozen-") for _ in forms]  # noqa: SIM115  the maps keep them open
-    try:
-        for block in blocks:
-            for file, part in zip(files, block, strict=True):
-                file.write(_bytes_of(part))
-        for file in files:
-            file.flush()
-    except OSError as error:
-        raise GengapError(
-            f"The values of the frozen part do not fit into {tempfile.gettempdir()} ({error}): set TMPDIR to a larger "
-            "disk, or compute them at every step, `computation=gg.Computation(frozen='every_step')`."
-        ) from error
-    return [
-        (np.memmap(file, _numpy(dtype), mode="r", shape=(num_cases, *shape)), None, _name(dtype))
-        for file, (shape, dtype) in zip(files, forms, strict=True)
-    ]
+    with ExitStack() as opened:
+        files = [opened.enter_context(tempfile.TemporaryFile(prefix="gengap-frozen-")) for _ in forms]
+        try:
+            for block in blocks:
+                for file, part in zip(files, block, strict=True):
+                    file.write(_bytes_of(part))
+            for file in files:
+                file.flush()
+        except OSError as error:
+            raise GengapError(
+                f"The values of the frozen part do not fit into {tempfile.gettempdir()} ({error}): set TMPDIR to a "
+                "larger disk, or compute them at every step, `computation=gg.Computation(frozen='every_step')`."
+            ) from error
+        return [
+            (np.memmap(file, _numpy(dtype), mode="r", shape=(num_cases, *shape)), None, _name(dtype))
+            for file, (shape, dtype) in zip(files, forms, strict=True)
+        ]
 
 
 def _bytes_of(tensor: torch.Tensor) -> Any:
-    whole = tensor.detach().cpu().contiguous()
-    return memoryview(whole.reshape(-1).view(torch.uint8).numpy()) if whole.numel() else b""
+    """Return the bytes of a tensor, as an array that shares them; NumPy has no bfloat16."""
+    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
 
 
 def _name(dtype: torch.dtype) -> str:

@@ -13,7 +13,7 @@ import keras
 import torch
 from keras import tree
 
-from gengap.keras_models.anatomy import is_weighted
+from gengap.keras_models.frozen import is_frozen_kernel
 from gengap.keras_models.graph import Graph, Slot, Step, read_graph
 from gengap.keras_models.private import mask_of
 from gengap.keras_models.separability import is_keras_made, is_known_separate
@@ -48,14 +48,6 @@ class FrozenPart:
     ended_by: str = ""
 
 
-def has_frozen_kernels(model: Any) -> bool:
-    """Tell whether a layer of a model has a kernel that is not trained: without one nothing is worth keeping."""
-    if not getattr(model, "built", False):
-        return False
-    trained = {id(weight) for weight in model.trainable_weights}
-    return any(_is_frozen_kernel(step, trained) for step in read_graph(model).steps)
-
-
 def find_frozen(model: Any, inputs: Sequence[Any]) -> FrozenPart:
     """Return the part of a model that is worth computing once per case.
 
@@ -70,7 +62,7 @@ def find_frozen(model: Any, inputs: Sequence[Any]) -> FrozenPart:
     trained = {id(weight) for weight in model.trainable_weights}
     graph, search = read_graph(model), _Search(model, trained)
     search.walk(graph, inputs)
-    frozen = {step.index for step in graph.steps if _is_frozen_kernel(step, trained)}
+    frozen = {step.index for step in graph.steps if is_frozen_kernel(step, trained)}
     ended_by = search.reason_for(graph, frozen)
     work = {step.index for step in graph.steps if step.index in search.fixed and _multiplies(step, trained)}
     kept = least_cut(graph, search.sizes, _ancestors(graph, work), search.fixed) if search.fixed else set()
@@ -171,12 +163,8 @@ class _Search:
         return result, "adds to the objective" if scope.losses else ""
 
 
-def _is_frozen_kernel(step: Step, trained: set[int]) -> bool:
-    return is_weighted(step.operation) and not any(id(weight) in trained for weight in step.operation.weights)
-
-
 def _multiplies(step: Step, trained: set[int]) -> bool:
-    return _is_frozen_kernel(step, trained) and not isinstance(step.operation, keras.layers.Embedding)
+    return is_frozen_kernel(step, trained) and not isinstance(step.operation, keras.layers.Embedding)
 
 
 def _is_silent(operation: Any) -> bool:
