@@ -151,8 +151,8 @@ def test_a_part_computed_once_gives_the_numbers_of_the_whole(name):
     graph = read_graph(model)
     once = graph.before(plan.chunks[0].cut).steps if plan.chunks[0].cut else ()
     assert len(once) == steps
-    assert ended_by in " ".join(plan.frozen)
-    assert bool(plan.frozen) == bool(once or ended_by)
+    assert ended_by in " ".join(plan.notes)
+    assert bool(plan.notes) == bool(once or ended_by)
     trains = {id(weight) for weight in model.trainable_weights}
     assert not any(id(w) in trains for step in once for w in getattr(step.operation, "weights", ()))
     tolerance = 2e-2 if name == "bfloat16" else 2e-5
@@ -208,7 +208,7 @@ def test_weights_and_cases_that_change_between_two_trainings_are_seen():
 def test_beyond_the_limit_values_are_mapped_from_files_and_give_the_same_bits(dtype):
     model = compiled(on_images(conv(dtype=dtype), layers.MaxPooling2D(2), layers.Flatten(), layers.Dense(1, "sigmoid")))
     plan = gg.Study(model, seeds=1, computation=gg.Computation(frozen_memory=100)).plan(IMAGES, Y, epochs=1)
-    assert "memory-mapped" in plan.frozen[0]
+    assert "memory-mapped" in plan.notes[0]
     for ours, theirs in zip(fit(model, IMAGES, frozen_memory=100), fit(model, IMAGES), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -218,7 +218,7 @@ def test_what_no_disk_has_room_for_is_computed_at_every_step(monkeypatch):
     computation = gg.Computation(frozen_memory=100)
     plan = gg.Study(compiled(nested()), seeds=1, computation=computation).plan(IMAGES, Y, epochs=1)
     assert not plan.chunks[0].cut
-    assert "set TMPDIR" in plan.frozen[0]
+    assert "set TMPDIR" in plan.notes[0]
 
 
 def test_all_variants_seeds_and_folds_share_what_is_computed_and_agree_with_keras_own_loop(monkeypatch):
@@ -234,7 +234,7 @@ def test_all_variants_seeds_and_folds_share_what_is_computed_and_agree_with_kera
     theirs = plain.run(IMAGES, Y, **given)
     for name in result.history:
         np.testing.assert_allclose(result.history[name], theirs.history[name], atol=2e-5)
-    assert "computed once per case" in result.manifest["plan"]["frozen"][0]
+    assert "computed once per case" in result.manifest["plan"]["notes"][0]
 
 
 class States(Collector):

@@ -18,12 +18,20 @@ laws = _load()
 
 SIBLINGS = frozenset({"l1", "l1l2", "gaussian_dropout", "gaussian_noise", "dropout+l2"})
 """Remedies whose code is that of another: on two models always, on the others when there is time."""
+TWO = frozenset({"review_net", "two_in_two_out"})
+ALWAYS = {
+    **dict.fromkeys(SIBLINGS, TWO),
+    "freeze": TWO | {"nested", "pretrained_and_frozen"},
+    "thaw": {"review_net", "pretrained_and_frozen"},
+    "learning_rate": {"review_net"},
+}
+"""Models on which such remedies, and those of fine-tuning, are always tried."""
 
 
 def pairs():
     for name in laws.ZOO:
         for treatment in laws.TREATMENTS:
-            repeats = treatment in SIBLINGS and name not in {"review_net", "two_in_two_out"}
+            repeats = treatment in ALWAYS and name not in ALWAYS[treatment]
             slow = name in laws.LARGE or repeats
             yield pytest.param(name, treatment, marks=pytest.mark.slow if slow else ())
 

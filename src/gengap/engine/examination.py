@@ -102,7 +102,7 @@ def examine_run(run: Run, data: TrainingData, settings: TrainingSettings) -> str
         run.model,
         lambda model: read_cases(model, x).span(0, len(cases)),
         lambda model: model.train_on_batch(*(tree.map_structure(as_tensor, one) for one in (x, y, weight))),
-        keep=settings.initial_weights == "keep",
+        keep=settings.initial_weights == "keep" or bool(run.kept),
     )
 
 

@@ -191,7 +191,7 @@ class _RunPreparation:
     def of(self, run: Run) -> PreparedRun:
         model = self.clone(run)
         fresh = self._draw and self.settings.initial_weights == "fresh"
-        weights = draw_initial_weights(run.model, run.seed) if fresh else run.model.get_weights()
+        weights = draw_initial_weights(run.model, run.seed, run.kept) if fresh else run.model.get_weights()
         return PreparedRun(run, model, kind_of(model, self.settings), weights)
 
 

@@ -26,6 +26,7 @@ _LIGHT = 1 << 28  # bytes of a chunk that nobody misses
 _LONG_ENOUGH = 0.15  # seconds of trial steps after which no more are needed
 
 _SHARE_OF_MEMORY = 0.4
+_NAMED = 8  # layers that a note names
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,14 @@ class Plan:
         device: `"cpu"` or `"cuda"`.
         precision: Number format of the activations.
         chunks: What trains together, in order.
-        frozen: What is computed once per case because no run trains it, and why no more; a sentence each.
+        notes: What is computed once per case because no run trains it, and why no more; which layers start from the
+            weights that they hold. A sentence each.
     """
 
     device: str
     precision: str
     chunks: tuple[Chunk, ...]
-    frozen: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON-able values."""
@@ -93,7 +95,7 @@ class Plan:
             )
             for one in values["chunks"]
         )
-        return cls(values["device"], values["precision"], chunks, tuple(values.get("frozen", ())))
+        return cls(values["device"], values["precision"], chunks, tuple(values.get("notes", ())))
 
     @property
     def speed_up(self) -> float | None:
@@ -111,7 +113,7 @@ class Plan:
             variants = ", ".join(dict.fromkeys(variant for variant, _ in chunk.runs))
             seeds = len({seed for _, seed in chunk.runs})
             lines.append(f"{chunk.id}: {len(chunk.runs):3} runs together ({seeds} seeds of {variants}); {chunk.reason}")
-        return "\n".join([*lines, *self.frozen])
+        return "\n".join([*lines, *self.notes])
 
 
 Measure = Callable[[Sequence[int], int], float]
@@ -171,11 +173,21 @@ def make_plan(
             )
             for number, piece in enumerate(pieces)
         ]
-    if frozen is None:
-        return Plan(where, settings.precision, tuple(chunks))
     cuts = {name: chunk.cut for chunk in chunks for name in chunk.runs}
-    told = frozen.sentences(runs, [cuts[run.variant, run.seed] for run in runs])
-    return Plan(where, settings.precision, tuple(chunks), told)
+    told = () if frozen is None else frozen.sentences(runs, [cuts[run.variant, run.seed] for run in runs])
+    return Plan(where, settings.precision, tuple(chunks), (*told, *_kept(runs, settings)))
+
+
+def _kept(runs: Sequence[Run], settings: TrainingSettings) -> list[str]:
+    """Say of each variant which of its layers are trained from the weights that they hold."""
+    if settings.initial_weights == "keep":
+        return []
+    kept = {run.variant: run.kept for run in runs if run.kept}
+    return [
+        f"initial weights of {variant}: {', '.join(names[:_NAMED])}{' ...' if len(names) > _NAMED else ''} "
+        f"({len(names)} layers) start from what they hold, as do frozen ones; all else is drawn for each seed"
+        for variant, names in kept.items()
+    ]
 
 
 def choose_device(device: Device) -> str:

@@ -25,6 +25,7 @@ class Run:
         model: The variant's compiled Keras model. Engines train clones of it, never the model itself.
         share: Share of the training cases that the run learns from, in (0, 1].
         stopping: Its stopping rule, or None to train all epochs.
+        kept: Names of layers that start from what the model holds, whatever the others start from.
         fold: Its own cases of each split, in a resampled study; None where every run has all of them.
     """
 
@@ -34,6 +35,7 @@ class Run:
     share: float = 1.0
     stopping: StoppingRule | None = None
     fold: Fold | None = None
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,5 +1,6 @@
 """Layers with kernels that a model does not train."""
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -7,6 +8,7 @@ import keras
 
 from gengap.keras_models.anatomy import is_weighted
 from gengap.keras_models.graph import Step, read_graph
+from gengap.keras_models.private import all_layers, own_variables
 
 
 def is_frozen_kernel(step: Step, trained: set[int]) -> bool:
@@ -22,11 +24,21 @@ def has_frozen_kernels(model: Any) -> bool:
     return any(is_frozen_kernel(step, trained) for step in read_graph(model).steps)
 
 
-def digest_of_frozen(model: Any) -> str | None:
-    """Return a digest of the weights that a model with frozen kernels does not train; None for other models."""
-    if not has_frozen_kernels(model):
+def digest_of_held(model: Any, kept: Sequence[str] = ()) -> str | None:
+    """Return a digest of the weights that runs of a model take from it: those of frozen layers, and of kept ones.
+
+    Args:
+        model: The model.
+        kept: Names of layers that are trained from the weights that they hold.
+
+    Returns:
+        The digest; None where no kernel is frozen and nothing is kept.
+    """
+    if not kept and not has_frozen_kernels(model):
         return None
-    trained, digest = {id(weight) for weight in model.trainable_weights}, blake2b(digest_size=16)
+    drawn = [layer for layer in all_layers(model, include_self=False) if layer.name not in kept]
+    trained = {id(weight) for layer in drawn for weight in own_variables(layer) if weight.trainable}
+    digest = blake2b(digest_size=16)
     for weight in model.weights:
         if id(weight) not in trained:
             values = keras.ops.convert_to_numpy(weight)

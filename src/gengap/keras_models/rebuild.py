@@ -99,11 +99,11 @@ class Rebuild:
         work = _Work(self, {}, [])
         new = work.model(model, None)
         for original, copy in work.pairs:  # models come first: Keras' setter reaches down into their layers
-            _freeze_alike(original, copy)
+            freeze_alike(original, copy)
         return Rebuilt(new, work.pairs)
 
 
-def _freeze_alike(original: Operation, copy: Operation) -> None:
+def freeze_alike(original: Operation, copy: Operation) -> None:
     """Let a copy, and all layers inside it, train what the original trains.
 
     What a layer makes when it is built (the projections of an attention layer) is trainable in a copy whose

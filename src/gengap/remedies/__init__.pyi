@@ -17,6 +17,9 @@ from .dropout import GaussianNoise as GaussianNoise
 from .dropout import SpatialDropout as SpatialDropout
 from .explanation import Change as Change
 from .explanation import Explanation as Explanation
+from .fine_tuning import Freeze as Freeze
+from .fine_tuning import LearningRate as LearningRate
+from .fine_tuning import Thaw as Thaw
 from .labels import LabelSmoothing as LabelSmoothing
 from .normalizing import BatchNorm as BatchNorm
 from .optimizing import EMA as EMA

@@ -14,7 +14,7 @@ from gengap.remedies.checks import check_rate, check_strength
 from gengap.remedies.explanation import Change
 
 
-def _with_config(**changes: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def with_config(**changes: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """Return the edit of compile arguments that gives the optimizer another configuration."""
 
     def edit(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class WeightDecay(Surgery):
             excluded = [new for old, new in pairs if id(old) not in kernels]
             innermost(model.optimizer).exclude_from_weight_decay(var_list=excluded)
 
-        edit = _with_config(weight_decay=float(self.strength))
+        edit = with_config(weight_decay=float(self.strength))
         return Edit(compile=edit, finish=exclude, changes=tuple(changes))
 
 
@@ -112,4 +112,4 @@ class EMA(Surgery):
             return Edit(changes=(Change(str(self), "(optimizer)", reason="a momentum of 0 changes nothing"),))
         steps = 1 / (1 - self.momentum)
         change = Change(str(self), "(optimizer)", f"weights averaged over about {steps:.3g} steps")
-        return Edit(compile=_with_config(use_ema=True, ema_momentum=float(self.momentum)), changes=(change,))
+        return Edit(compile=with_config(use_ema=True, ema_momentum=float(self.momentum)), changes=(change,))

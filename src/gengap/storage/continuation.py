@@ -69,8 +69,9 @@ def check_same_study(stored: Manifest, new: Manifest) -> None:
         old, now_ = stored["variants"][name], new["variants"][name]
         pairs += [(f"{part} of variant {name!r}", _canonical(old.get(part)), _canonical(now_.get(part)))
                   for part in _OF_VARIANT]  # fmt: skip
-        if "frozen_weights" in old and "frozen_weights" in now_:  # older versions did not note them
-            pairs.append((f"the frozen weights of variant {name!r}", old["frozen_weights"], now_["frozen_weights"]))
+        if "held_weights" in old and "held_weights" in now_:  # older versions did not note them
+            what = f"the digest of the weights that variant {name!r} brings along"
+            pairs.append((what, old["held_weights"], now_["held_weights"]))
     for what, old, now_ in pairs:
         for path, before, after in _differences(old, now_):
             raise StudyChangedError(

@@ -64,12 +64,13 @@ class Study:
             last activation.
         engine: `"fused"` trains all runs as one program, `"keras"` one after another in Keras' own loop; `"auto"`
             takes the first where Keras runs on torch.
-        initial_weights: `"fresh"` draws each run's weights from its seed, `"keep"` starts from the model's own.
+        initial_weights: `"auto"` draws each run's weights from its seed, but for layers that are frozen, that a remedy
+            thawed, or that were trained before beside others that were not: the plan names them. `"fresh"` draws all
+            but the frozen and thawed, `"keep"` starts from the model's own.
         computation: How the fused engine computes: number format, compilation, device, frozen parts.
         references: What the networks are held against on the same cases: `"linear"` (logistic or ridge regression) and
-            `"boosted_trees"` of scikit-learn, or a mapping from names to anything that has `fit` and `predict_proba`
-            (in regression `predict`). They become variants without curves; sparse rows go in as they are, inputs of
-            more axes are flattened.
+            `"boosted_trees"` of scikit-learn, or a mapping from names to anything with `fit` and `predict_proba` (in
+            regression `predict`). They become variants without curves; inputs of more axes are flattened for them.
         storage: Folder that keeps the study while it runs; running it again continues. None keeps it in memory.
         runner: `"local"` trains in this process, `"ray"` on a Ray session or this machine's cores; or a `RayRunner`.
 
@@ -103,13 +104,14 @@ class Study:
         output: str | None = None,
         from_logits: bool | None = None,
         engine: Engine = "auto",
-        initial_weights: Literal["fresh", "keep"] = "fresh",
+        initial_weights: Literal["auto", "fresh", "keep"] = "auto",
         computation: Computation = Computation(),  # noqa: B008  a frozen value
         references: References = (),
         storage: str | Path | None = None,
         runner: Runner | Literal["local", "ray"] = "local",
     ) -> None:
-        self.variants: tuple[Variant, ...] = make_variants(model, remedies)
+        self._initial_weights = _one_of(initial_weights, "kind of initial weights", ("auto", "fresh", "keep"))
+        self.variants: tuple[Variant, ...] = make_variants(model, remedies, keep_trained=initial_weights == "auto")
         self.seeds = check_seeds(seeds)
         if task is not None:
             _one_of(task, "task", ("binary", "multiclass", "regression"))
@@ -118,7 +120,6 @@ class Study:
         self.score = choose_score(self.kind.task, score)
         self.primary_epoch = _one_of(primary_epoch, "epoch rule", ("best", "last"))
         self.engine = choose_engine(engine)
-        self._initial_weights = _one_of(initial_weights, "kind of initial weights", ("fresh", "keep"))
         check_computation(computation, *OF_TRAINING, by="gengap.Study")
         if computation != Computation() and self.engine == "keras":
             raise ValueError(
@@ -226,7 +227,7 @@ class Study:
     def runs(self) -> list[Run]:
         """Return the runs of the study: all variants of the first seed, then of the next."""
         return [
-            Run(variant.name, seed, variant.model, variant.share, variant.stopping)
+            Run(variant.name, seed, variant.model, variant.share, variant.stopping, kept=variant.kept)
             for seed in self.seeds
             for variant in self.variants
         ]
@@ -366,7 +367,7 @@ class Study:
             class_weight=class_weight,
             output=self.kind.name,
             from_logits=self._from_logits,
-            initial_weights=self._initial_weights,
+            initial_weights="keep" if self._initial_weights == "keep" else "fresh",
             keep_every_epoch=size <= _KEPT_EPOCHS_BYTES,
             **self._computation.of_training(),
         )

@@ -24,7 +24,7 @@ from gengap.datasets.output_kind import OutputKind, scored_answers
 from gengap.datasets.split import Split
 from gengap.engine.restless import restless_layers
 from gengap.engine.runs import TrainingData, TrainingSettings
-from gengap.keras_models.frozen import digest_of_frozen
+from gengap.keras_models.frozen import digest_of_held
 from gengap.remedies.base import Variant
 from gengap.results.checks import FORMAT
 from gengap.study.notebook import without_displays
@@ -123,7 +123,8 @@ def describe_variant(variant: Variant, x: Any) -> dict[str, Any]:
         "stopping": None if stopping is None else asdict(stopping),
         "parameters": int(sum(np.prod(weight.shape) for weight in model.trainable_weights)),
         "noise_at_inference": restless_layers(model, x),
-        "frozen_weights": digest_of_frozen(model),
+        "held_weights": digest_of_held(model, variant.kept),
+        "kept": list(variant.kept),
         "model": _configuration(model),
         "summary": "\n".join(lines),
     }
