@@ -53,6 +53,12 @@ PAGES = {
         ),
     ),
     "experiments": Page("Studies of studies", "How large, and how many cases?", ("gengap.experiments",)),
+    "searching": Page(
+        "Search",
+        "Finding the strength, and what the choice is worth.",
+        ("gengap.searching", "gengap.improving"),
+        first=("gengap.improve", "gengap.search"),
+    ),
     "shipping": Page(
         "Shipping", "What a study chose, as one ordinary Keras model with its card.", ("gengap.shipping",)
     ),

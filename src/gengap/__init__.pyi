@@ -41,6 +41,8 @@ from .experiments.capacity_ladder import capacity_ladder as capacity_ladder
 from .experiments.table_model import table_model as table_model
 from .experiments.value_of_data import ValueOfData as ValueOfData
 from .experiments.value_of_data import value_of_data as value_of_data
+from .improving import Improvement as Improvement
+from .improving import improve as improve
 from .keras_models import clone_compiled as clone_compiled
 from .remedies import EMA as EMA
 from .remedies import L1 as L1
@@ -54,6 +56,7 @@ from .remedies import EarlyStopping as EarlyStopping
 from .remedies import GaussianDropout as GaussianDropout
 from .remedies import GaussianNoise as GaussianNoise
 from .remedies import LabelSmoothing as LabelSmoothing
+from .remedies import LearningRate as LearningRate
 from .remedies import MaxNorm as MaxNorm
 from .remedies import Remedy as Remedy
 from .remedies import SpatialDropout as SpatialDropout
@@ -71,6 +74,8 @@ from .results import Result as Result
 from .runners.ray import RayRunner as RayRunner
 from .sampling import choose_rate as choose_rate
 from .sampling import predict_distribution as predict_distribution
+from .searching import SearchResult as SearchResult
+from .searching import search as search
 from .shipping import ModelCard as ModelCard
 from .shipping import Shipped as Shipped
 from .shipping import ship as ship

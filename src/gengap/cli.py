@@ -1,12 +1,13 @@
-"""The command line: `gengap demo | run | show | compare | report | recommend | gate | export | ship | predict` ..."""
+"""The command line: `gengap demo | run | improve | show | compare | report | recommend | gate | export | ship` ..."""
 
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from gengap.improving import commands as of_improving
 from gengap.reporting import decision_commands as of_decisions
 from gengap.reporting import result_commands as of_results
 from gengap.reporting.terminal import say, show_table
@@ -152,6 +153,7 @@ def run(  # noqa: PLR0913  each is an option of the command
     ] = None,
     remedies: Annotated[str, typer.Option(help='What to try: "l2(0.001), dropout(0.5)+l2(0.001)".')] = "",
     suggest: Annotated[bool, typer.Option("--suggest", help="Let gengap choose the remedies.")] = False,
+    search: Annotated[int | None, typer.Option(min=1, help="Search strengths in so many trials instead.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds; 10 by default, 5 with --cv.")] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of every run, at most.")] = 30,
     batch_size: Annotated[int, typer.Option(min=1, help="Cases a step.")] = 32,
@@ -164,22 +166,25 @@ def run(  # noqa: PLR0913  each is an option of the command
     """Run a study: of a saved model, or a net made for it, on a data file; or of a study file, which is executed."""
     from gengap.datasets.table_files import Wanted
     from gengap.experiments.launch import study_from_files, study_from_script
+    from gengap.experiments.relaunch import keep
     from gengap.experiments.users_code import use_code
     from gengap.reporting.output import check_output
+    from gengap.searching.commands import search_launch, search_notes
 
     check_output(output, lang=lang)
     if study_file is None and model is None and data is None:
         raise typer.BadParameter("give a study file, or --model and --data; or --data alone, for a net made for it")
     if study_file is not None:
         _refuse_beside_a_study_file(context)
+        asked: dict[str, Any] | None = None
         launch = study_from_script(study_file, seeds=seeds)
     else:
         if code is not None:
             use_code(code)
-        launch = study_from_files(
-            None if model == Path("auto") else model,
-            {"train": data, "validation": validation, "test": test},
-            wanted=Wanted(
+        asked = {
+            "model": None if model == Path("auto") else model,
+            "data": {"train": data, "validation": validation, "test": test},
+            "wanted": Wanted(
                 target,
                 groups,
                 _listed(ignore),
@@ -188,44 +193,35 @@ def run(  # noqa: PLR0913  each is an option of the command
                 encoding=encoding,
                 encode=encode,
             ),
-            positive=positive,
-            task=task,
-            remedies=remedies,
-            suggest=suggest,
-            seeds=seeds,
-            fit={"epochs": epochs, "batch_size": batch_size},
-            cv=cv,
-        )
+            "positive": positive,
+            "task": task,
+            "remedies": remedies,
+            "suggest": suggest,
+            "seeds": seeds,
+            "fit": {"epochs": epochs, "batch_size": batch_size},
+            "cv": cv,
+        }
+        launch = study_from_files(**asked)
     if storage is not None or runner is not None:
         launch = launch.placed(storage, runner)
-    for note in launch.notes:
+    for note in launch.notes if search is None else search_notes(launch.notes):
         typer.echo(note)
     folds = f" x {cv} folds" if cv else ""
-    typer.echo(f"{len(launch.study.variants)} variants x {len(launch.study.seeds)} seeds{folds}")
+    seen = f"{len(launch.study.variants)} variants x {len(launch.study.seeds)} seeds"
+    typer.echo(f"{seen if search is None else f'{search} trials'}{folds}")
     try:
-        result = launch.run()
+        result = launch.run() if search is None else search_launch(launch, search)
     except KeyboardInterrupt as stop:
         raise _interrupted(stop) from None
     _write(result, output, lang=lang)
+    if asked is not None:
+        keep(output, asked)
     _name_files(output)
 
 
 _OF_FILES = (
-    *(
-        "model",
-        "code",
-        "data",
-        "validation",
-        "test",
-        "target",
-        "groups",
-        "times",
-        "positive",
-        "ignore",
-        "encode",
-        "missing",
-    ),
-    *("encoding", "task", "remedies", "suggest", "epochs", "batch_size", "cv"),
+    *("model", "code", "data", "validation", "test", "target", "groups", "times", "positive", "ignore", "encode"),
+    *("missing", "encoding", "task", "remedies", "suggest", "search", "epochs", "batch_size", "cv"),
 )
 
 
@@ -269,6 +265,7 @@ def report(
     typer.echo(f"Report: {target}")
 
 
+app.command()(of_improving.improve)
 app.command()(of_decisions.recommend)
 app.command()(of_decisions.gate)
 app.command()(of_tracking.export)

@@ -239,6 +239,7 @@ TREATMENTS = {
     "label_smoothing": (gr.LabelSmoothing(0.1), gr.LabelSmoothing(0)),
     "batch_norm": (gr.BatchNorm(), None),
     "ema": (gr.EMA(0.9), gr.EMA(0)),
+    "learning_rate": (gr.LearningRate(0.003), None),
     "augment": (gr.Augment(layers.GaussianNoise(0.1)), gr.Augment(layers.GaussianNoise(0.0))),
     "dropout+l2": (gr.Dropout(0.5) + gr.L2(1e-3), gr.Dropout(0) + gr.L2(0)),
 }

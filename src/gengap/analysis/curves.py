@@ -101,7 +101,7 @@ def stopping_epochs(curves: Floats, *, patience: int, min_delta: float = 0.0) ->
         trained = curve[np.isfinite(curve)]
         reference, waited, stop = np.inf, 0, len(trained)
         for epoch, score in enumerate(trained, start=1):
-            if score < reference - min_delta:
+            if score + min_delta < reference:  # in the order of Keras, whose rounding then is ours
                 reference, waited = score, 0
                 continue
             waited += 1

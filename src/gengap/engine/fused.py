@@ -21,7 +21,7 @@ from gengap.engine.state import ChunkState, Interrupted
 from gengap.engine.trainer import PreparedRun, Trainer
 from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.compile_state import judge_logits_at_zero
-from gengap.keras_models.initial_weights import draw_initial_weights
+from gengap.keras_models.initial_weights import InitialWeights
 from gengap.keras_models.precision import in_precision
 from gengap.keras_models.seed_generators import obey_their_state
 
@@ -144,6 +144,7 @@ class _RunPreparation:
     ) -> None:
         self.data, self.settings, self._draw = data, settings, draw
         self._clones: dict[int, Any] = {} if clones is None else clones
+        self._initial: dict[int, InitialWeights] = {}
 
     def without_drawing(self) -> "_RunPreparation":
         """Return one that leaves weights as they are, for steps that are only timed; its clones serve both."""
@@ -157,8 +158,13 @@ class _RunPreparation:
             self._clones[id(run.model)] = clone
         model = self._clones[id(run.model)]
         fresh = self._draw and self.settings.initial_weights == "fresh"
-        weights = draw_initial_weights(run.model, run.seed) if fresh else run.model.get_weights()
+        weights = self._drawn(run) if fresh else run.model.get_weights()
         return PreparedRun(run, model, kind_of(model, self.settings), weights)
+
+    def _drawn(self, run: Run) -> list[Any]:
+        if id(run.model) not in self._initial:
+            self._initial[id(run.model)] = InitialWeights(run.model)
+        return self._initial[id(run.model)].draw(run.seed)
 
 
 @contextmanager

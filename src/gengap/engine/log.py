@@ -64,6 +64,14 @@ class RunLog:
         """Return the logs of the last finished epoch."""
         return {name: values[-1] for name, values in self._history.items()}
 
+    def validation(self) -> Array:
+        """Return the validation scores of all epochs so far, shape `(epochs,)`; empty without a validation split."""
+        return np.array(self._history.get("val_score", ()))
+
+    def halt(self) -> None:
+        """Note that somebody ended the run: others that train with it were more promising."""
+        self._status = f"halted at epoch {self.epoch}: others were better"
+
     def end_epoch(
         self,
         logs: Mapping[str, float],

@@ -8,10 +8,11 @@ import xarray as xr
 
 from gengap.analysis.decision.matching import aligned, same_cases
 from gengap.analysis.decision.recommendation import reading_of
+from gengap.errors import DataError
 from gengap.results import Result
 from gengap.results.files import PARTS
 from gengap.results.remembered import Remembered
-from gengap.results.resampled import refuse_resampled
+from gengap.results.resampled import resampling_of
 
 _ACROSS = ("prediction_epochs",)
 """Left out: studies of different lengths would pad it, and it is the largest thing that a result holds."""
@@ -56,8 +57,8 @@ def beside(first: Result, second: Result, *, names: tuple[str, str]) -> tuple[Re
     Raises:
         DataError: The two do not hold forecasts of the same held-out cases, or one is resampled.
     """
-    for one in (first, second):
-        refuse_resampled(one, "Comparing two results", "Train all variants in one resampled study.")
+    if any(resampling_of(one) is not None for one in (first, second)):
+        raise DataError("Resampled results are not compared side by side: train all variants in one resampled study.")
     notes = same_cases(reading_of(first, score=None, claim=None), reading_of(second, score=None, claim=None))
     runs = aligned(first.seeds, second.seeds)
     both = set(first.variants) & set(second.variants)

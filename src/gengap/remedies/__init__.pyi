@@ -20,6 +20,7 @@ from .explanation import Explanation as Explanation
 from .labels import LabelSmoothing as LabelSmoothing
 from .normalizing import BatchNorm as BatchNorm
 from .optimizing import EMA as EMA
+from .optimizing import LearningRate as LearningRate
 from .optimizing import WeightDecay as WeightDecay
 from .penalties import L1 as L1
 from .penalties import L1L2 as L1L2

@@ -14,7 +14,7 @@ from gengap.remedies.dropout import Dropout, GaussianDropout, GaussianNoise, Spa
 from gengap.remedies.labels import LabelSmoothing
 from gengap.remedies.normalizing import BatchNorm
 from gengap.remedies.notation import Term, read, snake
-from gengap.remedies.optimizing import EMA, WeightDecay
+from gengap.remedies.optimizing import EMA, LearningRate, WeightDecay
 from gengap.remedies.penalties import L1, L1L2, L2
 from gengap.remedies.training import EarlyStopping, Subsample
 
@@ -22,7 +22,7 @@ CLASSES: tuple[type[Any], ...] = (
     Width, Depth,
     L1, L2, L1L2, WeightDecay, MaxNorm,
     Dropout, SpatialDropout, GaussianDropout, GaussianNoise,
-    LabelSmoothing, BatchNorm, EMA,
+    LabelSmoothing, BatchNorm, EMA, LearningRate,
     Augment, Subsample, EarlyStopping,
 )  # fmt: skip
 """All remedies, family by family."""

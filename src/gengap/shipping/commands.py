@@ -1,7 +1,7 @@
 """The commands `gengap ship` and `gengap predict`; what they need is imported when they run."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -26,6 +26,9 @@ def ship(
     seeds: Annotated[str, typer.Option(help="median, all (their mean in one graph), or a seed.")] = "median",
     temperature: Annotated[bool, typer.Option("--temperature", help="Temper it on validation.")] = False,
     noise: Annotated[bool, typer.Option("--noise", help="Leave dropout on when the model is called.")] = False,
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="Train anew on training and validation cases; with folds on all.")
+    ] = False,
     code: CodeFile = None,
 ) -> None:
     """Write what a study chose as one ordinary Keras model, with a card that says what it is."""
@@ -39,7 +42,13 @@ def ship(
     if seeds not in named and not seeds.isdigit():
         raise typer.BadParameter("--seeds is median, all, or a seed of the study")
     chosen = named[seeds] if seeds in named else int(seeds)
-    shipped = ship_from(load(folder), variant, epoch=epoch, seeds=chosen, temperature=temperature, noise=noise)
+    anew: dict[str, Any] = {}
+    if retrain:
+        from gengap.experiments.relaunch import again
+
+        fit = again(folder).fit
+        anew = {"retrain_on": fit["x"], "preprocess": fit.get("preprocess")}
+    shipped = ship_from(load(folder), variant, epoch=epoch, seeds=chosen, temperature=temperature, noise=noise, **anew)
     files = shipped.save(output)
     typer.echo(shipped.card.title)
     for one in shipped.card.scores:

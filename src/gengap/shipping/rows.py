@@ -78,7 +78,10 @@ def _inputs(preprocessing: dict[str, Any], rows: str | Path) -> tuple[Any, list[
     """Raw rows as the study read and encoded them, where it read a table; else numbers as they stand."""
     if preprocessing.get("table") is None or Path(rows).suffix == ".npz":
         return read_rows(rows, list(preprocessing.get("features") or ()))
-    return TableReading.from_dict(preprocessing["table"]).read_inputs(Path(rows)), []
+    reading = TableReading.from_dict(preprocessing["table"])
+    if preprocessing.get("inside"):  # the encoder is a part of the model
+        return reading.read_numbers(Path(rows)), []
+    return reading.read_inputs(Path(rows)), []
 
 
 def _card(path: Path) -> dict[str, Any]:

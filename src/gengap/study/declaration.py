@@ -34,11 +34,12 @@ from gengap.study.beside import keep_references, with_references
 from gengap.study.callbacks import read_callbacks
 from gengap.study.engines import Engine, choose_engine, choose_runner, engine_functions
 from gengap.study.fit_arguments import refuse_arguments
+from gengap.study.fold_references import references_of
 from gengap.study.inputs import check_class_weight
 from gengap.study.loading import stored_result
 from gengap.study.manifest import make_manifest
 from gengap.study.progress import Silence, shown
-from gengap.study.references import FittedReference, References, check_references, fit_references, refuse_references
+from gengap.study.references import FittedReference, References, check_references
 from gengap.study.resampling import refuse_splits
 from gengap.study.storing import Training, open_store, record_look, train_missing
 from gengap.study.values import flag, one_of, positive
@@ -277,7 +278,6 @@ class Study:
         splits = {"validation_data": validation_data, "validation_split": validation_split, "test_data": test_data}
         if cv is not None:
             refuse_splits(x, **splits)
-            refuse_references(self.references)
         names = input_names(self.variants[0].model)
         raw = preprocess is not None
         given = as_splits(x, y, **splits, sample_weight=sample_weight, names=names, keep_frames=raw, progress=progress)
@@ -325,7 +325,7 @@ class Study:
         names = [variant.name for variant in self.variants]
         with open_store(self.storage or "", manifest, self.kind, training) as store:
             if self.references:
-                seeds = store.manifest["seeds"]
+                seeds = store.manifest["seeds"] if training.folds is None else self.seeds
                 keep_references(store, self._references(training, seeds), seeds)
             stored = set(store.keys())
             missing = [run for run in training.runs if (run.variant, run.seed) not in stored]
@@ -338,9 +338,7 @@ class Study:
         """Fit the references, before anything is trained that an error of theirs could lose."""
         if not self.references:
             return ()
-        return fit_references(
-            self.references, training.data, self.kind, seeds=seeds, score=cast("CaseScore", self.score)
-        )
+        return references_of(training, self.references, self.kind, seeds=seeds, score=cast("CaseScore", self.score))
 
     def _objects(self) -> dict[str, UsersCode]:
         """Return the user's own classes and functions, of which a result in this process can make models again."""

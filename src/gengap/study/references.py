@@ -60,16 +60,6 @@ class FittedReference:
     said: Mapping[str, Any]
 
 
-def refuse_references(references: Sequence[Any]) -> None:
-    """Refuse references in a resampled study, whose folds nobody fits them on yet.
-
-    Raises:
-        DataError: There are references.
-    """
-    if references:
-        raise DataError("References are fitted on a single split: leave `references=` out of a study with `cv=`.")
-
-
 def check_references(given: References, variants: Sequence[str], kind: OutputKind) -> tuple[Any, ...]:
     """Bring references into one form, before anything is known of the data.
 
