@@ -48,11 +48,12 @@ def signature(model: Any) -> str:
     Rates of noise layers, L1 and L2 strengths, constraints, and for optimizers with a kernel also learning rate, decay
     and clipping are left out: they are one number per run.
     """
+    graph, weights, trained = read_graph(model), model.weights, {id(weight) for weight in model.trainable_weights}
     parts = [
-        [describe_step(step) for step in read_graph(model).steps],
-        str(read_graph(model).outputs),
-        [(tuple(weight.shape), str(weight.dtype), weight.trainable) for weight in model.weights],
-        [id(weight) in {id(one) for one in model.trainable_weights} for weight in model.weights],
+        [describe_step(step) for step in graph.steps],
+        str(graph.outputs),
+        [(tuple(weight.shape), str(weight.dtype), weight.trainable) for weight in weights],
+        [id(weight) in trained for weight in weights],
         tree.map_structure(_value, compile_config(model).get("loss")),
         tree.map_structure(_value, compile_config(model).get("loss_weights")),
         tree.map_structure(_value, compile_config(model).get("metrics")),

@@ -93,6 +93,7 @@ class FrozenParts:
         self._settings, self._device, self._cache, self._clone_of = settings, device, cache, clone_of
         self._splits = {"train": data.train.x, **{name: split.x for name, split in data.held_out().items()}}
         self._found: dict[int, _Found] = {}
+        self._computed_at: dict[tuple[int, tuple[int, ...]], Frozen] = {}
 
     def find(self, run: Run) -> _Found:
         """Return the frozen part of a run's model, with the digest of all that its values depend on."""
@@ -108,6 +109,12 @@ class FrozenParts:
         """
         if not cut:
             return None
+        key = id(run.model), tuple(cut)
+        if key not in self._computed_at:
+            self._computed_at[key] = self._at(run, cut)
+        return self._computed_at[key]
+
+    def _at(self, run: Run, cut: Sequence[int]) -> Frozen:
         model = self._clone_of(run)
         graph = read_graph(model)
         inputs = {slot.index: place for place, slot in enumerate(graph.inputs)}

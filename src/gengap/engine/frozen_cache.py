@@ -13,17 +13,20 @@ class FrozenCache:
         values: What was computed, by digest of weights, configuration and cases: nothing in it can be stale.
         digests: Digest of cases that were looked at, by `id`, with the cases, so that no other can take their `id`.
         in_memory: Bytes of what is kept in memory.
+        clones: The engine's clones of models, by what says that the model is still what it was.
     """
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
         self.digests: dict[Any, tuple[Any, str]] = {}
         self.in_memory = 0
+        self.clones: dict[Any, tuple[Any, Any]] = {}
 
     def clear(self) -> None:
         """Forget everything; memory-mapped files go with it."""
         self.values.clear()
         self.digests.clear()
+        self.clones.clear()
         self.in_memory = 0
 
 

@@ -23,6 +23,7 @@ from gengap.engine.state import ChunkState, Interrupted
 from gengap.engine.trainer import PreparedRun, Trainer
 from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.compile_state import judge_logits_at_zero
+from gengap.keras_models.frozen import state_of
 from gengap.keras_models.initial_weights import InitialWeights
 from gengap.keras_models.precision import in_precision
 from gengap.keras_models.seed_generators import obey_their_state
@@ -59,7 +60,7 @@ def train_fused(
         KeyboardInterrupt: SIGINT or SIGTERM came; the step was finished and its state handed out.
     """
     with frozen_cache() as cache:
-        preparation = _RunPreparation(data, settings)
+        preparation = _RunPreparation(data, settings, cache=cache)
         if plan is None:
             plan = _plan(runs, preparation.without_drawing(), device, cache)
         _train(runs, plan, preparation, cache, listener, states=states, checkpoint_seconds=checkpoint_seconds)
@@ -119,7 +120,7 @@ def plan_fused(runs: Sequence[Run], data: TrainingData, settings: TrainingSettin
         device: Where to train.
     """
     with frozen_cache() as cache:
-        return _plan(runs, _RunPreparation(data, settings).without_drawing(), device, cache)
+        return _plan(runs, _RunPreparation(data, settings, cache=cache).without_drawing(), device, cache)
 
 
 def _plan(runs: Sequence[Run], preparation: "_RunPreparation", device: Device, cache: FrozenCache) -> Plan:
@@ -168,14 +169,16 @@ class _RunPreparation:
         *,
         draw: bool = True,
         clones: dict[int, Any] | None = None,
+        cache: FrozenCache | None = None,
     ) -> None:
         self.data, self.settings, self._draw = data, settings, draw
+        self._cache = FrozenCache() if cache is None else cache
         self._clones: dict[int, Any] = {} if clones is None else clones
         self._initial: dict[int, InitialWeights] = {}
 
     def without_drawing(self) -> "_RunPreparation":
         """Return one that leaves weights as they are, for steps that are only timed; its clones serve both."""
-        return _RunPreparation(self.data, self.settings, draw=False, clones=self._clones)
+        return _RunPreparation(self.data, self.settings, draw=False, clones=self._clones, cache=self._cache)
 
     def frozen_parts(self, device: str, cache: FrozenCache) -> FrozenParts:
         """Return what finds and computes the frozen parts of the runs' models, on these clones."""
@@ -184,10 +187,15 @@ class _RunPreparation:
     def clone(self, run: Run) -> Any:
         """Return the one clone of a run's model."""
         if id(run.model) not in self._clones:
+            key = id(run.model), self.settings.precision, state_of(run.model)
+            if key in self._cache.clones:  # the plan's serve the training
+                self._clones[id(run.model)] = self._cache.clones[key][1]
+                return self._clones[id(run.model)]
             clone = in_precision(clone_compiled(run.model), self.settings.precision)
             obey_their_state(clone)
             judge_logits_at_zero(clone, kind_of(clone, self.settings))
             self._clones[id(run.model)] = clone
+            self._cache.clones[key] = run.model, clone
         return self._clones[id(run.model)]
 
     def of(self, run: Run) -> PreparedRun:

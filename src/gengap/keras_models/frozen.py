@@ -45,3 +45,12 @@ def digest_of_held(model: Any, kept: Sequence[str] = ()) -> str | None:
             digest.update(f"{values.dtype}{values.shape}".encode())
             digest.update(values.tobytes())
     return digest.hexdigest()
+
+
+def state_of(model: Any) -> str:
+    """Return a digest of all weights of a model and of which of them are trained."""
+    digest = blake2b(digest_size=16)
+    for weight in model.weights:
+        digest.update(f"{weight.trainable}".encode())
+        digest.update(keras.ops.convert_to_numpy(weight).tobytes())
+    return digest.hexdigest()
