@@ -8,7 +8,8 @@ import typer
 CodeFile = Annotated[Path | None, typer.Option(help="Your Python file of own losses and layers: it is executed.")]
 
 
-def _use(code: Path | None) -> None:
+def use(code: Path | None) -> None:
+    """Execute the user's own file of losses and layers, if there is one."""
     if code is not None:
         from gengap.experiments.users_code import use_code
 
@@ -33,7 +34,7 @@ def ship(
     code: CodeFile = None,
 ) -> None:
     """Write what a study chose as one ordinary Keras model, with a card that says what it is."""
-    _use(code)
+    use(code)
     from gengap.shipping.shipped import ship as ship_from
     from gengap.study.loading import load
 
@@ -71,7 +72,7 @@ def predict(
     code: CodeFile = None,
 ) -> None:
     """Forecast the rows of a file with a saved model."""
-    _use(code)
+    use(code)
     from gengap.shipping.rows import predict_rows
 
     found = predict_rows(model, rows, num_members=members, seed=seed)

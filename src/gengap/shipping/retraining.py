@@ -117,10 +117,11 @@ def _model(chosen: Chosen) -> Any:
             f"Variant {chosen.variant!r} was trained on {share:.0%} of the training cases, on purpose: trained on more "
             "it would be another variant. Ship it as trained, or choose another."
         )
-    if manifest.get("settings", {}).get("initial_weights") == "keep":
+    kept = manifest["variants"][chosen.variant].get("kept")
+    if manifest.get("settings", {}).get("initial_weights") == "keep" or kept:
         raise ModelError(
-            "The study started from weights of the user's (`initial_weights='keep'`), which a result does not hold: "
-            "ship the runs as trained."
+            "The study started from weights of the user's (`initial_weights='keep'`, or of layers that were trained "
+            "before), which a result does not hold: ship the runs as trained."
         )
     fold = None if resampling_of(chosen.result) is None else 0
     return chosen.result.model(chosen.variant, seed=chosen.seeds[0], epoch=chosen.rule, fold=fold, check=fold is None)
@@ -143,6 +144,7 @@ def _study(chosen: Chosen, model: Any, settings: Mapping[str, Any]) -> Study:
     plain = manifest.get("engine") == "keras"
     return Study(
         {chosen.variant: model},
+        initial_weights="fresh",
         seeds=list(chosen.seeds),
         score=str(manifest["score"]),
         primary_epoch="last",
