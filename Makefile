@@ -76,10 +76,10 @@ bench: bench-verification bench-statistics bench-resampling bench-decision bench
 bench-verification bench-statistics bench-resampling bench-decision bench-ensembles bench-uncertainty bench-storage bench-faults: bench-%: env
 	$(BIN)/python benchmarks/$*.py
 
-# Hours, as rivals train trial after trial; GENGAP_IMDB adds the reviews. `benchmarks/search.py --quick` takes minutes.
+# Hours, as rivals train trial after trial; GENGAP_IMDB adds the reviews. `-m benchmarks.search --quick` takes minutes.
 bench-search: env
 	$(BIN)/python benchmarks/search_selection.py
-	$(BIN)/python benchmarks/search.py
+	$(BIN)/python -m benchmarks.search
 
 bench-training: env
 	$(BIN)/python -m benchmarks.training

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 import gengap as gg
@@ -48,6 +49,10 @@ def test_cases_are_divided_as_they_are_given(noisy, few_trials):
     given = divide(x[:100], y[:100], validation_data=None, test_data=(x[100:], y[100:]))
     assert given.folds is None, "what is given is judged on"
     assert len(given.split["validation_data"]) == 20
+    shuffled = pd.Series(y[:100], index=np.arange(100)[::-1])
+    few = divide(x[:100], shuffled, validation_data=None, test_data=None)
+    rest, place = few.split["x"], {row.tobytes(): at for at, row in enumerate(x[:100])}
+    assert all(y[place[row.tobytes()]] == answer for row, answer in zip(rest.x, rest.y, strict=True))
     data = gg.datasets.soundings()
     assert divide(data, None, validation_data=None, test_data=None).split["x"] is data
 
@@ -58,6 +63,9 @@ def test_what_cannot_be_done_is_said_at_once(net, noisy, tmp_path):
         gg.improve(net, x, y, minutes=0)
     with pytest.raises(DataError, match="`y` is missing"):
         gg.improve(net, x)
+    (tmp_path / "model.keras").write_text("my own")
+    with pytest.raises(StoreError, match="was not written by gengap"):
+        gg.improve(net, Split(x, y), output=tmp_path)
     (tmp_path / "report.html").write_text("mine")
     with pytest.raises(StoreError, match="would be written over"):
         gg.improve(net, Split(x, y), output=tmp_path)

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 import gengap as gg
-from gengap.errors import DataError, StudyChangedError
+from gengap.errors import DataError, ModelError, StudyChangedError
 
 QUICK = {"epochs": 3, "seeds": 2, "judge_seeds": 2, "progress": False}
 
@@ -128,6 +128,7 @@ def test_folds_choose_for_themselves_and_are_judged_on_their_own_test_cases(net,
         ({"cv": 3, "pruning": 3, "validation_data": None}, DataError, "leave it out"),
         ({"cv": gg.CrossValidation(3, redraw=True), "validation_data": None}, DataError, "leave out `redraw`"),
         ({"cv": 3, "validation_data": None, "sampler": optuna.samplers.TPESampler()}, DataError, "without looking"),
+        ({"x": None, "space": None}, DataError, "`y` is missing"),
         ({"sampler": "tpe"}, TypeError, "must be a sampler of Optuna"),
         ({"callbacks": []}, TypeError, "callbacks"),
     ],
@@ -135,5 +136,11 @@ def test_folds_choose_for_themselves_and_are_judged_on_their_own_test_cases(net,
 def test_what_makes_no_sense_is_said_before_anything_trains(net, parts, changes, error, sentence, monkeypatch):
     train, validation, _ = parts
     monkeypatch.setattr("gengap.engine.trainer.Trainer.advance", lambda _: pytest.fail("something was trained"))
+    given = {"x": train, "space": space(), "validation_data": validation, "n_trials": 2, **QUICK, **changes}
     with pytest.raises(error, match=sentence):
-        gg.search(net, space(), train, **{"validation_data": validation, "n_trials": 2, **QUICK, **changes})
+        gg.search(net, **given)
+
+
+def test_several_models_are_not_searched(net, parts):
+    with pytest.raises(ModelError, match="treats one model"):
+        gg.search({"a": net}, space(), parts[0], validation_data=parts[1], **QUICK)

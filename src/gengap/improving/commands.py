@@ -32,14 +32,13 @@ def improve(
     """Improve a model within a time: one sentence, one report, one .keras."""
     started = time.perf_counter()  # what is imported now takes seconds of the user's time
     from gengap.improving.dividing import FEW, of_dataset
-    from gengap.improving.one_call import MODEL, REPORT, Place, improved
+    from gengap.improving.one_call import MODEL, REPORT, Place, check_place, improved
     from gengap.improving.planning import Clock
-    from gengap.reporting.output import check_output
     from gengap.reporting.terminal import say
     from gengap.searching.commands import search_notes
 
     clock = Clock(minutes, started)
-    check_output(output, lang=lang)
+    check_place(output, lang)
     files = {"train": data, "validation": validation, "test": test}
     columns = {"target": target, "groups": groups, "times": times, "encode": encode}
     launch = _launch(model, files, columns)
@@ -48,7 +47,8 @@ def improve(
     raw = _launch(model, files, columns, cv=5).fit if few else None
     for note in search_notes(launch.notes):
         typer.echo(note)
-    division = of_dataset(dataset, raw=None if raw is None else {k: v for k, v in raw.items() if k != "cv"})
+    own = None if raw is None else {name: value for name, value in raw.items() if name != "cv"}
+    division = of_dataset(dataset, raw=own, fold=few)
     untreated = launch.study.variants[0].model
     try:
         found = improved(untreated, division, clock, Place(output, lang), batch_size=batch_size)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from gengap.datasets.folds import CrossValidation
 from gengap.datasets.held_out import hold_out
 from gengap.datasets.split import Dataset, Split
@@ -46,7 +48,7 @@ def divide(x: Any, y: Any, *, validation_data: Any, test_data: Any) -> Division:
     """
     if isinstance(x, Dataset):
         return of_dataset(x)
-    train = x if isinstance(x, Split) else _as_split(x, y)
+    train = _by_place(x if isinstance(x, Split) else _as_split(x, y))
     if validation_data is None and test_data is None and len(train) < FEW:
         rest, held, _ = hold_out(train)
         folds = {"x": train, "cv": CrossValidation(FOLDS, redraw=False)}
@@ -61,18 +63,19 @@ def divide(x: Any, y: Any, *, validation_data: Any, test_data: Any) -> Division:
     return Division({"x": train, "validation_data": validation_data, "test_data": test_data}, None, tuple(said))
 
 
-def of_dataset(data: Dataset, *, raw: Mapping[str, Any] | None = None) -> Division:
+def of_dataset(data: Dataset, *, raw: Mapping[str, Any] | None = None, fold: bool = True) -> Division:
     """Decide it for a data set, which has a validation split.
 
     Args:
         data: The data set.
         raw: Arguments of a resampled study of it, where those are not simply all its cases: an encoder that learns
             inside each fold.
+        fold: Whether few cases may be judged in folds.
     """
     if data.test is not None:
         return Division({"x": data}, None, ())
     pool = data.pooled()
-    if len(pool) < FEW:
+    if fold and len(pool) < FEW:
         folds = {**(raw or {"x": pool}), "cv": CrossValidation(FOLDS, redraw=False)}
         return Division({"x": data}, folds, (_few(len(pool)),))
     train, test, how = hold_out(data.train)
@@ -87,6 +90,11 @@ def _few(number: int) -> str:
 def _as_split(x: Any, y: Any) -> Split:
     if y is None:
         raise DataError("`y` is missing: pass `improve(model, x, y)`, or a `Split` or `Dataset` in place of both.")
-    if isinstance(y, Mapping) or isinstance(x, list | tuple):
+    if isinstance(y, Mapping) or isinstance(x, Mapping | tuple):
         raise DataError("Cases of several inputs or outputs are not divided: give `validation_data` and `test_data`.")
-    return Split(x, y)
+    return Split(np.asarray(x) if isinstance(x, list) else x, y)
+
+
+def _by_place(split: Split) -> Split:
+    """Return a split whose answers are taken by their place: those of a frame would be taken by their label."""
+    return split if isinstance(split.y, Mapping) else replace(split, y=np.asarray(split.y))

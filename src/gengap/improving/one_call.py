@@ -12,6 +12,7 @@ from scipy import sparse
 from gengap.analysis import compare, recommend
 from gengap.analysis.cases import is_reference, networks
 from gengap.datasets.split import Dataset, Split
+from gengap.errors import StoreError
 from gengap.improving.dividing import Division, divide
 from gengap.improving.improvement import Improvement
 from gengap.improving.planning import (
@@ -131,7 +132,7 @@ def improved(
 ) -> Improvement:
     """Improve a model on cases that are divided already; see `improve`."""
     if place.folder is not None:
-        check_output(place.folder, lang=place.lang)
+        check_place(place.folder, place.lang)
     judging = division.folds or division.split
     chosen = suggest_space(model, *_cases(division)) if space is None else read_space(space)
     chosen.check(model)
@@ -151,6 +152,19 @@ def improved(
     return Improvement(sentence, (*how, found.sentence, *more), found, result, shipped, files, clock.spent / 60)
 
 
+def check_place(folder: Path, lang: str) -> None:
+    """Check that everything can be written, over what an earlier improvement wrote at most.
+
+    Raises:
+        StoreError: The folder holds other files of these names, the user's own model among them.
+        UnknownNameError: There is no report in the language.
+    """
+    check_output(folder, lang=lang)
+    model = folder / MODEL
+    if model.exists() and not model.with_suffix(".card.json").exists():
+        raise StoreError(f"{model} was not written by gengap and would be written over: choose another folder.")
+
+
 def _prepared(
     model: Model, space: Space, fit: Mapping[str, Any], clock: Clock, *, seed: int, progress: bool
 ) -> tuple[Trying, tuple[str, ...]]:
@@ -164,9 +178,9 @@ def _prepared(
     pilot = rounds.with_epochs(most).train([EarlyStopping(_PATIENCE).treat(Variant("", model))])
     best = float(pilot.runs["best_epoch"].mean())
     epochs = min(most, max(5, ceil(1.5 * best) + 3))
+    an_epoch = float(pilot.runs["seconds"].sum()) / folds / float(pilot.runs["epochs"].mean())
     check_time(clock, an_epoch, epochs=epochs, runs=folds)
-    a_run = float(pilot.runs["seconds"].sum()) / folds / float(pilot.runs["epochs"].mean()) * epochs
-    seeds = seeds_of_trials(clock, a_run, runs=folds)
+    seeds = seeds_of_trials(clock, an_epoch * epochs, runs=folds)
     study = Study(model, seeds=seeds)
     drawing = Drawing(space, seed=seed, blind=fit.get("cv") is not None)
     trying = Trying(Rounds(study, {**fit, "epochs": epochs}), space, drawing, progress=progress)

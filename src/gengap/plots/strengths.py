@@ -100,12 +100,12 @@ class StrengthsDisplay:
                 order = np.argsort(places)
                 ax.plot(places[order], mean[order], color=COLOURS[0])
                 band(ax, places[order], (mean - spread)[order], (mean + spread)[order], color=COLOURS[0])
-                ax.plot(places, mean, "o", color=COLOURS[0], label="trials")
+                ax.plot(places, mean, "o", color=COLOURS[0], label="trials of the search")
             else:
-                ax.errorbar(places, mean, spread, fmt="o", color=COLOURS[0], alpha=0.55, label="trials")
+                ax.errorbar(places, mean, spread, fmt="o", color=COLOURS[0], alpha=0.55, label="trials of the search")
             for at, label, marker, colour in (
                 (self.strongest, "strongest within one standard error", "s", COLOURS[2]),
-                (self.best, "best", "D", COLOURS[1]),
+                (self.best, "best trial", "D", COLOURS[1]),
             ):
                 ax.plot(places[at], mean[at], marker, color=colour, markersize=8, label=label, linestyle="none")
             self._name_off(ax, strength, places)
@@ -128,8 +128,7 @@ class StrengthsDisplay:
             return
         at = float(places[~np.isfinite(strength)][0])
         ax.axvline(at, color=REFERENCE, linewidth=0.6, zorder=0)
-        ax.annotate("off", (at, 1), xycoords=("data", "axes fraction"), xytext=(0, 2), textcoords="offset points",
-                    ha="center", fontsize=9, color=REFERENCE)  # fmt: skip
+        ax.text(at, 1.01, "remedy off", transform=ax.get_xaxis_transform(), ha="center", fontsize=9, color=REFERENCE)
 
 
 def _chosen(told: Mapping[str, Any], dimension: str | None) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gengap.analysis.cases import EpochRule
 from gengap.datasets.folds import CrossValidation
-from gengap.errors import DataError, StudyChangedError
+from gengap.errors import DataError, ModelError, StudyChangedError
 from gengap.remedies.base import Model
 from gengap.results import Result
 from gengap.searching.drawing import Drawing
@@ -95,6 +95,7 @@ def search(  # noqa: PLR0913  as in `Study.run`, and what a search adds
     Raises:
         MissingExtraError: Optuna is not installed: `pip install 'gengap[search]'`.
         DataError: There is nothing to choose by, or the data cannot be used; nothing has been trained then.
+        ModelError: The model cannot be used as given.
         RemedyError: A remedy of the space cannot be applied to the model.
         ValueError: Values of the space cannot be searched.
         StudyChangedError: The folder of `storage` holds another search; the sentence names the difference.
@@ -126,16 +127,19 @@ def search(  # noqa: PLR0913  as in `Study.run`, and what a search adds
             raise DataError(
                 "With `cv`, folds choose for themselves, and `pruning` would let others choose: leave it out."
             )
+    if isinstance(model, Mapping):
+        raise ModelError("A search treats one model: give a compiled Keras model, not a mapping of several.")
     study = Study(model, seeds=seeds, primary_epoch=epoch, **of_study)
     fit = {"x": x, "y": y, "validation_data": validation_data, "test_data": test_data, "cv": cv,
            "epochs": epochs, "batch_size": batch_size, **options}  # fmt: skip
-    chosen = suggest_space(model, x, y) if space is None else read_space(space)
-    chosen.check(model)
+    given = None if space is None else read_space(space)
     folder = None if storage is None else Path(storage)
-    drawing = Drawing(chosen, seed=seed, sampler=sampler, blind=cv is not None)
     halt = None if pruning is None else Halving(epochs, pruning, epoch, frozenset({study.variants[0].name}))
     rounds = Rounds(study, fit, storage=None if folder is None else folder / "trials", halt=halt)
     check_held_out(rounds)
+    chosen = given or suggest_space(model, x, y)
+    chosen.check(model)
+    drawing = Drawing(chosen, seed=seed, sampler=sampler, blind=cv is not None)
     trying = Trying(rounds, chosen, drawing, storage=folder, progress=progress)
     if folder is not None:
         _declare(folder, chosen, seed=seed, pruning=pruning, epoch=epoch, seeds=study.seeds)

@@ -12,6 +12,7 @@ from gengap.reporting.sections.noise import noise_section
 from gengap.reporting.sections.provenance import provenance_section
 from gengap.reporting.sections.scores import scores_section
 from gengap.reporting.sections.stopping import stopping_section
+from gengap.reporting.sections.strengths import strengths_section
 from gengap.reporting.sections.verification import verification_section
 from gengap.reporting.sections.weights import weights_section
 
@@ -19,6 +20,7 @@ SECTIONS: tuple[Builder, ...] = (
     decision_section,
     findings_section,
     comparison_section,
+    strengths_section,
     scores_section,
     ensembles_section,
     curves_section,
