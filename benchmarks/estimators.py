@@ -43,10 +43,8 @@ def main() -> None:
             seconds[name].append(time.perf_counter() - started)
     runs = (1 + len(remedies)) * seeds + 1
     study, wrapper = (float(np.median(seconds[name])) for name in ("study", "wrapper"))
-    print(f"{len(x)} cases, {epochs} epochs; {gg.__name__} fits {runs} networks, Keras' wrapper 1")
-    print(
-        f"study {study:.2f} s, wrapper {wrapper:.2f} s: a study costs {study / wrapper:.1f} single fits for {runs} networks"
-    )
+    print(f"{len(x)} cases, {epochs} epochs; the study trains {runs} networks, Keras' wrapper 1")
+    print(f"study {study:.2f} s, wrapper {wrapper:.2f} s: a study costs {study / wrapper:.1f} single fits")
 
 
 if __name__ == "__main__":
