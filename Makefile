@@ -10,7 +10,7 @@ export MPLBACKEND ?= Agg
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: env demo readme-pictures test test-all test-versions test-trackers lint docs notebooks bench clean \
-	bench-gpu gpu-wheels bench-training bench-statistics bench-verification bench-uncertainty bench-faults bench-storage bench-decision bench-ensembles bench-resampling bench-search
+	bench-gpu gpu-wheels bench-estimators bench-training bench-statistics bench-verification bench-uncertainty bench-faults bench-storage bench-decision bench-ensembles bench-resampling bench-search
 
 env: $(VENV)/.ready
 
@@ -75,6 +75,9 @@ bench: bench-verification bench-statistics bench-resampling bench-decision bench
 
 bench-verification bench-statistics bench-resampling bench-decision bench-ensembles bench-uncertainty bench-storage bench-faults: bench-%: env
 	$(BIN)/python benchmarks/$*.py
+
+bench-estimators: env
+	$(BIN)/python -m benchmarks.estimators
 
 # Hours, as rivals train trial after trial; GENGAP_IMDB adds the reviews. `-m benchmarks.search --quick` takes minutes.
 bench-search: env

@@ -159,6 +159,25 @@ def test_nothing_of_the_users_changes(iris):
     assert pickle.loads(pickle.dumps(estimator)).predict_proba(x) == pytest.approx(first, abs=0)
 
 
+def test_strengths_are_searched_in_place_of_given_remedies(iris):
+    pytest.importorskip("optuna")
+    x, y = iris
+    space = {gg.L2: (1e-4, 1e-1)}
+    found = gg.StudyClassifier(keras_way, search=space, n_trials=3, seeds=2, fit_kwargs=SHORT).fit(x, y)
+    assert found.variant_ in found.result_.variants
+    assert len(found.result_.manifest["search"]["trials"]) == 3
+    assert found.predict_proba(x).shape == (150, 3)
+    with pytest.raises(DataError, match="leave out `remedies` and `cv`"):
+        gg.StudyClassifier(keras_way, search=space, remedies=["l2(0.1)"]).fit(x, y)
+
+
+def test_references_stand_beside_and_are_not_chosen(iris):
+    x, y = iris
+    fitted = gg.StudyClassifier(seeds=1, fit_kwargs=SHORT, study_kwargs={"references": ["linear"]}).fit(x, y)
+    assert fitted.result_.variants == ("baseline", "logistic regression")
+    assert fitted.variant_ == "baseline"
+
+
 def test_predicts_several_numbers():
     x, y = load_diabetes(return_X_y=True)
     both = np.stack([y, -3 * y], axis=1)

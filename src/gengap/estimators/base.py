@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, Self, final
+from typing import Any, Literal, Self, final
 
 import keras
 import numpy as np
@@ -47,6 +47,8 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         seeds: int | Sequence[int] = 3,
         cv: int | CrossValidation | None = None,
         ensemble: bool = False,
+        search: Mapping[Any, Any] | Literal["auto"] | None = None,
+        n_trials: int = 16,
         study_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         self.model = model
@@ -56,6 +58,8 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         self.seeds = seeds
         self.cv = cv
         self.ensemble = ensemble
+        self.search = search
+        self.n_trials = n_trials
         self.study_kwargs = study_kwargs
 
     @abstractmethod
@@ -159,6 +163,8 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
             cv=self.cv,
             labels=labels,
             ensemble=self.ensemble,
+            search=self.search,
+            n_trials=self.n_trials,
             fit_kwargs=self.fit_kwargs,
             study_kwargs=self.study_kwargs,
             class_weight=class_weight,

@@ -41,6 +41,9 @@ class StudyClassifier(ClassifierMixin, StudyEstimator):  # type: ignore[misc]  #
         cv: A number of folds or a `gg.CrossValidation`: the study then chooses on all cases, each held out once.
         class_weight: Weights of the labels in the objective, by label, or `"balanced"`; the choice does not use them.
         ensemble: Whether the mean forecast of a model for every seed is predicted, or that of the first seed.
+        search: In place of `remedies`, where their strengths are sought, as `gg.search` takes it; `"auto"` for what
+            fits model and data. Trials are chosen on the held-out fifth, finalists trained anew with fresh seeds.
+        n_trials: Number of trials of the search.
         study_kwargs: Further arguments of `gg.Study`, such as `initial_weights="keep"`, `score="brier_score"`.
 
     Attributes:
@@ -74,6 +77,8 @@ class StudyClassifier(ClassifierMixin, StudyEstimator):  # type: ignore[misc]  #
         cv: int | CrossValidation | None = None,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         ensemble: bool = False,
+        search: Mapping[Any, Any] | Literal["auto"] | None = None,
+        n_trials: int = 16,
         study_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(
@@ -84,6 +89,8 @@ class StudyClassifier(ClassifierMixin, StudyEstimator):  # type: ignore[misc]  #
             seeds=seeds,
             cv=cv,
             ensemble=ensemble,
+            search=search,
+            n_trials=n_trials,
             study_kwargs=study_kwargs,
         )
         self.class_weight = class_weight

@@ -4,13 +4,14 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from gengap.analysis import recommend
+from gengap.analysis.cases import networks
 from gengap.datasets.cases import rows_of, take
 from gengap.datasets.folds import CrossValidation
 from gengap.datasets.held_out import hold_out
@@ -27,6 +28,8 @@ EPOCHS = 30
 _MOST_NUMBERS = 2**22
 """Numbers of inputs that are predicted at once, at most: sparse rows are dense for that moment."""
 _TAKEN = ("epochs", "batch_size", "shuffle", "verbose")
+_OF_THE_CHOICE = ("callbacks", "references", "storage")
+"""Arguments of the study that chooses, and not of the training that follows it, where nothing is held out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +72,8 @@ def fit_study(
     cv: int | CrossValidation | None,
     labels: int,
     ensemble: bool,
+    search: Mapping[Any, Any] | Literal["auto"] | None,
+    n_trials: int,
     fit_kwargs: Mapping[str, Any] | None,
     study_kwargs: Mapping[str, Any] | None,
     class_weight: Mapping[int, float] | None = None,
@@ -83,12 +88,14 @@ def fit_study(
         cv: How the study is resampled; None holds a fifth of the cases out, always the same ones.
         labels: Number of labels; 0 for a regression.
         ensemble: Whether all seeds are trained in the end, or the first alone.
+        search: Where strengths of remedies are sought, as `gengap.search` takes it; None for given remedies.
+        n_trials: Number of trials of the search.
         fit_kwargs: What `Study.run` takes of `epochs`, `batch_size`, `shuffle`; and `verbose`.
         study_kwargs: Further arguments of `Study`.
         class_weight: Weight of each label code in the objective.
 
     Raises:
-        DataError: The cases cannot be divided, or cannot be used as given.
+        DataError: The cases cannot be divided, or cannot be used as given; or `search` goes with what it replaces.
         ModelError: The model predicts something else than `labels` says; or a run of the choice diverged when it was
             trained on all cases.
         TypeError: An argument of `Model.fit` that is not taken here.
@@ -97,24 +104,53 @@ def fit_study(
     study = Study(model, remedies=remedies, seeds=seeds, **(study_kwargs or {}))
     _check_model(study, labels)
     started = time.perf_counter()
-    if cv is None:
+    fit = {"class_weight": class_weight, **how}
+    if search is not None:
+        if len(study.variants) > 1 or cv is not None:
+            raise DataError(
+                "`search` finds the remedies itself, on a fifth of the cases: leave out `remedies` and `cv`."
+            )
+        result = _searched(study, cases, search, n_trials, {**fit, **(study_kwargs or {})})
+        study = Study(model, remedies=networks(result).variants[1:], seeds=seeds, **(study_kwargs or {}))
+    elif cv is None:
         train, validation = _parts(cases, study.kind)
-        result = study.run(train, validation_data=validation, class_weight=class_weight, **how)
+        result = study.run(train, validation_data=validation, **fit)
     else:
-        result = study.run(cases, cv=cv, class_weight=class_weight, **how)
-    choice = recommend(result).choice
+        result = study.run(cases, cv=cv, **fit)
+    choice = recommend(networks(result)).choice
     epochs = _epochs(result, choice.variant, choice.rule.name)
     chosen = next(one for one in study.variants if one.name == choice.variant)
     between = time.perf_counter()
     kept = study.seeds if ensemble else study.seeds[:1]
-    # callbacks are for the study that chooses: this one trains as long as that says, with nothing held out
-    told = {name: value for name, value in (study_kwargs or {}).items() if name != "callbacks"}
+    told = {name: value for name, value in (study_kwargs or {}).items() if name not in _OF_THE_CHOICE}
     again = Study({chosen.name: chosen.model}, seeds=kept, **{**told, "primary_epoch": "last"})
-    last = again.run(replace(cases, groups=None), class_weight=class_weight, **{**how, "epochs": epochs})
+    last = again.run(replace(cases, groups=None), **{**fit, "epochs": epochs})
     seconds = {"study": between - started, "refit": time.perf_counter() - between}
     history = last.history.sel(variant=chosen.name, seed=kept[0])
     curves = {str(name): values.to_numpy().tolist() for name, values in history.items()}
     return Fitted(result, chosen.name, epochs, _models(last, chosen.name), study.kind, curves, seconds)
+
+
+def _searched(
+    study: Study, cases: Split, space: Mapping[Any, Any] | Literal["auto"], n_trials: int, arguments: Mapping[str, Any]
+) -> Result:
+    """Return the finalists of a search beside the model as it is, trained with as many fresh seeds as a trial has."""
+    from gengap.searching import search  # only now: it needs Optuna
+
+    if isinstance(space, str) and space != "auto":
+        raise DataError(f"`search` must be a mapping from remedies to strengths, or 'auto'; received {space!r}.")
+    train, validation = _parts(cases, study.kind)
+    found = search(
+        study.variants[0].model,
+        None if isinstance(space, str) else space,
+        train,
+        validation_data=validation,
+        n_trials=n_trials,
+        seeds=study.seeds,
+        judge_seeds=len(study.seeds),
+        **arguments,
+    )
+    return found.result
 
 
 def _run_arguments(given: Mapping[str, Any] | None) -> dict[str, Any]:

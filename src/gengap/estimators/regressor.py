@@ -27,6 +27,9 @@ class StudyRegressor(RegressorMixin, StudyEstimator):  # type: ignore[misc]  # s
         seeds: Number of seeds, or the seeds themselves.
         cv: A number of folds or a `gg.CrossValidation`: the study then chooses on all cases, each held out once.
         ensemble: Whether the mean forecast of a model for every seed is predicted, or that of the first seed.
+        search: In place of `remedies`, where their strengths are sought, as `gg.search` takes it; `"auto"` for what
+            fits model and data. Trials are chosen on the held-out fifth, finalists trained anew with fresh seeds.
+        n_trials: Number of trials of the search.
         study_kwargs: Further arguments of `gg.Study`, such as `initial_weights="keep"`.
 
     Attributes:
