@@ -9,8 +9,8 @@ export KERAS_BACKEND ?= torch
 export MPLBACKEND ?= Agg
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: env demo readme-pictures test test-all test-versions lint docs notebooks bench clean \
-	bench-gpu gpu-wheels bench-training bench-statistics bench-verification bench-uncertainty bench-faults bench-storage bench-decision bench-resampling
+.PHONY: env demo readme-pictures test test-all test-versions test-trackers lint docs notebooks bench clean \
+	bench-gpu gpu-wheels bench-training bench-statistics bench-verification bench-uncertainty bench-faults bench-storage bench-decision bench-ensembles bench-resampling
 
 env: $(VENV)/.ready
 
@@ -30,7 +30,7 @@ readme-pictures: demo
 	$(BIN)/python scripts/photograph_report.py demo/soundings/report_zh.html docs/images/report-zh --height 1180 --only desktop
 
 test: env
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" -q --durations=40 --durations-min=3
 
 test-all: env
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
@@ -41,6 +41,17 @@ test-all: env
 test-versions: env
 	$(BIN)/python scripts/try_versions.py oldest
 	$(BIN)/python scripts/try_versions.py newest
+
+# MLflow, TensorBoard and Weights & Biases want hundreds of packages: an environment of their own, made once.
+test-trackers: .venv-trackers/.ready
+	OMP_NUM_THREADS=1 .venv-trackers/bin/python -m pytest tests/tracking -q
+
+.venv-trackers/.ready: pyproject.toml constraints.txt
+	test -x .venv-trackers/bin/python || $(PYTHON) -m venv .venv-trackers
+	.venv-trackers/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	.venv-trackers/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[parquet]" pytest hypothesis
+	.venv-trackers/bin/python -m pip install --quiet --editable ".[mlflow,tensorboard,wandb]"
+	touch $@
 
 lint: env
 	$(BIN)/ruff check .
@@ -60,9 +71,9 @@ $(VENV)/.docs-ready: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group docs
 	touch $@
 
-bench: bench-verification bench-statistics bench-resampling bench-decision bench-uncertainty bench-storage bench-faults bench-training
+bench: bench-verification bench-statistics bench-resampling bench-decision bench-ensembles bench-uncertainty bench-storage bench-faults bench-training
 
-bench-verification bench-statistics bench-resampling bench-decision bench-uncertainty bench-storage bench-faults: bench-%: env
+bench-verification bench-statistics bench-resampling bench-decision bench-ensembles bench-uncertainty bench-storage bench-faults: bench-%: env
 	$(BIN)/python benchmarks/$*.py
 
 bench-training: env

@@ -53,9 +53,19 @@ PAGES = {
         ),
     ),
     "experiments": Page("Studies of studies", "How large, and how many cases?", ("gengap.experiments",)),
+    "searching": Page(
+        "Search",
+        "Finding the strength, and what the choice is worth.",
+        ("gengap.searching", "gengap.improving"),
+        first=("gengap.improve", "gengap.search"),
+    ),
     "shipping": Page(
         "Shipping", "What a study chose, as one ordinary Keras model with its card.", ("gengap.shipping",)
     ),
+    "estimators": Page(
+        "Estimators of scikit-learn", "Classifier and regressor that are fitted by a study.", ("gengap.estimators",)
+    ),
+    "tracking": Page("Trackers and tables", "A result in other tools' records.", ("gengap.tracking",)),
     "verification": Page(
         "Verification",
         "Scores and curves of forecasts; truth first. How far the intervals can be trusted is measured in\n"

@@ -16,7 +16,7 @@ EXAMPLES = SOURCE.parent / "gengap_examples"
 ORDER = (
     "errors", "_version", "deprecated", "randomness", "naming", "datasets", "verification", "results", "analysis",
     "keras_models", "remedies", "plots", "kernels", "layers", "engine", "storage", "runners", "study", "sampling",
-    "experiments", "shipping", "reporting", "cli",
+    "experiments", "shipping", "searching", "estimators", "tracking", "reporting", "improving", "doctor", "cli",
 )  # fmt: skip
 SAME_HEIGHT = {"datasets": "verification", "verification": "datasets"}
 FORBIDDEN = {
@@ -30,8 +30,8 @@ FORBIDDEN = {
 PRIVATE_PARTS = "keras_models/private.py"
 """The one file that names what Keras does not publish."""
 
-ANALYSIS = ("numbers", "text_tables", "tables", "findings", "claims", "cases", "climatology", "curves", "summary",
-            "inference", "uncertainty", "comparison", "decision", "diagnosis")  # fmt: skip
+ANALYSIS = ("numbers", "text_tables", "tables", "findings", "claims", "cases", "climatology", "curves",
+            "run_curves", "summary", "inference", "uncertainty", "comparison", "decision", "diagnosis")  # fmt: skip
 """The rooms within the analysis, each of which may look at those before it."""
 
 

@@ -63,8 +63,9 @@ def _keras(workload: Workload, arguments: argparse.Namespace) -> dict[str, Any]:
 def _gengap(workload: Workload, arguments: argparse.Namespace) -> dict[str, Any]:
     """Train all nets together, planning included in the whole but not in the epochs."""
     from gengap.datasets.split import Split
+    from gengap.datasets.training_data import TrainingData
     from gengap.engine.fused import train_fused
-    from gengap.engine.runs import Collector, Run, TrainingData, TrainingSettings
+    from gengap.engine.runs import Collector, Run, TrainingSettings
 
     x, y, x_held, y_held = workload.data()
     model = workload.build(x.shape[1])

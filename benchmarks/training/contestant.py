@@ -112,8 +112,9 @@ def _gengap(arguments: argparse.Namespace) -> dict[str, Any]:
     from benchmarks.training.nets import KERAS
 
     from gengap.datasets.split import Split
+    from gengap.datasets.training_data import TrainingData
     from gengap.engine.fused import train_fused
-    from gengap.engine.runs import Collector, Run, TrainingData, TrainingSettings
+    from gengap.engine.runs import Collector, Run, TrainingSettings
 
     x, y, x_held, y_held = _read(arguments, dense=False)
     if arguments.rows:

@@ -21,10 +21,11 @@ def parts(net: str, data: Path, *, seeds: int, threads: int) -> dict[str, float]
     from benchmarks.training.workloads import load
 
     from gengap.datasets.split import Split
+    from gengap.datasets.training_data import TrainingData
     from gengap.engine.fused import prepare_runs
     from gengap.engine.memory import keep_freed_memory
     from gengap.engine.optimizers.in_place import InPlace
-    from gengap.engine.runs import Collector, Run, TrainingData, TrainingSettings
+    from gengap.engine.runs import Collector, Run, TrainingSettings
     from gengap.engine.trainer import Trainer
     from gengap.kernels.vectors import VectorFirstLayer
     from gengap.layers.program import Program

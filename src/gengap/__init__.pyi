@@ -1,6 +1,7 @@
 from . import datasets as datasets
 from . import errors as errors
 from . import plots as plots
+from . import tracking as tracking
 from . import verification as verification
 from .analysis import Audit as Audit
 from .analysis import Comparison as Comparison
@@ -34,10 +35,14 @@ from .engine.fit_many import History as History
 from .engine.fit_many import fit_many as fit_many
 from .engine.parity import Parity as Parity
 from .engine.planner import Plan as Plan
+from .estimators import StudyClassifier as StudyClassifier
+from .estimators import StudyRegressor as StudyRegressor
 from .experiments.capacity_ladder import capacity_ladder as capacity_ladder
 from .experiments.table_model import table_model as table_model
 from .experiments.value_of_data import ValueOfData as ValueOfData
 from .experiments.value_of_data import value_of_data as value_of_data
+from .improving import Improvement as Improvement
+from .improving import improve as improve
 from .keras_models import clone_compiled as clone_compiled
 from .remedies import EMA as EMA
 from .remedies import L1 as L1
@@ -71,6 +76,8 @@ from .results import Result as Result
 from .runners.ray import RayRunner as RayRunner
 from .sampling import choose_rate as choose_rate
 from .sampling import predict_distribution as predict_distribution
+from .searching import SearchResult as SearchResult
+from .searching import search as search
 from .shipping import ModelCard as ModelCard
 from .shipping import Shipped as Shipped
 from .shipping import ship as ship

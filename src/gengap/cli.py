@@ -1,17 +1,18 @@
-"""The command line: `gengap demo | run | show | report | recommend | gate | ship | predict | doctor`."""
+"""The command line: `gengap demo | run | improve | show | compare | report | recommend | gate | export | ship` ..."""
 
 import json
 import os
-import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from gengap.improving import commands as of_improving
 from gengap.reporting import decision_commands as of_decisions
+from gengap.reporting import result_commands as of_results
 from gengap.reporting.terminal import say, show_table
 from gengap.shipping import commands as of_shipping
+from gengap.tracking import commands as of_tracking
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from gengap_examples.telling_cases import CaseStudy
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Does my Keras model overfit, what closes the gap, is it real, and how sure is it of this case?",
@@ -28,19 +28,23 @@ app = typer.Typer(
 USAGE_ERROR = 2
 INTERRUPTED = 130
 
-_SHOWN_IN_DOCTOR = (
-    "keras",
-    "torch",
-    "numba",
-    "jax",
-    "tensorflow",
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "xarray",
-    "matplotlib",
-    "ray",
-)
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from gengap._version import __version__
+
+        typer.echo(f"gengap {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Does my Keras model overfit, what closes the gap, is it real, and how sure is it of this case?"""
 
 
 @app.command()
@@ -124,6 +128,9 @@ def run(  # noqa: PLR0913  each is an option of the command
     model: Annotated[
         Path | None, typer.Option(help="A saved, compiled model: model.keras; auto, or none: a net for the table.")
     ] = None,
+    code: Annotated[
+        Path | None, typer.Option(help="Your Python file of own losses, metrics and layers of --model: it is executed.")
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="Training data: .csv, .parquet, .npz or .nc.")] = None,
     validation: Annotated[
         Path | None, typer.Option(help="Validation data; without, a fifth of --data is held out.")
@@ -146,6 +153,7 @@ def run(  # noqa: PLR0913  each is an option of the command
     ] = None,
     remedies: Annotated[str, typer.Option(help='What to try: "l2(0.001), dropout(0.5)+l2(0.001)".')] = "",
     suggest: Annotated[bool, typer.Option("--suggest", help="Let gengap choose the remedies.")] = False,
+    search: Annotated[int | None, typer.Option(min=1, help="Search strengths in so many trials instead.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds; 10 by default, 5 with --cv.")] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of every run, at most.")] = 30,
     batch_size: Annotated[int, typer.Option(min=1, help="Cases a step.")] = 32,
@@ -158,19 +166,25 @@ def run(  # noqa: PLR0913  each is an option of the command
     """Run a study: of a saved model, or a net made for it, on a data file; or of a study file, which is executed."""
     from gengap.datasets.table_files import Wanted
     from gengap.experiments.launch import study_from_files, study_from_script
+    from gengap.experiments.relaunch import keep
+    from gengap.experiments.users_code import use_code
     from gengap.reporting.output import check_output
+    from gengap.searching.commands import search_launch, search_notes
 
     check_output(output, lang=lang)
     if study_file is None and model is None and data is None:
         raise typer.BadParameter("give a study file, or --model and --data; or --data alone, for a net made for it")
     if study_file is not None:
         _refuse_beside_a_study_file(context)
+        asked: dict[str, Any] | None = None
         launch = study_from_script(study_file, seeds=seeds)
     else:
-        launch = study_from_files(
-            None if model == Path("auto") else model,
-            {"train": data, "validation": validation, "test": test},
-            wanted=Wanted(
+        if code is not None:
+            use_code(code)
+        asked = {
+            "model": None if model == Path("auto") else model,
+            "data": {"train": data, "validation": validation, "test": test},
+            "wanted": Wanted(
                 target,
                 groups,
                 _listed(ignore),
@@ -179,31 +193,35 @@ def run(  # noqa: PLR0913  each is an option of the command
                 encoding=encoding,
                 encode=encode,
             ),
-            positive=positive,
-            task=task,
-            remedies=remedies,
-            suggest=suggest,
-            seeds=seeds,
-            fit={"epochs": epochs, "batch_size": batch_size},
-            cv=cv,
-        )
+            "positive": positive,
+            "task": task,
+            "remedies": remedies,
+            "suggest": suggest,
+            "seeds": seeds,
+            "fit": {"epochs": epochs, "batch_size": batch_size},
+            "cv": cv,
+        }
+        launch = study_from_files(**asked)
     if storage is not None or runner is not None:
         launch = launch.placed(storage, runner)
-    for note in launch.notes:
+    for note in launch.notes if search is None else search_notes(launch.notes):
         typer.echo(note)
     folds = f" x {cv} folds" if cv else ""
-    typer.echo(f"{len(launch.study.variants)} variants x {len(launch.study.seeds)} seeds{folds}")
+    seen = f"{len(launch.study.variants)} variants x {len(launch.study.seeds)} seeds"
+    typer.echo(f"{seen if search is None else f'{search} trials'}{folds}")
     try:
-        result = launch.run()
+        result = launch.run() if search is None else search_launch(launch, search)
     except KeyboardInterrupt as stop:
         raise _interrupted(stop) from None
     _write(result, output, lang=lang)
+    if asked is not None:
+        keep(output, asked)
     _name_files(output)
 
 
 _OF_FILES = (
-    *("model", "data", "validation", "test", "target", "groups", "times", "positive", "ignore", "encode", "missing"),
-    *("encoding", "task", "remedies", "suggest", "epochs", "batch_size", "cv"),
+    *("model", "code", "data", "validation", "test", "target", "groups", "times", "positive", "ignore", "encode"),
+    *("missing", "encoding", "task", "remedies", "suggest", "search", "epochs", "batch_size", "cv"),
 )
 
 
@@ -221,25 +239,8 @@ def _refuse_beside_a_study_file(context: typer.Context) -> None:
             raise typer.BadParameter(f"{option} goes with --model; a study file says it itself")
 
 
-@app.command()
-def show(
-    folder: Annotated[Path, typer.Argument(help="Folder of a stored study, running or not.")],
-    *,
-    once: Annotated[bool, typer.Option("--once", help="Print the table once instead of following the study.")] = False,
-) -> None:
-    """Show how far a stored study has come; follows it until it is finished."""
-    from rich.console import Console
-    from rich.live import Live
-
-    from gengap.study.watching import progress_table, tables
-
-    console = Console()
-    if once or not console.is_terminal:
-        console.print(progress_table(folder)[0])
-        return
-    with Live(console=console) as live:
-        for table in tables(folder):
-            live.update(table)
+app.command()(of_results.show)
+app.command()(of_results.compare)
 
 
 @app.command()
@@ -264,42 +265,21 @@ def report(
     typer.echo(f"Report: {target}")
 
 
+app.command()(of_improving.improve)
 app.command()(of_decisions.recommend)
 app.command()(of_decisions.gate)
+app.command()(of_tracking.export)
 app.command()(of_shipping.ship)
 app.command()(of_shipping.predict)
 
 
 @app.command()
 def doctor() -> None:
-    """Say which versions, backend and devices there are, and what is missing."""
-    from gengap._version import __version__
+    """Say which versions, backend and devices there are, and what is missing for which feature."""
+    from gengap.doctor import examination
 
-    typer.echo(f"gengap {__version__} on Python {sys.version.split()[0]}")
-    for name in _SHOWN_IN_DOCTOR:
-        try:
-            typer.echo(f"  {name:<14}{version(name)}")
-        except PackageNotFoundError:
-            typer.echo(f"  {name:<14}not installed")
-    typer.echo("\n".join(_places()))
-
-
-def _places() -> list[str]:
-    """Say where studies would train, or what can be done where they cannot."""
-    reading = "Stored studies can be read, shown and reported here; training needs {}: pip install {}."
-    try:
-        import keras
-    except ImportError as error:
-        return [f"Keras: cannot be imported ({str(error).splitlines()[0]})", reading.format("Keras", "keras torch")]
-    lines = [f"Keras backend: {keras.config.backend()}"]
-    if keras.config.backend() != "torch":
-        return [*lines, "The fused engine needs the torch backend: set KERAS_BACKEND=torch."]
-    try:
-        import torch
-    except ImportError:
-        return [*lines, reading.format("torch", "torch")]
-    cuda = torch.cuda.is_available()
-    return [*lines, f"Device: {torch.cuda.get_device_name() if cuda else f'CPU, {torch.get_num_threads()} threads'}"]
+    for line in examination():
+        typer.echo(line)
 
 
 def _interrupted(stop: KeyboardInterrupt) -> typer.Exit:

@@ -15,6 +15,7 @@ NAMES: Mapping[str, Mapping[str, str]] = {
         "rotation_probability": "gengap_examples.rotation_probability",
         "synthetic_storms": "gengap_examples.synthetic_storms",
     },
+    "gengap.engine": {"TrainingData": "gengap.datasets.TrainingData"},
 }
 """Where a public name of a module is found now, by module and old name."""
 

@@ -1,5 +1,6 @@
 """What may be a name: text that stays one name, and a legible one, in files, terminals, tables and figures."""
 
+import difflib
 import unicodedata
 from collections.abc import Iterable
 from typing import Any
@@ -10,6 +11,9 @@ _JOINERS = "\u200c\u200d"
 """Characters without a glyph of their own that Persian, Hindi and emoji are written with."""
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Unicode's categories of control and format characters, halves of a pair, and breaks of lines and paragraphs."""
+
+_ALIKE = 0.7
+"""How much of two names must agree (Ratcliff and Obershelp's measure) for one to be taken for the other mistyped."""
 
 
 def check_names(names: Iterable[Any], what: str, *, error: type[GengapError] = DataError) -> tuple[str, ...]:
@@ -42,6 +46,18 @@ def check_names(names: Iterable[Any], what: str, *, error: type[GengapError] = D
             )
         seen[alike] = name
     return texts
+
+
+def did_you_mean(name: Any, names: Iterable[Any]) -> str:
+    """Return a hint at the known name that is most like one that does not exist; nothing where none is like it.
+
+    Example:
+        >>> f"There is no remedy 'dorpout'{did_you_mean('dorpout', ['l2', 'dropout'])}."
+        "There is no remedy 'dorpout' (did you mean 'dropout'?)."
+    """
+    known = {str(one).casefold(): str(one) for one in names}
+    near = difflib.get_close_matches(str(name).casefold(), known, n=1, cutoff=_ALIKE)
+    return f" (did you mean {known[near[0]]!r}?)" if near else ""
 
 
 def _as_text(name: Any, what: str, error: type[GengapError]) -> str:

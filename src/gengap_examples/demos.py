@@ -13,6 +13,7 @@ from gengap.analysis.tables import Table
 from gengap.datasets.split import Dataset
 from gengap.errors import DataError, UnknownNameError
 from gengap.experiments.joining import joined
+from gengap.naming import did_you_mean
 from gengap.results import Result
 from gengap.study import Study
 from gengap_examples.review_generator import reviews
@@ -327,5 +328,5 @@ def get_demo(name: str) -> Demo:
     """
     name = _ALIASES.get(name, name)
     if name not in DEMOS:
-        raise UnknownNameError(f"There is no demo {name!r}; demos are {', '.join(DEMOS)}.")
+        raise UnknownNameError(f"There is no demo {name!r}{did_you_mean(name, DEMOS)}; demos are {', '.join(DEMOS)}.")
     return DEMOS[name]

@@ -11,15 +11,16 @@ from gengap.analysis.diagnosis.diagnosis import diagnose
 from gengap.analysis.diagnosis.stopping import early_stopping
 from gengap.analysis.diagnosis.verify import verify
 from gengap.analysis.summary import summarize
+from gengap.datasets.account import describe_data
 from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Split
+from gengap.datasets.training_data import TrainingData
 from gengap.engine.log import RunLog
-from gengap.engine.runs import Run, TrainingData, TrainingSettings
+from gengap.engine.runs import Run, TrainingSettings
 from gengap.errors import DataError, DataWarning
 from gengap.results import Result
 from gengap.study.assembly import assemble
 from gengap.study.inputs import check_data
-from gengap.study.manifest import describe_data
 
 VARIANTS, SEEDS, EPOCHS, CASES = ("baseline", "narrow", "wide"), 5, 6, 40
 SHIFTS = {"0": (0.0, 1.0), "hPa": (1013.25, 1.0), "Pa": (101_325.0, 80.0), "K": (273.15, 10.0), "small": (0.0, 1e-6),

@@ -10,12 +10,12 @@ from gengap.analysis.diagnosis.auditing import audit
 from gengap.analysis.diagnosis.diagnosis import diagnose
 from gengap.analysis.diagnosis.verify import verify
 from gengap.analysis.summary import summarize
+from gengap.datasets.account import describe_data
 from gengap.datasets.data_audit import audit_data
 from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Split
-from gengap.engine.runs import TrainingData
+from gengap.datasets.training_data import TrainingData
 from gengap.results import Result
-from gengap.study.manifest import describe_data
 
 RNG = np.random.default_rng(0)
 

@@ -6,7 +6,8 @@ import pytest
 from keras import layers
 
 import gengap as gg
-from gengap.engine.runs import Run, TrainingData, TrainingSettings
+from gengap.datasets.training_data import TrainingData
+from gengap.engine.runs import Run, TrainingSettings
 from gengap.errors import DataError, ModelError
 
 

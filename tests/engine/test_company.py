@@ -7,10 +7,11 @@ import torch
 from keras import layers
 
 from gengap.datasets.split import Split
+from gengap.datasets.training_data import TrainingData
 from gengap.engine.fused import train_fused
 from gengap.engine.planner import Chunk, Plan
 from gengap.engine.reference import train_reference
-from gengap.engine.runs import Run, TrainingData
+from gengap.engine.runs import Run
 from gengap.errors import ModelError
 from gengap.keras_models.separability import is_keras_made, is_separate
 from gengap.layers.probe import PerRun

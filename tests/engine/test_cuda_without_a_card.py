@@ -17,8 +17,9 @@ from keras import layers
 from scipy import sparse
 
 from gengap.datasets.split import Split
+from gengap.datasets.training_data import TrainingData
 from gengap.engine.fused import _on, prepare_runs
-from gengap.engine.runs import Collector, Run, TrainingData, TrainingSettings
+from gengap.engine.runs import Collector, Run, TrainingSettings
 from gengap.engine.trainer import Trainer
 from gengap.kernels.transfer import upload
 

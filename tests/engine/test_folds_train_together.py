@@ -8,10 +8,11 @@ from scipy import sparse
 import gengap as gg
 from gengap.datasets.divider import Divider
 from gengap.datasets.folds import fold_seed
+from gengap.datasets.training_data import TrainingData
 from gengap.engine.fused import train_fused
 from gengap.engine.planner import Chunk, Plan
 from gengap.engine.reference import train_reference
-from gengap.engine.runs import Collector, Run, TrainingData, TrainingSettings
+from gengap.engine.runs import Collector, Run, TrainingSettings
 
 
 def network(rate, *, mixes=False):
@@ -80,7 +81,8 @@ def test_fold_by_fold_they_train_as_keras_own_loop_and_as_a_study_of_their_cases
     for run in runs[:2]:
         ordinary = Run(run.variant, run.seed, run.model, run.share)
         assert_alike(
-            {(run.variant, run.seed): together[run.variant, run.seed]}, trained(train_fused, [ordinary], data.of(run))
+            {(run.variant, run.seed): together[run.variant, run.seed]},
+            trained(train_fused, [ordinary], data.of(run.fold)),
         )
 
 

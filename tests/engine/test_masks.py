@@ -6,9 +6,10 @@ import pytest
 from keras import layers
 
 from gengap.datasets.split import Split
+from gengap.datasets.training_data import TrainingData
 from gengap.engine.fused import train_fused
 from gengap.engine.reference import train_reference
-from gengap.engine.runs import Run, TrainingData
+from gengap.engine.runs import Run
 from gengap.errors import ModelError
 from gengap.keras_models.fusable import why_not_fused
 

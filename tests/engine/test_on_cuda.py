@@ -11,10 +11,11 @@ from keras import layers
 from scipy import sparse
 
 from gengap.datasets.split import Split
+from gengap.datasets.training_data import TrainingData
 from gengap.engine.fused import _on, plan_fused, train_fused
 from gengap.engine.planner import Chunk, Plan
 from gengap.engine.reference import train_reference
-from gengap.engine.runs import Collector, Run, TrainingData
+from gengap.engine.runs import Collector, Run
 
 CARD = pytest.param(
     "cuda",

@@ -65,7 +65,17 @@ def uncompiled(monkeypatch):
     return seen
 
 
-@pytest.mark.parametrize("name", [*FAST, *CONVOLUTIONS, *MORE, *LOOPED])
+ALWAYS = {"dense", "conv2d", "batch norm", "functional", "masked", "einsum", "embedding"}
+"""What is recorded in every suite; the other layers when there is time."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in ALWAYS else pytest.mark.slow)
+        for name in [*FAST, *CONVOLUTIONS, *MORE, *LOOPED]
+    ],
+)
 def test_recordings_equal_the_steps_to_the_bit(name, make_data, settings, collect, uncompiled):
     build = {**FAST, **CONVOLUTIONS, **MORE, **LOOPED}[name]
     runs, data = compiled_nets(build), data_for(build, make_data)

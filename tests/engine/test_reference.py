@@ -5,9 +5,10 @@ from keras import layers
 from sklearn.metrics import log_loss
 
 from gengap.datasets.split import Split
+from gengap.datasets.training_data import TrainingData
 from gengap.engine.batches import epoch_order, subset
 from gengap.engine.reference import train_reference
-from gengap.engine.runs import Collector, Run, StoppingRule, TrainingData, TrainingSettings
+from gengap.engine.runs import Collector, Run, StoppingRule, TrainingSettings
 from gengap.keras_models.initial_weights import draw_initial_weights
 
 RNG = np.random.default_rng(0)

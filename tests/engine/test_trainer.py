@@ -11,11 +11,12 @@ from keras import layers
 from scipy import sparse
 
 from gengap.datasets.split import Split
+from gengap.datasets.training_data import TrainingData
 from gengap.engine.fused import plan_fused, prepare_runs, train_fused
 from gengap.engine.parity import certify_runs
 from gengap.engine.planner import Chunk, Plan
 from gengap.engine.reference import train_reference
-from gengap.engine.runs import Collector, Run, TrainingData
+from gengap.engine.runs import Collector, Run
 from gengap.engine.state import ChunkState
 from gengap.engine.trainer import Trainer
 from gengap.errors import SlowPathWarning

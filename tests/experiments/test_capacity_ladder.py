@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from gengap.analysis.inference.resampled import over_passes
 from gengap.datasets import Split
 from gengap.errors import DataError, RemedyError
 from gengap.experiments.capacity_ladder import capacity_ladder
@@ -92,3 +93,22 @@ def test_what_cannot_be_climbed_is_said(small_net, ring):
     flat.compile("sgd", "binary_crossentropy")
     with pytest.raises(RemedyError, match="hidden layer"):
         capacity_ladder(flat, train, validation_data=validation, epochs=1)
+
+
+def test_with_folds_gains_speak_for_new_training_sets(small_net, ring):
+    pool = Split(ring[0].x[:120], ring[0].y[:120])
+    fit = {"epochs": 2, "batch_size": 32, "most_rungs": 2, "progress": False}
+    found = capacity_ladder(small_net, pool, cv=3, seeds=3, **fit)
+    small, large = found.rungs
+    assert small.values.shape == (3, 120)
+    step = found.steps[0]
+    rho = max(small.rho, large.rho)
+    assert step.se == pytest.approx(float(over_passes(small.values - large.values, rho).se))
+    assert "for new training sets of 40 cases" in found.table.title
+    assert "inner validations" in found.table.to_text()
+    with pytest.raises(DataError, match="at least 3 seeds"):
+        capacity_ladder(small_net, pool, cv=3, seeds=2, **fit)
+    with pytest.raises(DataError, match="from 3 on"):
+        capacity_ladder(small_net, pool, cv=2, seeds=3, **fit)
+    with pytest.raises(DataError, match="one `Split`"):
+        capacity_ladder(small_net, pool, cv=3, seeds=3, validation_data=ring[1], **fit)

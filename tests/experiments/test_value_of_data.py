@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gengap.datasets import CrossValidation, Split
 from gengap.errors import DataError
 from gengap.experiments.value_of_data import value_of_data
 from gengap.plots.data_value import DataValueDisplay
@@ -59,3 +60,19 @@ def test_stored_shares_are_not_trained_again_and_epochs_may_be_equal(small_net, 
     np.testing.assert_array_equal(first.verdict.scores, again.verdict.scores)
     np.testing.assert_array_equal(first.result.runs["seconds"], again.result.runs["seconds"])
     assert first.sentence.startswith("Cannot know")
+
+
+def test_with_folds_shares_are_of_what_a_fold_learns_from(small_net, ring):
+    pool = Split(ring[0].x[:150], ring[0].y[:150])
+    fit = {"epochs": 2, "batch_size": 32, "shares": (0.25, 0.5, 1.0), "progress": False}
+    found = value_of_data(small_net, pool, cv=3, seeds=3, **fit)
+    assert found.verdict.cases.tolist() == [12, 25, 50]
+    assert found.part == "test"
+    p, y = found.result.test["prediction_best"].isel(variant=0).to_numpy().astype(float), pool.y
+    by_hand = -np.log(np.where(y == 1, p, 1 - p)).mean(axis=1)
+    np.testing.assert_allclose(found.verdict.scores[0], by_hand, rtol=1e-5)
+    assert "3 folds anew" in found.table.to_text()
+    with pytest.raises(DataError, match="one division"):
+        value_of_data(small_net, pool, cv=CrossValidation(3, redraw=False), seeds=3, **fit)
+    with pytest.raises(DataError, match="one `Split`"):
+        value_of_data(small_net, pool, cv=3, validation_data=ring[1], **fit)

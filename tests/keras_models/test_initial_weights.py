@@ -4,7 +4,7 @@ import pytest
 from keras import layers
 
 from gengap.errors import GengapWarning
-from gengap.keras_models.initial_weights import draw_initial_weights, identified_layers
+from gengap.keras_models.initial_weights import InitialWeights, draw_initial_weights, identified_layers
 
 
 def net(*inserted, seed_of_initializer=None, name=None):
@@ -127,3 +127,42 @@ def test_a_layer_that_cannot_be_rebuilt_is_named():
     with pytest.warns(GengapWarning, match="Stubborn.*cannot be drawn anew"):
         drawn = draw_initial_weights(model, 0)
     np.testing.assert_array_equal(drawn[0], model.get_weights()[0])
+
+
+class Halved(layers.Dense):
+    """Does to its kernel what its initializer does not say."""
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.kernel.assign(self.kernel / 2)
+
+
+class Rotation(layers.Layer):
+    """A weight that NumPy draws, one that is never trained, and a Dense inside."""
+
+    def build(self, input_shape):
+        self.start = self.add_weight(shape=(input_shape[-1],), initializer=lambda s, dtype: np.random.normal(size=s))  # noqa: NPY002
+        self.never = self.add_weight(shape=(2,), initializer="normal", trainable=False)
+        self.inner = layers.Dense(3)
+        self.inner.build(input_shape)
+
+    def call(self, x):
+        return self.inner(x * self.start)
+
+
+LATER = {
+    "dense": lambda: [layers.Dense(4, kernel_initializer="he_normal"), layers.BatchNormalization(), layers.PReLU()],
+    "recurrent": lambda: [layers.Reshape((2, 3)), layers.LSTM(4, bias_initializer="normal"), layers.Dense(2)],
+    "orthogonal": lambda: [layers.Reshape((2, 3)), layers.GRU(3, bias_initializer="ones")],
+    "changed in build": lambda: [Halved(4, kernel_initializer="random_normal")],
+    "drawn by others": lambda: [Rotation(), layers.Dense(3, trainable=False)],
+}
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_later_seeds_draw_what_a_layer_built_anew_starts_from(name):
+    model = keras.Sequential([keras.Input((6,)), *LATER[name]()])
+    together = InitialWeights(model)
+    for seed in (5, 6, 7):
+        assert all(equal(together.draw(seed), draw_initial_weights(model, seed)))
+    assert not any(equal(kernels(together.draw(6)), kernels(together.draw(7)))[:1])

@@ -170,7 +170,15 @@ ONLY = {
     name: ["usual", "many", "two cases", "one value", "perfect", "rare"]
     for name in ("reliability", "sharpness", "rank histogram", "pit", "spread-skill", "scatter")
 }
-CASES = [(name, kind) for name in DISPLAYS for kind in ONLY.get(name, KINDS)]
+LONG = {"learning curves", "comparison", "roc", "table"}
+"""What is drawn with twelve long names in every suite; the others when there is time."""
+CASES = [
+    pytest.param(
+        name, kind, marks=pytest.mark.slow if kind in {"twelve long names", "perfect"} and name not in LONG else ()
+    )
+    for name in DISPLAYS
+    for kind in ONLY.get(name, KINDS)
+]
 
 
 def draw(name, kind):

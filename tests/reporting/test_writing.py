@@ -13,8 +13,8 @@ from gengap.results import Result
 from gengap.verification import reliability_curve
 
 EVERYTHING = {
-    "decision", "findings", "comparison", "scores", "curves", "stopping", "verification", "cases", "weights", "audit",
-    "provenance",
+    "decision", "findings", "comparison", "scores", "ensembles", "curves", "stopping", "verification", "cases",
+    "weights", "audit", "provenance",
 }  # fmt: skip
 
 
@@ -174,3 +174,17 @@ def test_unknown_language(result, tmp_path):
     with pytest.raises(UnknownNameError, match="lang='fr'"):
         report(result, tmp_path / "x.html", lang="fr")
     assert not (tmp_path / "x.html").exists()
+
+
+def test_ensembles_stand_beside_single_runs(result, page):
+    from gengap.analysis import ensembles
+
+    head, *rows = page.tables["ensembles"]
+    found = ensembles(result)
+    assert [text for text, _ in head[1:]] == [
+        "Mean of all runs", "A run alone", "Mean minus alone", "Minus the baseline's mean"
+    ]  # fmt: skip
+    for row, one in zip(rows, found.rows, strict=True):
+        assert row[0][0].replace("\u200b", "") == one.variant
+        assert [float(cell[1]) for cell in row[1:4]] == pytest.approx([one.score.value, one.single, one.gain.value])
+    assert rows[0][4][0] == "–"

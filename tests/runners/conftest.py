@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from gengap.datasets.split import Split
-from gengap.engine.runs import Run, TrainingData, TrainingSettings
+from gengap.datasets.training_data import TrainingData
+from gengap.engine.runs import Run, TrainingSettings
 
 
 @pytest.fixture

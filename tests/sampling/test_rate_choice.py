@@ -148,3 +148,26 @@ def test_a_spread_skill_figure_has_its_diagonal(random):
     ax = SpreadSkillDisplay.from_uncertainty(judged).plot()
     np.testing.assert_array_equal(ax.lines[0].get_xdata(), ax.lines[0].get_ydata())
     plt.close("all")
+
+
+def test_folds_judge_the_choice_on_cases_that_did_not_make_it(splits, tmp_path):
+    """By hand: each fold is forecast at the rate that is best on the others, whole groups in one fold."""
+    cases = Split(splits[0].x[:200], splits[0].y[:200], groups=splits[0].groups[:200])
+    rates, pairs = [0.05, 0.2, 0.4], [(np.arange(100, 200), np.arange(100)), (np.arange(100), np.arange(100, 200))]
+    model = overconfident()
+    found = choose_rate(model, cases, rates=rates, num_members=30, cv=pairs)
+    drawn = [predict_distribution(model, cases.x, rate=rate, num_members=30) for rate in rates]
+    losses = np.array([(one.mean.values - cases.y) ** 2 for one in drawn])
+    taken = np.concatenate([losses[losses[:, rest].mean(axis=1).argmin()][test] for rest, test in pairs])
+    quiet = (model.predict(cases.x, verbose=0)[:, 0] - cases.y) ** 2
+    assert found.gain["folds"].value == pytest.approx(np.mean(quiet - taken), abs=1e-6)
+    assert found.gain["folds"].groups == 100
+    assert "on cases of other folds than chose it" in found.findings[-1]
+    found.to_json(tmp_path / "choice.json")
+    assert RateChoice.from_json(tmp_path / "choice.json").gain == found.gain
+    with pytest.raises(ValueError, match="omit `test_data`"):
+        choose_rate(model, cases, test_data=splits[1], rates=rates, cv=3)
+    with pytest.raises(DataError, match="breaks 1 group"):
+        choose_rate(
+            model, cases, rates=rates, cv=[(np.arange(99, 200), np.arange(99)), (np.arange(99), np.arange(99, 200))]
+        )

@@ -8,7 +8,9 @@ import os
 import subprocess
 from pathlib import Path
 
+import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 import gengap as gg
@@ -63,6 +65,21 @@ def test_the_same_forecasts(backend, result, data, of_labels, labels, tmp_path):
     path = shipped.save(tmp_path / "warm.keras")[0]
     here = shipped.model.predict(labels.test.x, verbose=0)
     np.testing.assert_allclose(forecast(path, labels.test.x, backend, tmp_path), here, atol=1e-6)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_scale_and_blanks_are_layers(backend, tmp_path):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"pressure": rng.normal(101_300, 900, 90).round(), "cape": rng.gamma(2, 400, 90).round(1)})
+    table.loc[::9, "cape"] = np.nan
+    y, encoder = (table["pressure"] < 101_300).astype(int).to_numpy(), gg.datasets.TableEncoder
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, "relu"), keras.layers.Dense(1, "sigmoid")])
+    model.compile("adam", "binary_crossentropy")
+    folds = gg.Study(model, seeds=2).run(table, y, cv=2, preprocess=encoder(), epochs=1, progress=False)
+    shipped = gg.ship(folds, "baseline", retrain_on=gg.Split(table, y), preprocess=encoder(), seeds="all")
+    raw = table.to_numpy(np.float32)
+    found = forecast(shipped.save(tmp_path / "raw.keras")[0], raw, backend, tmp_path)
+    np.testing.assert_allclose(found, shipped.model.predict(raw, verbose=0), atol=1e-6)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -54,7 +54,7 @@ def test_a_softmax_of_two_units_ships_the_probability_of_yes(data, tmp_path):
     assert (loaded.predict(data.test.x, verbose=0)[:, 0].argsort() == plain.argsort()).all()
 
 
-def test_a_resampled_result_and_a_fitted_preprocessing_are_said(data):
+def test_a_fitted_preprocessing_is_said(data):
     from sklearn.preprocessing import StandardScaler
 
     model = keras.Sequential([keras.Input((5,)), layers.Dense(1, activation="sigmoid")])
@@ -64,10 +64,6 @@ def test_a_resampled_result_and_a_fitted_preprocessing_are_said(data):
     assert "StandardScaler" in " ".join(shipped.card.limits)
     with pytest.raises(gg.errors.ModelError, match="StandardScaler"):
         gg.ship(fitted, "baseline", retrain_on=data)
-    folds = gg.Study(model, seeds=3).run(data.train, cv=2, epochs=1, progress=False)
-    for ask in (gg.ship, gg.ensembles):
-        with pytest.raises(gg.errors.DataError, match="resampled"):
-            ask(folds)
 
 
 def test_two_commands(monkeypatch, capsys, tmp_path):

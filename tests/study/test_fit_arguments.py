@@ -52,34 +52,41 @@ class Batches(keras.utils.PyDataset):
         return X[10 * index : 10 * index + 10], Y[10 * index : 10 * index + 10]
 
 
-def loader():
-    return torch.utils.data.DataLoader(
-        torch.utils.data.TensorDataset(torch.tensor(X[:30]), torch.tensor(Y[:30])), batch_size=10
-    )
+def loader(rows=slice(30)):
+    dataset = torch.utils.data.TensorDataset(torch.tensor(X[rows]), torch.tensor(Y[rows]))
+    return torch.utils.data.DataLoader(dataset, batch_size=10)
 
 
 LOADERS = {"Batches": Batches, "DataLoader": loader, "generator": lambda: (batch for batch in loader())}
 
 
 @pytest.mark.parametrize("name", LOADERS)
-@pytest.mark.parametrize("place", ["x", "validation_data", "test_data"])
-def test_what_yields_batches_is_said(study, name, place):
-    given = {"x": X[:30], "y": Y[:30], "validation_data": (X[30:], Y[30:])} | {place: LOADERS[name]()}
-    if place == "x":
-        del given["y"]
-    with pytest.raises(DataError, match=rf"came as {name}, which yields batches; .* give arrays, such as"):
-        study.run(**given, epochs=1, progress=False)
+def test_what_yields_batches_trains_as_its_cases_do(study, name):
+    plain = study.run(X[:30], Y[:30], validation_data=(X[30:], Y[30:]), epochs=1, progress=False)
+    read = study.run(LOADERS[name](), validation_data=loader(slice(30, None)), epochs=1, progress=False)
+    assert read.history.equals(plain.history)
+    assert read.manifest["data"]["fingerprint"] == plain.manifest["data"]["fingerprint"]
 
 
-def test_the_advice_on_batches_works(study):
-    x, y = map(np.concatenate, zip(*loader(), strict=True))
-    np.testing.assert_array_equal(scores(study, x, y), scores(study, X[:30], Y[:30]))
+def test_what_yields_batches_brings_its_answers(study):
+    with pytest.raises(DataError, match="pass it without `y` and `sample_weight`"):
+        study.run(loader(), Y[:30], epochs=1, progress=False)
+    with pytest.raises(DataError, match="inside a `Split` or among inputs"):
+        study.run(gg.Split(loader(), Y[:30]), epochs=1, progress=False)
+
+
+def test_fit_many_takes_what_yields_batches(study):
+    def trained(*data):
+        models = [gg.clone_compiled(study.variants[0].model) for _ in range(2)]
+        return [one.history["loss"] for one in gg.fit_many(models, *data, seeds=[0, 1])]
+
+    assert trained(loader()) == trained(X[:30], Y[:30])
 
 
 @pytest.mark.parametrize(
     ("argument", "said"),
     [
-        ("callbacks", r"gg.EarlyStopping\(patience\)"),
+        ("callbacks", r"gg.Study\(\.\.\., callbacks="),
         ("verbose", "progress=True"),
         ("initial_epoch", "`storage=`"),
         ("steps_per_epoch", "the same data in every epoch"),

@@ -235,12 +235,6 @@ def test_a_scaler_that_cannot_take_the_inputs_says_so(rng):
         )
 
 
-@pytest.mark.parametrize("call", [lambda r: gg.recommend(r, patience=2), lambda r: gg.early_stopping(r, patience=2)])
-def test_an_analysis_that_cannot_deal_with_folds_refuses(pool, call):
-    with pytest.raises(DataError, match="resampled"):
-        call(study(seeds=1).run(pool, cv=3, **FIT))
-
-
 def test_scores_that_rank_are_computed_within_folds_and_skill_against_each_folds_climatology(pool):
     result = study(remedies=()).run(pool, cv=4, **FIT)
     found = gg.verify(result, epoch="last")

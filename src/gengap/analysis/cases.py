@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gengap.datasets.dependence import unit_codes
 from gengap.datasets.split import Task
 from gengap.errors import DataError, UnknownNameError
+from gengap.naming import did_you_mean
 from gengap.verification import case_brier_scores, case_log_losses, case_squared_errors
 from gengap.verification.naming import no_such_score
 
@@ -191,5 +192,8 @@ def baseline_name(result: "Result", baseline: str | None = None) -> str:
         UnknownNameError: no variant has the asked-for name.
     """
     if baseline is not None and baseline not in result.variants:
-        raise UnknownNameError(f"There is no variant {baseline!r}; the variants are {', '.join(result.variants)}.")
+        near = did_you_mean(baseline, result.variants)
+        raise UnknownNameError(
+            f"There is no variant {baseline!r}{near}; the variants are {', '.join(result.variants)}."
+        )
     return baseline or result.baseline

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from gengap.errors import UnknownNameError
+from gengap.naming import did_you_mean
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -56,10 +57,12 @@ def learning_curve(result: "Result", variant: str, name: str, *, level: float = 
     """
     if name not in result.history:
         raise UnknownNameError(
-            f"There is no curve {name!r}; curves are {', '.join(map(str, result.history.data_vars))}."
+            f"There is no curve {name!r}{did_you_mean(name, result.history.data_vars)}; curves are "
+            f"{', '.join(map(str, result.history.data_vars))}."
         )
     if variant not in result.variants:
-        raise UnknownNameError(f"There is no variant {variant!r}; variants are {', '.join(result.variants)}.")
+        near = did_you_mean(variant, result.variants)
+        raise UnknownNameError(f"There is no variant {variant!r}{near}; variants are {', '.join(result.variants)}.")
     values = result.history[name].sel(variant=variant).transpose("seed", "epoch").to_numpy().astype(np.float64)
     values = np.where(np.isfinite(values), values, np.nan)
     reached = np.isfinite(values).sum(axis=0)
@@ -98,7 +101,7 @@ def stopping_epochs(curves: Floats, *, patience: int, min_delta: float = 0.0) ->
         trained = curve[np.isfinite(curve)]
         reference, waited, stop = np.inf, 0, len(trained)
         for epoch, score in enumerate(trained, start=1):
-            if score < reference - min_delta:
+            if score + min_delta < reference:  # in the order of Keras, whose rounding then is ours
                 reference, waited = score, 0
                 continue
             waited += 1

@@ -22,3 +22,4 @@ from .table_reading import TableReading as TableReading
 from .tokens import TokenSequences as TokenSequences
 from .tokens import decode_review as decode_review
 from .tokens import multi_hot as multi_hot
+from .training_data import TrainingData as TrainingData

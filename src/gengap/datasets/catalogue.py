@@ -6,6 +6,7 @@ from typing import Any
 from gengap.datasets.split import Dataset
 from gengap.deprecated import NAMES, moved
 from gengap.errors import UnknownNameError
+from gengap.naming import did_you_mean
 
 MODULES = {
     "diabetes": "patients",
@@ -44,7 +45,9 @@ def load(name: str, **options: Any) -> Dataset:
         drawn: Dataset = moved("gengap.datasets", name)(**options)
         return drawn
     if name not in MODULES:
-        raise UnknownNameError(f"no data set is called {name!r}; there are {', '.join(available())}")
+        raise UnknownNameError(
+            f"no data set is called {name!r}{did_you_mean(name, available())}; there are {', '.join(available())}"
+        )
     function = getattr(import_module(f"gengap.datasets.{MODULES[name]}"), name)
     dataset: Dataset = function(**options)
     return dataset

@@ -14,6 +14,30 @@ from gengap.errors import DataError
 _CHUNK = 2**22
 
 
+def check_inputs(split: Split, name: str, *, numbers: bool = True) -> int:
+    """Check the inputs of a split and return how many cases they hold.
+
+    Args:
+        split: The split.
+        name: Its name, for messages.
+        numbers: Whether they are what models will see, and so must be finite.
+
+    Raises:
+        DataError: They hold no case, differ in length, or are not finite.
+    """
+    num_cases = count_cases(split.x)
+    if num_cases == 0:
+        raise DataError(f"The {name} split is empty.")
+    for label, part in arrays_of(split.x):
+        if count_cases(part) != num_cases:
+            raise DataError(
+                f"The inputs of the {name} split have different lengths: {num_cases} and {count_cases(part)}."
+            )
+        if numbers:
+            check_finite(part, f"input{label} of the {name} split")
+    return num_cases
+
+
 def check_marks(split: Split, name: str, num_cases: int) -> tuple[Any, Any, Any]:
     """Check weights, groups and times of a split, and return them with groups as one array of numbers or of text.
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gengap.datasets.split import Split
 from gengap.errors import DataError, UnknownNameError
+from gengap.naming import did_you_mean
 
 _NO_EVENT = {
     *("no", "none", "null", "nil", "false", "negative", "neg", "absent", "normal", "n", "f", "healthy", "benign"),
@@ -80,7 +81,10 @@ def _with_positive(labels: Sequence[str], positive: str, name: str) -> tuple[str
     shown = ", ".join(labels[:8])
     known = next((label for label in labels if label.casefold() == positive.strip().casefold()), None)
     if known is None:
-        raise UnknownNameError(f"There is no label {positive!r} in the answers of {name}; its labels are {shown}.")
+        near = did_you_mean(positive, labels)
+        raise UnknownNameError(
+            f"There is no label {positive!r} in the answers of {name}{near}; its labels are {shown}."
+        )
     if len(labels) != 2:
         raise DataError(
             f"`positive` (--positive) says which of two labels is the event, and the answers of {name} have "

@@ -132,6 +132,24 @@ class TableEncoder(BaseEstimator, TransformerMixin):  # type: ignore[misc]  # sc
         }
         return np.concatenate(list(encoded.values()), axis=1) if matrix else encoded
 
+    def numbers(self, X: Any, *, name: str = "the table") -> NDArray[np.float32]:
+        """Return the raw numbers of columns that hold nothing else, checked as `transform` checks them.
+
+        Args:
+            X: As in `transform`.
+            name: As in `transform`.
+
+        Returns:
+            Shape `(n, columns)` in the order of the declared columns, NaN for blanks.
+
+        Raises:
+            DataError: As in `transform`; or a column holds words or dates.
+        """
+        self.transform(X, name=name)
+        if other := [column for column, one in self.declared_.items() if one.kind != "numbers"]:
+            raise DataError(f"Column {other[0]!r} holds {self.declared_[other[0]].kind}: only `transform` reads it.")
+        return self._typed(as_frame(X, name), name).astype("float64").to_numpy(np.float32)
+
     @property
     def feature_names(self) -> tuple[str, ...]:
         """Names of the columns of the matrix; of a word's column as `region=coast`."""

@@ -17,6 +17,7 @@ from gengap.datasets.split import Split
 from gengap.datasets.table_answers import read_answers
 from gengap.datasets.text_tables import read_text_table
 from gengap.errors import DataError, MissingExtraError, UnknownNameError
+from gengap.naming import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,7 +178,10 @@ def _from_table(table: "pd.DataFrame", name: str, wanted: Wanted) -> NamedSplit:
     special = _special(target, wanted, name)
     for column in (*special, *(wanted.features or ())):
         if column not in table:
-            raise UnknownNameError(f"{name} has no column {column!r}; its columns are {_listed(list(table.columns))}.")
+            near = did_you_mean(column, table.columns)
+            raise UnknownNameError(
+                f"{name} has no column {column!r}{near}; its columns are {_listed(list(table.columns))}."
+            )
     features = table.drop(columns=special) if wanted.features is None else table[list(wanted.features)]
     if wanted.features is None and features.columns.empty:
         raise DataError(f"{name} needs a column of features besides {_listed(special)}.")
@@ -248,7 +252,8 @@ def _from_arrays(arrays: dict[str, Any], path: Path, wanted: Wanted) -> NamedSpl
     named = [what for what in ("groups", "times") if getattr(wanted, what) is not None]
     for what in ("x", "y", *named):
         if called[what] not in arrays:
-            raise UnknownNameError(f"{path} has no array {called[what]!r}; its arrays are {', '.join(arrays)}.")
+            near = did_you_mean(called[what], arrays)
+            raise UnknownNameError(f"{path} has no array {called[what]!r}{near}; its arrays are {', '.join(arrays)}.")
     lengths = {name: len(arrays[called[name]]) if arrays[called[name]].ndim else 0 for name in ("x", "y")}
     if lengths["x"] != lengths["y"]:
         raise DataError(f"{path} holds {lengths['x']} cases in 'x' and {lengths['y']} answers in {called['y']!r}.")

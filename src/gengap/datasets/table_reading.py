@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gengap.datasets.features import as_inputs
 from gengap.datasets.table_encoder import TableEncoder
 from gengap.datasets.table_files import Wanted, read_named
@@ -47,6 +50,29 @@ class TableReading:
         Raises:
             DataError: A column is missing, or a row cannot be read rightly; the sentence names file, column and row.
         """
+        x, name = self._read(rows, name)
+        return self.encoded(x, name=name)
+
+    def read_numbers(self, rows: Any, *, name: str = "the table") -> NDArray[np.float32]:
+        """Read raw rows for a model that holds the encoder itself, and so takes the numbers of the table as they stand.
+
+        Args:
+            rows: As in `read_inputs`.
+            name: As in `read_inputs`.
+
+        Returns:
+            Shape `(n, columns)`, NaN for blanks.
+
+        Raises:
+            DataError: As in `read_inputs`; or there is no encoder, or one of other things than numbers.
+        """
+        if self.encoder is None:
+            raise DataError("There is no encoder whose columns could be read: take `read_inputs`.")
+        x, name = self._read(rows, name)
+        return self.encoder.numbers(x, name=name)
+
+    def _read(self, rows: Any, name: str) -> tuple[Any, str]:
+        """Typed features of raw rows, and what the table is called."""
         wanted = Wanted(
             self.target,
             features=self.features,
@@ -58,7 +84,7 @@ class TableReading:
         read = read_named(rows, wanted, name=name)
         if not read.features:
             raise DataError(f"{read.name} is no table: give rows with the columns {', '.join(self.features)}.")
-        return self.encoded(read.split.x, name=read.name)
+        return read.split.x, read.name
 
     def encoded(self, x: Any, *, name: str) -> Any:
         """Return typed features as inputs: encoded, by column, or in the shape of a case."""

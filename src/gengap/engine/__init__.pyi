@@ -7,6 +7,5 @@ from .runs import Listener as Listener
 from .runs import Predictions as Predictions
 from .runs import Run as Run
 from .runs import RunRecord as RunRecord
-from .runs import TrainingData as TrainingData
 from .runs import TrainingSettings as TrainingSettings
 from .state import ChunkState as ChunkState

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from gengap.datasets.split import Task
+from gengap.datasets.training_data import TrainingData
 from gengap.deprecated import warn_of_old
 from gengap.engine.cohorts import cohorts
 from gengap.engine.fit_inputs import as_runs, as_training
 from gengap.engine.parity import Parity, certify_runs
-from gengap.engine.runs import Array, TrainingData
+from gengap.engine.runs import Array
 
 
 def certify(  # noqa: PLR0913  takes what `Model.fit` takes

@@ -10,12 +10,13 @@ from keras import tree
 from numpy.typing import NDArray
 
 from gengap.datasets.output_kind import OutputKind
+from gengap.datasets.training_data import TrainingData
 from gengap.engine.batches import training_cases
 from gengap.engine.front_ends import FrontEnd
 from gengap.engine.loader import to_tensor
 from gengap.engine.losses import Objective
 from gengap.engine.metrics import Metrics
-from gengap.engine.runs import Array, Run, TrainingData, TrainingSettings
+from gengap.engine.runs import Array, Run, TrainingSettings
 from gengap.keras_models.outputs import targets, to_predictions
 from gengap.layers.program import Program
 

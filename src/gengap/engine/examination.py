@@ -9,9 +9,10 @@ import numpy as np
 from keras import tree
 
 from gengap.datasets.cases import count_cases, take
+from gengap.datasets.training_data import TrainingData
 from gengap.engine.batches import training_order
 from gengap.engine.kinds import kind_of
-from gengap.engine.runs import Run, TrainingData, TrainingSettings
+from gengap.engine.runs import Run, TrainingSettings
 from gengap.errors import ModelError
 from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.graph import Step, read_graph

@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gengap.datasets.cases import count_cases
+from gengap.datasets.intake import read_cases
+from gengap.datasets.loaders import read_batches, yields_batches
 from gengap.datasets.split import Split, Task
-from gengap.engine.runs import Array, Run, TrainingData, TrainingSettings
+from gengap.datasets.training_data import TrainingData
+from gengap.engine.runs import Array, Run, TrainingSettings
 from gengap.engine.scoring import choose_score
 from gengap.errors import DataError, ModelError
 from gengap.keras_models.outputs import describe_output, plain_answers, wants_codes
@@ -33,7 +36,7 @@ def as_training(
     x: Any,
     y: Any,
     *,
-    validation_data: tuple[Any, ...] | None = None,
+    validation_data: Any = None,
     sample_weight: Array | None = None,
     task: Task | None = None,
     score: str | None = None,
@@ -45,9 +48,9 @@ def as_training(
 
     Args:
         models: Compiled, built models.
-        x: Inputs.
-        y: Answers.
-        validation_data: `(x, y)` or `(x, y, sample_weight)`.
+        x: Inputs, or what yields batches of inputs and answers.
+        y: Answers; None with what yields batches.
+        validation_data: `(x, y)`, `(x, y, sample_weight)`, or what yields batches.
         sample_weight: What each case counts.
         task: What the models predict; None reads it.
         score: The held-out score; None takes the task's own.
@@ -58,12 +61,16 @@ def as_training(
     Raises:
         DataError: Lengths of `x` and `y` differ.
     """
+    x, y, sample_weight = read_cases(x, y, sample_weight, "The training data")
+    if y is None:
+        raise DataError("`y` is missing: pass `fit_many(models, x, y, ...)`, or what yields batches in place of both.")
     if not isinstance(y, Mapping | list | tuple) and count_cases(x) != len(y):
         raise DataError(f"`x` holds {count_cases(x)} cases, `y` {len(y)}.")
     kind = describe_output(models[0], output, task=task, from_logits=from_logits)
     train, validation = Split(x, plain_answers(y, models[0], kind), sample_weight), None
     if validation_data is not None:
-        xv, yv, *weight = validation_data
+        held = yields_batches(validation_data)
+        xv, yv, *weight = read_batches(validation_data, "`validation_data`") if held else validation_data
         validation = Split(xv, plain_answers(yv, models[0], kind), *weight)
     return TrainingData(train, validation), TrainingSettings(
         task=kind.task,

@@ -38,12 +38,12 @@ class History:
 def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are keywords with defaults
     models: Sequence[Any],
     x: Any,
-    y: Any,
+    y: Any = None,
     *,
     seeds: Sequence[int],
     epochs: int = 1,
     batch_size: int = 32,
-    validation_data: tuple[Any, ...] | None = None,
+    validation_data: Any = None,
     sample_weight: Array | None = None,
     class_weight: Mapping[int, float] | None = None,
     shuffle: bool = True,
@@ -61,12 +61,14 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
 
     Args:
         models: Compiled, built models. Every one ends with the weights that it was trained to.
-        x: Inputs: NumPy arrays, memory maps, tensors, data frames, SciPy CSR matrices, or a list or mapping of these.
-        y: Answers, shape `(n,)` or as the models' losses want them.
+        x: Inputs: NumPy arrays, memory maps, tensors, data frames, SciPy CSR matrices, or a list or mapping of these;
+            or what yields batches, which is read once: `keras.utils.PyDataset`, `tf.data.Dataset`, torch `DataLoader`,
+            a finite generator.
+        y: Answers, shape `(n,)` or as the models' losses want them; None with what yields batches.
         seeds: One seed per model; models of equal seed share batches, noise and initial weights where shapes allow.
         epochs: How many times each model sees the cases.
         batch_size: Cases a step.
-        validation_data: `(x, y)` or `(x, y, sample_weight)`.
+        validation_data: `(x, y)`, `(x, y, sample_weight)`, or what yields batches.
         sample_weight: What each case counts, shape `(n,)`.
         class_weight: What each label counts.
         shuffle: Whether each epoch sees the cases in a new order.

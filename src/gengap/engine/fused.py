@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import torch
 
+from gengap.datasets.training_data import TrainingData
 from gengap.engine.examination import examine_run
 from gengap.engine.frozen import FrozenParts
 from gengap.engine.frozen_cache import FrozenCache, frozen_cache
@@ -17,13 +18,13 @@ from gengap.engine.kinds import kind_of
 from gengap.engine.memory import keep_freed_memory
 from gengap.engine.planner import Device, Plan, choose_device, make_plan, timed
 from gengap.engine.reference import train_reference
-from gengap.engine.runs import Listener, Run, TrainingData, TrainingSettings
+from gengap.engine.runs import Listener, Run, TrainingSettings
 from gengap.engine.state import ChunkState, Interrupted
 from gengap.engine.trainer import PreparedRun, Trainer
 from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.compile_state import judge_logits_at_zero
 from gengap.keras_models.frozen import state_of
-from gengap.keras_models.initial_weights import draw_initial_weights
+from gengap.keras_models.initial_weights import InitialWeights
 from gengap.keras_models.precision import in_precision
 from gengap.keras_models.seed_generators import obey_their_state
 
@@ -173,6 +174,7 @@ class _RunPreparation:
         self.data, self.settings, self._draw = data, settings, draw
         self._cache = FrozenCache() if cache is None else cache
         self._clones: dict[int, Any] = {} if clones is None else clones
+        self._initial: dict[tuple[int, tuple[str, ...]], InitialWeights] = {}
 
     def without_drawing(self) -> "_RunPreparation":
         """Return one that leaves weights as they are, for steps that are only timed; its clones serve both."""
@@ -199,8 +201,14 @@ class _RunPreparation:
     def of(self, run: Run) -> PreparedRun:
         model = self.clone(run)
         fresh = self._draw and self.settings.initial_weights == "fresh"
-        weights = draw_initial_weights(run.model, run.seed, run.kept) if fresh else run.model.get_weights()
+        weights = self._drawn(run) if fresh else run.model.get_weights()
         return PreparedRun(run, model, kind_of(model, self.settings), weights)
+
+    def _drawn(self, run: Run) -> list[Any]:
+        key = id(run.model), run.kept
+        if key not in self._initial:
+            self._initial[key] = InitialWeights(run.model, run.kept)
+        return self._initial[key].draw(run.seed)
 
 
 @contextmanager

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.datasets.output_kind import OutputKind, scored_answers
-from gengap.engine.runs import Array, Predictions, Run, RunRecord, TrainingData, TrainingSettings
+from gengap.datasets.training_data import TrainingData
+from gengap.engine.runs import Array, Predictions, Run, RunRecord, TrainingSettings
 from gengap.engine.scoring import mean_score
 
 _SCALARS = ("best_score", "reference_score", "best_epoch", "waited", "status")
@@ -38,7 +39,7 @@ class RunLog:
     ) -> None:
         self.run = run
         self._kind, self._settings, self._parameters = kind, settings, parameters
-        own = data.of(run, inputs=False)
+        own = data.of(run.fold, inputs=False)
         self._held_out = own.held_out()
         everything = slice(None) if training_cases is None else training_cases
         self._y_train = np.asarray(scored_answers(own.train.y, kind))[everything]
@@ -62,6 +63,14 @@ class RunLog:
     def latest(self) -> dict[str, float]:
         """Return the logs of the last finished epoch."""
         return {name: values[-1] for name, values in self._history.items()}
+
+    def validation(self) -> Array:
+        """Return the validation scores of all epochs so far, shape `(epochs,)`; empty without a validation split."""
+        return np.array(self._history.get("val_score", ()))
+
+    def halt(self) -> None:
+        """Note that somebody ended the run: others that train with it were more promising."""
+        self._status = f"halted at epoch {self.epoch}: others were better"
 
     def end_epoch(
         self,

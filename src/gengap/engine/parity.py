@@ -10,11 +10,12 @@ import torch
 from keras import tree
 
 from gengap.datasets.cases import count_cases, take
+from gengap.datasets.training_data import TrainingData
 from gengap.engine.batches import batches_of, training_order
 from gengap.engine.fused import prepare_runs
 from gengap.engine.loader import read_cases
 from gengap.engine.reference import case_weights
-from gengap.engine.runs import Run, TrainingData, TrainingSettings
+from gengap.engine.runs import Run, TrainingSettings
 from gengap.engine.trainer import PreparedRun, Trainer
 from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.graph import Step, walk

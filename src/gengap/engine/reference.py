@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from gengap.datasets.cases import count_cases, take
 from gengap.datasets.output_kind import OutputKind
+from gengap.datasets.training_data import TrainingData
 from gengap.engine.batches import batches_of, epoch_order, subset
 from gengap.engine.examination import as_tensor, examine_run
 from gengap.engine.kinds import kind_of
 from gengap.engine.log import RunLog
-from gengap.engine.runs import Listener, Run, RunRecord, TrainingData, TrainingSettings
+from gengap.engine.runs import Listener, Run, RunRecord, TrainingSettings
 from gengap.errors import DataError
 from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.compile_state import judge_logits_at_zero, named_values
@@ -47,7 +48,7 @@ def train_reference(runs: Sequence[Run], data: TrainingData, settings: TrainingS
 
 def train_alone(run: Run, data: TrainingData, settings: TrainingSettings, listener: Listener) -> RunRecord:
     """Train one run on a clone of its model and return its record."""
-    data, run = bound(data.of(run), run.model), replace(run, fold=None)
+    data, run = bound(data.of(run.fold), run.model), replace(run, fold=None)
     model = clone_compiled(run.model)
     fresh = settings.initial_weights == "fresh"
     model.set_weights(draw_initial_weights(run.model, run.seed, run.kept) if fresh else run.model.get_weights())

@@ -7,9 +7,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.datasets.cases import rows_of
 from gengap.datasets.folds import Fold
-from gengap.datasets.split import Split, Task
+from gengap.datasets.split import Task
 from gengap.remedies.stopping import StoppingRule
 
 Array = NDArray[Any]
@@ -36,46 +35,6 @@ class Run:
     stopping: StoppingRule | None = None
     fold: Fold | None = None
     kept: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingData:
-    """The splits of a study, validated by `gengap.study`.
-
-    Answers are in their plain form: 0/1 or integer codes of shape `(n,)`, real numbers of shape `(n,)` or
-    `(n, targets)`; a mapping by output name for models with several outputs, of which the scored one is in plain form.
-    `outputs.targets` gives each run's loss the form that it wants (variants may differ in it: logits, one-hot, codes).
-    """
-
-    train: Split
-    validation: Split | None = None
-    test: Split | None = None
-
-    def held_out(self) -> Mapping[str, Split]:
-        """Return the splits that are predicted but not trained on, by name."""
-        splits = {"validation": self.validation, "test": self.test}
-        return {name: split for name, split in splits.items() if split is not None}
-
-    def of(self, run: Run, *, inputs: bool = True) -> "TrainingData":
-        """Return what one run sees: the cases of its fold, else all.
-
-        Args:
-            run: The run.
-            inputs: Whether inputs are wanted; without, only answers and weights are taken.
-        """
-        if run.fold is None:
-            return self
-        named = {"train": self.train, **self.held_out()}
-        return TrainingData(**{name: _part(one, run.fold.rows(name), inputs=inputs) for name, one in named.items()})
-
-
-def _part(split: Split, rows: NDArray[np.int64], *, inputs: bool) -> Split:
-    beside = {name: getattr(split, name) for name in ("sample_weight", "groups", "times")}
-    return Split(
-        rows_of(split.x, rows) if inputs else None,
-        rows_of(split.y, rows),
-        **{name: None if values is None else np.asarray(values)[rows] for name, values in beside.items()},
-    )
 
 
 @dataclass(frozen=True)

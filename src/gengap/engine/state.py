@@ -1,10 +1,11 @@
 """A chunk of runs under way, frozen: everything that its next step depends on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from gengap.engine.runs import Array, Listener
+from gengap.engine.runs import Array, Listener, Run
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,22 @@ class CheckpointListener(Listener, Protocol):
 
     def on_checkpoint(self, chunk_id: str, state: ChunkState) -> None:
         """Keep the state of a chunk; it replaces the chunk's last one."""
+
+
+@runtime_checkable
+class HaltingListener(Listener, Protocol):
+    """A listener that also says which runs are not worth going on with."""
+
+    def on_halt(self, epoch: int, running: Sequence[tuple[Run, Array]]) -> AbstractSet[int]:
+        """Choose the runs of a chunk that end here.
+
+        Args:
+            epoch: The epoch that has just finished, from 1.
+            running: The runs of the chunk that would go on, each with its validation scores so far, shape `(epoch,)`.
+
+        Returns:
+            Places in `running`.
+        """
 
 
 def nest(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gengap.datasets.cases import count_cases
 from gengap.datasets.output_kind import OutputKind
+from gengap.datasets.training_data import TrainingData
 from gengap.engine.batches import subset, training_order
 from gengap.engine.constraints import Constraints
 from gengap.engine.evaluation import Evaluation, OwnCases
@@ -28,8 +29,8 @@ from gengap.engine.penalties import Penalties
 from gengap.engine.recording import CompiledStep
 from gengap.engine.reference import case_weights
 from gengap.engine.running_means import RunningMeans
-from gengap.engine.runs import Array, Listener, Run, TrainingData, TrainingSettings
-from gengap.engine.state import CheckpointListener, ChunkState, Interrupted, nest, unnest
+from gengap.engine.runs import Array, Listener, Run, TrainingSettings
+from gengap.engine.state import CheckpointListener, ChunkState, HaltingListener, Interrupted, nest, unnest
 from gengap.engine.step import Batch, TrainingStep
 from gengap.keras_models.outputs import targets
 from gengap.kernels.transfer import upload
@@ -206,6 +207,11 @@ class Trainer:
             listener.on_epoch(self._runs[k].run, self.epoch, log.latest())
             if goes_on and self.epoch < self._settings.epochs:
                 going_on.append(k)
+        if going_on and isinstance(listener, HaltingListener):
+            ended = listener.on_halt(self.epoch, [(self._runs[k].run, self._logs[k].validation()) for k in going_on])
+            for place in ended:
+                self._logs[going_on[place]].halt()
+            going_on = [k for place, k in enumerate(going_on) if place not in ended]
         self._share_out(time.perf_counter() - started)
         for k in sorted(set(range(len(self._runs))) - set(going_on)):
             record = self._logs[k].record(self.stack.of_run(k), seconds=self._seconds[k])

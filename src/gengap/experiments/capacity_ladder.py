@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gengap.analysis.cases import HeldOut, held_out, primary_score
-from gengap.analysis.comparison.estimators import case_values
+from gengap.analysis.comparison.estimators import case_values, convention_of
 from gengap.analysis.decision.capacity import CapacityLadder
 from gengap.analysis.decision.ladder import Gain, Rung, gain, smallest_sufficient
+from gengap.analysis.inference.resampled import FEWEST_PASSES
 from gengap.datasets.split import Dataset, Split
 from gengap.errors import DataError, RemedyError
 from gengap.experiments.joining import joined
@@ -16,6 +17,7 @@ from gengap.remedies import Depth, Remedy, Width
 from gengap.remedies.base import trainable_parameters
 from gengap.remedies.channels import width_of
 from gengap.results import Result
+from gengap.results.resampled import resampling_of
 from gengap.study import Study
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 _TWICE = 2.0
 
 
-def capacity_ladder(
+def capacity_ladder(  # noqa: PLR0913  all but the first two are keywords with defaults
     model: "keras.Model",
     data: Dataset | Split,
     *,
@@ -36,6 +38,7 @@ def capacity_ladder(
     most_rungs: int = 12,
     margin: float | None = None,
     validation_data: Any = None,
+    cv: Any = None,
     storage: str | Path | None = None,
     progress: bool = True,
 ) -> CapacityLadder:
@@ -45,11 +48,14 @@ def capacity_ladder(
     layer more. The better one that improves becomes the next rung; where neither does, the climb ends. A step
     improves by the one-standard-error rule, or unless its gain is shown to be below `margin`; see
     `gengap.analysis.decision.ladder.gain`. Scores are read on validation, at each run's best epoch, since sizes are
-    chosen: the chosen model's own score is to be read on test data, which the climb never looks at.
+    chosen: the chosen model's own score is to be read on test data, which the climb never looks at. With `cv` they are
+    read on the inner validations of the folds, which together are all cases: gains then speak for new training sets
+    too, and no case is left that the choice has not seen.
 
     Args:
         model: A compiled model; its width and depth are what rungs are measured in. It may be any rung itself.
-        data: A `Dataset` with a validation split, or a training `Split` with `validation_data`.
+        data: A `Dataset` with a validation split, or a training `Split` with `validation_data`; with `cv` the `Split`
+            of all cases, `data.pooled()`.
         epochs: Epochs of every run, enough that the best one lies within.
         batch_size: Cases a step.
         seeds: Number of seeds, or the seeds.
@@ -58,6 +64,7 @@ def capacity_ladder(
         most_rungs: When to give up climbing; rungs are trained one step, that is up to two, at a time.
         margin: Gain that is worth a step, in the score's units; None takes one standard error.
         validation_data: `Split` or tuple, where `data` is a `Split`.
+        cv: Number of folds from 3 on, as in `Study.run`; it takes 3 seeds or more.
         storage: Folder that keeps the rungs, one study each step; climbing again continues.
         progress: Whether to show runs, epochs and time left.
 
@@ -65,7 +72,8 @@ def capacity_ladder(
         The ladder; printing it shows the table, `sentence` says where it stopped and why.
 
     Raises:
-        DataError: There is no validation split, or fewer than two seeds.
+        DataError: There is no validation split, or fewer than two seeds (with `cv` three), or folds whose inner
+            validations do not hold every case.
         RemedyError: The lowest rung cannot be made from this model.
 
     References:
@@ -81,7 +89,7 @@ def capacity_ladder(
         >>> [rung.shape for rung in found.rungs]
         ['2', '4', '2-2']
     """
-    train, validation = _splits(data, validation_data)
+    cases = _cases(data, validation_data, cv)
     hidden = _hidden(model)
     if not hidden:
         raise RemedyError(f"Model {model.name!r} has no hidden layer with units: there is no ladder to climb.")
@@ -89,11 +97,13 @@ def capacity_ladder(
     climb = _Climb(
         model,
         Study(model, seeds=seeds).seeds,
-        {"x": train, "validation_data": validation, "epochs": epochs, "batch_size": batch_size, "progress": progress},
+        {**cases, "epochs": epochs, "batch_size": batch_size, "progress": progress},
         None if storage is None else Path(storage),
     )
     if len(climb.seeds) < 2:
         raise DataError("A ladder compares sizes over seeds: give at least two.")
+    if cv is not None and len(climb.seeds) < FEWEST_PASSES:
+        raise DataError(f"With `cv` a ladder compares sizes over passes: give at least {FEWEST_PASSES} seeds.")
     return climb.run(start, most_rungs=most_rungs, margin=margin)
 
 
@@ -140,12 +150,24 @@ class _Climb:
 
 def _read(result: Result, models: dict[str, "keras.Model"]) -> Iterator[Rung]:
     held = held_out(result, "validation")
-    assert isinstance(held, HeldOut)  # noqa: S101  `_splits` saw to it
+    if held is None:  # single splits have one, see `_cases`
+        raise DataError(
+            "Sizes are chosen on the inner validations of the folds, which hold every case where `cv` is a number of "
+            "folds from 3 on: give one."
+        )
     score: Any = primary_score(result)
     for name, model in models.items():
         shape = "-".join(str(units) for units in _hidden(model))
         values = case_values(result, held, name, rule="best", score=score)
-        yield Rung(name, shape, trainable_parameters(model), values)
+        yield Rung(name, shape, trainable_parameters(model), values, _rho(result, held, name, score))
+
+
+def _rho(result: Result, held: HeldOut, name: str, score: str) -> float | None:
+    """What new training sets add to the variance between cases, by convention; None for one training set."""
+    resampled = resampling_of(result)
+    if resampled is None or resampled.kind != "passes":
+        return None
+    return convention_of(result, held, ((name, "best"), (name, "best")), score=score)
 
 
 def _sized(model: "keras.Model", place: Place) -> "keras.Model":
@@ -170,14 +192,22 @@ def _hidden(model: "keras.Model") -> list[int]:
     return [width for width in widths if width is not None]
 
 
-def _splits(data: Dataset | Split, validation_data: Any) -> tuple[Split, Any]:
+def _cases(data: Dataset | Split, validation_data: Any, cv: Any) -> dict[str, Any]:
+    """What is trained on and what sizes are chosen on, as arguments of `Study.run`."""
+    if cv is not None:
+        if isinstance(data, Dataset) or validation_data is not None:
+            raise DataError(
+                "With `cv` sizes are chosen on the inner validations of the folds: pass all cases as one `Split` "
+                "(`data.pooled()`, or `data.train` to leave test data alone), without `validation_data`."
+            )
+        return {"x": data, "cv": cv}
     train = data.train if isinstance(data, Dataset) else data
     validation = data.validation if isinstance(data, Dataset) else validation_data
     if isinstance(data, Dataset) and validation_data is not None:
         raise DataError("A `Dataset` brings its own validation split: leave out `validation_data`.")
     if validation is None:
         raise DataError("Sizes are chosen on validation data: give a `Dataset` that has them, or `validation_data`.")
-    return train, validation
+    return {"x": train, "validation_data": validation}
 
 
 def _why(tried: Sequence[tuple[Gain, Rung]], margin: float | None) -> str:

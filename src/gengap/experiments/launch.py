@@ -19,6 +19,7 @@ from gengap.datasets.table_dataset import as_dataset
 from gengap.datasets.table_files import Wanted
 from gengap.errors import DataError, GengapError, ModelError
 from gengap.experiments.table_model import table_model
+from gengap.experiments.users_code import why_unreadable
 from gengap.keras_models.heads import input_names
 from gengap.remedies import suggest as suggest_remedies
 from gengap.remedies import to_code
@@ -225,8 +226,7 @@ def load_model(path: Path) -> keras.Model:
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
             model = keras.saving.load_model(path, safe_mode=True)
     except _UNREADABLE as reason:
-        said = (str(reason).splitlines() or [type(reason).__name__])[0]
-        raise ModelError(f"{path} cannot be loaded safely: {said}") from reason
+        raise ModelError(f"{path} cannot be loaded safely: {why_unreadable(reason)}") from reason
     if not model.compiled:
         raise ModelError(f"The model in {path} is not compiled: call `model.compile(optimizer, loss)` before saving.")
     return model

@@ -1,9 +1,13 @@
 """A sensible first net for a table: two small layers, and an output and a loss by what its answers are."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
-from gengap.datasets.split import Dataset
+from gengap.datasets.split import Dataset, Task
 from gengap.errors import DataError
 
 _UNITS = {1_000: 16, 20_000: 32}
@@ -38,28 +42,45 @@ def table_model(dataset: Dataset) -> keras.Model:
     x = dataset.train.x
     if not (isinstance(x, np.ndarray) and x.ndim == 2):
         raise DataError("A net for tables takes one array with a row for each case: give a model of your own.")
-    units = next((size for most, size in _UNITS.items() if len(x) < most), 64)
+    y = np.asarray(dataset.train.y)
+    labels = max(len(dataset.label_names), int(y.max()) + 1) if dataset.task == "multiclass" else 2
+    return flat_net(x.shape, y, dataset.task, labels=labels)
+
+
+def flat_net(
+    shape: tuple[int, int], y: NDArray[Any], task: Task, *, labels: int, first: Sequence[keras.layers.Layer] = ()
+) -> keras.Model:
+    """Return a compiled net for inputs of shape `(cases, features)`.
+
+    Args:
+        shape: Numbers of cases and features.
+        y: The training answers: `(n,)`, or `(n, targets)` for a regression of several numbers.
+        task: What is predicted.
+        labels: Number of labels of a multi-class task.
+        first: Layers that stand before the first Dense layer.
+    """
+    units = next((size for most, size in _UNITS.items() if shape[0] < most), 64)
     hidden = [keras.layers.Dense(units, activation="relu") for _ in range(2)]
-    end, loss = _end(dataset)
-    model = keras.Sequential([keras.Input((x.shape[1],)), *hidden, *end])
+    end, loss = _end(y, task, labels)
+    model = keras.Sequential([keras.Input((shape[1],)), *first, *hidden, *end])
     model.compile("adam", loss)
     return model
 
 
-def _end(dataset: Dataset) -> tuple[list[keras.layers.Layer], str]:
+def _end(y: NDArray[Any], task: Task, labels: int) -> tuple[list[keras.layers.Layer], str]:
     """Return the last layers and the loss."""
-    y = np.asarray(dataset.train.y)
-    if dataset.task == "binary":
+    if task == "binary":
         return [keras.layers.Dense(1, activation="sigmoid")], "binary_crossentropy"
-    if dataset.task == "multiclass":
-        labels = max(len(dataset.label_names), int(y.max()) + 1)
+    if task == "multiclass":
         return [keras.layers.Dense(labels, activation="softmax")], "sparse_categorical_crossentropy"
-    mean, deviation = float(y.mean(dtype=np.float64)), float(y.std(dtype=np.float64))
-    scaled = max(abs(mean), deviation) > _NEAR or 0 < deviation < 1 / _NEAR
-    last = [keras.layers.Dense(1)]
-    return [*last, keras.layers.Rescaling(_rounded(deviation), offset=_rounded(mean))] if scaled else last, "mse"
+    mean, deviation = y.mean(axis=0, dtype=np.float64), y.std(axis=0, dtype=np.float64)
+    largest = np.maximum(np.abs(mean), deviation)
+    scaled = (largest > _NEAR).any() or ((deviation > 0) & (deviation < 1 / _NEAR)).any()
+    last = [keras.layers.Dense(1 if y.ndim == 1 else y.shape[1])]
+    scale = np.where(deviation > 0, deviation, 1.0)  # a target that never varies keeps the scale of its weights
+    return [*last, keras.layers.Rescaling(_rounded(scale), offset=_rounded(mean))] if scaled else last, "mse"
 
 
-def _rounded(value: float) -> float:
+def _rounded(values: NDArray[np.float64] | np.float64) -> Any:
     """Round to three digits, for code that one likes to read."""
-    return float(f"{value:.3g}")
+    return float(f"{values:.3g}") if np.ndim(values) == 0 else [float(f"{one:.3g}") for one in np.ravel(values)]

@@ -18,6 +18,7 @@ from gengap.experiments.joining import joined
 from gengap.remedies import Subsample
 from gengap.remedies.base import Variant
 from gengap.results import Result
+from gengap.results.resampled import Resampled, resampling_of
 from gengap.study import Study
 
 if TYPE_CHECKING:
@@ -69,7 +70,9 @@ class ValueOfData(ShownAsTable):
         last = 2 * int(self.verdict.cases[-1])
         rows.append((last, 2.0, None, now - self.verdict.gain.value, None, None))
         law = self.verdict.law
-        how = f"Read on {self.part}, at the best epoch; each seed draws its own cases. The last row is predicted."
+        resampled = resampling_of(self.result)
+        drawn = "its own cases" if resampled is None else f"{resampled.folds} folds anew, and in each its own cases"
+        how = f"Read on {self.part}, at the best epoch; each seed draws {drawn}. The last row is predicted."
         notes = [self.sentence, f"Law: {law.a:.4f} + {law.b:.4f} / share^{law.c:.2f}. {how}"]
         if self.dropped:
             notes.append(f"Left out: seeds {', '.join(map(str, self.dropped))}, of which a run diverged.")
@@ -87,7 +90,7 @@ _COLUMNS = (
 )
 
 
-def value_of_data(
+def value_of_data(  # noqa: PLR0913  all but the first two are keywords with defaults
     model: "keras.Model",
     data: Dataset | Split,
     *,
@@ -99,6 +102,7 @@ def value_of_data(
     margin: float | None = None,
     validation_data: Any = None,
     test_data: Any = None,
+    cv: Any = None,
     storage: str | Path | None = None,
     progress: bool = True,
 ) -> ValueOfData:
@@ -106,12 +110,14 @@ def value_of_data(
 
     Each seed draws its own cases (nested: a smaller share lies in every larger one). A sixteenth of the data gets as
     many steps as all of them, so that fewer cases are not mistaken for less training, and every run is read at its
-    best epoch.
+    best epoch. With `cv` shares are of what a fold learns from, and every case is a test case once a seed: more cases
+    to read on, and training sets drawn anew.
 
     Args:
         model: A compiled model.
-        data: A `Dataset` with a validation split, or a training `Split` with `validation_data`.
-        epochs: Epochs on all of the data.
+        data: A `Dataset` with a validation split, or a training `Split` with `validation_data`; with `cv` the `Split`
+            of all cases, `data.pooled()`.
+        epochs: Epochs on all of the data, with `cv` on all that a fold learns from.
         batch_size: Cases a step.
         seeds: Number of seeds, or the seeds; at least 5 for an answer.
         shares: Shares of the training cases, ascending, the last 1; at least 4 up to one half for a backtest.
@@ -120,6 +126,7 @@ def value_of_data(
         margin: Gain that would be worth having, in the score's units; None answers no "hardly".
         validation_data: `Split` or tuple, where `data` is a `Split`; epochs are chosen on it.
         test_data: Likewise; scores are read on it where there is one, else on validation.
+        cv: Number of folds, as in `Study.run`, drawn anew for every seed.
         storage: Folder that keeps the shares, one study each; running again continues.
         progress: Whether to show runs, epochs and time left.
 
@@ -127,7 +134,8 @@ def value_of_data(
         The value of data; printing it shows the table, `sentence` answers the question.
 
     Raises:
-        DataError: There is no validation split, or the shares are not ascending to 1.
+        DataError: There is no validation split, the shares are not ascending to 1, or all seeds would learn from one
+            division of the cases.
 
     Example:
         >>> import gengap as gg, keras
@@ -139,21 +147,29 @@ def value_of_data(
         Cannot know: a power law needs 4 shares and 5 seeds, there are 2 and 2. But on all of the data most runs ...
     """
     shares = _checked(shares)
-    fit = _fit(data, validation_data, test_data) | {"batch_size": batch_size, "progress": progress}
-    num_cases = len(fit["x"])
+    fit = _fit(data, validation_data, test_data, cv) | {"batch_size": batch_size, "progress": progress}
+
+    def run(share: float, length: int) -> Result:
+        folder = None if storage is None else Path(storage) / f"share-{share:.6g}"
+        return _study(model, share, seeds, folder).run(**fit, epochs=length)
+
+    last = run(1.0, epochs)  # first, since it alone knows what a fold learns from
+    resampled = _redrawn(last)
+    num_cases = len(fit["x"]) if resampled is None else resampled.fewest
     cases = [max(1, round(share * num_cases)) for share in shares]
     per_epoch = [-(-count // batch_size) for count in cases]
     lengths = [epochs * (round(per_epoch[-1] / one) if steps == "matched" else 1) for one in per_epoch]
-    results = []
-    for share, length in zip(shares, lengths, strict=True):
-        folder = None if storage is None else Path(storage) / f"share-{share:.6g}"
-        results.append(_study(model, share, seeds, folder).run(**fit, epochs=length))
-    whole = joined(results)
+    whole = joined([*(run(*one) for one in zip(shares[:-1], lengths[:-1], strict=True)), last])
     held = reading_part(whole)
     score: Any = primary_score(whole)
     values = np.stack([case_values(whole, held, name, rule="best", score=score) for name in whole.variants])
     kept = np.asarray(np.isfinite(values).all(axis=(0, 2)))
-    verdict = judge_data(np.asarray(cases), _at_least_one(values[:, kept]), margin=margin)
+    verdict = judge_data(
+        np.asarray(cases),
+        _at_least_one(values[:, kept]),
+        margin=margin,
+        folds=None if resampled is None else (resampled.folds, resampled.cases),
+    )
     dropped = tuple(seed for seed, ok in zip(whole.seeds, kept, strict=True) if not ok)
     return ValueOfData(verdict, shares, tuple(lengths), score, held.part, whole, dropped)
 
@@ -166,7 +182,25 @@ def _study(model: "keras.Model", share: float, seeds: int | Sequence[int], folde
     return study
 
 
-def _fit(data: Dataset | Split, validation_data: Any, test_data: Any) -> dict[str, Any]:
+def _redrawn(result: Result) -> Resampled | None:
+    """How a result was resampled; None for single splits."""
+    resampled = resampling_of(result)
+    if resampled is not None and resampled.kind != "passes":
+        raise DataError(
+            "All seeds learned from one division of the cases, which hides what another training set is worth: give "
+            "`cv` as a number of folds, which every seed draws anew."
+        )
+    return resampled
+
+
+def _fit(data: Dataset | Split, validation_data: Any, test_data: Any, cv: Any) -> dict[str, Any]:
+    if cv is not None:
+        if isinstance(data, Dataset) or validation_data is not None or test_data is not None:
+            raise DataError(
+                "With `cv` every case is held out by one of the folds: pass all of them as one `Split` "
+                "(`data.pooled()`), without `validation_data` and `test_data`."
+            )
+        return {"x": data, "cv": cv}
     if isinstance(data, Dataset):
         if validation_data is not None or test_data is not None:
             raise DataError("A `Dataset` brings its own splits: leave out `validation_data` and `test_data`.")

@@ -4,6 +4,7 @@ import warnings
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -35,12 +36,7 @@ def identified_layers(model: keras.Model) -> Iterator[tuple[str, Any]]:
 
 
 def draw_initial_weights(model: keras.Model, seed: int, kept: Collection[str] = ()) -> list[Array]:
-    """Draw the weights that a run starts from.
-
-    Every weight is drawn by its own initializer, keyed by (seed, layer, weight), also where the initializer carries a
-    fixed seed, or none, and where the weight is made in a constructor. Layers without trainable weights of their own
-    keep what they hold, but for weights of a user's class that are drawn at random and never trained: so do frozen
-    layers, and adapted ones such as `Normalization`.
+    """Draw the weights that one run starts from; for several seeds of a model, `InitialWeights` is quicker.
 
     Args:
         model: A built model; it is not changed.
@@ -50,13 +46,62 @@ def draw_initial_weights(model: keras.Model, seed: int, kept: Collection[str] = 
     Returns:
         Values in the order of `model.weights`.
     """
-    values = {id(weight): weight for weight in model.weights}
-    itself = [] if is_graph(model) else [(f"{type(model).__name__}/itself", model)]
-    for identity, layer in [*itself, *identified_layers(model)]:
-        own = _own_weights(layer)
-        if layer.trainable and layer.name not in kept and _may_be_random(layer, own):
-            values.update(_drawn(layer, own, identity, seed))
-    return [keras.ops.convert_to_numpy(values[id(weight)]) for weight in model.weights]
+    return InitialWeights(model, kept).draw(seed)
+
+
+class InitialWeights:
+    """The weights that runs of a model start from, seed by seed.
+
+    Every weight is drawn by its own initializer, keyed by (seed, layer, weight), also where the initializer carries a
+    fixed seed, or none, and where the weight is made in a constructor. Layers without trainable weights of their own
+    keep what they hold, but for weights of a user's class that are drawn at random and never trained: so do frozen
+    layers, and adapted ones such as `Normalization`.
+
+    The first seed builds each layer once more and watches how its weights come about. Where they are Keras' own
+    initializers' and nothing else, as a second drawing shows, later seeds ask the initializers alone.
+
+    Args:
+        model: A built model; it is not changed.
+        kept: Names of further layers that keep what they hold.
+    """
+
+    def __init__(self, model: keras.Model, kept: Collection[str] = ()) -> None:
+        self._model = model
+        itself = [] if is_graph(model) else [(f"{type(model).__name__}/itself", model)]
+        owned = [(name, layer, own_variables(layer)) for name, layer in [*itself, *identified_layers(model)]]
+        drawn = [one for one in owned if one[1].trainable and one[1].name not in kept]
+        self._layers = [one for one in drawn if _may_be_random(one[1], one[2])]
+        self._draws: dict[str, Sequence[_Draw]] = {}
+
+    def draw(self, seed: int) -> list[Array]:
+        """Return values in the order of `model.weights`."""
+        values = {id(weight): weight for weight in self._model.weights}
+        for identity, layer, own in self._layers:
+            if identity in self._draws:
+                drawn = [one.value(seed) for one in self._draws[identity]]
+                values.update(zip(map(id, own), drawn, strict=True))
+                continue
+            twin = _Twin(layer, identity, seed)
+            values.update(_drawn(twin, layer, own, identity, seed))
+            if any(weight.trainable for weight in own) and (draws := twin.draws()) is not None:
+                self._draws[identity] = draws
+        return [keras.ops.convert_to_numpy(values[id(weight)]) for weight in self._model.weights]
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """How one weight comes about: its initializer, shape and number format, and what keys it beside the seed."""
+
+    initializer: Any
+    shape: tuple[int, ...]
+    dtype: str
+    words: tuple[Any, ...]
+
+    def value(self, seed: int) -> Array:
+        draws = _is_random(self.initializer)
+        initializer = _keyed(self.initializer, key(seed, *self.words)) if draws else self.initializer
+        with keras.device("cpu"):
+            return np.asarray(keras.ops.convert_to_numpy(initializer(self.shape, dtype=self.dtype)))
 
 
 def learned_layers(model: keras.Model) -> dict[str, bool]:
@@ -71,7 +116,7 @@ def learned_layers(model: keras.Model) -> dict[str, bool]:
     """
     told: list[tuple[str, bool | None]] = []
     for identity, layer in identified_layers(model):
-        own = _own_weights(layer)
+        own = own_variables(layer)
         if layer.trainable and any(weight.trainable for weight in own):
             told.append((layer.name, _has_learned(layer, own, identity)))
     found, following, places = {}, False, _order(model)
@@ -98,11 +143,6 @@ def _has_learned(layer: Any, own: Sequence[Any], identity: str) -> bool | None:
     return any(not np.array_equal(now, start) for now, start in constant) if constant else None
 
 
-def _own_weights(layer: Any) -> list[Any]:
-    """Return the weights of a layer that are of none of the layers inside it."""
-    return own_variables(layer)
-
-
 def _may_be_random(layer: Any, own: Sequence[Any]) -> bool:
     return any(weight.trainable for weight in own) or (_is_users(layer) and bool(own))
 
@@ -111,9 +151,8 @@ def _is_users(layer: Any) -> bool:
     return not is_keras_own(layer)
 
 
-def _drawn(layer: Any, own: Sequence[Any], identity: str, seed: int) -> dict[int, Any]:
+def _drawn(twin: "_Twin", layer: Any, own: Sequence[Any], identity: str, seed: int) -> dict[int, Any]:
     """Return new values of a layer's own weights, by the `id` of the weight."""
-    twin = _Twin(layer, identity, seed)
     if twin.trouble is None and [tuple(w.shape) for w in twin.weights] != [tuple(w.shape) for w in own]:
         twin.trouble = "make all of its weights in its constructor or in `build`"
     if twin.trouble is not None:
@@ -145,16 +184,28 @@ class _Twin:
         self.weights: list[Any] = []
         self.random: set[int] = set()
         self._sure: set[int] = set()
+        self._noted: dict[int, _Draw] = {}
         self.trouble: str | None = None
-        self._kind, self._parts, self._names = type(layer), (seed, "weights", identity), Counter[str]()
+        self._kind, self._seed, self._names = type(layer), seed, Counter[str]()
+        self._parts = (seed, "weights", identity)
         try:
             with self._keyed(), keras.device("cpu"):
                 twin = self._build(layer)
         except (NotImplementedError, TypeError, ValueError, AttributeError) as reason:
             self.trouble = f"give the class a `get_config` from which it can be built ({reason})"
             return
-        self.weights = _own_weights(twin)
+        self.weights = own_variables(twin)
         self.unsure = {id(weight) for weight in self.weights} - self._sure
+
+    def draws(self) -> "Sequence[_Draw] | None":
+        """Return how each weight comes about, where initializers alone give them to the bit; else None."""
+        if self.trouble is not None or not all(id(weight) in self._noted for weight in self.weights):
+            return None
+        draws = [self._noted[id(weight)] for weight in self.weights]
+        values = [
+            (draw.value(self._seed), keras.ops.convert_to_numpy(w)) for draw, w in zip(draws, self.weights, strict=True)
+        ]
+        return draws if all(np.array_equal(a, b) and a.dtype == b.dtype for a, b in values) else None
 
     def _build(self, layer: Any) -> Any:
         if isinstance(layer, keras.Model) and not is_graph(layer):
@@ -181,12 +232,17 @@ class _Twin:
             place, given = name or len(layer.weights), keras.initializers.get(args[1] if len(args) > 1 else initializer)
             met = self._names[str(place)]
             self._names[str(place)] += 1
-            word = key(*self._parts, place, *([met] if met else []))  # two weights may have one name
+            words = (*self._parts[1:], place, *([met] if met else []))  # two weights may have one name
+            word = key(self._seed, *words)
             shared.key(word)
             given = _keyed(given, word) if _is_random(given) else given
             made = original(layer, *args[:1], *args[2:], initializer=given, name=name, **kwargs)
             if given is None or isinstance(given, keras.initializers.Initializer):
                 self._sure.add(id(made))
+            if isinstance(given, keras.initializers.Initializer) and is_keras_own(
+                given
+            ):  # a function may close over a key
+                self._noted[id(made)] = _Draw(given, tuple(made.shape), made.dtype, words)
             if given is None or _is_random(given):
                 self.random.add(id(made))
             return made

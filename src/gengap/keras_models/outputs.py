@@ -19,6 +19,7 @@ from gengap.keras_models.agreement import PROBABILITIES, check_agreement, check_
 from gengap.keras_models.heads import answers_by_name, in_columns, output_names, output_structure
 from gengap.keras_models.loss_kinds import read_loss
 from gengap.keras_models.private import history_of, inputs_of_call
+from gengap.naming import did_you_mean
 
 _RESHAPING = (keras.layers.Reshape, keras.layers.Flatten, keras.layers.Identity)
 _ACTIVATIONS = {name.replace("_", ""): name for name in dir(keras.activations)}
@@ -177,7 +178,8 @@ def _position(model: keras.Model, output: str | None) -> tuple[int, str | None]:
     if output is None:
         return 0, names[0] if len(names) > 1 else None
     if output not in names:
-        raise UnknownNameError(f"The model has no output {output!r}; its outputs are {', '.join(names)}.")
+        near = did_you_mean(output, names)
+        raise UnknownNameError(f"The model has no output {output!r}{near}; its outputs are {', '.join(names)}.")
     return names.index(output), output if len(names) > 1 else None
 
 

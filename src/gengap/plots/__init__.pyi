@@ -18,6 +18,7 @@ from .scatter import ScatterDisplay as ScatterDisplay
 from .sharpness import SharpnessDisplay as SharpnessDisplay
 from .sparsity import SparsityDisplay as SparsityDisplay
 from .spread_skill import SpreadSkillDisplay as SpreadSkillDisplay
+from .strengths import StrengthsDisplay as StrengthsDisplay
 from .table import TableDisplay as TableDisplay
 from .uncertainty_quality import EntropyErrorDisplay as EntropyErrorDisplay
 from .uncertainty_quality import RateChoiceDisplay as RateChoiceDisplay

@@ -5,25 +5,26 @@ from typing import Any
 import keras
 
 from gengap.errors import UnknownNameError
+from gengap.naming import did_you_mean
 from gengap.remedies.augmenting import Augment
 from gengap.remedies.base import Composed, Remedy
 from gengap.remedies.capacity import Depth, Width
 from gengap.remedies.constraints import MaxNorm
 from gengap.remedies.dropout import Dropout, GaussianDropout, GaussianNoise, SpatialDropout
-from gengap.remedies.fine_tuning import Freeze, LearningRate, Thaw
+from gengap.remedies.fine_tuning import Freeze, Thaw
 from gengap.remedies.labels import LabelSmoothing
 from gengap.remedies.normalizing import BatchNorm
 from gengap.remedies.notation import Term, read, snake
-from gengap.remedies.optimizing import EMA, WeightDecay
+from gengap.remedies.optimizing import EMA, LearningRate, WeightDecay
 from gengap.remedies.penalties import L1, L1L2, L2
 from gengap.remedies.training import EarlyStopping, Subsample
 
 CLASSES: tuple[type[Any], ...] = (
     Width, Depth,
-    Freeze, Thaw, LearningRate,
+    Freeze, Thaw,
     L1, L2, L1L2, WeightDecay, MaxNorm,
     Dropout, SpatialDropout, GaussianDropout, GaussianNoise,
-    LabelSmoothing, BatchNorm, EMA,
+    LabelSmoothing, BatchNorm, EMA, LearningRate,
     Augment, Subsample, EarlyStopping,
 )  # fmt: skip
 """All remedies, family by family."""
@@ -58,7 +59,10 @@ def remedy(text: str) -> Remedy:
 def _make(term: Term) -> Remedy:
     cls = REMEDIES.get(snake(term.name)) or REMEDIES.get(_squeezed().get(term.name.replace("_", "").lower(), ""))
     if cls is None:
-        raise UnknownNameError(f"There is no remedy named {term.name!r}. There are: {', '.join(sorted(REMEDIES))}.")
+        near = did_you_mean(snake(term.name), REMEDIES)
+        raise UnknownNameError(
+            f"There is no remedy named {term.name!r}{near}. There are: {', '.join(sorted(REMEDIES))}."
+        )
     args = [_layer(value) if isinstance(value, Term) else value for value in term.args]
     try:
         made: Remedy = cls(*args, **term.kwargs)

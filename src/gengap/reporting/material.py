@@ -104,14 +104,15 @@ class Material:
             values = case_values(self.result, self.held_out, variant, rule=rule, score=SKILL_SCORE[self.result.task])
         except GengapError:
             return None
-        return estimate_of(values, rho=self._convention(variant, rule))
+        return estimate_of(values, rho=self.convention(variant, rule))
 
     @cached_property
     def resampled(self) -> Resampled | None:
         """How the result was resampled; None for single splits."""
         return resampling_of(self.result)
 
-    def _convention(self, variant: str, rule: EpochRule) -> float | None:
+    def convention(self, variant: str, rule: EpochRule) -> float | None:
+        """What new training sets add to the variance between cases of a variant's score; None for one training set."""
         if self.held_out is None or self.resampled is None or self.resampled.kind != "passes":
             return None
         read = (variant, rule)

@@ -16,13 +16,8 @@ from gengap.analysis.claims import given_message
 from gengap.errors import StoreError
 from gengap.reporting.languages import Language, get_language
 from gengap.reporting.material import Material
-from gengap.reporting.section import Builder, Section
 from gengap.reporting.sections import SECTIONS
-from gengap.reporting.sections.cases import cases_section
 from gengap.reporting.sections.findings import sentences
-from gengap.reporting.sections.noise import noise_section
-from gengap.reporting.sections.stopping import stopping_section
-from gengap.reporting.sections.verification import verification_section
 from gengap.results.checks import check_is_result
 from gengap.results.resampled import resampling_of
 
@@ -89,7 +84,7 @@ def render_report(
     """
     language = language_for(result, lang)
     material = Material(result, language, distribution, rate_choice)
-    sections = [section for build in SECTIONS if (section := _built(build, material)) is not None]
+    sections = [section for build in SECTIONS if (section := build(material)) is not None]
     environment = Environment(
         loader=PackageLoader("gengap.reporting", "page"),
         autoescape=True,  # names of variants and labels are free text
@@ -136,15 +131,6 @@ def language_for(result: "Result", lang: str) -> Language:
         return language
     curves = given_message(result, new_cases=False)
     return replace(language, given=given_message(result), given_curves=curves)
-
-
-_OF_ONE_SPLIT: tuple[Builder, ...] = (stopping_section, verification_section, cases_section, noise_section)
-"""Sections that choose on one validation split, or set forecasts of all cases in one order: folds have neither."""
-
-
-def _built(build: Builder, material: Material) -> Section | None:
-    """Return a section where a result has one."""
-    return None if material.resampled is not None and build in _OF_ONE_SPLIT else build(material)
 
 
 def _title(material: Material) -> str:

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from gengap.errors import DataError
-
 if TYPE_CHECKING:
     from gengap.results.result import Result
 
@@ -64,21 +62,3 @@ def resampling_of(result: "Result") -> Resampled | None:
         splitter=str(told["splitter"]),
         duplicates=int(told.get("duplicates", 0)),
     )
-
-
-def refuse_resampled(result: "Result", what: str, instead: str) -> None:
-    """Refuse a resampled result where something would choose on cases that others of its folds were tested on.
-
-    Args:
-        result: The result.
-        what: What cannot deal with it, as the subject of a sentence.
-        instead: What to do.
-
-    Raises:
-        DataError: It is resampled.
-    """
-    if resampling_of(result) is not None:
-        raise DataError(
-            f"{what} cannot deal with a resampled study yet: its choices would read cases that other folds are tested "
-            f"on, and its words speak of one training set. {instead}"
-        )

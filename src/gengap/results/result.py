@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from gengap.datasets.folds import fold_seed
 from gengap.deprecated import old_arguments
 from gengap.errors import UnknownNameError
+from gengap.naming import did_you_mean
 from gengap.results.files import PARTS, Folder, WeightKey, read_netcdf, write_netcdf
 from gengap.results.foreign import curves_of_others, forecasts_of_others
 from gengap.results.remembered import Remembered
@@ -312,7 +313,8 @@ class Result:
 
     def _check_variant(self, name: str) -> None:
         if name not in self.variants:
-            raise UnknownNameError(f"There is no variant {name!r}; variants are {', '.join(self.variants)}.")
+            near = did_you_mean(name, self.variants)
+            raise UnknownNameError(f"There is no variant {name!r}{near}; variants are {', '.join(self.variants)}.")
 
 
 def run_seeds(result: Result) -> list[int]:

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gengap.engine.runs import Listener, Run, TrainingData, TrainingSettings
+from gengap.datasets.training_data import TrainingData
+from gengap.engine.runs import Listener, Run, TrainingSettings
 from gengap.engine.state import ChunkState
 
 if TYPE_CHECKING:

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from gengap.datasets.training_data import TrainingData
 from gengap.engine.frozen_cache import frozen_cache
-from gengap.engine.runs import Listener, Run, TrainingData, TrainingSettings
+from gengap.engine.runs import Listener, Run, TrainingSettings
 from gengap.runners.base import Engine, Planner, Runner, States
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, final
 
+from gengap.datasets.training_data import TrainingData
 from gengap.engine.cohorts import cohorts
 from gengap.engine.planner import Plan
-from gengap.engine.runs import Listener, Run, RunRecord, TrainingData, TrainingSettings
+from gengap.engine.runs import Listener, Run, RunRecord, TrainingSettings
 from gengap.engine.state import ChunkState
 from gengap.errors import GengapError, MissingExtraError
 from gengap.runners import ray_worker

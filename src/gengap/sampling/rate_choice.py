@@ -13,6 +13,9 @@ from gengap.analysis.numbers import typewritten, write_estimate
 from gengap.analysis.uncertainty.chosen_rate import RateChoice
 from gengap.analysis.uncertainty.distribution import PredictiveDistribution
 from gengap.analysis.uncertainty.quality import classifier_uncertainty, plain_answers, regression_uncertainty
+from gengap.datasets.dependence import unit_codes
+from gengap.datasets.divider import Divider
+from gengap.datasets.folds import CrossValidation, Rows
 from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Split, Task
 from gengap.deprecated import old_arguments
@@ -38,6 +41,7 @@ def choose_rate(  # noqa: PLR0913  two splits, a grid, and how the sampling is c
     validation_data: Split | tuple[Any, Any],
     *,
     test_data: Split | tuple[Any, Any] | None = None,
+    cv: Any = None,
     rates: Sequence[float] = RATES,
     scales: Sequence[float] | None = None,
     per_layer: bool = False,
@@ -61,6 +65,9 @@ def choose_rate(  # noqa: PLR0913  two splits, a grid, and how the sampling is c
         model: A built, compiled model with noise layers.
         validation_data: Cases to choose on, with answers: a `Split`, or `(x, y)`.
         test_data: Cases to judge the choice on; None leaves it unjudged, and that is said.
+        cv: In place of `test_data`: divides the validation cases into folds, as in `Study.run`. Each fold is forecast
+            at the rate that all others choose, which judges the choosing on every case; the rate itself is that of all
+            cases. The model stays the one that is given, which must have learned from none of these cases.
         rates: The grid: one rate for all dropout layers.
         scales: Another grid in its place: factors on every layer's trained strength.
         per_layer: Whether each layer in turn then tries the grid for itself, the others held, and keeps what is better.
@@ -77,8 +84,9 @@ def choose_rate(  # noqa: PLR0913  two splits, a grid, and how the sampling is c
 
     Raises:
         ModelError: No layer makes noise, or its strength cannot be set.
-        DataError: The model predicts several targets, or a split is none.
-        ValueError: The grid is empty, or `score` is not proper for the task.
+        DataError: The model predicts several targets, a split is none, or `cv` does not test every case once.
+        ValueError: The grid is empty, `score` is not proper for the task, or `cv` comes with `test_data` or
+            `per_layer`.
 
     Example:
         >>> import gengap as gg, keras, numpy as np
@@ -94,6 +102,8 @@ def choose_rate(  # noqa: PLR0913  two splits, a grid, and how the sampling is c
     grid = tuple(rates if scales is None else scales)
     if not grid:
         raise ValueError("The grid of rates is empty: give at least one.")
+    if cv is not None and (test_data is not None or per_layer):
+        raise ValueError("`cv` judges a grid on the cases that choose, fold by fold: omit `test_data` and `per_layer`.")
     check_settings(num_members, task)
     check_computation(computation, "precision", "memory_limit", by="choose_rate")
     validation, test = _as_split(validation_data), None if test_data is None else _as_split(test_data)
@@ -105,6 +115,7 @@ def choose_rate(  # noqa: PLR0913  two splits, a grid, and how the sampling is c
     settings = [NoiseStrength(**{swept: value}) for value in grid]
     rows = [_QUIET, NoiseStrength(), *settings]
     distributions = sweep.draw(validation, rows)
+    folds = () if cv is None else _folds(validation, kind, cv, seed)
     table = sweep.table(validation, distributions, ["deterministic", "trained", *(f"{swept} {v:g}" for v in grid)])
     best = int(np.argmin(table["score"].to_numpy()[2:]))
     chosen, chosen_forecast = settings[best], distributions[2 + best]
@@ -114,6 +125,8 @@ def choose_rate(  # noqa: PLR0913  two splits, a grid, and how the sampling is c
         findings += moved
     gain = {"validation": sweep.gain(validation, chosen_forecast, distributions[sweep.reference])}
     judged, shown = validation, [distributions[1], chosen_forecast]
+    if folds:
+        gain["folds"] = sweep.out_of_fold(validation, distributions[2:], distributions[sweep.reference], folds)
     if test is not None:
         judged = test
         reference, *shown = sweep.draw(test, [rows[sweep.reference], NoiseStrength(), chosen])
@@ -214,6 +227,34 @@ class _Sweep:
             sample_weight=split.sample_weight,
         )
 
+    def out_of_fold(
+        self,
+        split: Split,
+        candidates: Sequence[PredictiveDistribution],
+        reference: PredictiveDistribution,
+        folds: Sequence[Rows],
+    ) -> Estimate:
+        """Return the gain where each fold is forecast by the candidate that is best on all others."""
+        y, forecasts = plain_answers(split.y), [self.forecast(one) for one in candidates]
+        weight = None if split.sample_weight is None else np.asarray(split.sample_weight)
+        whole = forecasts[0].copy()
+        for fold in folds:
+            rest = np.setdiff1d(np.arange(len(y)), fold)
+            own = None if weight is None else weight[rest]
+            scores = [
+                score_interval(y[rest], one[rest], score=self.score, sample_weight=own).value for one in forecasts
+            ]
+            whole[fold] = forecasts[int(np.argmin(scores))][fold]
+        return score_difference(
+            y,
+            self.forecast(reference),
+            whole,
+            score=self.score,
+            groups=split.groups,
+            level=self._level,
+            sample_weight=split.sample_weight,
+        )
+
     def quality(self, split: Split, distribution: PredictiveDistribution, other_seeds: ArrayLike | None = None) -> Any:
         y = plain_answers(split.y)
         if self._regression:
@@ -259,6 +300,21 @@ class _Sweep:
         return chosen, forecast, tuple(moved)
 
 
+def _folds(split: Split, kind: OutputKind, cv: Any, seed: int) -> tuple[Rows, ...]:
+    """Divide the cases that a rate is chosen on; whole groups, as studies do."""
+    divider = Divider(
+        cv if isinstance(cv, CrossValidation) else CrossValidation(cv),
+        y=np.asarray(plain_answers(split.y)),
+        task=kind.task,
+        units=unit_codes(split.groups, split.times),
+        times=split.times,
+    )
+    division = divider.division(seed)
+    if len(division.tested) != len(np.asarray(split.y)):
+        raise DataError("`cv` must test every case once: give a number of folds, or a splitter that divides them all.")
+    return tuple(fold.test for fold in division.folds)
+
+
 def _as_split(given: Split | tuple[Any, Any]) -> Split:
     if isinstance(given, Split):
         return given
@@ -277,14 +333,15 @@ def _edge(grid: Sequence[float], best: int, swept: str) -> tuple[str, ...]:
 
 def _verdict(gain: Mapping[str, Estimate], reference: int, score: str) -> tuple[str, ...]:
     other = ("the deterministic forecast", "the trained rates")[reference]
-    split = "test" if "test" in gain else "validation"
+    split = next(name for name in ("test", "folds", "validation") if name in gain)
+    where = "cases of other folds than chose it" if split == "folds" else split
     found = gain[split]
     shown = typewritten(write_estimate(found.value, found.low, found.high, sign=True))
-    span = f"its gain in {score_word(score)} over {other} is {shown} on {split} (above 0 is better)"
+    span = f"its gain in {score_word(score)} over {other} is {shown} on {where} (above 0 is better)"
     if found.low > 0:
         said = f"The chosen rate helps: {span}."
     elif found.high < 0:
         said = f"No rate helps: the chosen one is worse; {span}."
     else:
         said = f"No rate is shown to help: of the chosen one, {span}."
-    return (said,) if "test" in gain else (said, "The choice was not judged: there is no test split.")
+    return (said,) if split != "validation" else (said, "The choice was not judged: there is no test split.")

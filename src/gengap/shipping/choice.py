@@ -9,6 +9,7 @@ import numpy as np
 from gengap.analysis import recommend
 from gengap.analysis.cases import EpochRule, HeldOut, held_out, is_reference, primary_rule
 from gengap.errors import DataError, ModelError, UnknownNameError
+from gengap.naming import did_you_mean
 
 if TYPE_CHECKING:
     from gengap.analysis import Recommendation
@@ -76,7 +77,8 @@ def chosen(result: "Result", variant: str | None, *, epoch: EpochRule | None, se
     else:
         rule = epoch or primary_rule(result)
     if variant not in result.variants:
-        raise UnknownNameError(f"There is no variant {variant!r}; the variants are {', '.join(result.variants)}.")
+        near = did_you_mean(variant, result.variants)
+        raise UnknownNameError(f"There is no variant {variant!r}{near}; the variants are {', '.join(result.variants)}.")
     if is_reference(result, variant):
         why = "the recommended option" if recommended else "that"
         raise ModelError(

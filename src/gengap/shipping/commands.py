@@ -1,9 +1,18 @@
 """The commands `gengap ship` and `gengap predict`; what they need is imported when they run."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
+
+CodeFile = Annotated[Path | None, typer.Option(help="Your Python file of own losses and layers: it is executed.")]
+
+
+def _use(code: Path | None) -> None:
+    if code is not None:
+        from gengap.experiments.users_code import use_code
+
+        use_code(code)
 
 
 def ship(
@@ -17,8 +26,13 @@ def ship(
     seeds: Annotated[str, typer.Option(help="median, all (their mean in one graph), or a seed.")] = "median",
     temperature: Annotated[bool, typer.Option("--temperature", help="Temper it on validation.")] = False,
     noise: Annotated[bool, typer.Option("--noise", help="Leave dropout on when the model is called.")] = False,
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="Train anew on training and validation cases; with folds on all.")
+    ] = False,
+    code: CodeFile = None,
 ) -> None:
     """Write what a study chose as one ordinary Keras model, with a card that says what it is."""
+    _use(code)
     from gengap.shipping.shipped import ship as ship_from
     from gengap.study.loading import load
 
@@ -28,7 +42,13 @@ def ship(
     if seeds not in named and not seeds.isdigit():
         raise typer.BadParameter("--seeds is median, all, or a seed of the study")
     chosen = named[seeds] if seeds in named else int(seeds)
-    shipped = ship_from(load(folder), variant, epoch=epoch, seeds=chosen, temperature=temperature, noise=noise)
+    anew: dict[str, Any] = {}
+    if retrain:
+        from gengap.experiments.relaunch import again
+
+        fit = again(folder).fit
+        anew = {"retrain_on": fit["x"], "preprocess": fit.get("preprocess")}
+    shipped = ship_from(load(folder), variant, epoch=epoch, seeds=chosen, temperature=temperature, noise=noise, **anew)
     files = shipped.save(output)
     typer.echo(shipped.card.title)
     for one in shipped.card.scores:
@@ -47,8 +67,10 @@ def predict(
     output: Annotated[Path | None, typer.Option(help="CSV file to write to; printed by default.")] = None,
     members: Annotated[int, typer.Option(min=1, help="Calls of a model whose noise is on.")] = 1,
     seed: Annotated[int, typer.Option(help="Fixes the draws of such a model.")] = 0,
+    code: CodeFile = None,
 ) -> None:
     """Forecast the rows of a file with a saved model."""
+    _use(code)
     from gengap.shipping.rows import predict_rows
 
     found = predict_rows(model, rows, num_members=members, seed=seed)

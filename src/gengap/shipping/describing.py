@@ -13,8 +13,12 @@ from gengap._version import __version__
 from gengap.analysis.findings.wording import GIVEN
 from gengap.datasets.output_kind import OutputKind
 from gengap.keras_models.heads import input_structure, symbolic_inputs
+from gengap.results.resampled import resampling_of
 from gengap.shipping.card import ModelCard, ShownScore
 from gengap.shipping.choice import Chosen
+from gengap.shipping.reading import Reading
+from gengap.shipping.retraining import Retrained
+from gengap.shipping.scoring import out_of_fold
 from gengap.study.manifest import library_versions
 
 
@@ -27,23 +31,25 @@ class Facts:
         kind: How the scored output is read.
         temperature: What divides the log-odds; None where nothing does.
         noise: Whether noise layers stay on.
-        retrained: What retraining did, in a sentence; None for runs as trained.
+        retrained: What retraining did; None for runs as trained.
         classes: Classes that the file needs besides Keras'.
+        reading: How raw rows become inputs.
     """
 
     took: Chosen
     kind: OutputKind
     temperature: float | None
     noise: bool
-    retrained: str | None
+    retrained: Retrained | None
     classes: tuple[str, ...]
+    reading: Reading
 
     @property
     def form(self) -> str:
         """What was done with the runs, in words."""
         count = len(self.took.seeds)
         how = "the run of one seed" if count == 1 else f"the mean forecast of {count} runs, in one graph"
-        return how if self.retrained is None else f"{how}, retrained on training and validation cases"
+        return how if self.retrained is None else f"{how}, retrained on {self.retrained.cases_in_words}"
 
 
 def make_card(facts: Facts, model: keras.Model, scores: tuple[ShownScore, ...]) -> ModelCard:
@@ -56,7 +62,7 @@ def make_card(facts: Facts, model: keras.Model, scores: tuple[ShownScore, ...]) 
         model=_model(facts, model),
         inputs=tuple(_inputs(model)),
         output=_output(facts),
-        preprocessing=_preprocessing(manifest, model),
+        preprocessing=_preprocessing(facts, model),
         data=_data(manifest),
         study=_study(took),
         scores=scores if evaluated else (),
@@ -77,7 +83,7 @@ def _model(facts: Facts, model: keras.Model) -> dict[str, Any]:
         "seeds": list(took.seeds),
         "epoch_rule": took.rule,
         "epochs": list(took.epochs) if facts.retrained is None else None,
-        "retrained": facts.retrained,
+        "retrained": None if facts.retrained is None else facts.retrained.sentence,
         "temperature": facts.temperature,
         "noise_stays_on": facts.noise,
         "parameters": int(sum(np.prod(weight.shape) for weight in model.trainable_weights)),
@@ -112,17 +118,25 @@ def _output(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _preprocessing(manifest: Mapping[str, Any], model: keras.Model) -> dict[str, Any]:
+def _preprocessing(facts: Facts, model: keras.Model) -> dict[str, Any]:
+    manifest, reading = facts.took.result.manifest, facts.reading
     features = list((manifest.get("data") or {}).get("feature_names") or ())
     shapes = [one["shape"] for one in _inputs(model)]
     whole = len(shapes) == 1 and None not in shapes[0] and math.prod(shapes[0]) == len(features)
-    table = (manifest.get("data") or {}).get("table")
-    if table is not None:
-        return {"features": list(table["features"]), "note": _OF_TABLES, "table": table}
+    if reading.table is not None:
+        note = _INSIDE if reading.inside else _OF_TABLES
+        names = list(reading.table.features)
+        return {"features": names, "inside": reading.inside, "note": note, "table": reading.table.to_dict()}
     fitted = manifest.get("preprocess") or ""
-    return {"features": features if whole else [], "fitted_by_the_study": fitted, "note": _OF_INPUTS}
+    note = _FITTED_INSIDE if reading.inside else _OF_INPUTS
+    return {"features": features if whole else [], "fitted_by_the_study": fitted, "note": note}
 
 
+_INSIDE = (
+    "The model takes the raw numbers of these columns in this order, NaN for a blank: scale, fill and marks of blanks "
+    "are layers of it. `gengap predict` takes raw rows."
+)
+_FITTED_INSIDE = "The model takes raw inputs: what the study fitted to its training cases is its first layer."
 _OF_TABLES = (
     "`gengap predict` takes raw rows: how the study read and encoded its table is kept in the card's JSON. Other "
     "readers of the model have to do the same."
@@ -170,10 +184,7 @@ def _claim(took: Chosen, *, evaluated: bool) -> str:
 def _limits(facts: Facts, *, evaluated: bool, scores: tuple[ShownScore, ...]) -> list[str]:
     took, found = facts.took, []
     if facts.retrained is not None:
-        found.append(
-            f"{facts.retrained} This model was not itself evaluated: no case is left that could judge it but the test "
-            "cases, and scores of the study are those of runs trained on fewer cases."
-        )
+        found += _of_retraining(took, facts.retrained)
     if facts.noise:
         found.append(
             "Noise layers stay on when the model is called, `model(x)`: every call is a draw, and a forecast is the "
@@ -181,7 +192,8 @@ def _limits(facts: Facts, *, evaluated: bool, scores: tuple[ShownScore, ...]) ->
         )
     if facts.temperature is not None:
         runs = "the study's runs, before they were retrained" if facts.retrained else "these runs"
-        found.append(f"The temperature {facts.temperature:.4g} was fitted on the validation forecasts of {runs}.")
+        where = "validation" if resampling_of(took.result) is None else "out-of-fold"
+        found.append(f"The temperature {facts.temperature:.4g} was fitted on the {where} forecasts of {runs}.")
     if evaluated and scores[0].part == "validation":
         found.append("There was no test split: its scores are read on cases that chose its epoch, and flatter.")
     elif took.recommendation is not None and evaluated:
@@ -194,7 +206,7 @@ def _limits(facts: Facts, *, evaluated: bool, scores: tuple[ShownScore, ...]) ->
         found.append(f"The runs of seeds {seeds} diverged or have not come to an end, and are not part of it.")
     if len(took.seeds) > 1:
         found.append(f"Inference costs {len(took.seeds)} times that of one run.")
-    if fitted := took.result.manifest.get("preprocess"):
+    if (fitted := took.result.manifest.get("preprocess")) and not facts.reading.inside and facts.reading.table is None:
         found.append(f"It takes inputs after {fitted}, fitted to the study's training cases, which is not part of it.")
     if facts.classes:
         found.append(f"To load it Keras needs these classes (`custom_objects`): {', '.join(facts.classes)}.")
@@ -202,3 +214,14 @@ def _limits(facts: Facts, *, evaluated: bool, scores: tuple[ShownScore, ...]) ->
         found.append("It was made from synthetic data.")
     found.append("It has no compile state: to train it further compile it first.")
     return found
+
+
+def _of_retraining(took: Chosen, anew: Retrained) -> list[str]:
+    """What was not judged about a retrained model, and what was judged in its place."""
+    if not anew.folds:
+        judged = "only the test cases could judge it, and scores of the study are those of runs trained on fewer cases"
+        return [f"{anew.sentence} This model was not itself evaluated: {judged}."]
+    return [
+        f"{anew.sentence} This model was not itself evaluated: no case is left that could judge it.",
+        out_of_fold(took),
+    ]

@@ -1,4 +1,4 @@
-"""The chosen variant trained anew, on training and validation cases together, for as long as the study chose."""
+"""The chosen variant trained anew on all cases that are no test cases, for as long as the study chose."""
 
 import math
 from collections.abc import Mapping
@@ -6,23 +6,27 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy import sparse
 
+from gengap.datasets.account import fingerprint
+from gengap.datasets.cases import joined_cases
+from gengap.datasets.intake import as_splits
 from gengap.datasets.split import Dataset, Split
+from gengap.datasets.training_data import TrainingData
 from gengap.engine.computation import Computation
-from gengap.engine.runs import TrainingData
 from gengap.errors import DataError, ModelError
+from gengap.keras_models.heads import input_names
+from gengap.results.resampled import resampling_of
 from gengap.shipping.choice import Chosen
 from gengap.study import Study
-from gengap.study.inputs import as_splits, check_data
-from gengap.study.manifest import fingerprint
+from gengap.study.inputs import check_data
+from gengap.study.preprocessing import describe_preprocess, fitted_to
 
 Length = Literal["epochs", "updates"]
 
 
 @dataclass(frozen=True, eq=False)
 class Retrained:
-    """Models trained on all that is not test data.
+    """Models trained on all that is no test case; of a resampled study, whose cases are all tested, on all of them.
 
     Attributes:
         models: One for each seed.
@@ -32,6 +36,8 @@ class Retrained:
         study_epochs: Epochs that the study's own runs took, in the median over seeds.
         study_updates: Steps that these are.
         length: What was kept equal.
+        folds: Whether the study's runs were those of folds.
+        fitted: What was fitted to the cases before the models saw them; None for nothing.
     """
 
     models: tuple[Any, ...]
@@ -41,26 +47,36 @@ class Retrained:
     study_epochs: int
     study_updates: int
     length: Length
+    folds: bool
+    fitted: Any = None
+
+    @property
+    def cases_in_words(self) -> str:
+        """Which cases they saw."""
+        return "all cases of its folds" if self.folds else "training and validation cases"
 
     @property
     def sentence(self) -> str:
         """What was done, in words."""
         kept = "epochs" if self.length == "epochs" else "updates, to a whole epoch"
+        runs = "runs of the folds" if self.folds else "study's runs"
+        which = f"all {self.cases:,} cases" if self.folds else f"the {self.cases:,} training and validation cases"
         return (
-            f"Retrained on the {self.cases:,} training and validation cases for {self.epochs} epochs "
-            f"({self.updates:,} updates); the study's runs took {self.study_epochs} epochs ({self.study_updates:,} "
-            f"updates) in the median, and the same number of {kept} was kept."
+            f"Retrained on {which} for {self.epochs} epochs ({self.updates:,} updates); the "
+            f"{runs} took {self.study_epochs} "
+            f"epochs ({self.study_updates:,} updates) in the median, and the same number of {kept} was kept."
         )
 
 
-def retrained(chosen: Chosen, data: Dataset, length: Length) -> Retrained:
+def retrained(chosen: Chosen, data: Dataset | Split, length: Length, preprocess: Any = None) -> Retrained:
     """Train the chosen variant anew, with the seeds that are shipped.
 
     Args:
         chosen: What is shipped.
-        data: The study's own data.
+        data: The study's own data; of a resampled study, the cases that it divided.
         length: Whether each case is seen as often as in the study (`"epochs"`), or as many steps are made
             (`"updates"`, rounded to whole epochs): there are more cases now.
+        preprocess: What the study was given as `preprocess`, which is fitted anew.
 
     Raises:
         DataError: These are not the study's data, or there is no validation split to add.
@@ -69,8 +85,9 @@ def retrained(chosen: Chosen, data: Dataset, length: Length) -> Retrained:
     if length not in {"epochs", "updates"}:
         raise DataError(f"`length` must be 'epochs' or 'updates'; received {length!r}.")
     settings, model = chosen.result.manifest.get("settings") or {}, _model(chosen)
-    study = _study(chosen, model, settings)
-    cases = joined(*_splits(data, study, chosen))
+    _check_preprocess(chosen, preprocess)
+    study, folds = _study(chosen, model, settings), resampling_of(chosen.result) is not None
+    cases = _all_cases(data, study, chosen, raw=preprocess is not None)
     own, batch = _median_epochs(chosen), int(settings["batch_size"])
     steps = _steps(int(chosen.result.manifest["data"]["n_train"]), batch)
     more = _steps(len(cases), batch)
@@ -82,24 +99,21 @@ def retrained(chosen: Chosen, data: Dataset, length: Length) -> Retrained:
         batch_size=batch,
         shuffle=bool(settings.get("shuffle", True)),
         class_weight=None if weights is None else {int(label): float(one) for label, one in weights.items()},
+        preprocess=preprocess,
         progress=False,
     )
     status = result.runs["status"].to_numpy().astype(str)
     if not np.char.startswith(status, "completed").all():
-        raise ModelError("Retrained on training and validation cases a run diverged: ship the runs as trained.")
+        raise ModelError("Retrained on more cases a run diverged: name another variant, or ship a run as trained.")
+    fitted = None if preprocess is None else fitted_to(cases, preprocess, study.kind)
     models = tuple(result.model(chosen.variant, seed=seed, epoch="last") for seed in chosen.seeds)
-    return Retrained(models, len(cases), epochs, epochs * more, own, own * steps, length)
+    return Retrained(models, len(cases), epochs, epochs * more, own, own * steps, length, folds, fitted)
 
 
 def _model(chosen: Chosen) -> Any:
     manifest = chosen.result.manifest
     if manifest.get("origin") != "study":
         raise ModelError("Only a study's own result says how its models were trained: ship the runs as trained.")
-    if manifest.get("preprocess"):
-        raise ModelError(
-            f"The study fitted {manifest['preprocess']} to its training cases (`preprocess=`), which a result does not "
-            "hold: ship the runs as trained."
-        )
     share = manifest["variants"][chosen.variant].get("share")
     if share not in {None, 1}:
         raise ModelError(
@@ -112,7 +126,20 @@ def _model(chosen: Chosen) -> Any:
             "The study started from weights of the user's (`initial_weights='keep'`, or of layers that were trained "
             "before), which a result does not hold: ship the runs as trained."
         )
-    return chosen.result.model(chosen.variant, seed=chosen.seeds[0], epoch=chosen.rule)
+    fold = None if resampling_of(chosen.result) is None else 0
+    return chosen.result.model(chosen.variant, seed=chosen.seeds[0], epoch=chosen.rule, fold=fold, check=fold is None)
+
+
+def _check_preprocess(chosen: Chosen, preprocess: Any) -> None:
+    """Check that what is fitted anew is what the study fitted."""
+    told, given = chosen.result.manifest.get("preprocess"), describe_preprocess(preprocess)
+    if told and given is None:
+        raise ModelError(
+            f"The study fitted {told} to its training cases (`preprocess=`), which a result does not hold: give "
+            "`ship` the same `preprocess=`, unfitted, and it is fitted to the cases that are trained on now."
+        )
+    if given != (told or None):
+        raise DataError(f"`preprocess` must be what the study was given, {told or 'nothing'}; received {given}.")
 
 
 def _study(chosen: Chosen, model: Any, settings: Mapping[str, Any]) -> Study:
@@ -132,29 +159,37 @@ def _study(chosen: Chosen, model: Any, settings: Mapping[str, Any]) -> Study:
     )
 
 
-def _splits(data: Dataset, study: Study, chosen: Chosen) -> tuple[Split, Split]:
-    """The training and validation split, if they are those of the study."""
-    if not isinstance(data, Dataset):
+def _all_cases(data: Dataset | Split, study: Study, chosen: Chosen, *, raw: bool) -> Split:
+    """Training and validation cases, or the pool of the folds, if they are those of the study."""
+    folds = resampling_of(chosen.result) is not None
+    if folds and (isinstance(data, Dataset) or not isinstance(data, Split)):
+        raise DataError(
+            "`retrain_on` must be the `Split` that the resampled study divided (of a data set, `data.pooled()`; of "
+            f"arrays, `gg.Split(x, y)`); received {type(data).__name__}."
+        )
+    if not folds and not isinstance(data, Dataset):
         raise DataError(
             "`retrain_on` must be the study's own `Dataset`, or one made of its splits; received "
             f"{type(data).__name__}."
         )
-    given: TrainingData = as_splits(
-        data, None, validation_data=None, validation_split=0.0, test_data=None, sample_weight=None
-    )
-    if given.validation is None:
+    none: dict[str, Any] = {"validation_data": None, "validation_split": 0.0, "test_data": None, "sample_weight": None}
+    models = [variant.model for variant in study.variants]
+    given: TrainingData = as_splits(data, None, **none, names=input_names(models[0]), keep_frames=raw)
+    if given.validation is None and not folds:
         raise DataError("`retrain_on` holds no validation split, so there is nothing to add to the training cases.")
-    checked = check_data(given, [variant.model for variant in study.variants], study.kind)
+    checked = check_data(given, models, study.kind, inputs=not raw)
     if fingerprint({"train": checked.train, **checked.held_out()}) != chosen.result.manifest["data"]["fingerprint"]:
         raise DataError(
             "`retrain_on` does not hold the data that the study was made from (their fingerprints differ): the length "
             "of training was chosen for those. Pass the same training, validation and test split."
         )
-    return given.train, given.validation
+    return given.train if given.validation is None or folds else joined(given.train, given.validation)
 
 
 def _median_epochs(chosen: Chosen) -> int:
-    counted = chosen.result.runs["best_epoch" if chosen.rule == "best" else "epochs"].sel(variant=chosen.variant)
+    name = "best_epoch" if chosen.rule == "best" else "epochs"
+    name = name if resampling_of(chosen.result) is None else f"fold_{name}"
+    counted = chosen.result.runs[name].sel(variant=chosen.variant)
     epochs = counted.to_numpy()
     return max(1, math.floor(float(np.median(epochs[epochs > 0])) + 0.5))
 
@@ -176,16 +211,4 @@ def joined(first: Split, second: Split) -> Split:
                 for one in (first, second)
             ]
         )
-    return Split(_joined(first.x, second.x), _joined(first.y, second.y), weight)
-
-
-def _joined(first: Any, second: Any) -> Any:
-    if isinstance(first, Mapping):
-        return {name: _joined(part, second[name]) for name, part in first.items()}
-    if isinstance(first, list | tuple):
-        return [_joined(*pair) for pair in zip(first, second, strict=True)]
-    if sparse.issparse(first):
-        return sparse.vstack([first, second], format="csr")
-    if hasattr(first, "detach"):
-        return np.concatenate([part.detach().cpu().numpy() for part in (first, second)])
-    return np.concatenate([np.asarray(first), np.asarray(second)])
+    return Split(joined_cases([first.x, second.x], "inputs"), joined_cases([first.y, second.y], "answers"), weight)

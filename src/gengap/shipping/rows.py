@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gengap.datasets.row_files import read_rows
 from gengap.datasets.table_reading import TableReading
 from gengap.errors import DataError, ModelError
+from gengap.experiments.users_code import why_unreadable
 from gengap.shipping.card import FORMAT
 
 _UNREADABLE = (ValueError, TypeError, OSError, LookupError, AttributeError, RuntimeError, ImportError)
@@ -77,7 +78,10 @@ def _inputs(preprocessing: dict[str, Any], rows: str | Path) -> tuple[Any, list[
     """Raw rows as the study read and encoded them, where it read a table; else numbers as they stand."""
     if preprocessing.get("table") is None or Path(rows).suffix == ".npz":
         return read_rows(rows, list(preprocessing.get("features") or ()))
-    return TableReading.from_dict(preprocessing["table"]).read_inputs(Path(rows)), []
+    reading = TableReading.from_dict(preprocessing["table"])
+    if preprocessing.get("inside"):  # the encoder is a part of the model
+        return reading.read_numbers(Path(rows)), []
+    return reading.read_inputs(Path(rows)), []
 
 
 def _card(path: Path) -> dict[str, Any]:
@@ -101,8 +105,7 @@ def _loaded(path: Path) -> Any:
     try:
         return keras.saving.load_model(path, safe_mode=True, compile=False)
     except _UNREADABLE as reason:
-        said = (str(reason).splitlines() or [type(reason).__name__])[0]
-        raise ModelError(f"{path} cannot be loaded safely: {said}") from reason
+        raise ModelError(f"{path} cannot be loaded safely: {why_unreadable(reason)}") from reason
 
 
 def _shaped(model: Any, x: Any, rows: Path) -> Any:

@@ -1,13 +1,24 @@
 """What is shipped, scored on the study's held-out cases from the forecasts that the study kept."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.analysis.cases import HeldOut
-from gengap.analysis.comparison.estimators import SCORES_OF, SKILL_SCORE, larger_is_better
+from gengap.analysis.cases import HeldOut, primary_score
+from gengap.analysis.claims import given_of
+from gengap.analysis.comparison.contrasts import estimates_with_skewness, pair
+from gengap.analysis.comparison.estimators import (
+    SCORES_OF,
+    SKILL_SCORE,
+    ScoreName,
+    case_values,
+    convention_of,
+    larger_is_better,
+)
+from gengap.analysis.inference.over_seeds import NOTHING, as_estimate
 from gengap.errors import DataError
+from gengap.results.resampled import resampling_of
 from gengap.shipping.card import ShownScore
 from gengap.shipping.choice import Chosen
 from gengap.verification.recalibration import Temperature
@@ -15,14 +26,18 @@ from gengap.verification.scores import score_interval
 
 
 def fitted_temperature(chosen: Chosen) -> float:
-    """Fit the temperature of the shipped forecast on the validation cases.
+    """Fit the temperature of the shipped forecast on the validation cases; out of fold in a resampled study.
+
+    There every case is forecast by a run that has not seen it, and nothing but the variant was chosen on these
+    forecasts.
 
     Raises:
         DataError: The task has no probabilities, or there are no validation forecasts.
     """
     if chosen.result.task == "regression":
         raise DataError("A temperature tempers probabilities, and this is a regression: leave `temperature` out.")
-    held = next((one for one in chosen.held() if one.part == "validation"), None)
+    part = "validation" if resampling_of(chosen.result) is None else "test"
+    held = next((one for one in chosen.held() if one.part == part), None)
     if held is None:
         raise DataError(
             "A temperature is fitted on validation cases, and this result holds no forecasts of any: leave "
@@ -61,3 +76,24 @@ def _scores(chosen: Chosen, held: HeldOut, forecast: NDArray[Any], what: str) ->
                 ShownScore(score, held.part, what, one.value, one.low, one.high, one.caution, larger_is_better(score))
             )
     return found
+
+
+def out_of_fold(chosen: Chosen) -> str:
+    """Say what the runs of the folds scored on the cases that they had not seen, which is what a reader may expect."""
+    result, held = chosen.result, chosen.held()[0]
+    score = cast("ScoreName", primary_score(result))
+    values = case_values(result, held, chosen.variant, rule=chosen.rule, score=score)
+    resampled = resampling_of(result)
+    assert resampled is not None  # noqa: S101  only resampled studies are asked
+    passes, own = resampled.kind == "passes", (chosen.variant, chosen.rule)
+    rho = convention_of(result, held, (own, own), score=score) if passes else None
+    family = [pair(chosen.variant, chosen.rule, values, np.zeros_like(values), new_cases=True, rho=rho)]
+    [estimate] = estimates_with_skewness(family)
+    mean = float(np.nanmean(values))
+    told = NOTHING if estimate is None else as_estimate(estimate, 0.05)
+    reach = f" (95 % interval {told.low:.4f} to {told.high:.4f})" if np.isfinite([told.low, told.high]).all() else ""
+    return (
+        f"Single runs of the folds, trained on {resampled.sizes} of these {resampled.cases:,} cases, have a {score} of "
+        f"{mean:.4f}{reach} on cases that they had not seen, {given_of(result)}; this model learned from all cases, so "
+        "that about as much may be expected of it."
+    )

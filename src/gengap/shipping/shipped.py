@@ -10,16 +10,20 @@ import keras
 import numpy as np
 
 from gengap.analysis.cases import EpochRule
-from gengap.datasets.split import Dataset
+from gengap.datasets.split import Dataset, Split
+from gengap.datasets.table_encoder import TableEncoder
+from gengap.errors import DataError
 from gengap.keras_models.outputs import describe_output
 from gengap.keras_models.rebuilding import check
 from gengap.results.checks import check_is_result
-from gengap.results.resampled import refuse_resampled
+from gengap.results.resampled import resampling_of
 from gengap.shipping.card import ModelCard
 from gengap.shipping.choice import Chosen, Seeds, chosen
 from gengap.shipping.describing import Facts, make_card
+from gengap.shipping.front import check_front, with_encoder, with_preprocess
 from gengap.shipping.graph import one_model, own_classes
-from gengap.shipping.retraining import Length, retrained
+from gengap.shipping.reading import Reading, reading_of
+from gengap.shipping.retraining import Length, Retrained, retrained
 from gengap.shipping.scoring import fitted_temperature, shown_scores
 from gengap.verification.recalibration import Temperature
 
@@ -74,7 +78,8 @@ def ship(
     seeds: Seeds = "median",
     temperature: bool = False,
     noise: bool = False,
-    retrain_on: Dataset | None = None,
+    retrain_on: Dataset | Split | None = None,
+    preprocess: Any = None,
     length: Length = "epochs",
     custom_objects: Mapping[str, Any] | None = None,
 ) -> Shipped:
@@ -82,7 +87,11 @@ def ship(
 
     The model is made of layers of Keras and of the user's own, so plain Keras loads it on any backend, without gengap;
     the card names the classes that it needs besides. It predicts for the stored held-out cases what the study stored
-    of them, or it is not returned.
+    of them, or it is not returned. No run of a resampled study has learned from all cases, so that one is always
+    retrained on all of them. What a study fitted to its training cases becomes a part of the model where layers of
+    Keras hold it on every backend: an encoded table of numbers alone, `keras.layers.Normalization` and scikit-learn's
+    `StandardScaler` (`preprocess=`). An encoder of words stays beside the model, in the card's JSON, from where
+    `gengap predict` takes it.
 
     Args:
         result: A study's result, with weights.
@@ -91,11 +100,14 @@ def ship(
             variant of the user's the declared one.
         seeds: `"median"` ships the run of median validation score, `"all"` the mean forecast of all runs in one graph
             (which costs as many times the work at inference), a number the run of that seed.
-        temperature: Whether the log-odds of the forecast are divided by a temperature fitted on validation.
+        temperature: Whether the log-odds of the forecast are divided by a temperature fitted on validation, in a
+            resampled study on the forecasts that folds made of cases they had not seen.
         noise: Whether dropout and other noise layers stay on when the model is *called*, `model(x)`, for Monte-Carlo
             dropout; Keras' `predict` switches them off, whatever a model says.
-        retrain_on: The study's own data: trains anew on training and validation cases together, for as long as the
-            study chose. Such a model was not itself evaluated, and its card says so.
+        retrain_on: The study's own data: trains anew on training and validation cases together, of a resampled study
+            on all cases that it divided, for as long as the study chose. Such a model was not itself evaluated, and its
+            card says so.
+        preprocess: To retrain a study that was given `preprocess=`: the same, which is fitted anew.
         length: What retraining keeps equal, `"epochs"` or `"updates"`.
         custom_objects: The user's own classes and functions by name, as Keras takes them.
 
@@ -104,9 +116,10 @@ def ship(
 
     Raises:
         UnknownNameError: There is no such variant, seed or rule.
-        DataError: Nothing can be recommended or shipped, a temperature has nothing to be fitted on, or `retrain_on`
-            holds other data than the study's.
-        ModelError: The result holds no weights; a model cannot be rebuilt, or not be changed as asked.
+        DataError: Nothing can be recommended or shipped, a temperature has nothing to be fitted on, `retrain_on` holds
+            other data than the study's, or is missing for a resampled one.
+        ModelError: The result holds no weights; a model cannot be rebuilt, or not be changed as asked; a preprocessing
+            cannot go with it.
 
     Example:
         >>> import gengap as gg, keras
@@ -118,18 +131,49 @@ def ship(
         ((None, 1), True)
     """
     check_is_result(result, "ship")
-    refuse_resampled(result, "`ship`", "None of its runs is the model that a fit on all cases gives: run without `cv`.")
+    _check_retraining(result, retrain_on, preprocess)
     took = chosen(result, variant, epoch=epoch, seeds=seeds)
     fitted = fitted_temperature(took) if temperature else None
-    anew = None if retrain_on is None else retrained(took, retrain_on, length)
+    anew = None if retrain_on is None else retrained(took, retrain_on, length, preprocess)
     models = _trained(took, custom_objects) if anew is None else list(anew.models)
     kind = _kind(took, models[0])
     model = one_model(models, kind, seeds=took.seeds, temperature=fitted, noise=noise)
     if anew is None and not noise:
         _check_forecasts(took, model, fitted)
+    model, reading = _with_front(took, model, retrain_on, anew)
     scores = shown_scores(took, fitted) if anew is None and took.held() else ()
-    facts = Facts(took, kind, fitted, noise, None if anew is None else anew.sentence, own_classes(model))
+    facts = Facts(took, kind, fitted, noise, anew, own_classes(model), reading)
     return Shipped(model, make_card(facts, model, scores))
+
+
+def _check_retraining(result: "Result", retrain_on: Any, preprocess: Any) -> None:
+    """Refuse a resampled study without the cases that it divided, and a preprocessing that nothing is fitted by."""
+    if resampling_of(result) is not None and retrain_on is None:
+        raise DataError(
+            "No run of a resampled study has learned from all cases, and shipped is a model that has: give "
+            "`retrain_on=`, the `Split` that the study divided (`gg.Split(x, y)`, or `data.pooled()`); on the command "
+            "line --retrain."
+        )
+    if preprocess is not None and retrain_on is None:
+        raise DataError(
+            "`preprocess` is fitted anew when a model is retrained: give `retrain_on=` too, or leave it out."
+        )
+    if preprocess is not None:
+        check_front(preprocess)
+
+
+def _with_front(
+    took: Chosen, model: keras.Model, data: Dataset | Split | None, anew: Retrained | None
+) -> tuple[keras.Model, Reading]:
+    """The model with what was fitted to training cases in front, where Keras holds it, and how rows become inputs."""
+    fitted = None if anew is None else anew.fitted
+    if fitted is None or isinstance(fitted, TableEncoder):
+        reading = reading_of(took.result.manifest, fitted)
+        inside = reading.encoder_inside
+        return (model if inside is None else with_encoder(model, inside)), reading
+    assert isinstance(data, Dataset | Split)  # noqa: S101  something was fitted to its cases
+    x = data.train.x if isinstance(data, Dataset) else data.x
+    return with_preprocess(model, fitted, tuple(x.shape[1:])), Reading(inside=True)
 
 
 def _trained(took: Chosen, custom_objects: Mapping[str, Any] | None) -> list[Any]:

@@ -7,7 +7,8 @@ from typing import Any
 import keras
 
 from gengap.datasets.output_kind import OutputKind
-from gengap.engine.runs import Run, TrainingData
+from gengap.datasets.training_data import TrainingData
+from gengap.engine.runs import Run
 from gengap.study.inputs import check_data
 from gengap.study.preprocessing import check_preprocess, describe_preprocess, preprocessed, preprocessed_folds
 from gengap.study.resampling import Folds, divide

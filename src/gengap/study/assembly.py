@@ -9,7 +9,8 @@ import xarray as xr
 
 from gengap.datasets.output_kind import OutputKind, scored_answers
 from gengap.datasets.split import Split
-from gengap.engine.runs import Array, RunRecord, TrainingData
+from gengap.datasets.training_data import TrainingData
+from gengap.engine.runs import Array, RunRecord
 from gengap.results import EpochRule, Result
 from gengap.results.intake import fine_enough
 from gengap.results.remembered import Remembered

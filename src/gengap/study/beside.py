@@ -28,7 +28,14 @@ def with_references(result: Result, fitted: Sequence[FittedReference]) -> Result
     if not fitted:
         return result
     names = [*result.variants, *(one.name for one in fitted)]
-    fill = {"parameters": 0, "best_epoch": 0, "epochs": 0, "status": "completed"}
+    fill = {
+        "parameters": 0,
+        "best_epoch": 0,
+        "epochs": 0,
+        "status": "completed",
+        "fold_best_epoch": 0,
+        "fold_epochs": 0,
+    }
     runs = result.runs.reindex(variant=names, fill_value={**dict.fromkeys(result.runs.data_vars, np.nan), **fill})
     for one in fitted:
         runs["parameters"].loc[{"variant": one.name}] = one.parameters
@@ -57,7 +64,12 @@ def _forecasts(part: xr.Dataset, name: str, fitted: Sequence[FittedReference], n
 
 
 def keep_references(store: Store, fitted: Sequence[FittedReference], seeds: Sequence[int]) -> None:
-    """Put references into a store, in place of those that it has."""
+    """Put references into a store, in place of those that it has of these seeds; those of its other seeds stay."""
+    others = [seed for seed in (store.study(REFERENCES) or ({}, {"seeds": []}))[1]["seeds"] if seed not in seeds]
+    before = stored_references(store, others) if others else ()
+    if [one.name for one in before] == [one.name for one in fitted]:
+        fitted = [_stacked(old, new) for old, new in zip(before, fitted, strict=True)]
+        seeds = [*others, *seeds]
     arrays = {
         f"{place}/{part}": np.ascontiguousarray(forecast)
         for place, one in enumerate(fitted)
@@ -68,6 +80,12 @@ def keep_references(store: Store, fitted: Sequence[FittedReference], seeds: Sequ
         for one in fitted
     ]
     store.put_study(REFERENCES, arrays, {REFERENCES: told, "seeds": list(seeds)})
+
+
+def _stacked(old: FittedReference, new: FittedReference) -> FittedReference:
+    """One reference of the seeds of two fits, those of the first first."""
+    both = {part: np.concatenate([old.forecasts[part], forecast]) for part, forecast in new.forecasts.items()}
+    return replace(new, forecasts=both)
 
 
 def stored_references(store: Store, seeds: Sequence[int]) -> tuple[FittedReference, ...]:

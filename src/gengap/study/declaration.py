@@ -1,24 +1,25 @@
 """A study: variants x seeds on one data set, declared before it runs."""
 
 import copy
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import keras
-import numpy as np
 
 from gengap.analysis.cases import CaseScore
+from gengap.datasets.account import describe_source
+from gengap.datasets.intake import as_splits
 from gengap.datasets.output_kind import OutputKind
-from gengap.datasets.split import Dataset, PooledSplit, Task
+from gengap.datasets.split import Task
+from gengap.datasets.training_data import TrainingData
 from gengap.deprecated import old_arguments
 from gengap.engine.computation import OF_TRAINING, Computation, check_computation
-from gengap.engine.runs import Collector, Listener, Run, TrainingData, TrainingSettings
+from gengap.engine.runs import Collector, Listener, Run, TrainingSettings
 from gengap.engine.scoring import choose_score
-from gengap.errors import UnknownNameError
 from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.heads import input_names
 from gengap.keras_models.outputs import wants_codes
@@ -30,21 +31,23 @@ from gengap.runners.serialization import custom_objects
 from gengap.study.arrangement import arrange
 from gengap.study.assembly import assemble
 from gengap.study.beside import keep_references, with_references
+from gengap.study.callbacks import read_callbacks
 from gengap.study.engines import Engine, choose_engine, choose_runner, engine_functions
 from gengap.study.fit_arguments import refuse_arguments
-from gengap.study.inputs import as_splits, check_class_weight
+from gengap.study.fold_references import references_of
+from gengap.study.inputs import check_class_weight
 from gengap.study.loading import stored_result
 from gengap.study.manifest import make_manifest
 from gengap.study.progress import Silence, shown
-from gengap.study.references import FittedReference, References, check_references, fit_references, refuse_references
+from gengap.study.references import FittedReference, References, check_references
 from gengap.study.resampling import refuse_splits
 from gengap.study.storing import Training, open_store, record_look, train_missing
+from gengap.study.values import flag, one_of, positive
 from gengap.study.variants import check_seeds, check_stopping, common_output, declared, make_variants
 
 if TYPE_CHECKING:
     from gengap.engine.planner import Plan  # it needs torch, which a declaration does not
 
-Chosen = TypeVar("Chosen", bound=str)
 _KEPT_EPOCHS_BYTES = 2**30
 
 
@@ -73,6 +76,8 @@ class Study:
             regression `predict`). They become variants without curves; inputs of more axes are flattened for them.
         storage: Folder that keeps the study while it runs; running it again continues. None keeps it in memory.
         runner: `"local"` trains in this process, `"ray"` on a Ray session or this machine's cores; or a `RayRunner`.
+        callbacks: Callbacks of Keras that have a place where runs train together: EarlyStopping, LambdaCallback with
+            `on_epoch_end`, CSVLogger, TensorBoard, TerminateOnNaN; others are refused, with what to do instead.
 
     Raises:
         ModelError: A model cannot be used as given.
@@ -80,6 +85,7 @@ class Study:
         DataError: A reference lacks a method, or has the name of a variant.
         MissingExtraError: The runner's library is not installed.
         ValueError: `computation` asks for what a study, or Keras' own loop, does not read.
+        TypeError: A callback has no place in a study.
 
     Example:
         >>> import gengap as gg, keras
@@ -109,16 +115,19 @@ class Study:
         references: References = (),
         storage: str | Path | None = None,
         runner: Runner | Literal["local", "ray"] = "local",
+        callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> None:
-        self._initial_weights = _one_of(initial_weights, "kind of initial weights", ("auto", "fresh", "keep"))
-        self.variants: tuple[Variant, ...] = make_variants(model, remedies, keep_trained=initial_weights == "auto")
+        self._initial_weights = one_of(initial_weights, "kind of initial weights", ("auto", "fresh", "keep"))
+        self._callbacks = read_callbacks(callbacks, stored=storage is not None)
+        variants = make_variants(model, remedies, keep_trained=initial_weights == "auto")
+        self.variants: tuple[Variant, ...] = self._callbacks.variants(variants)
         self.seeds = check_seeds(seeds)
         if task is not None:
-            _one_of(task, "task", ("binary", "multiclass", "regression"))
-        self._from_logits = None if from_logits is None else _flag(from_logits, "from_logits")
+            one_of(task, "task", ("binary", "multiclass", "regression"))
+        self._from_logits = None if from_logits is None else flag(from_logits, "from_logits")
         self.kind: OutputKind = common_output(self.variants, output, task, from_logits=self._from_logits)
         self.score = choose_score(self.kind.task, score)
-        self.primary_epoch = _one_of(primary_epoch, "epoch rule", ("best", "last"))
+        self.primary_epoch = one_of(primary_epoch, "epoch rule", ("best", "last"))
         self.engine = choose_engine(engine)
         check_computation(computation, *OF_TRAINING, by="gengap.Study")
         if computation != Computation() and self.engine == "keras":
@@ -153,11 +162,12 @@ class Study:
         Arguments mean what they mean in `keras.Model.fit`; see the table "fit arguments" in the documentation.
 
         Args:
-            x: Inputs; or a `Dataset`, or a training `Split`, in place of `x` and `y`.
+            x: Inputs; or, in place of `x` and `y`, a `Dataset`, a training `Split`, or what yields batches, which is
+                read once: a `keras.utils.PyDataset`, `tf.data.Dataset`, torch `DataLoader` or finite generator.
             y: Answers: 0/1, integer codes or one-hot rows, or real numbers.
-            validation_data: `Split` or `(x, y[, sample_weight])` that epochs and remedies are chosen on.
+            validation_data: `Split`, `(x, y[, sample_weight])` or what yields batches; chooses epochs and remedies.
             validation_split: Share of the training cases, the last ones, to use as validation split instead.
-            test_data: `Split` or tuple that is read once, at the end.
+            test_data: The same, read once, at the end.
             epochs: Epochs of every run, at most.
             batch_size: Cases a step.
             class_weight: Weight of each label in the objective; the common score does not use it.
@@ -196,6 +206,7 @@ class Study:
             sample_weight=sample_weight,
             cv=cv,
             preprocess=preprocess,
+            progress=progress,
         )
         train = self._train_in_memory if self.storage is None else self._train_in_store
         return train(training, manifest, progress=progress)
@@ -248,7 +259,7 @@ class Study:
         title = f"Study: {sizes}, compared on {self.score} at the {self.primary_epoch} epoch, {self.engine} engine"
         return declared(self.variants, title=title).to_html()
 
-    def _prepare(
+    def _prepare(  # noqa: PLR0913  what `run` takes
         self,
         x: Any,
         y: Any,
@@ -263,14 +274,15 @@ class Study:
         sample_weight: Any = None,
         cv: Any = None,
         preprocess: Any = None,
+        progress: bool = False,
     ) -> tuple[Training, dict[str, Any]]:
         """Check everything and describe it; nothing is trained."""
         splits = {"validation_data": validation_data, "validation_split": validation_split, "test_data": test_data}
         if cv is not None:
             refuse_splits(x, **splits)
-            refuse_references(self.references)
         names = input_names(self.variants[0].model)
-        given = as_splits(x, y, **splits, sample_weight=sample_weight, names=names, keep_frames=preprocess is not None)
+        raw = preprocess is not None
+        given = as_splits(x, y, **splits, sample_weight=sample_weight, names=names, keep_frames=raw, progress=progress)
         models = [variant.model for variant in self.variants]
         work = arrange(given, models, self.kind, self.runs(), seeds=self.seeds, cv=cv, preprocess=preprocess)
         check_stopping(self.variants, work.data)
@@ -285,7 +297,7 @@ class Study:
             seeds=self.seeds,
             primary_epoch=self.primary_epoch,
             engine=self.engine,
-            dataset=_describe_dataset(x),
+            dataset=describe_source(x),
         )
         functions = engine_functions(self.engine, self._computation.device)
         training = Training(*functions, self.runner, work.runs, work.data, settings, work.folds)
@@ -315,7 +327,7 @@ class Study:
         names = [variant.name for variant in self.variants]
         with open_store(self.storage or "", manifest, self.kind, training) as store:
             if self.references:
-                seeds = store.manifest["seeds"]
+                seeds = store.manifest["seeds"] if training.folds is None else self.seeds
                 keep_references(store, self._references(training, seeds), seeds)
             stored = set(store.keys())
             missing = [run for run in training.runs if (run.variant, run.seed) not in stored]
@@ -328,9 +340,7 @@ class Study:
         """Fit the references, before anything is trained that an error of theirs could lose."""
         if not self.references:
             return ()
-        return fit_references(
-            self.references, training.data, self.kind, seeds=seeds, score=cast("CaseScore", self.score)
-        )
+        return references_of(training, self.references, self.kind, seeds=seeds, score=cast("CaseScore", self.score))
 
     def _objects(self) -> dict[str, UsersCode]:
         """Return the user's own classes and functions, of which a result in this process can make models again."""
@@ -339,10 +349,14 @@ class Study:
             for variant in self.variants
         }
 
-    def _shown(
-        self, inner: Listener, runs: Sequence[Run], training: Training, *, show: bool
-    ) -> AbstractContextManager[Listener]:
-        return shown(inner, runs=runs, num_epochs=training.settings.epochs, score=self.score, show=show)
+    @contextmanager
+    def _shown(self, inner: Listener, runs: Sequence[Run], training: Training, *, show: bool) -> Iterator[Listener]:
+        epochs = training.settings.epochs
+        with (
+            self._callbacks.heard(inner) as told,
+            shown(told, runs=runs, num_epochs=epochs, score=self.score, show=show) as listener,
+        ):
+            yield listener
 
     def _settings(
         self,
@@ -353,8 +367,8 @@ class Study:
         class_weight: Mapping[int, float] | None,
         shuffle: bool,
     ) -> TrainingSettings:
-        epochs, batch_size = _positive(epochs, "epochs"), _positive(batch_size, "batch_size")
-        shuffle = _flag(shuffle, "shuffle")
+        epochs, batch_size = positive(epochs, "epochs"), positive(batch_size, "batch_size")
+        shuffle = flag(shuffle, "shuffle")
         check_class_weight(class_weight, self.kind)
         held_out = sum(map(len, data.held_out().values()))
         size = 4 * held_out * self.kind.width * epochs * len(self.seeds) * len(self.variants)
@@ -371,30 +385,3 @@ class Study:
             keep_every_epoch=size <= _KEPT_EPOCHS_BYTES,
             **self._computation.of_training(),
         )
-
-
-def _describe_dataset(x: Any) -> dict[str, Any]:
-    x = x.source if isinstance(x, PooledSplit) else x
-    if not isinstance(x, Dataset):
-        return {"name": "", "label_names": [], "feature_names": [], "synthetic": False}
-    facts = ("name", "label_names", "feature_names", "synthetic", "description", "licence", "citation", "target_units")
-    return {**{name: getattr(x, name) for name in facts}, "table": None if x.table is None else x.table.to_dict()}
-
-
-def _flag(value: Any, name: str) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"`{name}` must be True or False; received {value!r}.")
-    return value
-
-
-def _positive(value: Any, name: str) -> int:
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or not 1 <= value < 2**31:
-        raise ValueError(f"`{name}` must be a positive integer; received {value!r}.")
-    return int(value)
-
-
-def _one_of(value: Chosen, name: str, choices: Sequence[Chosen]) -> Chosen:
-    if value not in choices:
-        raise UnknownNameError(f"There is no {name} {value!r}; choose from {', '.join(map(repr, choices))}.")
-    return value

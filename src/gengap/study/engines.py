@@ -6,9 +6,11 @@ from typing import Literal
 
 import keras
 
+from gengap.datasets.training_data import TrainingData
 from gengap.engine.reference import train_reference
-from gengap.engine.runs import Listener, Run, TrainingData, TrainingSettings
+from gengap.engine.runs import Listener, Run, TrainingSettings
 from gengap.errors import ModelError, UnknownNameError
+from gengap.naming import did_you_mean
 from gengap.runners.base import Engine as EngineFunction
 from gengap.runners.base import Planner, Runner
 from gengap.runners.local import LocalRunner
@@ -33,7 +35,8 @@ def choose_engine(engine: str) -> Literal["fused", "keras"]:
         )
     if engine in ("fused", "keras"):
         return engine  # type: ignore[return-value]
-    raise UnknownNameError(f"There is no engine {engine!r}; choose from 'auto', 'fused', 'keras'.")
+    near = did_you_mean(engine, ("auto", "fused", "keras"))
+    raise UnknownNameError(f"There is no engine {engine!r}{near}; choose from 'auto', 'fused', 'keras'.")
 
 
 def engine_functions(
@@ -75,4 +78,7 @@ def choose_runner(runner: Runner | str) -> Runner:
         from gengap.runners.ray import RayRunner
 
         return RayRunner()
-    raise UnknownNameError(f"There is no runner {runner!r}; choose from 'local', 'ray', or give a gengap.RayRunner.")
+    near = did_you_mean(runner, ("local", "ray"))
+    raise UnknownNameError(
+        f"There is no runner {runner!r}{near}; choose from 'local', 'ray', or give a gengap.RayRunner."
+    )

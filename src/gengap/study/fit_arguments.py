@@ -3,18 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-import keras
-import numpy as np
-from scipy import sparse
-
-from gengap.errors import DataError
-
 _EPOCHS = "a study needs every run to see the same data in every epoch"
 _INSTEAD = {
-    "callbacks": (
-        "a callback holds the state of one run, and runs train together: early stopping is the remedy "
-        "gg.EarlyStopping(patience), schedules of the learning rate belong to the optimizer, checkpoints to `storage=`"
-    ),
+    "callbacks": "give them to `gg.Study(..., callbacks=[...])`, which says of each what it does here",
     "verbose": "say `progress=True` or `progress=False`",
     "initial_epoch": "`storage=` goes on where a study stopped",
     "steps_per_epoch": _EPOCHS,
@@ -40,37 +31,3 @@ def refuse_arguments(given: Mapping[str, Any]) -> None:
             f"`Study.run` has no argument `{name}`; it takes those of `Model.fit` but "
             f"{', '.join(f'`{known}`' for known in _INSTEAD)}."
         )
-
-
-def as_inputs(x: Any, what: str) -> Any:
-    """Return inputs with lists of numbers, or of rows, as one array; refuse whatever yields batches.
-
-    Raises:
-        DataError: It is a data loader or another iterator, or a list of rows of unequal lengths.
-    """
-    if _is_of_numbers(x):
-        try:
-            return np.asarray(x)
-        except ValueError:
-            raise DataError(f"{what} must have the same length in every case; received a ragged list.") from None
-    if sparse.issparse(x):  # only this format gives cases by their rows, and a `dok_matrix` would pass for a mapping
-        return x if x.format == "csr" else x.tocsr()
-    kind = type(x)
-    loads = isinstance(x, keras.utils.PyDataset) or hasattr(x, "__next__")
-    if loads or kind.__module__.startswith(("torch.utils.data", "tensorflow.python.data", "grain.")):
-        raise DataError(
-            f"{what} came as {kind.__name__}, which yields batches; a study shuffles cases itself, alike for all runs: "
-            "give arrays, such as `x, y = map(np.concatenate, zip(*batches))` makes of batches (x, y)."
-        )
-    return x
-
-
-def refuse_loader(given: Any, argument: str) -> None:
-    """Refuse a data loader in place of a tuple of arrays."""
-    if given is not None and not isinstance(given, list | tuple):
-        as_inputs(given, f"`{argument}`")
-
-
-def _is_of_numbers(x: Any) -> bool:
-    """Say whether something is a list whose entries are numbers or lists, and so one input and not several."""
-    return isinstance(x, list) and len(x) > 0 and all(isinstance(row, list | int | float | np.number) for row in x)

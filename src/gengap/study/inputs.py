@@ -1,74 +1,18 @@
 """What a user brings as data, checked and brought into one form before any training starts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
-from scipy import sparse
 
-from gengap.datasets.arrays import plain_array
-from gengap.datasets.cases import arrays_of, count_cases, take
-from gengap.datasets.checks import check_finite, check_marks, check_not_the_same
-from gengap.datasets.frames import as_frame, is_frame
+from gengap.datasets.checks import check_inputs, check_marks, check_not_the_same
 from gengap.datasets.output_kind import OutputKind
-from gengap.datasets.split import Dataset, Split
-from gengap.engine.runs import TrainingData
+from gengap.datasets.split import Split
+from gengap.datasets.training_data import TrainingData
 from gengap.errors import DataError
 from gengap.keras_models.heads import flat_inputs, input_names, input_structure
 from gengap.study.answers import check_answers
-from gengap.study.fit_arguments import as_inputs, refuse_loader
-
-
-def as_splits(
-    x: Any,
-    y: Any,
-    *,
-    validation_data: Any,
-    validation_split: float,
-    test_data: Any,
-    sample_weight: Any,
-    names: Sequence[str] | None = (),
-    keep_frames: bool = False,
-) -> TrainingData:
-    """Bring the ways in which data are given to `Study.run` into one form.
-
-    Args:
-        x: A `Dataset`, a `Split`, or inputs.
-        y: Answers; None with a `Dataset` or `Split`.
-        validation_data: A `Split` or a tuple `(x, y)` or `(x, y, sample_weight)`; None.
-        validation_split: Share of the training cases to hold out, the *last* ones, as Keras does.
-        test_data: As `validation_data`.
-        sample_weight: Weights of the training cases.
-        names: Names of the inputs of a model with several, to each of which a column of a data frame goes.
-        keep_frames: Whether data frames stay what they are, for what makes numbers of them later.
-
-    Raises:
-        DataError: The combination makes no sense.
-    """
-    wanted = None if keep_frames else names
-    for name, given in {"validation_data": validation_data, "test_data": test_data}.items():
-        refuse_loader(given, name)
-    if isinstance(x, Dataset):
-        if any(given is not None for given in (y, validation_data, test_data, sample_weight)) or validation_split:
-            raise DataError(
-                "A `Dataset` brings its own answers, weights and splits: pass it alone, or pass its splits one by one."
-            )
-        return TrainingData(_plain_inputs(x.train, "training", wanted), *_plain_held_out(x.validation, x.test, wanted))
-    x = as_inputs(x, "The training data")
-    if y is None and not isinstance(x, Split):
-        raise DataError("`y` is missing: pass `study.run(x, y, ...)`, or a `Split` or `Dataset` in place of both.")
-    if isinstance(x, Split) and not (y is None and sample_weight is None):
-        raise DataError("A `Split` brings its own answers and weights: pass it without `y` and `sample_weight`.")
-    train = _plain_inputs(x if isinstance(x, Split) else Split(x, y, _weights(sample_weight)), "training", wanted)
-    held_out = _as_split(validation_data, "validation_data"), _as_split(test_data, "test_data")
-    validation, test = _plain_held_out(*held_out, wanted)
-    if _is_asked_for(validation_split):
-        if validation is not None:
-            raise DataError("Give `validation_data` or `validation_split`, not both.")
-        train, validation = _cut_off_last(train, validation_split)
-    return TrainingData(train, validation, test)
 
 
 def check_data(
@@ -128,96 +72,8 @@ def check_class_weight(class_weight: Any, kind: OutputKind) -> None:
         raise DataError("`class_weight` must not be zero for every label: nothing would be learned.")
 
 
-def _is_asked_for(validation_split: Any) -> bool:
-    if validation_split is None:
-        return False
-    if isinstance(validation_split, bool) or not isinstance(validation_split, int | float | np.number):
-        raise DataError(f"`validation_split` must be a number between 0 and 1; received {validation_split!r}.")
-    return bool(validation_split != 0)
-
-
-def _weights(given: Any) -> Any:
-    if given is None or np.ndim(given) == 0:
-        return given if given is None else np.asarray(given)
-    return plain_array(given, "`sample_weight`")
-
-
-def _plain_held_out(
-    validation: Split | None, test: Split | None, names: Sequence[str] | None
-) -> tuple[Split | None, Split | None]:
-    named = {"validation": validation, "test": test}
-    plain = {name: None if split is None else _plain_inputs(split, name, names) for name, split in named.items()}
-    return plain["validation"], plain["test"]
-
-
-def _by_name(x: Any, names: Sequence[str]) -> Any:
-    """Return a data frame as a column for each input, where a model has several of these names."""
-    if len(names) < 2 or not is_frame(x) or not set(names) <= set(map(str, x.columns)):
-        return x
-    return {name: x[next(column for column in x.columns if str(column) == name)] for name in names}
-
-
-def _plain_inputs(split: Split, name: str, names: Sequence[str] | None) -> Split:
-    """Return a split whose inputs are NumPy arrays or sparse rows, before anything counts their cases.
-
-    Without `names`, a data frame stays one.
-    """
-    if names is None and is_frame(split.x):
-        return replace(split, x=as_frame(split.x, f"the {name} split"))
-    names = names or ()
-    split = replace(split, x=as_inputs(_by_name(split.x, names), f"The inputs of the {name} split"))
-    if not list(arrays_of(split.x)):
-        raise DataError(f"The inputs of the {name} split are empty.")
-    plain = {}
-    for label, part in arrays_of(split.x):
-        what = f"input{label} of the {name} split"
-        if not isinstance(getattr(part, "shape", None), tuple) or len(part.shape) == 0:
-            raise DataError(
-                f"The {what} must be an array with cases along its first axis; received {type(part).__name__}."
-            )
-        plain[label] = plain_array(part, what)
-    if isinstance(split.x, Mapping):
-        x: Any = dict(zip(split.x, plain.values(), strict=True))
-    else:
-        x = list(plain.values()) if isinstance(split.x, list | tuple) else plain[""]
-    return replace(split, x=x)
-
-
-def _as_split(given: Any, argument: str) -> Split | None:
-    if given is None or isinstance(given, Split):
-        return given
-    if isinstance(given, tuple | list) and len(given) in {2, 3}:
-        return Split(given[0], given[1], None if len(given) == 2 else _weights(given[2]))
-    raise DataError(
-        f"`{argument}` must be a `Split`, or a tuple (x, y) or (x, y, sample_weight); received {type(given).__name__}."
-    )
-
-
-def _cut_off_last(train: Split, share: float) -> tuple[Split, Split]:
-    if not 0 < share < 1:
-        raise DataError(f"`validation_split` must lie between 0 and 1; received {share}.")
-    first = round(count_cases(train.x) * (1 - share))
-
-    def part(where: slice) -> Split:
-        rows = {name: getattr(train, name) for name in ("sample_weight", "groups", "times")}
-        kept = train.x.iloc if hasattr(train.x, "iloc") else train.x if sparse.issparse(train.x) else None
-        x = take(train.x, where) if kept is None else kept[where]
-        return Split(x, take(train.y, where), **{k: None if v is None else v[where] for k, v in rows.items()})
-
-    return part(slice(first)), part(slice(first, None))
-
-
 def _check_split(split: Split, name: str, models: Sequence[keras.Model], kind: OutputKind, *, inputs: bool) -> Split:
-    num_cases = count_cases(split.x)
-    if num_cases == 0:
-        raise DataError(f"The {name} split is empty.")
-    for label, part in arrays_of(split.x):
-        if count_cases(part) != num_cases:
-            raise DataError(
-                f"The inputs of the {name} split have different lengths: {num_cases} and {count_cases(part)}."
-            )
-        if inputs:
-            check_finite(part, f"input{label} of the {name} split")
+    num_cases = check_inputs(split, name, numbers=inputs)
     for model in models if inputs else ():
         _check_shapes(split.x, name, model)
     y = check_answers(split.y, name, num_cases, models[0], kind)

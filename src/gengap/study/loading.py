@@ -8,7 +8,8 @@ import numpy as np
 
 from gengap.datasets.output_kind import OutputKind, scored_answers
 from gengap.datasets.split import Split
-from gengap.engine.runs import Array, TrainingData
+from gengap.datasets.training_data import TrainingData
+from gengap.engine.runs import Array
 from gengap.errors import StoreError
 from gengap.results import Result
 from gengap.results.remembered import first_cases

@@ -1,12 +1,11 @@
 """The account of how a result came about: everything needed to repeat it, as JSON."""
 
-import hashlib
 import json
 import platform
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,16 +13,13 @@ from typing import Any
 
 import keras
 import numpy as np
-from scipy import sparse
 
 from gengap._version import __version__
-from gengap.datasets.cases import arrays_of, count_cases
-from gengap.datasets.climatology import climatology
-from gengap.datasets.data_audit import audit_data, hashed_rows
-from gengap.datasets.output_kind import OutputKind, scored_answers
-from gengap.datasets.split import Split
+from gengap.datasets.account import describe_data
+from gengap.datasets.output_kind import OutputKind
+from gengap.datasets.training_data import TrainingData
 from gengap.engine.restless import restless_layers
-from gengap.engine.runs import TrainingData, TrainingSettings
+from gengap.engine.runs import TrainingSettings
 from gengap.keras_models.frozen import digest_of_held
 from gengap.remedies.base import Variant
 from gengap.results.checks import FORMAT
@@ -128,43 +124,6 @@ def describe_variant(variant: Variant, x: Any) -> dict[str, Any]:
         "model": _configuration(model),
         "summary": "\n".join(lines),
     }
-
-
-def describe_data(data: TrainingData, kind: OutputKind) -> dict[str, Any]:
-    """Describe data: sizes, fingerprint, climatology of the training split."""
-    named = {"train": data.train, **data.held_out()}
-    scored = {name: replace(split, y=scored_answers(split.y, kind)) for name, split in named.items()}
-    return {
-        **{f"n_{name}": count_cases(split.x) for name, split in named.items()},
-        "fingerprint": fingerprint(named),
-        "audit": audit_data(scored["train"], scored.get("validation"), scored.get("test")),
-        **climatology(data.train, kind),
-    }
-
-
-def fingerprint(splits: Mapping[str, Split]) -> str:
-    """Return a digest of all inputs, answers and weights; equal data have equal digests on every machine."""
-    digest = hashlib.blake2b(digest_size=16)
-    for name, split in splits.items():
-        digest.update(name.encode())
-        for values in (split.x, split.y, split.sample_weight):
-            for _, part in arrays_of(values):
-                _digest_array(digest, part)
-    return digest.hexdigest()
-
-
-def _digest_array(digest: Any, values: Any) -> None:
-    if values is None:
-        return
-    if sparse.issparse(values):
-        rows = values.tocsr()
-        for part in (rows.data, rows.indices, rows.indptr):
-            _digest_array(digest, part)
-        return
-    array = hashed_rows(values) if hasattr(values, "iloc") else keras.ops.convert_to_numpy(values)
-    digest.update(f"{array.dtype}{array.shape}".encode())
-    for start in range(0, len(array), 4096):  # piecewise, so that memory-mapped data stay on the disk
-        digest.update(np.ascontiguousarray(array[start : start + 4096]).tobytes())
 
 
 def _configuration(model: keras.Model) -> Any:

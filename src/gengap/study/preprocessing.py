@@ -11,7 +11,8 @@ from scipy import sparse
 from gengap.datasets.cases import count_cases, joined_cases, rows_of
 from gengap.datasets.output_kind import OutputKind, scored_answers
 from gengap.datasets.split import Split
-from gengap.engine.runs import Run, TrainingData
+from gengap.datasets.training_data import TrainingData
+from gengap.engine.runs import Run
 from gengap.errors import DataError
 
 _MOST_BYTES = 8 << 30
@@ -48,6 +49,20 @@ def preprocessed(data: TrainingData, preprocess: Any, kind: OutputKind) -> Train
     transform = _fitted(_declared(preprocess, data.train.x), data.train, kind)
     splits = {"train": data.train, **data.held_out()}
     return TrainingData(**{name: replace(one, x=transform(one.x)) for name, one in splits.items()})
+
+
+def fitted_to(cases: Split, preprocess: Any, kind: OutputKind) -> Any:
+    """Return a copy of a layer or transformer, fitted to cases.
+
+    Args:
+        cases: What it is fitted to.
+        preprocess: What `check_preprocess` lets through.
+        kind: How the scored output is read.
+
+    Raises:
+        DataError: It cannot be fitted.
+    """
+    return _fit_copy(_declared(preprocess, cases.x), cases, kind)[0]
 
 
 def preprocessed_folds(pool: Split, runs: Sequence[Run], preprocess: Any, kind: OutputKind) -> tuple[Split, list[Run]]:
@@ -92,20 +107,7 @@ def _rows(split: Split, rows: Any) -> Split:
 
 def _fitted(preprocess: Any, train: Split, kind: OutputKind) -> Any:
     """Fit a copy to training cases and return what transforms inputs."""
-    if isinstance(train.x, Mapping | list | tuple):
-        raise DataError("`preprocess` takes one array of inputs; with several, put layers into the model.")
-    y = np.asarray(scored_answers(train.y, kind))
-    try:
-        apply = (
-            _adapted(preprocess, train.x)
-            if isinstance(preprocess, keras.layers.Layer)
-            else _fit(preprocess, train.x, y)
-        )
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise DataError(
-            f"`preprocess` ({describe_preprocess(preprocess)}) cannot be fitted to inputs of shape "
-            f"{tuple(train.x.shape)}: {_first_line(error)}"
-        ) from error
+    apply = _fit_copy(preprocess, train, kind)[1]
 
     def transform(x: Any) -> Any:
         found = apply(x)
@@ -116,7 +118,22 @@ def _fitted(preprocess: Any, train: Split, kind: OutputKind) -> Any:
     return transform
 
 
-def _adapted(layer: Any, x: Any) -> Any:
+def _fit_copy(preprocess: Any, train: Split, kind: OutputKind) -> tuple[Any, Any]:
+    """A copy that is fitted to training cases, and what transforms inputs by it."""
+    if isinstance(train.x, Mapping | list | tuple):
+        raise DataError("`preprocess` takes one array of inputs; with several, put layers into the model.")
+    y = np.asarray(scored_answers(train.y, kind))
+    try:
+        layer = isinstance(preprocess, keras.layers.Layer)
+        return _adapted(preprocess, train.x) if layer else _fit(preprocess, train.x, y)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise DataError(
+            f"`preprocess` ({describe_preprocess(preprocess)}) cannot be fitted to inputs of shape "
+            f"{tuple(train.x.shape)}: {_first_line(error)}"
+        ) from error
+
+
+def _adapted(layer: Any, x: Any) -> tuple[Any, Any]:
     own = type(layer).from_config(layer.get_config())
     own.adapt(x.toarray() if sparse.issparse(x) else x)
 
@@ -127,15 +144,15 @@ def _adapted(layer: Any, x: Any) -> Any:
             parts.append(keras.ops.convert_to_numpy(own(rows.toarray() if sparse.issparse(rows) else rows)))
         return np.concatenate(parts)
 
-    return apply
+    return own, apply
 
 
-def _fit(transformer: Any, x: Any, y: Any) -> Any:
+def _fit(transformer: Any, x: Any, y: Any) -> tuple[Any, Any]:
     from sklearn.base import clone  # it takes a moment, and most studies fit nothing
 
     own = clone(transformer)
     own.fit(x, y)
-    return lambda values: _plain(own.transform(values))
+    return own, lambda values: _plain(own.transform(values))
 
 
 def _plain(found: Any) -> Any:

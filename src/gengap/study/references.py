@@ -13,9 +13,9 @@ from scipy import sparse
 from gengap.analysis.cases import CaseScore, case_scores
 from gengap.datasets.cases import arrays_of
 from gengap.datasets.output_kind import OutputKind, scored_answers
-from gengap.engine.runs import TrainingData
+from gengap.datasets.training_data import TrainingData
 from gengap.errors import DataError, UnknownNameError
-from gengap.naming import check_names
+from gengap.naming import check_names, did_you_mean
 
 References = Sequence[str] | Mapping[str, Any]
 """Names of built-in references, or estimators (or such names) by the name that they are to have."""
@@ -60,16 +60,6 @@ class FittedReference:
     said: Mapping[str, Any]
 
 
-def refuse_references(references: Sequence[Any]) -> None:
-    """Refuse references in a resampled study, whose folds nobody fits them on yet.
-
-    Raises:
-        DataError: There are references.
-    """
-    if references:
-        raise DataError("References are fitted on a single split: leave `references=` out of a study with `cv=`.")
-
-
 def check_references(given: References, variants: Sequence[str], kind: OutputKind) -> tuple[Any, ...]:
     """Bring references into one form, before anything is known of the data.
 
@@ -103,9 +93,10 @@ def check_references(given: References, variants: Sequence[str], kind: OutputKin
 
 def _usual_name(built_in: Any, kind: OutputKind) -> str:
     if built_in not in BUILT_IN:
+        near, known = did_you_mean(built_in, BUILT_IN), ", ".join(map(repr, BUILT_IN))
         raise UnknownNameError(
-            f"There is no reference {built_in!r}: choose from {', '.join(map(repr, BUILT_IN))}, or give estimators of "
-            "scikit-learn by name, as in `references={'forest': RandomForestClassifier()}`."
+            f"There is no reference {built_in!r}{near}: choose from {known}, or give estimators of scikit-learn by "
+            "name, as in `references={'forest': RandomForestClassifier()}`."
         )
     if built_in == "boosted_trees":
         return "gradient-boosted trees"

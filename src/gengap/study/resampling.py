@@ -13,7 +13,8 @@ from gengap.datasets.divider import Divider
 from gengap.datasets.folds import CrossValidation, Division, Fold, fold_seed
 from gengap.datasets.output_kind import OutputKind, scored_answers
 from gengap.datasets.split import Dataset, Split
-from gengap.engine.runs import Array, Run, TrainingData
+from gengap.datasets.training_data import TrainingData
+from gengap.engine.runs import Array, Run
 from gengap.errors import DataError
 
 

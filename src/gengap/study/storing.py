@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gengap.datasets.output_kind import OutputKind
-from gengap.engine.runs import Listener, Run, TrainingData, TrainingSettings
+from gengap.datasets.training_data import TrainingData
+from gengap.engine.runs import Listener, Run, TrainingSettings
 from gengap.errors import GengapWarning, ModelError, StoreError
 from gengap.runners.base import Engine, Planner, Runner, States
 from gengap.storage import Store, StoreListener, begin_or_continue, interruptible, with_look

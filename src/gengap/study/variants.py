@@ -9,7 +9,7 @@ import keras
 
 from gengap.analysis.tables import Column, Table
 from gengap.datasets.output_kind import OutputKind
-from gengap.engine.runs import TrainingData
+from gengap.datasets.training_data import TrainingData
 from gengap.errors import DataError, ModelError
 from gengap.keras_models.clone import compile_config
 from gengap.keras_models.heads import output_names

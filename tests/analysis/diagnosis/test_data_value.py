@@ -67,6 +67,36 @@ def test_that_there_is_only_one_full_data_set_is_paid_for():
     assert np.mean(paid) >= 0.95 - 2.5 * np.sqrt(0.05 * 0.95 / 150)
 
 
+def world_of_folds(random, *, v=2.0, passes=20, folds=5, units=60):
+    """The same in passes: the mean over the folds of every pass, each of which draws from its own three fifths."""
+    own = N * (folds - 2) // folds
+    influence, case = random.normal(0, np.sqrt(v), 2 * N), random.normal(0, 0.15, units)
+    cases = (SHARES * own).astype(int)
+    values = np.empty((len(cases), passes, units))
+    for one in range(passes):
+        parts = np.array_split(random.permutation(N), folds)
+        drawn = np.zeros(len(cases))
+        for fold in range(folds):
+            pool = random.permutation(np.concatenate([parts[(fold + step) % folds] for step in range(2, folds)]))
+            drawn += [influence[pool[:n]].mean() + random.normal(0, 0.005) for n in cases]
+        level = 0.3 + 0.1 * SHARES**-0.5 + drawn / folds
+        values[:, one] = level[:, None] + case + random.normal(0, 0.02, (len(cases), units))
+    return cases, values, 0.1 * (1 - 2**-0.5) + influence[:N].mean() - influence.mean()
+
+
+def test_folds_hide_more_of_it_and_that_is_paid_for_too():
+    """A pass is a mean over folds, which between them learn from all cases: passes hardly differ, data sets do."""
+    random = np.random.default_rng(6)
+    covered = []
+    for _ in range(70):
+        cases, values, gain = world_of_folds(random)
+        found = [judge_data(cases, values, folds=given).gain for given in (None, (5, N))]
+        covered.append([one.low <= gain <= one.high for one in found])
+    as_one_set, as_folds = np.mean(covered, axis=0)
+    assert as_one_set < 0.9
+    assert as_folds >= 0.95 - 2.5 * np.sqrt(0.05 * 0.95 / 70)
+
+
 def seed_gains(values):
     """What every seed by itself foretells."""
     laws = [fit_power_law(SHARES, of_seed) for of_seed in values.mean(axis=-1).T]

@@ -5,19 +5,25 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from gengap.analysis.cases import EpochRule, Floats, HeldOut, primary_rule, primary_score, reading_part
-from gengap.analysis.claims import Claim
+from gengap.analysis.cases import CASE_SCORES, EpochRule, Floats, HeldOut, primary_rule, primary_score, reading_part
+from gengap.analysis.claims import Claim, claim_of, given_of, notes_of, title_of
 from gengap.analysis.comparison.comparison import check_scored
 from gengap.analysis.comparison.contrasts import Pairs, estimates_with_skewness, pair
-from gengap.analysis.comparison.estimators import ScoreName, carriers, case_values, larger_is_better
-from gengap.analysis.findings.wording import GIVEN
+from gengap.analysis.comparison.estimators import (
+    SCORES_OF,
+    ScoreName,
+    carriers,
+    case_values,
+    convention_of,
+    larger_is_better,
+)
 from gengap.analysis.inference.looks import look_level, looks_of
 from gengap.analysis.inference.over_seeds import NOTHING, as_estimate
 from gengap.analysis.inference.simultaneous import comparison_level
 from gengap.analysis.tables import Column, IntervalEstimate, ShownAsTable, Table
 from gengap.errors import DataError
 from gengap.results.checks import check_is_result
-from gengap.results.resampled import refuse_resampled
+from gengap.results.resampled import resampling_of
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -48,11 +54,18 @@ def ensemble_values(result: "Result", held: HeldOut, variant: str, *, rule: Epoc
 
     Raises:
         UnknownNameError: There is no such score of this task.
+        DataError: The result is resampled and the score no mean over cases: the runs that a case's mean forecast
+            consists of differ from case to case, and so do not rank together.
 
     References:
         Efron, B. and Stein, C. (1981). The jackknife estimate of variance. Annals of Statistics 9, 586-596.
         doi:10.1214/aos/1176345462
     """
+    if "fold" in held.data.coords and score not in CASE_SCORES:
+        raise DataError(
+            f"Mean forecasts of a resampled study have no {score}: every case has runs of its own, whose forecasts do "
+            f"not rank together. Choose one of {', '.join(set(SCORES_OF[held.task]) & set(CASE_SCORES))}."
+        )
     runs = held.predictions(variant, rule).astype(np.float64)
     good = np.isfinite(runs.reshape(len(runs), -1)).all(axis=1)
     whole = runs[good]
@@ -76,7 +89,7 @@ def _forecasting(held: HeldOut, variant: str, rule: EpochRule, forecasts: Floats
         .transpose("variant", "seed", "sample", ...)
     )
     rows = like.isel(seed=np.zeros(len(forecasts), dtype=int)).assign_coords(seed=np.arange(len(forecasts)))
-    data = held.data.drop_vars([one for one in held.data.data_vars if "seed" in held.data[one].dims]).drop_vars("seed")
+    data = held.data.drop_vars([name for name, one in held.data.variables.items() if "seed" in one.dims])
     both = dict.fromkeys(("prediction_best", "prediction_last"), rows.copy(data=forecasts[None].astype(like.dtype)))
     return replace(held, data=data.sel(variant=[variant]).assign(both))
 
@@ -112,8 +125,10 @@ class Ensembles(ShownAsTable):
         larger_is_better: Its orientation.
         rule: Epoch at which runs are read.
         part: The split that was read.
-        claim: What the intervals are about, given this training set.
+        claim: What the intervals are about.
         confidence: Of each interval of a score; those of gains hold together, and so do those of differences.
+        given: For which training sets.
+        about_folds: What a reader must know of a resampled study; empty for single splits.
     """
 
     rows: tuple[EnsembleRow, ...]
@@ -123,6 +138,8 @@ class Ensembles(ShownAsTable):
     part: str
     claim: Claim
     confidence: float
+    given: str
+    about_folds: tuple[str, ...] = ()
 
     def __getitem__(self, variant: str) -> EnsembleRow:
         """Return the row of one variant."""
@@ -134,7 +151,7 @@ class Ensembles(ShownAsTable):
         better = "larger" if self.larger_is_better else "smaller"
         title = (
             f"{self.score} of the mean forecast of all seeds on {self.part} at the {self.rule} epoch, {better} is "
-            f"better; claim: {self.claim}, {GIVEN}"
+            f"better; claim: {title_of(self.claim, self.given)}"
         )
         rows = [(one.variant, one.members, one.score, one.single, one.gain, one.difference) for one in self.rows]
         about = (
@@ -142,7 +159,7 @@ class Ensembles(ShownAsTable):
             "the gains hold together, and those of the differences."
         )
         costs = "A forecast of the mean costs as many times the work as it has runs, in memory too."
-        return Table(title, _COLUMNS, tuple(rows), (about, costs))
+        return Table(title, _COLUMNS, tuple(rows), (about, costs, *self.about_folds))
 
 
 _COLUMNS = (
@@ -160,27 +177,30 @@ def ensembles(
     *,
     score: ScoreName | None = None,
     epoch: EpochRule | None = None,
-    claim: Claim = "new cases and seeds",
+    claim: Claim | None = None,
     alpha: float = 0.05,
 ) -> Ensembles:
     """Score the mean forecast of every variant's seeds.
 
     Averaging the runs that a study has trained anyway is often its best forecast, at as many times the cost. Intervals
     are over ensembles of new seeds, by the jackknife, and over new cases; `gg.ship(result, variant, seeds="all")` puts
-    the mean into one model.
+    the mean into one model. In a resampled study a case's mean forecast is that of the one run of every pass that has
+    not seen it: an ensemble whose members learned from different parts of the same cases.
 
     Args:
         result: A result with held-out forecasts of two seeds or more.
         score: The score; by default the one that the study declared.
         epoch: Epoch at which runs are read; by default the declared one.
-        claim: `"this test set"` takes the cases for all there are.
+        claim: As in `compare`: None takes the most that the result can speak for; `"this test set"` takes the cases
+            for all there are.
         alpha: Error of the interval of a score, and of all gains, and of all differences.
 
     Returns:
         The ensembles; printing them shows the table.
 
     Raises:
-        DataError: There are no held-out forecasts, or fewer than two seeds; `alpha` is out of range.
+        DataError: There are no held-out forecasts, or fewer than two seeds; `alpha` is out of range; the result is
+            resampled and the score no mean over cases.
         UnknownNameError: There is no such score of this task.
 
     Example:
@@ -197,14 +217,14 @@ def ensembles(
     check_is_result(result, "ensembles")
     if not 0 < alpha < 1:
         raise DataError(f"`alpha` must lie between 0 and 1, received {alpha}.")
-    refuse_resampled(result, "`ensembles`", "Its runs were trained on different cases: see `compare`.")
     held, rule = reading_part(result), epoch or primary_rule(result)
     check_scored(result, held, score or primary_score(result))
     chosen = cast("ScoreName", score or primary_score(result))
     if len(result.seeds) < 2:
         raise DataError("An ensemble needs two seeds or more, and this result has one.")
+    asked, resampled = claim_of(result, claim), resampling_of(result)
     level = look_level(looks_of(result), alpha)
-    reading = _Reading(result, held, rule, chosen, new_cases=claim == "new cases and seeds")
+    reading = _Reading(result, held, rule, chosen, new_cases=asked != "this test set")
     family = comparison_level(level, comparisons=max(len(result.variants) - 1, 1))
     together = {name: ensemble_values(result, held, name, rule=rule, score=chosen) for name in result.variants}
     alone = {name: case_values(result, held, name, rule=rule, score=chosen) for name in result.variants}
@@ -229,9 +249,17 @@ def ensembles(
         larger_is_better=larger_is_better(chosen),
         rule=rule,
         part=held.part,
-        claim=claim,
+        claim=asked,
         confidence=1 - level,
+        given=given_of(result),
+        about_folds=() if resampled is None else (_ABOUT_FOLDS, *notes_of(resampled)),
     )
+
+
+_ABOUT_FOLDS = (
+    "A case's mean forecast is that of the one run of every pass that has not seen it; its members learned from "
+    "different parts of the same cases."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,13 +278,29 @@ class _Reading:
         """Paired mean differences of all variants, with intervals of confidence `1 - level` each."""
         carrying = carriers(self.held, self.score)
         family: list[Pairs] = [
-            pair(name, self.rule, treated[name], untreated[name], new_cases=self.new_cases, carriers=carrying)
+            pair(
+                name,
+                self.rule,
+                treated[name],
+                untreated[name],
+                new_cases=self.new_cases,
+                carriers=carrying,
+                rho=self.rho(name),
+            )
             for name in treated
         ]
         return {
             one.variant: NOTHING if found is None else as_estimate(found, level)
             for one, found in zip(family, estimates_with_skewness(family), strict=True)
         }
+
+    def rho(self, variant: str) -> float | None:
+        """What new training sets add to the variance between cases, by convention; None for one training set."""
+        resampled = resampling_of(self.result)
+        if resampled is None or resampled.kind != "passes":
+            return None
+        pair = (variant, self.rule), (self.result.baseline, self.rule)
+        return convention_of(self.result, self.held, pair, score=self.score)
 
 
 def _widened(gain: IntervalEstimate) -> IntervalEstimate:

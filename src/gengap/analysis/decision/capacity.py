@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
+from gengap.analysis.claims import given_of
 from gengap.analysis.decision.ladder import Choice, Gain, Rung
-from gengap.analysis.findings.wording import GIVEN
 from gengap.analysis.tables import Cell, Column, ShownAsTable, Spread, Table
 from gengap.results import Result
+from gengap.results.resampled import resampling_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,7 +58,7 @@ class CapacityLadder(ShownAsTable):
         tried = {step.upper: step for step in self.steps}
         rows = [self._row(rung, tried.get(rung.name)) for rung in sorted(self.rungs, key=lambda one: one.parameters)]
         notes = (self.sentence, *_notes(self.result, self.margin))
-        title = f"Capacity ladder on {_words(self.score)}, smaller is better, {GIVEN}"
+        title = f"Capacity ladder on {_words(self.score)}, smaller is better, {given_of(self.result)}"
         return Table(title, _COLUMNS, tuple(rows), notes)
 
     def model(self, *, seed: int | None = None) -> Any:
@@ -87,7 +88,11 @@ def _words(score: str) -> str:
 
 def _notes(result: Result, margin: float | None) -> tuple[str, ...]:
     rule = "one standard error of the paired difference" if margin is None else f"a gain of {margin:g}"
-    notes = [f"Rule: {rule}. Scores are means over {len(result.seeds)} seeds (± sd), at the best epoch, on validation."]
+    resampled = resampling_of(result)
+    where = "validation" if resampled is None else "the inner validations of the folds, which are all cases"
+    notes = [f"Rule: {rule}. Scores are means over {len(result.seeds)} seeds (± sd), at the best epoch, on {where}."]
+    if resampled is not None:
+        notes.append("The size was chosen on these cases: its own score flatters, also where folds tested it.")
     epochs, last = result.runs["best_epoch"], int(result.history.sizes["epoch"])
     late = [str(name) for name in result.variants if float((epochs.sel(variant=name) >= last).mean()) > 0.5]
     if late:

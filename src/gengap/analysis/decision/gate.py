@@ -20,8 +20,9 @@ from gengap.analysis.decision.recommendation import reading_of
 from gengap.analysis.inference.intervals import limits
 from gengap.analysis.inference.resampled import FEWEST_PASSES, USUAL_PASSES
 from gengap.errors import DataError, UnknownNameError
+from gengap.naming import did_you_mean
 from gengap.results.checks import check_is_result
-from gengap.results.resampled import refuse_resampled, resampling_of
+from gengap.results.resampled import resampling_of
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -152,7 +153,8 @@ def gate(
         against: The variant that it is held against.
         no_worse_than: By how much it may be worse, in the score's units, 0 or more.
         other: The result that holds `against`, where that is another one; on the same held-out cases. Runs are paired
-            by seed where both have two seeds or more in common, else in their order.
+            by seed where both have two seeds or more in common, else in their order; of two resampled studies passes
+            are, which must have divided the cases alike.
         score: The score; by default the one that the study declared.
         epoch: The epoch rule; by default the declared one.
         claim: As in `compare`: None takes the most that the result can speak for.
@@ -171,14 +173,12 @@ def gate(
     """
     check_is_result(result, "gate")
     _check(no_worse_than, alpha)
-    if other is not None:
-        for one in (result, other):
-            refuse_resampled(one, "`gate(other=)`", "Train both variants in one resampled study.")
     mine = reading_of(result, score=score, claim=claim)
     theirs = mine if other is None else reading_of(other, score=score, claim=claim)
     for name, held in ((variant, mine), (against, theirs)):
         if name not in held.result.variants:
-            raise UnknownNameError(f"There is no variant {name!r}; variants are {', '.join(held.result.variants)}.")
+            near, known = did_you_mean(name, held.result.variants), ", ".join(held.result.variants)
+            raise UnknownNameError(f"There is no variant {name!r}{near}; variants are {known}.")
     if other is None and variant == against:
         raise DataError(f"{variant!r} cannot be held against itself.")
     match = Match(mine, theirs, variant, against, epoch or primary_rule(result))

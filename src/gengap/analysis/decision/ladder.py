@@ -10,6 +10,7 @@ from scipy import stats
 from gengap.analysis.cases import Floats
 from gengap.analysis.inference.components import MeanEstimate, seeds_only, two_way
 from gengap.analysis.inference.over_seeds import NOTHING
+from gengap.analysis.inference.resampled import FEWEST_PASSES, over_passes
 from gengap.analysis.tables import IntervalEstimate
 from gengap.errors import DataError
 
@@ -24,12 +25,15 @@ class Rung:
         parameters: Number of trainable parameters.
         values: Held-out score of every seed and unit (case, or group of cases), smaller is better, shape
             `(seeds, units)`; a diverged run is a row of NaN.
+        rho: In a resampled study, whose seeds are passes, what new training sets add to the variance between units by
+            convention; None for one training set.
     """
 
     name: str
     shape: str
     parameters: int
     values: Floats
+    rho: float | None = None
 
     @property
     def mean(self) -> float:
@@ -79,7 +83,7 @@ def gain(lower: Rung, upper: Rung, *, margin: float | None = None) -> Gain:
         margin: Gain that is worth a step, in the score's units; None takes the one-standard-error rule.
 
     Returns:
-        The gain. A larger rung that diverged with all seeds but one, or all, does not improve.
+        The gain. A larger rung that diverged with all seeds but one (of passes two), or all, does not improve.
 
     Raises:
         DataError: `margin` is not above 0, or the rungs were read on different cases.
@@ -94,7 +98,7 @@ def gain(lower: Rung, upper: Rung, *, margin: float | None = None) -> Gain:
             f"Rungs must share seeds and cases: {lower.name!r} has {lower.values.shape}, {upper.name!r} "
             f"{upper.values.shape}."
         )
-    estimate = _paired(lower.values, upper.values)
+    estimate = _paired(lower, upper)
     if estimate is None:
         return Gain(lower.name, upper.name, NOTHING, float("nan"), improves=False)
     mean, se, df = float(estimate.mean), float(estimate.se), float(estimate.df)
@@ -145,9 +149,12 @@ def _finite(values: Floats) -> NDArray[np.bool_]:
     return np.asarray(np.isfinite(values).all(axis=-1))
 
 
-def _paired(lower: Floats, upper: Floats) -> MeanEstimate | None:
-    kept = _finite(lower) & _finite(upper)
-    difference = lower[kept] - upper[kept]
+def _paired(lower: Rung, upper: Rung) -> MeanEstimate | None:
+    kept = _finite(lower.values) & _finite(upper.values)
+    difference = lower.values[kept] - upper.values[kept]
+    if lower.rho is not None and upper.rho is not None:
+        rho = max(lower.rho, upper.rho)
+        return over_passes(difference, rho) if len(difference) >= FEWEST_PASSES else None
     if len(difference) < 2:
         return None
     return two_way(difference) if difference.shape[1] > 1 else seeds_only(difference[:, 0])

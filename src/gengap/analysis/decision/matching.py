@@ -12,6 +12,7 @@ from gengap.analysis.decision.options import Reading, Rule
 from gengap.analysis.inference.components import MeanEstimate
 from gengap.analysis.inference.looks import looks_of
 from gengap.errors import DataError
+from gengap.results.resampled import resampling_of
 
 _CALLED = {"y_true": "answers", "weight": "weights", "group": "groups"}
 
@@ -75,6 +76,15 @@ class Match:
         treated, untreated = self._values(self.variant)
         return int((~np.isfinite(treated).all(axis=-1) & np.isfinite(untreated).all(axis=-1)).sum())
 
+    def rho(self, name: str) -> float | None:
+        """What new training sets add to the variance between cases, by convention; None for one training set."""
+        rule = Rule(self.rule)
+        own, other = (name, rule), (self.against, rule)
+        if self.mine is self.theirs:
+            return self.mine.rho(own, other)
+        shares = self.mine.rho(own, own), self.theirs.rho(other, other)
+        return None if shares[0] is None or shares[1] is None else max(shares[0], shares[1])
+
     @cached_property
     def _family(self) -> tuple[Pairs, ...]:
         """The variant's pairs, and after them those of all beside it: together they show how skewed noise may be."""
@@ -88,7 +98,7 @@ class Match:
                 *self._values(name),
                 new_cases=self.mine.new_cases,
                 carriers=carrying,
-                rho=self.mine.rho((name, Rule(self.rule)), (self.against, Rule(self.rule))),
+                rho=self.rho(name),
             )
             for name in (self.variant, *beside)
         )
@@ -134,6 +144,30 @@ def same_cases(mine: Reading, theirs: Reading) -> list[str]:
         first, second = getattr(mine.held, name), getattr(theirs.held, name)
         if (first is None) != (second is None) or not (first is None or np.array_equal(first, second)):
             raise DataError(f"{wanted}: their {called} differ.")
+    _same_divisions(mine, theirs)
     prints = [(one.result.manifest.get("data") or {}).get("fingerprint") for one in (mine, theirs)]
     same = prints[0] == prints[1]
     return [] if same else ["The two studies were not made from the same data: that is part of the difference."]
+
+
+def _same_divisions(mine: Reading, theirs: Reading) -> None:
+    """Refuse two results of which one alone is resampled, or whose passes divided the cases otherwise."""
+    found = resampling_of(mine.result), resampling_of(theirs.result)
+    if found == (None, None):
+        return
+    if found[0] is None or found[1] is None or (found[0].kind, found[0].folds) != (found[1].kind, found[1].folds):
+        told = " and ".join("a single split" if one is None else f"{one.folds} folds ({one.kind})" for one in found)
+        raise DataError(
+            f"Two results can be held against each other only if their training sets were drawn alike, and these are "
+            f"of {told}: give both studies the same `cv`."
+        )
+    common = [seed for seed in mine.result.seeds if seed in theirs.result.seeds]
+    if len(common) < 2:
+        raise DataError("Passes of two resampled studies are paired by seed, and these share fewer than two seeds.")
+    assert mine.held is not None and theirs.held is not None  # noqa: S101, PT018  `same_cases` saw to it
+    first, second = (one.data["fold"].sel(seed=common).transpose("seed", "sample") for one in (mine.held, theirs.held))
+    if not np.array_equal(first.to_numpy(), second.to_numpy()):
+        raise DataError(
+            "Passes of the two studies divided the cases otherwise, so that they cannot be paired: give both the same "
+            "`cv`, seeds, groups and order of cases."
+        )

@@ -15,6 +15,7 @@ from gengap.analysis.comparison.ensembles import ensemble_values
 from gengap.analysis.comparison.estimators import ScoreName, carriers, case_values, convention_of
 from gengap.analysis.curves import stopping_epochs
 from gengap.analysis.decision.best import AllPairs, all_pairs
+from gengap.analysis.run_curves import at_fold_epochs, choosing_curves, folds_of, has_fold_curves
 from gengap.analysis.summary import at_epoch
 from gengap.errors import DataError
 from gengap.results.resampled import resampling_of
@@ -131,8 +132,13 @@ class Reading:
         resampled = resampling_of(self.result)
         if self.held is None or resampled is None or resampled.kind != "passes":
             return None
-        read = [(name, cast("EpochRule", rule.name)) for name, rule in (first, second)]
-        return convention_of(self.result, self.held, (read[0], read[1]), score=self.score)
+        return max(self._convention(*first), self._convention(*second))  # of a pair the larger one, by definition
+
+    def _convention(self, variant: str, rule: Rule) -> float:
+        assert self.held is not None  # noqa: S101  as above
+        held = self.held if rule.patience is None else self._stopped(variant, rule.patience)
+        one = variant, cast("EpochRule", "best" if rule.patience is not None else rule.name)
+        return convention_of(self.result, held, (one, one), score=self.score)
 
     @property
     def part(self) -> str:
@@ -149,21 +155,37 @@ class Reading:
         kept, best = stopped_at(self.result, variant, patience), best_epochs(self.result, variant)
         data = self.held.data
         exact = data["prediction_best"].sel(variant=[variant]).transpose("variant", "seed", "sample", ...)
-        every = data["prediction_epochs"].sel(variant=variant).transpose("seed", "epoch", "sample", ...)
-        forecasts = exact.to_numpy().copy()
-        for row in np.flatnonzero((kept != best) & (kept > 0)):
-            forecasts[0, row] = every[row, kept[row] - 1].to_numpy()
-        forecasts[0, kept == 0] = np.nan
+        forecasts, folds = exact.to_numpy().copy(), self._folds
+        same = np.take_along_axis(kept == best, folds, axis=1)  # of the best epoch forecasts are exact
+        forecasts[0] = np.where(
+            _like(same, forecasts[0]), forecasts[0], at_fold_epochs(self._every(variant), kept, folds)
+        )
         changed = data.drop_vars("prediction_best").sel(variant=[variant])
         return replace(self.held, data=changed.assign(prediction_best=exact.copy(data=forecasts)))
+
+    @property
+    def _folds(self) -> NDArray[np.int64]:
+        """Which fold a case is of, shape `(seeds, n)`; all of one where there are no folds."""
+        assert self.held is not None  # noqa: S101  as above
+        if "fold" in self.held.data.coords:
+            return folds_of(self.held)
+        return np.zeros((len(self.result.seeds), len(self.held)), np.int64)
+
+    def _every(self, variant: str) -> NDArray[np.float64]:
+        """Forecasts of every epoch, shape `(seeds, epochs, n[, labels])`."""
+        assert self.held is not None  # noqa: S101  as above
+        every = self.held.data["prediction_epochs"].sel(variant=variant).transpose("seed", "epoch", "sample", ...)
+        return cast("Floats", every.to_numpy())
 
     def half_precision_error(self, variant: str) -> float:
         """By how much forecasts stored in half precision miss the score of the best epoch, at most over seeds."""
         assert self.held is not None  # noqa: S101  as above
         data, best = self.held.data, best_epochs(self.result, variant)
         exact = data["prediction_best"].sel(variant=[variant]).transpose("variant", "seed", "sample", ...)
-        every = data["prediction_epochs"].sel(variant=variant).transpose("seed", "epoch", "sample", ...)
-        rows = np.stack([every[row, max(epoch, 1) - 1].to_numpy() for row, epoch in enumerate(best.tolist())])
+        every = self._every(variant)
+        # the curves of a pass end with its shortest fold: what lies beyond is not read, and so not missed by anything
+        rows = at_fold_epochs(every, np.where(best <= every.shape[1], np.maximum(best, 1), 0), self._folds)
+        rows = np.where(np.isnan(rows), exact.to_numpy()[0], rows)
         rough = exact.copy(data=rows[None].astype(exact.dtype))
         changed = replace(self.held, data=data.sel(variant=[variant]).assign(prediction_best=rough))
         values = case_values(self.result, changed, variant, rule="best", score=self._name)
@@ -171,15 +193,26 @@ class Reading:
         return float(np.nanmax(error)) if np.isfinite(error).any() else 0.0
 
 
-def best_epochs(result: "Result", variant: str) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    """Epoch of best validation score of every run."""
-    return cast("np.ndarray[tuple[int], np.dtype[np.int64]]", result.runs["best_epoch"].sel(variant=variant).to_numpy())
+def best_epochs(result: "Result", variant: str) -> NDArray[np.int64]:
+    """Epoch of best validation score of every run, shape `(seeds, folds)`; one fold where there are none."""
+    name = "best_epoch" if resampling_of(result) is None else "fold_best_epoch"
+    found = result.runs[name].sel(variant=variant).to_numpy().astype(np.int64)
+    return found.reshape(len(result.seeds), -1)
 
 
-def stopped_at(result: "Result", variant: str, patience: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    """Epoch that early stopping would have kept of every run, as Keras' `EarlyStopping` counts; 0 for none."""
-    curves = result.history["val_score"].sel(variant=variant).transpose("seed", "epoch").to_numpy().astype(np.float64)
-    return stopping_epochs(curves, patience=patience)[1].astype(np.int64)
+def stopped_at(result: "Result", variant: str, patience: int) -> NDArray[np.int64]:
+    """Epoch that early stopping would have kept of every run, as Keras' `EarlyStopping` counts; 0 for none.
+
+    Returns:
+        Shape `(seeds, folds)`; one fold where there are none.
+    """
+    kept = stopping_epochs(choosing_curves(result, variant), patience=patience)[1]
+    return kept.astype(np.int64).reshape(len(result.seeds), -1)
+
+
+def _like(mask: NDArray[np.bool_], values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """A mask of cases with axes for what a forecast has besides."""
+    return mask.reshape(*mask.shape, *[1] * (values.ndim - mask.ndim))
 
 
 def check_alpha(alpha: float) -> None:
@@ -235,6 +268,11 @@ def _check_patience(reading: Reading, patience: int, *, fair: bool) -> None:
             "`patience` needs the test forecasts of every epoch, which this result does not hold: leave it out (the "
             "best epoch is judged in any case), or let the study keep them."
         )
+    if resampling_of(reading.result) is not None and not has_fold_curves(reading.result, "validation"):
+        raise DataError(
+            "`patience` in a resampled study needs the inner validation of every case, as a number of folds from 3 on "
+            "gives it: leave it out; each fold's best epoch is judged in any case."
+        )
 
 
 def option_of(reading: Reading, variant: str, rule: Rule) -> tuple[Option, Floats]:
@@ -262,7 +300,7 @@ def _epochs(reading: Reading, variant: str, rule: Rule) -> Floats | None:
     if result.history.sizes.get("epoch", 0) < 2 or is_reference(result, variant):
         return None
     if rule.patience is not None:
-        return stopped_at(result, variant, rule.patience).astype(np.float64)
+        return cast("Floats", stopped_at(result, variant, rule.patience).mean(axis=1))
     counted = result.runs["best_epoch" if rule.name == "best" else "epochs"].sel(variant=variant)
     return counted.to_numpy().astype(np.float64)
 

@@ -21,7 +21,7 @@ from gengap.analysis.inference.looks import looks_of
 from gengap.analysis.tables import Cell, Column, ShownAsTable, Table
 from gengap.errors import DataError
 from gengap.results.checks import check_is_result
-from gengap.results.resampled import refuse_resampled, resampling_of
+from gengap.results.resampled import resampling_of
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -168,8 +168,6 @@ def recommend(
     """
     check_is_result(result, "recommend")
     _check(tolerance, alpha)
-    if patience is not None:
-        refuse_resampled(result, "`patience`", "Each fold's best epoch is an option already: leave it out.")
     reading = reading_of(result, score=score, claim=claim)
     rules = rules_of(reading, patience)
     found, same = distinct(reading, with_ensembles(reading, rules) if ensembles else rules)

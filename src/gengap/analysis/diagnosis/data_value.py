@@ -116,7 +116,12 @@ class DataValue:
 
 
 def judge_data(
-    cases: NDArray[np.int64], values: Floats, *, margin: float | None = None, level: float = 0.95
+    cases: NDArray[np.int64],
+    values: Floats,
+    *,
+    margin: float | None = None,
+    level: float = 0.95,
+    folds: tuple[int, int] | None = None,
 ) -> DataValue:
     r"""Answer "would more data help?" from scores on shares of the training cases.
 
@@ -126,12 +131,17 @@ def judge_data(
     $\sigma^2 + v(1/n - 1/N)$, and $v/(2N)$, what twice the data would move, is added: exact for scores that are
     linear in the training cases, else an approximation.
 
+    In a resampled study the value of a seed is the mean over the $K$ folds of a pass, each of which draws $n$ of its
+    own $N$ cases, so that the variance between seeds is $(\sigma^2 + v(1/n - 1/N))/K$; and all $M$ cases that there
+    are enter a pass, so that what twice of them would move is $v/(2M)$.
+
     Args:
         cases: Number of training cases of each share, ascending, shape `(shares,)`; the last is all of them.
         values: Held-out score, smaller is better, of each share, seed and unit, shape `(shares, seeds, units)`; the
             subset must have been drawn anew for each seed, and no value may be NaN.
         margin: Gain from twice the data that would be worth having, in the score's units; None answers no "hardly".
         level: Confidence of the intervals.
+        folds: Of a resampled study whose seeds are passes: its number of folds, and of all cases.
 
     Returns:
         The answer. `"cannot know"` where there are fewer than 4 shares or 5 seeds, where the law failed its backtest,
@@ -151,7 +161,8 @@ def judge_data(
         return law(1.0) - law(FARTHEST)
 
     law = fit_power_law(n, scores.mean(axis=-1), weight=weight)
-    gain = _interval(gained, values, level=level, more=spread / FARTHEST)
+    one_set = 1.0 if folds is None else folds[0] * float(cases[-1]) / folds[1]
+    gain = _interval(gained, values, level=level, more=one_set * spread / FARTHEST)
     half = n <= 0.5 + 1e-9
     testable = int(half.sum()) >= LEAST_POINTS
 

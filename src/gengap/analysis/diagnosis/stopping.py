@@ -1,16 +1,17 @@
 """Early stopping, computed afterwards from stored curves, for any patience and threshold."""
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gengap.analysis.cases import CaseScore, Floats, held_out, networks
+from gengap.analysis.cases import Floats, networks
+from gengap.analysis.claims import given_of
 from gengap.analysis.curves import stopping_epochs
-from gengap.analysis.findings.wording import GIVEN
+from gengap.analysis.run_curves import choosing_curves, curves_on_test, has_test_curves
 from gengap.analysis.tables import AS_UNCERTAIN, Column, Spread, Table
 from gengap.errors import DataError
 from gengap.results.checks import check_is_result
-from gengap.results.resampled import refuse_resampled
+from gengap.results.resampled import resampling_of
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -21,7 +22,8 @@ def early_stopping(result: "Result", *, patience: int, min_delta: float = 0.0) -
 
     Epochs are chosen on validation. Test scores at those epochs come from the predictions that were stored for every
     epoch; without them, or without a test split, validation scores are shown, which chose the
-    epoch themselves.
+    epoch themselves. In a resampled study the run of every fold stops by itself, on its inner validation, and is read
+    on the cases that it has not seen.
 
     Args:
         result: A result with held-out curves.
@@ -32,7 +34,7 @@ def early_stopping(result: "Result", *, patience: int, min_delta: float = 0.0) -
         A table with the columns `variant`, `stopped`, `best`, `score`, `score_last` and `saved`.
 
     Raises:
-        DataError: There are no held-out curves.
+        DataError: There are no held-out curves; of a resampled study, forecasts of every epoch are not kept.
         ValueError: `patience` is not positive.
 
     References:
@@ -40,16 +42,15 @@ def early_stopping(result: "Result", *, patience: int, min_delta: float = 0.0) -
         doi 10.1007/3-540-49430-8_3
     """
     check_is_result(result, "early_stopping")
-    refuse_resampled(result, "`early_stopping`", "Each fold's best epoch is chosen by itself: see `compare`.")
     if not isinstance(patience, int | np.integer) or isinstance(patience, bool) or patience < 1:
         raise ValueError(f"`patience` must be a whole number of epochs, at least 1; received {patience!r}.")
     result = networks(result)
     if "val_score" not in result.history or not result.history.sizes["epoch"]:
         raise DataError("Early stopping needs held-out curves: run the study with validation data.")
-    on_test = has_test_curves(result)
+    on_test, runs = has_test_curves(result), "seeds" if resampling_of(result) is None else "the runs of all folds"
     rows = []
     for variant in result.variants:
-        curves = result.history["val_score"].sel(variant=variant).transpose("seed", "epoch").to_numpy().astype(float)
+        curves = choosing_curves(result, variant)
         stops, bests = stopping_epochs(curves, patience=patience, min_delta=min_delta)
         trained = np.isfinite(curves).sum(axis=1)
         scores = curves_on_test(result, variant) if on_test else curves
@@ -71,30 +72,11 @@ def early_stopping(result: "Result", *, patience: int, min_delta: float = 0.0) -
     )
     notes = (
         f"Lowest mean: {lowest[0]} with stopping, {lowest[1]} at the last epoch.",
-        "These are means over seeds and no verdicts: compare() says which differences are established.",
+        f"These are means over {runs} and no verdicts: compare() says which differences are established.",
     )
-    title = f"Early stopping in hindsight, patience {patience}, min_delta {min_delta:g}, {GIVEN}"
+    given = given_of(result, new_cases=False)
+    title = f"Early stopping in hindsight, patience {patience}, min_delta {min_delta:g}, {given}"
     return Table(title, columns, cells, notes)
-
-
-def has_test_curves(result: "Result") -> bool:
-    """Whether test scores of every epoch can be computed: predictions were stored for all of them."""
-    return held_out(result, "test") is not None and "prediction_epochs" in result.test
-
-
-def curves_on_test(result: "Result", variant: str) -> Floats:
-    """Score on the test split after every epoch, shape `(seeds, epochs)`; NaN where a run had ended.
-
-    Raises:
-        DataError: The result holds no test predictions of every epoch.
-    """
-    held = held_out(result, "test")
-    if held is None or not has_test_curves(result):
-        raise DataError("Test scores of every epoch need stored predictions of every epoch; this result has none.")
-    every = held.data["prediction_epochs"].sel(variant=variant).transpose("seed", "epoch", "sample", ...).to_numpy()
-    score = cast("CaseScore", result.score)
-    by_epoch = [held.scores(every[:, epoch], score=score) for epoch in range(every.shape[1])]
-    return np.stack([np.average(scores, axis=-1, weights=held.weight) for scores in by_epoch], axis=1)
 
 
 def _at(curves: Floats, epochs: Floats) -> Floats:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from gengap.analysis.findings.wording import Message, Value, Word
 from gengap.errors import UnknownNameError
+from gengap.naming import did_you_mean
 
 Severity = Literal["info", "warning", "serious"]
 
@@ -265,5 +266,7 @@ def describe(code: str) -> Code:
         UnknownNameError: There is no such code.
     """
     if code not in CODES:
-        raise UnknownNameError(f"There is no finding {code!r}; codes are {', '.join(CODES)}.")
+        raise UnknownNameError(
+            f"There is no finding {code!r}{did_you_mean(code, CODES)}; codes are {', '.join(CODES)}."
+        )
     return CODES[code]

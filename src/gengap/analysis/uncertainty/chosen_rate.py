@@ -27,8 +27,9 @@ class RateChoice:
             for regression, `ssrat`. The first row is the deterministic forecast, the second the trained rates.
         rates: Chosen strength of every noise layer by name: the `rate` for `predict_distribution`.
         trained: What the model was trained with.
-        gain: By split (`"validation"`, `"test"`): how much lower the score is than the reference's. The one on
-            validation is flattered by having been chosen; the one on test is not.
+        gain: By split (`"validation"`, `"test"`, or `"folds"` of validation cases): how much lower the score is than
+            the reference's. The one on validation is flattered by having been chosen; the one on test is not, nor is
+            that of folds, each of which is forecast at the rate that all others choose.
         quality: Summaries of the uncertainty with the trained and with the chosen rates, one column each, on test where
             there is one.
         findings: What a reader should know, in sentences.

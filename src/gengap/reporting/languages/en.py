@@ -24,6 +24,7 @@ TEXTS: dict[str, str] = {
     "part.train": "training",
     "part.validation": "validation",
     "part.test": "test",
+    "part.folds": "out-of-fold",
     "rule.best": "best",
     "rule.last": "last",
     "smaller": "smaller is better",
@@ -238,6 +239,17 @@ TEXTS: dict[str, str] = {
     "stopping rule.",
     "stopping.validation": "These are the validation cases, on which the epochs are chosen: the last epoch is at a "
     "disadvantage.",
+    "title.ensembles": "The mean forecast of all runs",
+    "lead.ensembles": "The {members} runs of a variant as one forecast, their mean, in {score} ({better}) on the "
+    "{part} cases at the {rule} epoch. Intervals have {confidence} confidence for ensembles of as many new seeds and "
+    "new cases, given this training set; those of the gains hold together, and so do those of the differences. Such a "
+    "forecast costs {members} times the work of one run.",
+    "folds.ensembles": "A case is forecast by the one run of every pass that has not seen it.",
+    "ensembles.score": "Mean of all runs",
+    "ensembles.single": "A run alone",
+    "ensembles.gain": "Mean minus alone",
+    "ensembles.difference": "Minus the baseline's mean",
+    "folds.stopping": "The run of every fold stops by itself; means and deviations are over the runs of all folds.",
     # verification
     "title.verification": "Can the forecasts be trusted?",
     "lead.measures.binary": "Of all seeds, on the {part} cases at the {rule} epoch; intervals are 95 % for new "
@@ -266,6 +278,11 @@ TEXTS: dict[str, str] = {
     "%, for these runs and new cases.",
     "lead.verification_without": "Below, the run with the median training score, or the first run, of {variants}: "
     "bands and bars are 95 %, for these runs and new cases.",
+    "lead.verification_folds": "Below, the pass with the median validation score of {variants}, every case forecast "
+    "by the run that has not seen it: bands and bars are 95 %, for these runs and new cases. Reliability is that of "
+    "the forecasts of all folds together.",
+    "folds.verification": "AUC, miscalibration and discrimination are computed within each fold and averaged: "
+    "forecasts of different runs do not rank together.",
     "diagram.roc": "ROC curve",
     "caption.roc": "Share of events detected against share of non-events falsely called events. The dotted "
     "diagonal is chance.",
@@ -295,6 +312,7 @@ TEXTS: dict[str, str] = {
     "was right.",
     "lead.cases.regression": "Forecasts of {seeds} seeds of {variant} for {part} cases: a dot per seed, a bar at "
     "their mean, a diamond at the outcome.",
+    "folds.cases": "Here a seed is a pass over all cases, and its dot the run that has not seen the case.",
     "cases.case": "Case",
     "cases.outcome": "Outcome",
     "cases.forecast": "Forecast ± sd of seeds",

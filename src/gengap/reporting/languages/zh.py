@@ -24,6 +24,7 @@ TEXTS: dict[str, str] = {
     "part.train": "训练",
     "part.validation": "验证",
     "part.test": "测试",
+    "part.folds": "折外",
     "rule.best": "最佳",
     "rule.last": "最后",
     "smaller": "越小越好",
@@ -206,6 +207,16 @@ TEXTS: dict[str, str] = {
     "lead.stopping": "若提前停止会怎样，由已保存的各轮次算出，不必重新训练。验证评分连续若干轮没有改善，训练即停"
     "止，并保留到那时为止最好的一轮。评分为{part}样本上的{score}，取各种子的均值 ± 标准差；均值较低并不是判断："
     "哪些差异确立，见上面的比较。",
+    "title.ensembles": "全部运行的平均预报",
+    "lead.ensembles": "把一个变体的 {members} 次运行取平均，作为一个预报，在{part}样本上、{rule}轮次的"
+    "{score}（{better}）。区间的置信度为 {confidence}，适用于同样多个新种子的集合与新样本，就这一训练集而言；"
+    "各增益的区间同时成立，各差值的区间亦然。这样的预报花费一次运行的 {members} 倍计算。",
+    "folds.ensembles": "每个样本由每一遍中未见过它的那次运行预报。",
+    "ensembles.score": "全部运行的平均",
+    "ensembles.single": "单次运行",
+    "ensembles.gain": "平均减单次",
+    "ensembles.difference": "减基线的平均",
+    "folds.stopping": "每折的训练各自停止；均值与标准差取自所有折的训练。",
     "stopping.patience": "耐心（轮数）",
     "stopping.min_delta": "至少改善多少才算",
     "stopping.last": "最后一轮",
@@ -238,6 +249,9 @@ TEXTS: dict[str, str] = {
     "lead.verification": "下面是 {variants} 中验证评分居中的那次训练：色带和误差条为 95 %，适用于这些训练和新样本。",
     "lead.verification_without": "下面是 {variants} 中训练评分居中的那次训练（没有曲线时为第一次）："
     "色带和误差条为 95 %，适用于这些训练和新样本。",
+    "lead.verification_folds": "下面是 {variants} 中验证评分居中的那一遍，每个样本由未见过它的训练预报："
+    "色带和误差条为 95 %，适用于这些训练和新样本。可靠性取自所有折的预报合在一起。",
+    "folds.verification": "AUC、校准误差与区分度在每折之内计算再取平均：不同训练的预报不能混在一起排序。",
     "diagram.roc": "ROC 曲线",
     "caption.roc": "事件的命中率与非事件的误警率。点状对角线为随机水平。",
     "diagram.performance": "性能图",
@@ -262,6 +276,7 @@ TEXTS: dict[str, str] = {
     "lead.cases.multiclass": "{variant} 的 {seeds} 个种子对其认为最可能的类别给出的概率（{part}样本）："
     "每点为一个种子，竖线为均值，菱形在右表示该类别正确。",
     "lead.cases.regression": "{variant} 的 {seeds} 个种子对{part}样本的预报：每点为一个种子，竖线为均值，菱形为实况。",
+    "folds.cases": "这里一个种子是对全部样本的一遍，其点来自未见过该样本的那次训练。",
     "cases.case": "样本",
     "cases.outcome": "实况",
     "cases.forecast": "预报 ± 种子标准差",

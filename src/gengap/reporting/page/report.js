@@ -260,7 +260,7 @@
     let waited = 0;
     let stop = trained.length;
     for (let at = 0; at < trained.length; at += 1) {
-      if (trained[at] < reference - least) {
+      if (trained[at] + least < reference) {
         reference = trained[at];
         waited = 0;
       } else {

@@ -6,6 +6,7 @@ from gengap.reporting.sections.cases import cases_section
 from gengap.reporting.sections.comparison import comparison_section
 from gengap.reporting.sections.curves import curves_section
 from gengap.reporting.sections.decision import decision_section
+from gengap.reporting.sections.ensembles import ensembles_section
 from gengap.reporting.sections.findings import findings_section
 from gengap.reporting.sections.noise import noise_section
 from gengap.reporting.sections.provenance import provenance_section
@@ -19,6 +20,7 @@ SECTIONS: tuple[Builder, ...] = (
     findings_section,
     comparison_section,
     scores_section,
+    ensembles_section,
     curves_section,
     stopping_section,
     verification_section,

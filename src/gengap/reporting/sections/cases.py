@@ -96,6 +96,7 @@ def cases_section(material: Material) -> Section | None:
             "part": text(f"part.{held.part}") if held else "",
             "task": material.result.task,
             "groups": groups,
+            "folds": material.resampled is not None,
             "figures": figures,
             "of": str(material.distribution.settings.get("variant") or "") if material.distribution else "",
         },
@@ -186,7 +187,8 @@ def _name(material: Material, at: int) -> str:
     """Call a case by its number and, where it has one, its time or group."""
     text, held = material.language, material.held_out
     assert held is not None  # noqa: S101  there are forecasts
-    said = [text("cases.number", number=at)]
+    coords = held.data.coords
+    said = [text("cases.number", number=int(coords["case"].values[at]) if "case" in coords else at)]
     if "time" in held.data.coords:
         said.append(str(held.data["time"].values[at].astype("datetime64[m]")).replace("T", " "))
     elif "group" in held.data.coords:

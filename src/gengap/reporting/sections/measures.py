@@ -53,7 +53,12 @@ def measures_table(material: Material) -> dict[str, object] | None:
 def _column(material: Material, held: HeldOut, name: str) -> list[IntervalEstimate]:
     carrying = _carriers(held, name)
     return [
-        estimate_of(_values(material, held, variant, name), carriers=carrying) for variant in material.result.variants
+        estimate_of(
+            _values(material, held, variant, name),
+            carriers=carrying,
+            rho=material.convention(variant, material.rule),
+        )
+        for variant in material.result.variants
     ]
 
 

@@ -37,7 +37,7 @@ def noise_section(material: Material) -> Section | None:
     from gengap.plots.uncertainty_quality import RateChoiceDisplay
 
     text = material.language
-    part = "test" if "test" in choice.gain else "validation"
+    part = next(name for name in ("test", "folds", "validation") if name in choice.gain)
     score = text.name_of("score", choice.score)
     display = RateChoiceDisplay.from_choice(choice)
     shown = {name: key for name, key in _ROWS.items() if name in choice.quality.index}

@@ -8,7 +8,7 @@ import numpy as np
 
 from gengap.analysis.cases import Floats
 from gengap.analysis.curves import stopping_epochs
-from gengap.analysis.diagnosis.stopping import curves_on_test, has_test_curves
+from gengap.analysis.run_curves import choosing_curves, curves_on_test, has_fold_curves, has_test_curves
 from gengap.reporting.material import Material
 from gengap.reporting.numbers import MISSING, decimals_for, write_number
 from gengap.reporting.section import Section
@@ -22,7 +22,8 @@ class VariantCurves:
 
     Attributes:
         variant: Its name.
-        chosen_on: Validation score that epochs are chosen on, shape `(seeds, epochs)`; NaN after the end of a run.
+        chosen_on: Validation score that epochs are chosen on, shape `(runs, epochs)`; NaN after the end of a run. Runs
+            are those of seeds, in a resampled study those of all folds of all passes.
         read: Score that is shown, test where it is known for every epoch, else validation; same shape.
     """
 
@@ -65,6 +66,8 @@ def stopping_section(material: Material) -> Section | None:
     result, text = material.networks, material.language
     if "val_score" not in result.history or result.history.sizes["epoch"] < 3:
         return None
+    if material.resampled is not None and not has_fold_curves(result, "validation"):
+        return None
     curves = [curves_of(material, variant) for variant in result.variants]
     patience = max(1, round(result.history.sizes["epoch"] / 10))
     rows = rows_of(curves, patience=patience)
@@ -83,6 +86,7 @@ def stopping_section(material: Material) -> Section | None:
             "part": text(f"part.{part}"),
             "on_validation": part == "validation",
             "lowest": lowest,
+            "folds": material.resampled is not None,
             "data": [
                 {"chosen_on": _plain(one.chosen_on), "read": _plain(one.read) if part == "test" else None}
                 for one in curves
@@ -94,7 +98,7 @@ def stopping_section(material: Material) -> Section | None:
 def curves_of(material: Material, variant: str) -> VariantCurves:
     """Read the curves that choose the epoch and those that are shown, rounded as the page's script sees them."""
     result = material.networks
-    chosen_on = result.history["val_score"].sel(variant=variant).transpose("seed", "epoch").to_numpy().astype(float)
+    chosen_on = choosing_curves(result, variant)
     read = curves_on_test(result, variant) if has_test_curves(result) else chosen_on
     return VariantCurves(variant, chosen_on, np.where(np.isfinite(chosen_on), read, np.nan))
 

@@ -57,7 +57,11 @@ def verification_section(material: Material) -> Section | None:
     held, forecasts, text = material.held_out, shown_forecasts(material), material.language
     if held is None or forecasts is None:
         return None
-    sketches = _SKETCHES[material.result.task](forecasts)
+    sketches = [
+        one
+        for one in _SKETCHES[material.result.task](forecasts)
+        if material.resampled is None or one.name not in _RANKING
+    ]
     diagrams = [diagram for sketch in sketches if (diagram := _drawn(material, sketch)) is not None]
     table = measures_table(material)
     if not diagrams and table is None:
@@ -71,9 +75,16 @@ def verification_section(material: Material) -> Section | None:
             "part": text(f"part.{held.part}"),
             "rule": text(f"rule.{material.rule}"),
             "variants": list(forecasts.by_variant),
-            "lead": "lead.verification" if material.has_validation else "lead.verification_without",
+            "lead": _lead(material),
+            "folds": material.resampled is not None,
         },
     )
+
+
+def _lead(material: Material) -> str:
+    if material.resampled is not None:
+        return "lead.verification_folds"
+    return "lead.verification" if material.has_validation else "lead.verification_without"
 
 
 def shown_forecasts(material: Material) -> Forecasts | None:
@@ -116,6 +127,8 @@ _SKETCHES: Mapping[str, Callable[[Forecasts], Iterator[Sketch]]] = {
     "regression": _regression,
 }
 _OF_ONE = frozenset({"reliability", "top_label", "scatter"})
+_RANKING = frozenset({"roc", "performance"})
+"""Diagrams that sort cases by their forecasts, which those of different folds cannot be."""
 
 
 def _roc(forecasts: Forecasts, ax: "Axes") -> None:

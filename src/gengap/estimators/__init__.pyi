@@ -1,0 +1,2 @@
+from .classifier import StudyClassifier as StudyClassifier
+from .regressor import StudyRegressor as StudyRegressor

@@ -1,0 +1,92 @@
+"""Which cases are learned from, chosen on and judged on, where nobody says it: folds where there are few."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gengap.datasets.folds import CrossValidation
+from gengap.datasets.held_out import hold_out
+from gengap.datasets.split import Dataset, Split
+from gengap.errors import DataError
+
+FEW = 2000
+"""Cases below which a fifth of them is too small a test: then every case is a test case once."""
+FOLDS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Division:
+    """The cases of an improvement, as arguments of `Study.run`.
+
+    Attributes:
+        split: Of a study of one split: the finalists', or with folds that of the model which is shipped.
+        folds: Of a resampled study, which judges; None where a test split does.
+        said: What was decided, in sentences.
+    """
+
+    split: Mapping[str, Any]
+    folds: Mapping[str, Any] | None
+    said: tuple[str, ...]
+
+
+def divide(x: Any, y: Any, *, validation_data: Any, test_data: Any) -> Division:
+    """Decide which cases are learned from, chosen on and judged on.
+
+    Test data that are given are kept for judging. Without any, fewer than 2,000 cases are judged in folds; of more a
+    fifth becomes the test split. Validation data that are missing are a fifth of what is left.
+
+    Args:
+        x: Inputs, a `Dataset` or a `Split`.
+        y: Answers.
+        validation_data: `Split` or tuple; None.
+        test_data: `Split` or tuple; None.
+
+    Raises:
+        DataError: The cases cannot be divided.
+    """
+    if isinstance(x, Dataset):
+        return of_dataset(x)
+    train = x if isinstance(x, Split) else _as_split(x, y)
+    if validation_data is None and test_data is None and len(train) < FEW:
+        rest, held, _ = hold_out(train)
+        folds = {"x": train, "cv": CrossValidation(FOLDS, redraw=False)}
+        return Division({"x": rest, "validation_data": held}, folds, (_few(len(train)),))
+    said = []
+    if test_data is None:
+        train, test_data, how = hold_out(train)
+        said.append(f"{len(test_data):,} cases were held out to judge on ({how}).")
+    if validation_data is None:
+        train, validation_data, how = hold_out(train)
+        said.append(f"{len(validation_data):,} cases were held out to choose on ({how}).")
+    return Division({"x": train, "validation_data": validation_data, "test_data": test_data}, None, tuple(said))
+
+
+def of_dataset(data: Dataset, *, raw: Mapping[str, Any] | None = None) -> Division:
+    """Decide it for a data set, which has a validation split.
+
+    Args:
+        data: The data set.
+        raw: Arguments of a resampled study of it, where those are not simply all its cases: an encoder that learns
+            inside each fold.
+    """
+    if data.test is not None:
+        return Division({"x": data}, None, ())
+    pool = data.pooled()
+    if len(pool) < FEW:
+        folds = {**(raw or {"x": pool}), "cv": CrossValidation(FOLDS, redraw=False)}
+        return Division({"x": data}, folds, (_few(len(pool)),))
+    train, test, how = hold_out(data.train)
+    said = f"{len(test):,} cases were held out to judge on ({how})."
+    return Division({"x": replace(data, train=train, test=test)}, None, (said,))
+
+
+def _few(number: int) -> str:
+    return f"{number:,} cases are few, so all of them are judged on, in {FOLDS} folds."
+
+
+def _as_split(x: Any, y: Any) -> Split:
+    if y is None:
+        raise DataError("`y` is missing: pass `improve(model, x, y)`, or a `Split` or `Dataset` in place of both.")
+    if isinstance(y, Mapping) or isinstance(x, list | tuple):
+        raise DataError("Cases of several inputs or outputs are not divided: give `validation_data` and `test_data`.")
+    return Split(x, y)

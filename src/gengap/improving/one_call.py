@@ -1,0 +1,279 @@
+"""`gengap.improve`: nothing to choose but the time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from gengap.analysis import compare, recommend
+from gengap.analysis.cases import is_reference, networks
+from gengap.datasets.split import Dataset, Split
+from gengap.improving.dividing import Division, divide
+from gengap.improving.improvement import Improvement
+from gengap.improving.planning import (
+    Clock,
+    Pace,
+    check_time,
+    epochs_of_pilot,
+    seeds_of_trials,
+    seeds_to_judge,
+    trials_that_fit,
+)
+from gengap.remedies import EarlyStopping
+from gengap.remedies.base import Model, Variant
+from gengap.reporting.output import check_output, write_output
+from gengap.results import Result
+from gengap.searching import SearchResult
+from gengap.searching.drawing import Drawing
+from gengap.searching.nesting import SEARCHED
+from gengap.searching.space import Space, read_space
+from gengap.searching.suggesting import reasons, suggest_space
+from gengap.searching.trial_search import TOGETHER, check_held_out, concluded, fresh_seeds
+from gengap.searching.trying import Trying
+from gengap.shipping import Shipped, ship
+from gengap.study import Study
+from gengap.study.rounds import Rounds
+
+if TYPE_CHECKING:
+    import keras
+
+_PATIENCE = 10
+_TREES_CELLS, _LINEAR_CELLS = 200_000, 20_000_000
+"""Cases times features up to which references take seconds."""
+REPORT, MODEL = "report.html", "model.keras"
+
+
+def improve(
+    model: "keras.Model",
+    x: Any,
+    y: Any = None,
+    *,
+    minutes: float = 5.0,
+    validation_data: Any = None,
+    test_data: Any = None,
+    space: Mapping[Any, Any] | None = None,
+    batch_size: int = 32,
+    output: str | Path | None = "gengap-improve",
+    lang: str = "en",
+    seed: int = 0,
+    progress: bool = True,
+) -> Improvement:
+    """Improve a model within a time: one sentence, one report, one `.keras`.
+
+    It checks and divides the cases (folds where they are few), measures what runs cost, searches the strengths of the
+    remedies that fit the model, judges the best with fresh seeds on cases that nothing was chosen by, beside the
+    model as it is and simple references, and ships what `recommend` says. Nothing that helps is an answer too: then the
+    model is shipped as it is.
+
+    Args:
+        model: A compiled model; it stays as it is.
+        x: Inputs; or a `Dataset`, or a `Split`, in place of `x` and `y`.
+        y: Answers.
+        minutes: How long it may take; kept within a tenth.
+        validation_data: `Split` or tuple to choose on; None holds some cases out.
+        test_data: `Split` or tuple to judge on; None holds some out, or divides few cases into folds.
+        space: Where strengths are sought, as `gengap.search` takes it; None takes what fits the model and the data.
+        batch_size: Cases a step.
+        output: Folder for the report, the model and its card, and the result; None writes nothing.
+        lang: Language of the report: `"en"` or `"zh"`.
+        seed: Fixes the draws of the strengths. How many there are depends on the machine.
+        progress: Whether to show how far it is.
+
+    Returns:
+        What it did; printing it shows the sentence.
+
+    Raises:
+        MissingExtraError: Optuna is not installed: `pip install 'gengap[search]'`.
+        DataError: The data cannot be used, or the time is too short; nothing has been searched then.
+        StoreError: The output folder holds other files.
+
+    Example:
+        >>> import gengap as gg, keras
+        >>> model = keras.Sequential([keras.Input((10,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(1)])
+        >>> model.compile("adam", "mse")
+        >>> data = gg.datasets.diabetes()
+        >>> found = gg.improve(model, data.train, minutes=5)  # doctest: +SKIP
+        >>> print(found)  # doctest: +SKIP
+    """
+    clock = Clock(_checked_minutes(minutes))
+    division = divide(x, y, validation_data=validation_data, test_data=test_data)
+    place = Place(None if output is None else Path(output), lang)
+    return improved(model, division, clock, place, space=space, batch_size=batch_size, seed=seed, progress=progress)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where everything is written, and in which language.
+
+    Attributes:
+        folder: The folder; None writes nothing.
+        lang: Language of the report.
+    """
+
+    folder: Path | None
+    lang: str
+
+
+def improved(
+    model: Model,
+    division: Division,
+    clock: Clock,
+    place: Place,
+    *,
+    space: Mapping[Any, Any] | None = None,
+    batch_size: int = 32,
+    seed: int = 0,
+    progress: bool = True,
+) -> Improvement:
+    """Improve a model on cases that are divided already; see `improve`."""
+    if place.folder is not None:
+        check_output(place.folder, lang=place.lang)
+    judging = division.folds or division.split
+    chosen = suggest_space(model, *_cases(division)) if space is None else read_space(space)
+    chosen.check(model)
+    fit = {**judging, "batch_size": batch_size}
+    trying, said = _prepared(model, chosen, fit, clock, seed=seed, progress=progress)
+    pace = _search(trying, clock)
+    finalists = (2 if division.folds else 3) * trying.rounds.num_folds
+    seeds = seeds_to_judge(clock, pace, finalists=finalists)
+    judge = {"seeds": fresh_seeds(trying.study.seeds, seeds), "references": _references(division)}
+    fit = {**fit, "epochs": trying.rounds.epochs}
+    found = concluded(trying, model, judge, fit, seed=seed, storage=None, progress=progress)
+    shipped, sentence = _shipped(model, found, division, fit)
+    result = found.result
+    files = _written(result, shipped, place)
+    how = (*division.said, *(reasons(chosen) if space is None else ()), *said, *found.notes)
+    more = _more(found, clock)
+    return Improvement(sentence, (*how, found.sentence, *more), found, result, shipped, files, clock.spent / 60)
+
+
+def _prepared(
+    model: Model, space: Space, fit: Mapping[str, Any], clock: Clock, *, seed: int, progress: bool
+) -> tuple[Trying, tuple[str, ...]]:
+    """Measure what runs cost, decide on epochs and seeds, and get everything ready for trials."""
+    rounds = Rounds(Study(model, seeds=1), {**fit, "epochs": 2})
+    check_held_out(rounds)
+    untreated, folds = rounds.study.variants[0], rounds.num_folds
+    first = rounds.train([untreated])
+    an_epoch = float(first.runs["seconds"].sum()) / 2 / folds
+    most = epochs_of_pilot(clock, an_epoch, runs=folds)
+    pilot = rounds.with_epochs(most).train([EarlyStopping(_PATIENCE).treat(Variant("", model))])
+    best = float(pilot.runs["best_epoch"].mean())
+    epochs = min(most, max(5, ceil(1.5 * best) + 3))
+    check_time(clock, an_epoch, epochs=epochs, runs=folds)
+    a_run = float(pilot.runs["seconds"].sum()) / folds / float(pilot.runs["epochs"].mean()) * epochs
+    seeds = seeds_of_trials(clock, a_run, runs=folds)
+    study = Study(model, seeds=seeds)
+    drawing = Drawing(space, seed=seed, blind=fit.get("cv") is not None)
+    trying = Trying(Rounds(study, {**fit, "epochs": epochs}), space, drawing, progress=progress)
+    said = (
+        f"The model as it is was best after {best:.0f} epochs, so every run has {epochs}; a trial has {seeds} seed(s)."
+    )
+    return trying, (said,)
+
+
+def _search(trying: Trying, clock: Clock) -> Pace:
+    """Try strengths, round after round, as long as there is time; return what rounds cost."""
+    each = len(trying.study.seeds) * trying.rounds.num_folds
+    finalists = 3 * trying.rounds.num_folds
+    number, pace, begun = min(8, TOGETHER), Pace(1.0, 1), clock.spent
+    while number:
+        before = len(trying.trials)
+        trying.advance(number)
+        now = clock.spent
+        runs = (len(trying.trials) - before + (before == 0)) * each
+        pace, begun = Pace(now - begun, runs), now
+        number = trials_that_fit(
+            clock, pace, done=len(trying.trials), each=each, together=TOGETHER, finalists=finalists
+        )
+    return pace
+
+
+def _cases(division: Division) -> tuple[Any, Any]:
+    data = division.split["x"]
+    if isinstance(data, Dataset | Split):
+        return data, None
+    return data, division.split.get("y")
+
+
+def _references(division: Division) -> tuple[str, ...]:
+    """Return the references that take seconds on these cases, on folds the linear one alone."""
+    data = division.split["x"]
+    x = data.train.x if isinstance(data, Dataset) else data.x
+    if not (isinstance(x, np.ndarray) or sparse.issparse(x)):
+        return ()
+    cells = x.nnz if sparse.issparse(x) else x.size
+    trees = isinstance(x, np.ndarray) and cells <= _TREES_CELLS and division.folds is None
+    return (*(("linear",) if cells <= _LINEAR_CELLS else ()), *(("boosted_trees",) if trees else ()))
+
+
+def _shipped(model: Model, found: SearchResult, division: Division, fit: Mapping[str, Any]) -> tuple[Shipped, str]:
+    """Ship what is recommended, and say it in one sentence."""
+    result = found.result
+    named, choice = recommend(result).choice.variant, recommend(networks(result)).choice
+    beside = f" Mind that {named} does as well or better." if is_reference(result, named) else ""
+    if division.folds is not None:
+        remedy = found.remedy if choice.variant == SEARCHED else ""
+        final = _final(model, remedy, division, fit)
+        return ship(final, remedy or final.baseline), _sentence(result, choice.variant, remedy, found) + beside
+    rule: Any = choice.rule.name if choice.rule.name in {"best", "last"} else None
+    sentence = _sentence(result, choice.variant, choice.variant, found)
+    return ship(result, choice.variant, epoch=rule), sentence + beside
+
+
+def _final(model: Model, remedy: str, division: Division, fit: Mapping[str, Any]) -> Result:
+    """Train what the folds chose once more, on one split, as the model that is shipped."""
+    study = Study(model, remedies=[remedy] if remedy else [], seeds=5)
+    own = {**division.split, "epochs": fit["epochs"], "batch_size": fit["batch_size"], "progress": False}
+    return study.run(**own)
+
+
+def _sentence(result: Result, variant: str, remedy: str, found: SearchResult) -> str:
+    number = len(found.trials)
+    if variant == result.baseline:
+        return f"Ship the model as it is: none of {number} trials was worth changing it for."
+    contrast, name = compare(result)[variant], found.score.replace("_", " ")
+    where = "all cases, each held out once" if variant == SEARCHED else judged_on(result)
+    interval = f"{name} {contrast.difference:+.4f} [{contrast.low:+.4f}, {contrast.high:+.4f}]"
+    if contrast.verdict.kind in {"better", "worse"}:
+        verdict = f"{contrast.verdict.kind} than the model as it is"
+        return f"Ship the model with {remedy}: {verdict} on {where} ({interval}), found in {number} trials."
+    return (
+        f"Ship the model with {remedy}, the best guess of {number} trials: against the model as it is on {where} "
+        f"({interval}), {contrast.verdict.short}."
+    )
+
+
+def judged_on(result: Result) -> str:
+    """Return what the finalists were judged on, in words."""
+    return "test cases that nothing was chosen by" if result.test.sizes else "validation cases"
+
+
+def _more(found: SearchResult, clock: Clock) -> tuple[str, ...]:
+    """Say what more time would buy."""
+    number, seeds = len(found.trials), len(found.result.seeds)
+    said = [f"In {clock.spent / 60:.1f} of {clock.minutes:g} minutes: {number} trials, judged with {seeds} seeds."]
+    late = float((found.result.runs["best_epoch"] >= found.result.runs["epochs"]).mean())
+    if late > 0.5:
+        said.append("Most runs were still getting better when they ended: more time would go into longer training.")
+    else:
+        said.append(f"Twice the time would try about {2 * number} strengths and judge with more seeds.")
+    return tuple(said)
+
+
+def _written(result: Result, shipped: Shipped, place: Place) -> tuple[Path, ...]:
+    if place.folder is None:
+        return ()
+    write_output(result, place.folder, lang=place.lang)
+    files = shipped.save(place.folder / MODEL)
+    return (place.folder / REPORT, *files)
+
+
+def _checked_minutes(minutes: Any) -> float:
+    if isinstance(minutes, bool) or not isinstance(minutes, int | float | np.number) or not 0 < minutes < 1e6:
+        raise ValueError(f"`minutes` must be a number above 0; received {minutes!r}.")
+    return float(minutes)

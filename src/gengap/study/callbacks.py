@@ -1,0 +1,232 @@
+"""Callbacks of Keras in a study: what each of them does where runs train together, or what to take in its place."""
+
+import csv
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras
+
+from gengap.engine.runs import Listener, Run, RunRecord
+from gengap.errors import GengapWarning
+from gengap.remedies.base import Variant
+from gengap.remedies.stopping import StoppingRule
+from gengap.study.events import Events, folder_name, require_tensorboard
+
+_OF_A_RUN = ("on_epoch_end",)
+_REPLACED = {
+    "ReduceLROnPlateau": (
+        "the rate of one run cannot follow its own score while runs train together: give the optimizer a schedule, "
+        "such as keras.optimizers.schedules.CosineDecay, or try variants that differ in their rate"
+    ),
+    "LearningRateScheduler": (
+        "the optimizer holds the rate: give it a schedule that counts steps, such as "
+        "keras.optimizers.schedules.PiecewiseConstantDecay([5 * steps, 10 * steps], [0.01, 0.001, 0.0001]), where "
+        "`steps` is the number of training cases by the batch size, rounded up"
+    ),
+    "SwapEMAWeights": "averaged weights are the remedy gg.EMA(momentum)",
+    "History": "the result holds every curve: result.history, result.to_dataframe('history')",
+    "ProgbarLogger": "say `progress=True` to `run`",
+    "RemoteMonitor": "send what you want to from a keras.callbacks.LambdaCallback(on_epoch_end=...)",
+    "OrbaxCheckpoint": 'gg.Study(..., storage="folder") keeps every run',
+}
+_STORED = (
+    "a result holds the weights of the best and the last epoch of every run (result.model(name, seed=3)), and "
+    'gg.Study(..., storage="folder") keeps them on disk and goes on after a crash: give `storage=`'
+)
+
+
+class Hearer(Protocol):
+    """What is told of every finished epoch of every run."""
+
+    def on_epoch(self, run: Run, epoch: int, logs: Mapping[str, float]) -> None:
+        """Take note of a finished epoch, from 1."""
+
+
+@dataclass(frozen=True, eq=False)
+class Callbacks:
+    """Callbacks as a study takes them.
+
+    Attributes:
+        stopping: The stopping rule of variants that have none of their own.
+        hearers: What makes a hearer when training begins, as a context manager each.
+    """
+
+    stopping: StoppingRule | None = None
+    hearers: tuple[Callable[[], Any], ...] = ()
+
+    def variants(self, given: Sequence[Variant]) -> tuple[Variant, ...]:
+        """Return the variants with the stopping rule, where they have none of their own."""
+        return tuple(one if one.stopping else replace(one, stopping=self.stopping) for one in given)
+
+    @contextmanager
+    def heard(self, inner: Listener) -> Iterator[Listener]:
+        """Give a listener that tells everybody, and passes everything on."""
+        if not self.hearers:
+            yield inner
+            return
+        with ExitStack() as open_ones:
+            yield _Told(inner, [open_ones.enter_context(make()) for make in self.hearers])
+
+
+def read_callbacks(given: Sequence[Any], *, stored: bool) -> Callbacks:
+    """Read a list of Keras' callbacks.
+
+    Args:
+        given: The callbacks.
+        stored: Whether the study is kept in a folder.
+
+    Raises:
+        TypeError: One has no place in a study, or is no callback; the sentence says what to do instead.
+        ValueError: One is set up as a study cannot have it.
+        MissingExtraError: TensorBoard is not installed.
+    """
+    stopping: list[StoppingRule] = []
+    hearers: list[Callable[[], Any]] = []
+    for one in [given] if isinstance(given, keras.callbacks.Callback) else given:
+        kind = type(one)
+        if kind is keras.callbacks.EarlyStopping:
+            stopping.append(_stopping(one))
+        elif kind is keras.callbacks.LambdaCallback:
+            hearers.append(_lambda(one))
+        elif kind is keras.callbacks.CSVLogger:
+            hearers.append(partial(_csv, one))
+        elif kind is keras.callbacks.TensorBoard:
+            hearers.append(_tensorboard(one))
+        elif kind is not keras.callbacks.TerminateOnNaN and not (stored and kind in _CHECKPOINTS):
+            raise TypeError(_refusal(one))
+    if len(stopping) > 1:
+        raise ValueError("Two EarlyStopping callbacks are given: a run has one stopping rule.")
+    return Callbacks(stopping[0] if stopping else None, tuple(hearers))
+
+
+_CHECKPOINTS = (keras.callbacks.ModelCheckpoint, keras.callbacks.BackupAndRestore)
+
+
+def _refusal(one: Any) -> str:
+    if not isinstance(one, keras.callbacks.Callback):
+        return f"`callbacks` takes callbacks of Keras; received {type(one).__name__}: {one!r}."
+    kind = type(one).__name__
+    if type(one) in _CHECKPOINTS:
+        return f"{kind}: {_STORED}."
+    told = next((_REPLACED[name] for name in _REPLACED if type(one) is getattr(keras.callbacks, name, None)), None)
+    if told is not None:
+        return f"{kind} has no place in a study: {told}."
+    return (
+        f"{kind} is a callback of your own, which holds the state of one run and its model, and runs train together: "
+        "what is to happen after every epoch of every run goes into LambdaCallback(on_epoch_end=function), "
+        "whose `logs` name the variant and the seed; what changes the training is a remedy or a model of its own."
+    )
+
+
+def _stopping(one: Any) -> StoppingRule:
+    """Return the stopping rule that Keras' callback stands for; it looks at the common score."""
+    instead = "write gg.EarlyStopping(patience, min_delta=...), which looks at the common held-out score"
+    if one.monitor != "val_loss" or one.mode == "max":
+        raise ValueError(f"EarlyStopping(monitor={one.monitor!r}) is not what a study stops by: {instead}.")
+    if one.baseline is not None or one.start_from_epoch or one.patience < 1:
+        raise ValueError(
+            f"EarlyStopping takes a patience from 1 here, and no `baseline` or `start_from_epoch`: {instead}."
+        )
+    return StoppingRule(int(one.patience), float(abs(one.min_delta)))
+
+
+def _lambda(one: Any) -> Callable[[], Any]:
+    known = {name for name in vars(one) if name.startswith("on_")}
+    if more := sorted(known - set(_OF_A_RUN)):
+        raise TypeError(
+            f"LambdaCallback({more[0]}=...) has no place in a study, whose runs train together: what is to happen "
+            "after every epoch of every run goes into `on_epoch_end`."
+        )
+    if not known:
+        raise TypeError("This LambdaCallback does nothing: give it `on_epoch_end`.")
+    call = one.on_epoch_end
+
+    @contextmanager
+    def opened() -> Iterator[Hearer]:
+        yield _Called(lambda run, epoch, logs: call(epoch - 1, {**logs, "variant": run.variant, "seed": run.seed}))
+
+    return opened
+
+
+@contextmanager
+def _csv(one: Any) -> Iterator[Hearer]:
+    """Open a table of all runs; columns are those of the first epoch, as in Keras, behind variant and seed."""
+    path = Path(one.filename)
+    known = path.exists() and one.append and path.stat().st_size > 0
+    with path.open("a" if one.append else "w", newline="", encoding="utf-8") as file:
+        columns: list[str] = []
+        writer = csv.writer(file, delimiter=one.sep)
+
+        def write(run: Run, epoch: int, logs: Mapping[str, float]) -> None:
+            if not columns:
+                columns.extend(sorted(logs))
+                if not known:
+                    writer.writerow(["variant", "seed", "epoch", *columns])
+            writer.writerow([run.variant, run.seed, epoch - 1, *(logs.get(name, "NA") for name in columns)])
+            file.flush()
+
+        yield _Called(write)
+
+
+def _tensorboard(one: Any) -> Callable[[], Any]:
+    if one.histogram_freq or one.write_images or one.embeddings_freq or one.update_freq != "epoch":
+        raise ValueError(
+            "TensorBoard writes scalars of every epoch here: leave out `histogram_freq`, `write_images`, "
+            "`embeddings_freq` and `update_freq`."
+        )
+    require_tensorboard()
+
+    @contextmanager
+    def opened() -> Iterator[Hearer]:
+        files: dict[tuple[str, int], Events] = {}
+
+        def write(run: Run, epoch: int, logs: Mapping[str, float]) -> None:
+            key = run.variant, run.seed
+            if key not in files:
+                files[key] = Events(Path(one.log_dir) / folder_name(run.variant) / f"seed-{run.seed}")
+            files[key].add(logs, epoch - 1)
+
+        try:
+            yield _Called(write)
+        finally:
+            for each in files.values():
+                each.close()
+
+    return opened
+
+
+@dataclass(frozen=True, eq=False)
+class _Called:
+    function: Callable[[Run, int, Mapping[str, float]], Any]
+
+    def on_epoch(self, run: Run, epoch: int, logs: Mapping[str, float]) -> None:
+        self.function(run, epoch, logs)
+
+
+class _Told:
+    """The listener that tells hearers; one that fails is told no more, so that no training is lost by it."""
+
+    def __init__(self, inner: Listener, hearers: Sequence[Hearer]) -> None:
+        self._inner, self._hearers = inner, list(hearers)
+
+    def on_epoch(self, run: Run, epoch: int, logs: Mapping[str, float]) -> None:
+        for one in tuple(self._hearers):
+            try:
+                one.on_epoch(run, epoch, logs)
+            except Exception as error:  # noqa: BLE001  whatever a function of the user's raises
+                self._hearers.remove(one)
+                warnings.warn(
+                    f"A callback failed at epoch {epoch} of {run.variant!r}, seed {run.seed} ({type(error).__name__}: "
+                    f"{error}); the study goes on without it.",
+                    GengapWarning,
+                    stacklevel=2,
+                )
+        self._inner.on_epoch(run, epoch, logs)
+
+    def on_record(self, record: RunRecord) -> None:
+        self._inner.on_record(record)

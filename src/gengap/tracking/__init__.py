@@ -1,0 +1,5 @@
+"""A result in other tools' records: MLflow, TensorBoard, Weights & Biases, and plain tables."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,63 @@
+"""One call, from cases to a sentence, a report and a model; and which cases it judges on."""
+
+import keras
+import numpy as np
+import pytest
+
+import gengap as gg
+from gengap.datasets import Split
+from gengap.errors import DataError, StoreError
+from gengap.improving.dividing import divide
+
+
+def test_many_cases_are_split_and_the_finalists_stand_beside_references(net, noisy, few_trials, tmp_path):
+    before = net.get_weights()
+    found = gg.improve(net, *noisy, minutes=0.3, output=tmp_path / "out", progress=False)
+    result = found.result
+    assert result.variants[0] == "baseline"
+    assert "ridge regression" in result.variants
+    assert result.test.sizes["sample"] == 100
+    assert len(found.search.trials) == 8
+    assert (tmp_path / "out" / "report.html") in found.files
+    loaded = keras.models.load_model(tmp_path / "out" / "model.keras")
+    np.testing.assert_allclose(loaded.predict(noisy[0][:5], verbose=0), found.model.predict(noisy[0][:5], verbose=0))
+    assert found.sentence.startswith("Ship the model")
+    assert "8 trials" in str(found)
+    for one, other in zip(before, net.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_few_cases_are_judged_in_folds_and_the_model_is_trained_on_a_split(net, noisy, few_trials):
+    x, y = noisy
+    found = gg.improve(net, x[:150], y[:150], minutes=0.3, output=None, progress=False)
+    assert found.result.variants == ("baseline", "searched", "ridge regression")
+    assert found.result.test.sizes["sample"] == 150
+    assert found.files == ()
+    assert found.model.predict(x[:3], verbose=0).shape == (3, 1)
+    assert any("150 cases are few" in one for one in found.said)
+
+
+def test_cases_are_divided_as_they_are_given(noisy, few_trials):
+    x, y = noisy
+    many = divide(x, y, validation_data=None, test_data=None)
+    assert [len(many.split[name]) for name in ("x", "validation_data", "test_data")] == [320, 80, 100]
+    assert many.folds is None
+    few = divide(x[:100], y[:100], validation_data=None, test_data=None)
+    assert len(few.folds["x"]) == 100
+    assert "test_data" not in few.split
+    given = divide(x[:100], y[:100], validation_data=None, test_data=(x[100:], y[100:]))
+    assert given.folds is None, "what is given is judged on"
+    assert len(given.split["validation_data"]) == 20
+    data = gg.datasets.soundings()
+    assert divide(data, None, validation_data=None, test_data=None).split["x"] is data
+
+
+def test_what_cannot_be_done_is_said_at_once(net, noisy, tmp_path):
+    x, y = noisy
+    with pytest.raises(ValueError, match="`minutes` must be a number above 0"):
+        gg.improve(net, x, y, minutes=0)
+    with pytest.raises(DataError, match="`y` is missing"):
+        gg.improve(net, x)
+    (tmp_path / "report.html").write_text("mine")
+    with pytest.raises(StoreError, match="would be written over"):
+        gg.improve(net, Split(x, y), output=tmp_path)

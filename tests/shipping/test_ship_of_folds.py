@@ -1,0 +1,134 @@
+"""What a resampled study chose, trained on all cases and shipped with what was fitted to them."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from keras import layers
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+import gengap as gg
+from gengap.verification.recalibration import Temperature
+
+FIT = {"epochs": 3, "batch_size": 16, "progress": False}
+
+
+def net(width=5):
+    model = keras.Sequential([keras.Input((width,)), layers.Dense(6, "relu"), layers.Dense(1, activation="sigmoid")])
+    model.compile(keras.optimizers.Adam(0.02), "binary_crossentropy")
+    return model
+
+
+def asked(shipped, x):
+    return shipped.model.predict(np.asarray(x, np.float32), verbose=0)[:, 0]
+
+
+@pytest.fixture(scope="module")
+def pool():
+    rng = np.random.default_rng(2)
+    x = (300 + 40 * rng.normal(size=(80, 5))).astype(np.float32)
+    return gg.Split(x, (x[:, 0] > 300 + 30 * rng.normal(size=80)).astype(int))
+
+
+@pytest.fixture(scope="module")
+def folds(pool):
+    study = gg.Study(net(), remedies=["l2(0.01)"], seeds=3)
+    return study.run(pool, cv=4, preprocess=keras.layers.Normalization(axis=-1), **FIT)
+
+
+def test_it_is_the_variant_trained_on_all_cases_with_its_layer_in_front(folds, pool, tmp_path):
+    layer = keras.layers.Normalization(axis=-1)
+    shipped = gg.ship(folds, "l2(0.01)", retrain_on=pool, preprocess=layer, seeds="all")
+    epochs = int(np.floor(np.median(folds.runs["fold_best_epoch"].sel(variant="l2(0.01)")) + 0.5))
+    scaled = (pool.x - pool.x.mean(axis=0)) / pool.x.std(axis=0)
+    by_hand = gg.Study(net(), remedies=["l2(0.01)"], seeds=3)
+    trained = by_hand.run(scaled, pool.y, **{**FIT, "epochs": epochs})
+    forecasts = [
+        trained.model("l2(0.01)", seed=seed, epoch="last").predict(scaled, verbose=0)[:, 0] for seed in range(3)
+    ]
+    np.testing.assert_allclose(asked(shipped, pool.x), np.mean(forecasts, axis=0), atol=2e-5)
+    loaded = keras.saving.load_model(shipped.save(tmp_path / "model.keras")[0])
+    np.testing.assert_allclose(loaded.predict(pool.x, verbose=0)[:, 0], asked(shipped, pool.x), atol=1e-6)
+    assert not layer.built, "the user's own layer is left alone"
+
+
+def test_the_card_says_what_was_judged_and_what_was_not(folds, pool):
+    layer = keras.layers.Normalization(axis=-1)
+    card = gg.ship(folds, "baseline", retrain_on=pool, preprocess=layer, temperature=True).card
+    told = " ".join(card.limits)
+    mean = float(np.mean(gg.analysis.cases.held_out(folds, "test").scores(
+        folds.test["prediction_best"].sel(variant="baseline").to_numpy(), score="log_loss")))  # fmt: skip
+    assert f"a log_loss of {mean:.4f} (95 % interval " in told
+    assert "Retrained on all 80 cases" in told
+    assert "not part of it" not in told
+    assert not card.evaluated
+    assert "first layer" in card.preprocessing["note"]
+    [seed] = card.model["seeds"]
+    out_of_fold = folds.test["prediction_best"].sel(variant="baseline", seed=seed).to_numpy()
+    assert card.model["temperature"] == pytest.approx(Temperature.fit(pool.y, out_of_fold).temperature)
+
+
+def test_what_cannot_be_is_refused_before_training(folds, pool):
+    layer, other = keras.layers.Normalization(axis=-1), gg.Split(pool.x + 1, pool.y)
+    for match, arguments in {
+        "No run of a resampled study": {},
+        "give `ship` the same `preprocess=`": {"retrain_on": pool},
+        "must be what the study was given": {"retrain_on": pool, "preprocess": StandardScaler()},
+        "fingerprints differ": {"retrain_on": other, "preprocess": layer},
+        "must be the `Split`": {"retrain_on": (pool.x, pool.y), "preprocess": layer},
+        "MinMaxScaler cannot be a layer": {"retrain_on": pool, "preprocess": MinMaxScaler()},
+    }.items():
+        with pytest.raises((gg.errors.DataError, gg.errors.ModelError), match=match):
+            gg.ship(folds, **{"variant": "baseline", **arguments})
+
+
+def test_a_scaler_of_scikit_learn_becomes_a_layer(pool):
+    result = gg.Study(net(), seeds=2).run(pool, cv=2, preprocess=StandardScaler(with_std=False), **FIT)
+    shipped = gg.ship(result, "baseline", retrain_on=pool, preprocess=StandardScaler(with_std=False))
+    inner = shipped.model.layers[-1]
+    np.testing.assert_allclose(
+        asked(shipped, pool.x), inner.predict(pool.x - pool.x.mean(axis=0), verbose=0)[:, 0], atol=1e-5
+    )
+
+
+@pytest.fixture
+def frame():
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame({"pressure": rng.normal(101_300, 900, 90).round(), "wet": rng.random(90) < 0.5,
+                          "cape": rng.gamma(2, 400, 90).round(1)})  # fmt: skip
+    table.loc[::9, "cape"] = np.nan
+    return table, (table["pressure"] < 101_300).astype(int).to_numpy()
+
+
+def test_a_table_of_numbers_is_encoded_by_the_model_itself(frame, tmp_path):
+    """Blanks, truth values and large numbers, raw, by plain Keras and by `gengap predict`."""
+    table, y = frame
+    result = gg.Study(net(4), seeds=2).run(table, y, cv=2, preprocess=gg.datasets.TableEncoder(), **FIT)
+    shipped = gg.ship(result, "baseline", retrain_on=gg.Split(table, y), preprocess=gg.datasets.TableEncoder())
+    encoder = gg.datasets.TableEncoder().fit(table)
+    inner, raw = shipped.model.layers[-1], table.astype(float).to_numpy(np.float32)
+    wanted = inner.predict(encoder.transform(table), verbose=0)[:, 0]
+    np.testing.assert_allclose(asked(shipped, raw), wanted, atol=1e-4)
+    path = shipped.save(tmp_path / "model.keras")[0]
+    table[["cape", "wet", "pressure"]].to_csv(tmp_path / "rows.csv", index=False)
+    found = gg.shipping.predict_rows(path, tmp_path / "rows.csv").table
+    np.testing.assert_allclose(found["probability of label 1"], wanted, atol=1e-4)
+    assert shipped.card.preprocessing["inside"]
+    holes = raw[:1].copy()
+    holes[0, 0] = np.nan  # training lacked no pressure: nothing was learned about it
+    assert np.isnan(asked(shipped, holes)).all()
+
+
+def test_words_stay_beside_the_model(frame, tmp_path):
+    table, y = frame
+    table = table.assign(region=np.where(np.arange(90) % 3, "coast", "hills"))
+    encoder = gg.datasets.TableEncoder
+    result = gg.Study(net(6), seeds=2).run(table, y, cv=2, preprocess=encoder(), **{**FIT, "epochs": 1})
+    shipped = gg.ship(result, "baseline", retrain_on=gg.Split(table, y), preprocess=encoder())
+    path = shipped.save(tmp_path / "model.keras")[0]
+    table.to_csv(tmp_path / "rows.csv", index=False)
+    found = gg.shipping.predict_rows(path, tmp_path / "rows.csv").table
+    np.testing.assert_allclose(
+        found["probability of label 1"], asked(shipped, encoder().fit(table).transform(table)), atol=1e-5
+    )
+    assert not shipped.card.preprocessing["inside"]

@@ -1,0 +1,99 @@
+"""Callbacks of Keras in a study: each does per run what it does in `fit`, or is refused with what to do instead."""
+
+import csv
+
+import keras
+import numpy as np
+import pytest
+from keras import callbacks, layers
+
+import gengap as gg
+from gengap.errors import GengapWarning
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 3)).astype("float32")
+Y = (X[:, 0] + 0.5 * RNG.normal(size=60) > 0).astype(int)
+
+
+def model(rate=0.05):
+    made = keras.Sequential([keras.Input((3,)), layers.Dense(8, "relu"), layers.Dense(1, "sigmoid")])
+    made.compile(keras.optimizers.Adam(rate), "binary_crossentropy")
+    return made
+
+
+def run(given, *, epochs=2, remedies=("l2(0.01)",), **options):
+    study = gg.Study(model(), remedies=remedies, seeds=2, callbacks=given, **options)
+    return study.run(X[:40], Y[:40], validation_data=(X[40:], Y[40:]), epochs=epochs, progress=False)
+
+
+def test_a_lambda_hears_every_epoch_of_every_run():
+    heard = []
+    result = run([callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: heard.append((epoch, dict(logs))))])
+    assert {(logs["variant"], logs["seed"], epoch) for epoch, logs in heard} == {
+        (variant, seed, epoch) for variant in result.variants for seed in (0, 1) for epoch in (0, 1)
+    }
+    for epoch, logs in heard:
+        own = result.history.sel(variant=logs["variant"], seed=logs["seed"], epoch=epoch + 1)
+        assert logs["val_score"] == float(own["val_score"])
+
+
+def test_a_csv_logger_writes_one_table_of_all_runs(tmp_path):
+    result = run([callbacks.CSVLogger(tmp_path / "log.csv", separator=";")])
+    with (tmp_path / "log.csv").open() as file:
+        rows = list(csv.DictReader(file, delimiter=";"))
+    assert len(rows) == 8
+    row = next(one for one in rows if (one["variant"], one["seed"], one["epoch"]) == ("l2(0.01)", "1", "1"))
+    stored = result.history["loss"].sel(variant="l2(0.01)", seed=1, epoch=2)
+    assert float(row["loss"]) == pytest.approx(float(stored))
+
+
+def test_early_stopping_is_the_rule_of_every_variant():
+    given = [callbacks.EarlyStopping(patience=2, min_delta=0.001), callbacks.TerminateOnNaN()]
+    result = run(given, epochs=40, remedies=("early_stopping(3)",))
+    by_hand = gg.Study(model(), remedies=[gg.EarlyStopping(2, min_delta=0.001), gg.EarlyStopping(3)], seeds=2).run(
+        X[:40], Y[:40], validation_data=(X[40:], Y[40:]), epochs=40, progress=False
+    )
+    stopped = by_hand.runs["epochs"].sel(variant="early_stopping(2, min_delta=0.001)")
+    assert result.runs["epochs"].sel(variant="baseline").values.tolist() == stopped.values.tolist()
+    own = by_hand.runs["epochs"].sel(variant="early_stopping(3)")
+    assert result.runs["epochs"].sel(variant="early_stopping(3)").values.tolist() == own.values.tolist()
+
+
+def test_a_callback_that_fails_takes_no_training_with_it():
+    def fail(epoch, logs):
+        raise RuntimeError("no network")
+
+    with pytest.warns(GengapWarning, match=r"RuntimeError: no network\); the study goes on without it"):
+        result = run([callbacks.LambdaCallback(on_epoch_end=fail)])
+    assert (result.runs["status"] == "completed").all()
+
+
+def test_checkpoints_are_the_stores_where_there_is_one(tmp_path):
+    given = [callbacks.ModelCheckpoint(tmp_path / "best.keras", save_best_only=True)]
+    with pytest.raises(TypeError, match="give `storage=`"):
+        run(given)
+    assert run(given, storage=tmp_path / "store").model("baseline", seed=1).built
+
+
+class Own(callbacks.Callback):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "said"),
+    [
+        (callbacks.ReduceLROnPlateau, TypeError, "CosineDecay"),
+        (lambda: callbacks.LearningRateScheduler(lambda _: 0.1), TypeError, "PiecewiseConstantDecay"),
+        (lambda: callbacks.BackupAndRestore("folder"), TypeError, "goes on after a crash"),
+        (callbacks.SwapEMAWeights, TypeError, r"gg\.EMA"),
+        (lambda: callbacks.LambdaCallback(on_batch_end=print), TypeError, "`on_epoch_end`"),
+        (callbacks.LambdaCallback, TypeError, "does nothing"),
+        (lambda: callbacks.EarlyStopping(monitor="val_accuracy", patience=3), ValueError, r"gg\.EarlyStopping"),
+        (lambda: callbacks.EarlyStopping(patience=3, start_from_epoch=4), ValueError, r"gg\.EarlyStopping"),
+        (Own, TypeError, "a callback of your own"),
+        (lambda: print, TypeError, "takes callbacks of Keras"),
+    ],
+)
+def test_others_name_the_way_to_do_it_here(given, error, said):
+    with pytest.raises(error, match=said):
+        gg.Study(model(), callbacks=[given()])
