@@ -229,6 +229,7 @@ TREATMENTS = {
     "shallower": (gr.Depth(-1), None),
     "freeze": (gr.Freeze(), None),
     "thaw": (gr.Thaw(), None),
+    "learning_rate": (gr.LearningRate(0.1), gr.LearningRate(1)),
     "l1": (gr.L1(1e-3), gr.L1(0)),
     "l2": (gr.L2(1e-3), gr.L2(0)),
     "l1l2": (gr.L1L2(1e-3, 1e-3), gr.L1L2(0, 0)),
@@ -241,7 +242,6 @@ TREATMENTS = {
     "label_smoothing": (gr.LabelSmoothing(0.1), gr.LabelSmoothing(0)),
     "batch_norm": (gr.BatchNorm(), None),
     "ema": (gr.EMA(0.9), gr.EMA(0)),
-    "learning_rate": (gr.LearningRate(0.003), None),
     "augment": (gr.Augment(layers.GaussianNoise(0.1)), gr.Augment(layers.GaussianNoise(0.0))),
     "dropout+l2": (gr.Dropout(0.5) + gr.L2(1e-3), gr.Dropout(0) + gr.L2(0)),
 }

@@ -64,6 +64,10 @@ def test_what_cannot_be_frozen_or_thawed_is_said():
         gg.Thaw("block9")(transfer())
     with pytest.raises(ValueError, match="`noise` must be one of"):
         gg.Freeze("pool", noise="on")
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
+    with pytest.raises(RemedyError, match="follows a schedule"):
+        gg.LearningRate(0.1)(transfer(optimizer=keras.optimizers.SGD(schedule)))
+    assert float(gg.LearningRate(0.1)(transfer()).optimizer.learning_rate) == pytest.approx(1e-4)
 
 
 def test_dropout_of_a_model_that_trains_its_head_alone_acts_on_the_features():

@@ -174,7 +174,7 @@ class _RunPreparation:
         self.data, self.settings, self._draw = data, settings, draw
         self._cache = FrozenCache() if cache is None else cache
         self._clones: dict[int, Any] = {} if clones is None else clones
-        self._initial: dict[tuple[int, tuple[str, ...]], InitialWeights] = {}
+        self._initial: dict[int, InitialWeights] = {}
 
     def without_drawing(self) -> "_RunPreparation":
         """Return one that leaves weights as they are, for steps that are only timed; its clones serve both."""
@@ -205,10 +205,9 @@ class _RunPreparation:
         return PreparedRun(run, model, kind_of(model, self.settings), weights)
 
     def _drawn(self, run: Run) -> list[Any]:
-        key = id(run.model), run.kept
-        if key not in self._initial:
-            self._initial[key] = InitialWeights(run.model, run.kept)
-        return self._initial[key].draw(run.seed)
+        if id(run.model) not in self._initial:
+            self._initial[id(run.model)] = InitialWeights(run.model, run.kept)
+        return self._initial[id(run.model)].draw(run.seed)
 
 
 @contextmanager

@@ -69,8 +69,11 @@ class InitialWeights:
         self._model = model
         itself = [] if is_graph(model) else [(f"{type(model).__name__}/itself", model)]
         owned = [(name, layer, own_variables(layer)) for name, layer in [*itself, *identified_layers(model)]]
-        drawn = [one for one in owned if one[1].trainable and one[1].name not in kept]
-        self._layers = [one for one in drawn if _may_be_random(one[1], one[2])]
+        self._layers = [
+            (name, layer, own)
+            for name, layer, own in owned
+            if layer.trainable and layer.name not in kept and _may_be_random(layer, own)
+        ]
         self._draws: dict[str, Sequence[_Draw]] = {}
 
     def draw(self, seed: int) -> list[Array]:

@@ -1,4 +1,4 @@
-"""How much of a pretrained model learns: freezing its beginning, thawing its end."""
+"""How much of a pretrained model learns, and how fast: freezing its beginning, thawing its end, smaller steps."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -8,9 +8,12 @@ import keras
 
 from gengap.errors import RemedyError, UnknownNameError
 from gengap.keras_models.anatomy import DROPOUTS, NORMALIZATIONS, Anatomy, Call
+from gengap.keras_models.clone import innermost
+from gengap.keras_models.private import rate_of
 from gengap.remedies.base import Edit, Surgery
-from gengap.remedies.checks import check_choice
+from gengap.remedies.checks import check_choice, check_positive
 from gengap.remedies.explanation import Change
+from gengap.remedies.optimizing import with_config
 
 Noise = Literal["off", "keep"]
 _NOISE = {**dict.fromkeys(DROPOUTS, "rate"), keras.layers.GaussianNoise: "stddev"}
@@ -120,6 +123,42 @@ class Thaw(Surgery):
                 "which a part has `trainable = False`."
             )
         return Edit(trainable=flags, changes=tuple(changes))
+
+
+@dataclass(frozen=True, eq=False)
+class LearningRate(Surgery):
+    """The optimizer's learning rate times a factor: a pretrained model is moved by small steps.
+
+    It is no regularization by itself, but strengths that are found at one learning rate are those of that rate, which
+    is why they are searched together.
+
+    Attributes:
+        factor: What the learning rate is multiplied by, above 0; 1 is the identity.
+
+    References:
+        Bengio, Y. (2012). Practical recommendations for gradient-based training of deep architectures.
+        arXiv:1206.5533
+        Li, H. et al. (2020). Rethinking the hyperparameters for fine-tuning. ICLR. arXiv:2002.11770
+    """
+
+    factor: float
+
+    def __post_init__(self) -> None:
+        check_positive(self, self.factor)
+
+    def edit(self, anatomy: Anatomy) -> Edit:
+        """Give the optimizer another learning rate."""
+        if self.factor == 1:
+            return Edit(changes=(Change(str(self), "(optimizer)", reason="a factor of 1 changes nothing"),))
+        given = rate_of(innermost(anatomy.model.optimizer))
+        if callable(given) or isinstance(given, keras.optimizers.schedules.LearningRateSchedule):
+            raise RemedyError(
+                f"{self} multiplies a number, and the learning rate of model {anatomy.model.name!r} follows a schedule "
+                "of its own: compile the model with another schedule, as a variant written by hand."
+            )
+        before = float(anatomy.model.optimizer.learning_rate)
+        change = Change(str(self), "(optimizer)", f"learning rate {before:g} -> {before * self.factor:g}")
+        return Edit(compile=with_config(learning_rate=before * float(self.factor)), changes=(change,))
 
 
 def _chosen(anatomy: Anatomy, name: Any) -> list[Call]:

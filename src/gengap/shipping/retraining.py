@@ -16,6 +16,7 @@ from gengap.engine.computation import Computation
 from gengap.errors import DataError, ModelError
 from gengap.keras_models.heads import input_names
 from gengap.results.resampled import resampling_of
+from gengap.shipping.card_words import CardLanguage, say
 from gengap.shipping.choice import Chosen
 from gengap.study import Study
 from gengap.study.inputs import check_data
@@ -50,21 +51,17 @@ class Retrained:
     folds: bool
     fitted: Any = None
 
-    @property
-    def cases_in_words(self) -> str:
-        """Which cases they saw."""
-        return "all cases of its folds" if self.folds else "training and validation cases"
-
-    @property
-    def sentence(self) -> str:
+    def sentence(self, lang: CardLanguage) -> str:
         """What was done, in words."""
-        kept = "epochs" if self.length == "epochs" else "updates, to a whole epoch"
-        runs = "runs of the folds" if self.folds else "study's runs"
-        which = f"all {self.cases:,} cases" if self.folds else f"the {self.cases:,} training and validation cases"
-        return (
-            f"Retrained on {which} for {self.epochs} epochs ({self.updates:,} updates); the "
-            f"{runs} took {self.study_epochs} "
-            f"epochs ({self.study_updates:,} updates) in the median, and the same number of {kept} was kept."
+        return say(
+            lang,
+            "retrained.folds" if self.folds else "retrained.splits",
+            cases=self.cases,
+            epochs=self.epochs,
+            updates=self.updates,
+            study_epochs=self.study_epochs,
+            study_updates=self.study_updates,
+            kept=say(lang, f"kept.{self.length}"),
         )
 
 

@@ -73,7 +73,8 @@ class Study:
         computation: How the fused engine computes: number format, compilation, device, frozen parts.
         references: What the networks are held against on the same cases: `"linear"` (logistic or ridge regression) and
             `"boosted_trees"` of scikit-learn, or a mapping from names to anything with `fit` and `predict_proba` (in
-            regression `predict`). They become variants without curves; inputs of more axes are flattened for them.
+            regression `predict`). They become variants without curves; inputs of more axes are flattened for them. Case
+            weights count for them, `class_weight` does not.
         storage: Folder that keeps the study while it runs; running it again continues. None keeps it in memory.
         runner: `"local"` trains in this process, `"ray"` on a Ray session or this machine's cores; or a `RayRunner`.
         callbacks: Callbacks of Keras that have a place where runs train together: EarlyStopping, LambdaCallback with
@@ -119,8 +120,9 @@ class Study:
     ) -> None:
         self._initial_weights = one_of(initial_weights, "kind of initial weights", ("auto", "fresh", "keep"))
         self._callbacks = read_callbacks(callbacks, stored=storage is not None)
-        variants = make_variants(model, remedies, keep_trained=initial_weights == "auto")
-        self.variants: tuple[Variant, ...] = self._callbacks.variants(variants)
+        self.variants: tuple[Variant, ...] = self._callbacks.variants(
+            make_variants(model, remedies, keep_trained=initial_weights == "auto")
+        )
         self.seeds = check_seeds(seeds)
         if task is not None:
             one_of(task, "task", ("binary", "multiclass", "regression"))
