@@ -126,6 +126,12 @@ ZOO: dict[str, tuple[Callable[[], keras.Model], object, int, str]] = {
 }  # fmt: skip
 
 
+ALWAYS = {"a nested backbone in inference mode", "branches that meet later", "noise in the middle",
+          "statistics that move", "cases that are mixed", "an embedding larger than its words", "a mask at the end",
+          "attention"}  # fmt: skip
+"""Those that are tried always, the others when there is time."""
+
+
 def compiled(model: keras.Model, rate: float = 0.01) -> keras.Model:
     model.compile(keras.optimizers.Adam(rate), "binary_crossentropy", metrics=["accuracy"])
     return model
@@ -143,7 +149,9 @@ def trained(model: keras.Model, x: object, **computation: object) -> tuple[list[
 
 
 @pytest.mark.filterwarnings("ignore::gengap.errors.SlowPathWarning")
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize(
+    "name", [name if name in ALWAYS else pytest.param(name, marks=pytest.mark.slow) for name in ZOO]
+)
 def test_a_part_computed_once_gives_the_numbers_of_the_whole(name):
     build, x, steps, ended_by = ZOO[name]
     model = compiled(build())
