@@ -105,6 +105,17 @@ def _figure(ax: Any) -> Figure:
     return ax.get_figure(root=True)
 
 
+def _answer(m: Material) -> Figure:
+    titles = {"last": "Trained to the last epoch", "best": "Stopped at the best epoch"}
+    with style():
+        figure, axes = plt.subplots(2, 1, figsize=(7, 6), sharex=True)
+        for ax, (epoch, title) in zip(axes, titles.items(), strict=True):
+            plots.ComparisonDisplay.from_comparison(gg.compare(m.result(), epoch=epoch)).plot(ax)
+            ax.set_title(title, fontsize=12)
+        axes[0].set_xlabel("")
+    return figure
+
+
 def _uncertainty(m: Material) -> Any:
     return gg.classifier_uncertainty(m.y, m.distribution(), groups=m.days)
 
@@ -164,6 +175,13 @@ FIGURES: dict[str, tuple[str, Draw]] = {
     "comparison": (
         "Comparison: differences from the baseline with simultaneous intervals, and the verdicts.",
         lambda m: _figure(plots.ComparisonDisplay.from_comparison(gg.compare(m.result())).plot()),
+    ),
+    "answer": (
+        (
+            "The same at the last epoch and at the best. The five intervals of each panel hold simultaneously with "
+            "95.5 % confidence."
+        ),
+        _answer,
     ),
     "table": (
         "A table as a figure.",
