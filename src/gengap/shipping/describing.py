@@ -176,7 +176,7 @@ def _claim(took: Chosen, *, evaluated: bool) -> str:
         return "No score is claimed."
     part = took.held()[0].part
     return (
-        f"Scores are of this very model on the study's {part} cases; intervals speak for new cases from the same "
+        f"Scores are of this very model on the study's {part} cases; intervals hold for new cases from the same "
         f"source, {GIVEN}."
     )
 
