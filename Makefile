@@ -10,7 +10,7 @@ export MPLBACKEND ?= Agg
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: env demo readme-pictures test test-all test-versions test-trackers lint docs notebooks bench clean \
-	bench-gpu gpu-wheels bench-training bench-statistics bench-verification bench-uncertainty bench-faults bench-storage bench-decision bench-ensembles bench-resampling
+	bench-gpu gpu-wheels bench-training bench-statistics bench-verification bench-uncertainty bench-faults bench-storage bench-decision bench-ensembles bench-resampling bench-search
 
 env: $(VENV)/.ready
 
@@ -75,6 +75,11 @@ bench: bench-verification bench-statistics bench-resampling bench-decision bench
 
 bench-verification bench-statistics bench-resampling bench-decision bench-ensembles bench-uncertainty bench-storage bench-faults: bench-%: env
 	$(BIN)/python benchmarks/$*.py
+
+# Hours, as rivals train trial after trial; GENGAP_IMDB adds the reviews. `benchmarks/search.py --quick` takes minutes.
+bench-search: env
+	$(BIN)/python benchmarks/search_selection.py
+	$(BIN)/python benchmarks/search.py
 
 bench-training: env
 	$(BIN)/python -m benchmarks.training

@@ -312,7 +312,7 @@ def save_small(figure: Figure, path: Path) -> int:
 
 
 def numbers(figure: Figure) -> list[list[float]]:
-    """What a figure shows: of lines, the number of points and the mean of x and y; the mean of bars, images and fields."""
+    """What a figure shows: of lines, the number of points and the mean of x and y; means of bars and fields."""
     shown = []
     for ax in figure.axes:
         for line in ax.get_lines():

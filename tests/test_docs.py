@@ -34,7 +34,7 @@ def test_the_code_of_a_page_runs_with_nothing_set(environments, page, tmp_path):
     done = environments.run(["page.py"], home=tmp_path / "home", cwd=tmp_path, timeout=900)
     assert done.returncode == 0, done.stderr[-3000:]
     if missing:
-        pytest.skip(f"all ran but the blocks that need {', '.join(missing)}: `make docs` installs them")
+        pytest.skip(f"all ran but the blocks that need {', '.join(missing)}, not installed here")
 
 
 def test_links_between_pages_lead_somewhere():

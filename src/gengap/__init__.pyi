@@ -53,6 +53,7 @@ from .remedies import BatchNorm as BatchNorm
 from .remedies import Depth as Depth
 from .remedies import Dropout as Dropout
 from .remedies import EarlyStopping as EarlyStopping
+from .remedies import Freeze as Freeze
 from .remedies import GaussianDropout as GaussianDropout
 from .remedies import GaussianNoise as GaussianNoise
 from .remedies import LabelSmoothing as LabelSmoothing
@@ -63,6 +64,7 @@ from .remedies import SpatialDropout as SpatialDropout
 from .remedies import StoppingRule as StoppingRule
 from .remedies import Subsample as Subsample
 from .remedies import Suggestion as Suggestion
+from .remedies import Thaw as Thaw
 from .remedies import Variant as Variant
 from .remedies import WeightDecay as WeightDecay
 from .remedies import Width as Width

@@ -167,7 +167,6 @@ def run(  # noqa: PLR0913  each is an option of the command
     from gengap.datasets.table_files import Wanted
     from gengap.experiments.launch import study_from_files, study_from_script
     from gengap.experiments.relaunch import keep
-    from gengap.experiments.users_code import use_code
     from gengap.reporting.output import check_output
     from gengap.searching.commands import search_launch, search_notes
 
@@ -179,8 +178,7 @@ def run(  # noqa: PLR0913  each is an option of the command
         asked: dict[str, Any] | None = None
         launch = study_from_script(study_file, seeds=seeds)
     else:
-        if code is not None:
-            use_code(code)
+        of_shipping.use(code)
         asked = {
             "model": None if model == Path("auto") else model,
             "data": {"train": data, "validation": validation, "test": test},
@@ -206,9 +204,8 @@ def run(  # noqa: PLR0913  each is an option of the command
         launch = launch.placed(storage, runner)
     for note in launch.notes if search is None else search_notes(launch.notes):
         typer.echo(note)
-    folds = f" x {cv} folds" if cv else ""
     seen = f"{len(launch.study.variants)} variants x {len(launch.study.seeds)} seeds"
-    typer.echo(f"{seen if search is None else f'{search} trials'}{folds}")
+    typer.echo(f"{seen if search is None else f'{search} trials'}{f' x {cv} folds' if cv else ''}")
     try:
         result = launch.run() if search is None else search_launch(launch, search)
     except KeyboardInterrupt as stop:

@@ -14,7 +14,7 @@ from gengap.reporting.printing import find_browser
 
 _SHOWN = (
     *("keras", "torch", "numba", "jax", "tensorflow", "numpy", "scipy", "scikit-learn", "xarray", "matplotlib", "ray"),
-    *("mlflow", "tensorboard", "wandb"),
+    *("optuna", "mlflow", "tensorboard", "wandb"),
 )
 
 
@@ -44,6 +44,7 @@ FEATURES = (
     Feature("fast sparse rows, recurrence and members of distributions", "numba", "pip install 'gengap[fast]'"),
     Feature("tables in Parquet files", "pyarrow", "pip install 'gengap[parquet]'"),
     Feature("closed forms of the CRPS", "scoringrules", "pip install 'gengap[crps]'"),
+    Feature("searching strengths (gg.search, gg.improve)", "optuna", "pip install 'gengap[search]'"),
     Feature("several machines", "ray", "pip install 'gengap[ray]'"),
     Feature("results in MLflow", "mlflow", "pip install 'gengap[mlflow]'"),
     Feature("results in TensorBoard", "tensorboard", "pip install 'gengap[tensorboard]'"),

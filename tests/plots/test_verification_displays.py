@@ -57,9 +57,11 @@ def test_performance(binary):
     display = gp.PerformanceDisplay.from_predictions(y, forecasts["baseline"])
     ax = display.plot()
     curve = gv.performance_curve(y, forecasts["baseline"])
-    line = drawn(ax, "Largest CSI")
-    assert line[:, 0] == pytest.approx(curve.success_ratio)
-    assert line[:, 1] == pytest.approx(curve.probability_of_detection)
+    whole = np.column_stack([curve.success_ratio, curve.probability_of_detection])
+    many = np.array([(forecasts["baseline"] >= threshold).sum() >= 10 for threshold in curve.threshold])
+    assert drawn(ax, "Largest CSI") == pytest.approx(whole[many])
+    [faint] = [line for line in ax.lines if line.get_alpha() == 0.3]  # one case more would move it far
+    assert faint.get_xydata() == pytest.approx(whole[: (~many).sum() + 1])
     assert is_unit_square(ax)
     for bias in ("0.25", "0.5", "1", "2", "4", "Bias"):
         assert bias in texts(ax)
@@ -83,6 +85,9 @@ def test_attributes(binary):
     table = gv.reliability_bins(y, forecasts["baseline"], bins=5)
     filled = table.weight > 0
     assert drawn(ax, "baseline") == pytest.approx(np.column_stack([table.forecast, table.frequency])[filled])
+    rare = gp.AttributesDisplay.from_predictions(np.r_[y, 1], np.r_[forecasts["baseline"].clip(0, 0.79), 0.95], bins=5)
+    [pale] = [line for line in rare.plot().lines if line.get_alpha() == 0.65]
+    assert pale.get_xydata() == pytest.approx(np.array([[0.95, 1.0]])), "a bin of one case"
     base = y.mean()
     no_skill = next(line for line in ax.lines if len(line.get_xdata()) == 3 and line.get_linestyle() == "--")
     assert no_skill.get_ydata() == pytest.approx([base / 2, base, (1 + base) / 2])

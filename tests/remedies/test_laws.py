@@ -22,13 +22,22 @@ laws = _load()
 
 SIBLINGS = frozenset({"l1", "l1l2", "gaussian_dropout", "gaussian_noise", "learning_rate", "dropout+l2"})
 """Remedies whose code is that of another: on two models always, on the others when there is time."""
+TWO = frozenset({"review_net", "two_in_two_out"})
+ALWAYS = {
+    **dict.fromkeys(SIBLINGS, TWO),
+    "freeze": TWO | {"nested", "pretrained_and_frozen"},
+    "thaw": {"review_net", "pretrained_and_frozen"},
+    "learning_rate": {"review_net"},
+}
+"""Models on which such remedies, and those of fine-tuning, are always tried."""
 
 
 def pairs():
     for row, name in enumerate(laws.ZOO):
         for column, treatment in enumerate(laws.TREATMENTS):
-            repeats = treatment in SIBLINGS and name not in {"review_net", "two_in_two_out"}
-            slow = name in laws.LARGE or repeats or (row + column) % 2 == 1
+            repeats = treatment in ALWAYS and name not in ALWAYS[treatment]
+            waits = treatment not in ALWAYS and (row + column) % 2 == 1
+            slow = name in laws.LARGE or repeats or waits
             yield pytest.param(name, treatment, marks=pytest.mark.slow if slow else ())
 
 

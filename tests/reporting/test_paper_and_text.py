@@ -50,6 +50,7 @@ def test_latex_tables_and_vector_figures_lie_in_one_folder(result, tmp_path):
     report_of_folder(result, tmp_path, folder, lang="en", form="latex")
     names = {path.name for path in folder.iterdir()}
     assert {"tables.tex", "scores.tex", "comparison.tex", "learning_curves.pdf", "comparison.svg"} <= names
+    assert {"roc.pdf", "performance.svg", "attributes.pdf", "reliability_0.pdf"} <= names
     inputs = set(re.findall(r"^\\input\{(\w+)\}", (folder / "tables.tex").read_text(), re.MULTILINE))
     assert inputs == {name.removesuffix(".tex") for name in names if name.endswith(".tex")} - {"tables"}
     assert (folder / "comparison.tex").read_text().count(r"\\") == 1 + 2 * (len(result.variants) - 1)

@@ -6,9 +6,11 @@ import threading
 import time
 import warnings
 
+import keras
 import numpy as np
 import pytest
 
+import gengap as gg
 from gengap.engine.fused import plan_fused, train_fused
 from gengap.engine.planner import Chunk, Plan
 from gengap.engine.runs import Collector
@@ -76,6 +78,21 @@ def test_a_cluster_gives_the_numbers_of_one_machine(cluster, runs, data, setting
     assert_equal(by_run(far.records), by_run(near.records))
     assert sorted(far.epochs) == sorted((r.variant, r.seed, e) for r in runs for e in (1, 2, 3))
     assert ray.is_initialized()  # a session that was there stays
+
+
+@pytest.mark.slow
+def test_folds_train_on_a_cluster_as_here(cluster, rng, tmp_path):
+    x = rng.normal(size=(60, 4)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(int)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "relu"), keras.layers.Dense(1, "sigmoid")])
+    model.compile("adam", "binary_crossentropy")
+    study = gg.Study(model, remedies=["l2(0.01)"], seeds=2)
+    fit = {"cv": 3, "preprocess": keras.layers.Normalization(axis=-1), "epochs": 2, "progress": False}
+    near = study.run(x, y, **fit)
+    for far in (study.stored_in(None, runner="ray"), study.stored_in(tmp_path, runner="ray")):
+        found = far.run(x, y, **fit)
+        for name in ("prediction_best", "prediction_last", "fold"):
+            np.testing.assert_allclose(found.test[name], near.test[name], atol=1e-6)
 
 
 def plain(runs, data, settings, listener, *, plan, states):

@@ -1,5 +1,7 @@
 """What a resampled study chose, trained on all cases and shipped with what was fitted to them."""
 
+from string import Formatter
+
 import keras
 import numpy as np
 import pandas as pd
@@ -8,6 +10,7 @@ from keras import layers
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 import gengap as gg
+from gengap.shipping import card_words
 from gengap.verification.recalibration import Temperature
 
 FIT = {"epochs": 3, "batch_size": 16, "progress": False}
@@ -132,3 +135,31 @@ def test_words_stay_beside_the_model(frame, tmp_path):
         found["probability of label 1"], asked(shipped, encoder().fit(table).transform(table)), atol=1e-5
     )
     assert not shipped.card.preprocessing["inside"]
+
+
+def test_the_card_speaks_chinese(folds, pool, tmp_path):
+    layer = keras.layers.Normalization(axis=-1)
+    shipped = gg.ship(folds, retrain_on=pool, preprocess=layer, seeds="all", temperature=True)
+    english, chinese = shipped.cards["en"], shipped.cards["zh"]
+    assert len(english.limits) == len(chinese.limits) > 3
+    files = shipped.save(tmp_path / "model.keras", lang="zh")
+    text = files[1].read_text(encoding="utf-8")
+    assert "## 局限" in text
+    assert "在全部 80 个样本上重新训练" in text
+    assert "适用于同样大小的新训练集" in text
+    own = [
+        line for line in text.split("## 制作环境")[0].splitlines() if "recommended" not in line and "建议" not in line
+    ]
+    assert not [line for line in own if " of " in line or " the " in line], "no English sentence is left"
+    assert "## Limits" in shipped.card.to_markdown()
+    with pytest.raises(ValueError, match="en and zh"):
+        shipped.save(tmp_path / "model.keras", lang="de")
+
+
+def test_both_languages_fill_the_same_blanks():
+    def blanks(text):
+        return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+    assert card_words.ENGLISH.keys() == card_words.CHINESE.keys()
+    for key, english in card_words.ENGLISH.items():
+        assert blanks(english) == blanks(card_words.CHINESE[key]), key

@@ -10,7 +10,7 @@ from keras import tree
 
 from gengap.engine.optimizers.base import config, has_schedule
 from gengap.engine.runs import Run
-from gengap.keras_models.graph import Slot, read_graph
+from gengap.keras_models.graph import Slot, Step, read_graph
 from gengap.keras_models.private import compile_config, is_keras_own
 from gengap.kernels.optimizers import rule_from_keras
 from gengap.layers.noise import FUSED_NOISE
@@ -19,22 +19,25 @@ _PER_WEIGHT = ("_regularizer", "_initializer", "_constraint")
 _PER_RUN_RATES = ("weight_decay", "clipvalue", "clipnorm", "global_clipnorm")
 
 
-def cohorts(runs: Sequence[Run]) -> list[list[int]]:
+def cohorts(runs: Sequence[Run], frozen: Sequence[str] | None = None) -> list[list[int]]:
     """Group runs that may train together.
 
     Args:
         runs: Runs with compiled models.
+        frozen: For each run the digest of what is computed once for it, which those of a cohort have in common.
 
     Returns:
         Positions of the runs of each cohort. Runs of one seed stand side by side, since they share batches.
     """
     signatures: dict[int, str] = {}
-    groups: dict[tuple[str, float, int], list[int]] = {}
+    groups: dict[tuple[str, float, int, str], list[int]] = {}
+    apart = [""] * len(runs) if frozen is None else frozen
     for position, run in enumerate(runs):
         if id(run.model) not in signatures:
             signatures[id(run.model)] = signature(run.model)
         cases = 0 if run.fold is None else len(run.fold.train)  # as many, that is: steps are taken together
-        groups.setdefault((signatures[id(run.model)], run.share, cases), []).append(position)
+        key = signatures[id(run.model)], run.share, cases, apart[position]
+        groups.setdefault(key, []).append(position)
     seeds = {seed: rank for rank, seed in enumerate(dict.fromkeys(run.seed for run in runs))}
     return [sorted(group, key=lambda position: (seeds[runs[position].seed], position)) for group in groups.values()]
 
@@ -45,11 +48,12 @@ def signature(model: Any) -> str:
     Rates of noise layers, L1 and L2 strengths, constraints, and for optimizers with a kernel also learning rate, decay
     and clipping are left out: they are one number per run.
     """
+    graph, weights, trained = read_graph(model), model.weights, {id(weight) for weight in model.trainable_weights}
     parts = [
-        [_step(step) for step in read_graph(model).steps],
-        str(read_graph(model).outputs),
-        [(tuple(weight.shape), str(weight.dtype), weight.trainable) for weight in model.weights],
-        [id(weight) in {id(one) for one in model.trainable_weights} for weight in model.weights],
+        [describe_step(step) for step in graph.steps],
+        str(graph.outputs),
+        [(tuple(weight.shape), str(weight.dtype), weight.trainable) for weight in weights],
+        [id(weight) in trained for weight in weights],
         tree.map_structure(_value, compile_config(model).get("loss")),
         tree.map_structure(_value, compile_config(model).get("loss_weights")),
         tree.map_structure(_value, compile_config(model).get("metrics")),
@@ -59,7 +63,8 @@ def signature(model: Any) -> str:
     return blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
-def _step(step: Any) -> Any:
+def describe_step(step: Step) -> Any:
+    """Describe a step of a graph so that equal ones look equal, whatever their names and strengths."""
     operation = step.operation
     arguments = tree.map_structure(_value, (step.args, step.kwargs))
     return type(operation).__qualname__, _config(operation), arguments, step.outputs

@@ -92,7 +92,7 @@ def examine_run(run: Run, data: TrainingData, settings: TrainingSettings) -> str
     """Examine the model of a run on its first batch, where Keras runs on torch: see `why_not_together`."""
     if keras.backend.backend() != "torch" or not run.model.built:
         return None
-    from gengap.engine.loader import BatchLoader  # torch is imported only where it is used
+    from gengap.engine.loader import read_cases  # torch is imported only where it is used
 
     kind = kind_of(run.model, settings)
     order = training_order(run, 1, count_cases(data.train.x), shuffle=settings.shuffle)
@@ -101,9 +101,9 @@ def examine_run(run: Run, data: TrainingData, settings: TrainingSettings) -> str
     weight = None if data.train.sample_weight is None else np.asarray(data.train.sample_weight)[cases]
     return why_not_together(
         run.model,
-        lambda model: BatchLoader(model, x).span(0, len(cases)),
+        lambda model: read_cases(model, x).span(0, len(cases)),
         lambda model: model.train_on_batch(*(tree.map_structure(as_tensor, one) for one in (x, y, weight))),
-        keep=settings.initial_weights == "keep",
+        keep=settings.initial_weights == "keep" or bool(run.kept),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from gengap.datasets.split import Task
 from gengap.deprecated import old_arguments
-from gengap.engine.computation import Computation, check_computation
+from gengap.engine.computation import OF_TRAINING, Computation, check_computation
 from gengap.engine.fit_inputs import as_runs, as_training
 from gengap.engine.fused import train_fused
 from gengap.engine.runs import Array, Collector
@@ -102,7 +102,7 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
         >>> [len(one.history["loss"]) for one in histories]
         [4, 4, 4]
     """
-    check_computation(computation, "precision", "compile", "device", "plan", by="fit_many")
+    check_computation(computation, *OF_TRAINING, "plan", by="fit_many")
     if validation_data is None and (stopping is not None or restore_best_weights):
         raise DataError("`stopping` and `restore_best_weights` look at a validation split: give `validation_data=`.")
     runs = as_runs(models, seeds, stopping=stopping)
@@ -121,9 +121,8 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
         shuffle=shuffle,
         class_weight=class_weight,
         initial_weights=initial_weights,
-        precision=computation.precision,
         training_score=training_score,
-        compile=computation.compile,
+        **computation.of_training(),
     )
     collector = Collector()
     train_fused(runs, data, settings, collector, plan=computation.plan, device=computation.device)

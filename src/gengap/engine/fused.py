@@ -12,6 +12,8 @@ import torch
 
 from gengap.datasets.training_data import TrainingData
 from gengap.engine.examination import examine_run
+from gengap.engine.frozen import FrozenParts
+from gengap.engine.frozen_cache import FrozenCache, frozen_cache
 from gengap.engine.kinds import kind_of
 from gengap.engine.memory import keep_freed_memory
 from gengap.engine.planner import Device, Plan, choose_device, make_plan, timed
@@ -21,6 +23,7 @@ from gengap.engine.state import ChunkState, Interrupted
 from gengap.engine.trainer import PreparedRun, Trainer
 from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.compile_state import judge_logits_at_zero
+from gengap.keras_models.frozen import state_of
 from gengap.keras_models.initial_weights import InitialWeights
 from gengap.keras_models.precision import in_precision
 from gengap.keras_models.seed_generators import obey_their_state
@@ -56,11 +59,28 @@ def train_fused(
     Raises:
         KeyboardInterrupt: SIGINT or SIGTERM came; the step was finished and its state handed out.
     """
-    preparation, cores = _RunPreparation(data, settings), torch.get_num_threads()
-    if plan is None:
-        plan = _plan(runs, preparation.without_drawing(), device)
+    with frozen_cache() as cache:
+        preparation = _RunPreparation(data, settings, cache=cache)
+        if plan is None:
+            plan = _plan(runs, preparation.without_drawing(), device, cache)
+        _train(runs, plan, preparation, cache, listener, states=states, checkpoint_seconds=checkpoint_seconds)
+    return plan
+
+
+def _train(
+    runs: Sequence[Run],
+    plan: Plan,
+    preparation: "_RunPreparation",
+    cache: FrozenCache,
+    listener: Listener,
+    *,
+    states: Mapping[str, ChunkState] | None,
+    checkpoint_seconds: float,
+) -> None:
+    data, settings, cores = preparation.data, preparation.settings, torch.get_num_threads()
     by_name = {(run.variant, run.seed): run for run in runs}
     doors: dict[frozenset[int], Mapping[int, str]] = {}  # chunks of the same models need not look for them again
+    frozen = preparation.frozen_parts(plan.device, cache)
     with keep_freed_memory(), _on(plan.device), _interruptible() as interrupted:
         for chunk in plan.chunks:
             own = [by_name[name] for name in chunk.runs if name in by_name]
@@ -81,13 +101,13 @@ def train_fused(
                     doors=doors.get(models),
                     threads=cores,
                     compile_steps=chunk.compiled_steps,
+                    frozen=frozen.compute(own[0], chunk.cut),
                 )
                 state = (states or {}).get(chunk.id)
                 if state is not None:
                     trainer.restore(state)
                 trainer.train(listener, checkpoint_seconds=checkpoint_seconds, interrupted=interrupted)
                 doors[models] = trainer.doors
-    return plan
 
 
 def plan_fused(runs: Sequence[Run], data: TrainingData, settings: TrainingSettings, *, device: Device = "auto") -> Plan:
@@ -99,17 +119,20 @@ def plan_fused(runs: Sequence[Run], data: TrainingData, settings: TrainingSettin
         settings: What the runs have in common.
         device: Where to train.
     """
-    return _plan(runs, _RunPreparation(data, settings).without_drawing(), device)
+    with frozen_cache() as cache:
+        return _plan(runs, _RunPreparation(data, settings, cache=cache).without_drawing(), device, cache)
 
 
-def _plan(runs: Sequence[Run], preparation: "_RunPreparation", device: Device) -> Plan:
+def _plan(runs: Sequence[Run], preparation: "_RunPreparation", device: Device, cache: FrozenCache) -> Plan:
     data, settings = preparation.data, preparation.settings
     where, cores = choose_device(device), torch.get_num_threads()
+    frozen = preparation.frozen_parts(where, cache)
 
     def measure(positions: Sequence[int], threads: int) -> float:
         with _threads(threads):
             ready = [preparation.of(runs[position]) for position in positions]
-            trainer = Trainer("probe", ready, data, settings, device=where, threads=cores)
+            known = frozen.compute(runs[positions[0]], frozen.find(runs[positions[0]]).part.cut)
+            trainer = Trainer("probe", ready, data, settings, device=where, threads=cores, frozen=known)
             alone = where == "cpu" and torch.get_num_threads() == 1 and cores == 1
 
             def step() -> None:
@@ -121,7 +144,12 @@ def _plan(runs: Sequence[Run], preparation: "_RunPreparation", device: Device) -
 
     with keep_freed_memory(), _on(where):
         return make_plan(
-            runs, settings, device=device, measure=measure, examine=lambda n: examine_run(runs[n], data, settings)
+            runs,
+            settings,
+            device=device,
+            measure=measure,
+            examine=lambda n: examine_run(runs[n], data, settings),
+            frozen=frozen,
         )
 
 
@@ -141,29 +169,44 @@ class _RunPreparation:
         *,
         draw: bool = True,
         clones: dict[int, Any] | None = None,
+        cache: FrozenCache | None = None,
     ) -> None:
         self.data, self.settings, self._draw = data, settings, draw
+        self._cache = FrozenCache() if cache is None else cache
         self._clones: dict[int, Any] = {} if clones is None else clones
         self._initial: dict[int, InitialWeights] = {}
 
     def without_drawing(self) -> "_RunPreparation":
         """Return one that leaves weights as they are, for steps that are only timed; its clones serve both."""
-        return _RunPreparation(self.data, self.settings, draw=False, clones=self._clones)
+        return _RunPreparation(self.data, self.settings, draw=False, clones=self._clones, cache=self._cache)
 
-    def of(self, run: Run) -> PreparedRun:
+    def frozen_parts(self, device: str, cache: FrozenCache) -> FrozenParts:
+        """Return what finds and computes the frozen parts of the runs' models, on these clones."""
+        return FrozenParts(self.data, self.settings, device=device, cache=cache, clone_of=self.clone)
+
+    def clone(self, run: Run) -> Any:
+        """Return the one clone of a run's model."""
         if id(run.model) not in self._clones:
+            key = id(run.model), self.settings.precision, state_of(run.model)
+            if key in self._cache.clones:  # the plan's serve the training
+                self._clones[id(run.model)] = self._cache.clones[key][1]
+                return self._clones[id(run.model)]
             clone = in_precision(clone_compiled(run.model), self.settings.precision)
             obey_their_state(clone)
             judge_logits_at_zero(clone, kind_of(clone, self.settings))
             self._clones[id(run.model)] = clone
-        model = self._clones[id(run.model)]
+            self._cache.clones[key] = run.model, clone
+        return self._clones[id(run.model)]
+
+    def of(self, run: Run) -> PreparedRun:
+        model = self.clone(run)
         fresh = self._draw and self.settings.initial_weights == "fresh"
         weights = self._drawn(run) if fresh else run.model.get_weights()
         return PreparedRun(run, model, kind_of(model, self.settings), weights)
 
     def _drawn(self, run: Run) -> list[Any]:
         if id(run.model) not in self._initial:
-            self._initial[id(run.model)] = InitialWeights(run.model)
+            self._initial[id(run.model)] = InitialWeights(run.model, run.kept)
         return self._initial[id(run.model)].draw(run.seed)
 
 

@@ -25,19 +25,13 @@ class BatchLoader:
     only the rows of a batch are read.
 
     Args:
-        model: The model that takes them: it says the order, rank and dtype of its inputs.
-        x: NumPy arrays, memory maps, tensors, data frames, CSR matrices; lists or mappings of these.
+        columns: The inputs, or what was computed of them.
         device: Where batches are wanted.
     """
 
-    def __init__(self, model: Any, x: Any, *, device: str = "cpu") -> None:
-        self._device = device
-        parts = flat_inputs(model, x)
-        specs: Sequence[tuple[Any, Any]] = input_specs(model) or [(None, None)] * len(parts)
-        if len(specs) != len(parts):
-            raise DataError(f"The model has {len(specs)} inputs, but `x` holds {len(parts)}.")
-        self._columns = [_Column(part, shape, dtype, device) for part, (shape, dtype) in zip(parts, specs, strict=True)]
-        self.num_cases = self._columns[0].num_cases
+    def __init__(self, columns: "Sequence[Column]", *, device: str = "cpu") -> None:
+        self.columns, self._device = columns, device
+        self.num_cases = columns[0].num_cases
 
     def rows(self, indices: Indices, on_device: torch.Tensor | None = None) -> list[torch.Tensor]:
         """Return the cases at `indices` `(G, B)`: one tensor `(G, B, ...)` per input.
@@ -48,15 +42,38 @@ class BatchLoader:
         """
         flat = indices.reshape(-1)
         there = upload(torch.from_numpy(flat), self._device) if on_device is None else on_device.flatten()
-        return [column.take(flat, there).reshape(*indices.shape, *column.shape) for column in self._columns]
+        return [column.take(flat, there).reshape(*indices.shape, *column.shape) for column in self.columns]
 
     def span(self, start: int, stop: int) -> list[torch.Tensor]:
         """Return consecutive cases, one tensor `(stop - start, ...)` per input."""
-        return [column.span(start, stop) for column in self._columns]
+        return [column.span(start, stop) for column in self.columns]
 
 
-class _Column:
-    """One input: a tensor in memory, or something from which rows are taken."""
+def read_cases(model: Any, x: Any, *, device: str = "cpu") -> BatchLoader:
+    """Return what reads cases as a model takes them.
+
+    Args:
+        model: The model: it says the order, rank and dtype of its inputs.
+        x: NumPy arrays, memory maps, tensors, data frames, CSR matrices; lists or mappings of these.
+        device: Where batches are wanted.
+    """
+    parts = flat_inputs(model, x)
+    specs: Sequence[tuple[Any, Any]] = input_specs(model) or [(None, None)] * len(parts)
+    if len(specs) != len(parts):
+        raise DataError(f"The model has {len(specs)} inputs, but `x` holds {len(parts)}.")
+    columns = [Column(part, shape, dtype, device) for part, (shape, dtype) in zip(parts, specs, strict=True)]
+    return BatchLoader(columns, device=device)
+
+
+class Column:
+    """One input: a tensor in memory, or something from which rows are taken.
+
+    Args:
+        values: The cases.
+        shape: Shape of a case, as the model has it; None takes what comes.
+        dtype: Their number format; None makes real numbers float32. What is in memory-mapped bytes is read as it.
+        device: Where they are wanted.
+    """
 
     def __init__(self, values: Any, shape: tuple[int | None, ...] | None, dtype: str | None, device: str) -> None:
         self._device, self._rank = device, None if shape is None else len(shape) + 1
@@ -70,17 +87,21 @@ class _Column:
         self.shape = tuple(example.shape[1:])
 
     def take(self, flat: Indices, on_device: torch.Tensor) -> torch.Tensor:
+        """Return some cases, whose indices are on the device, too."""
         if self._tensor is None:
             return upload(self._shaped(take(self._lazy, flat)), self._device)
         return self._tensor.index_select(0, on_device)
 
     def span(self, start: int, stop: int) -> torch.Tensor:
+        """Return consecutive cases."""
         if self._tensor is None:
             return upload(self._shaped(take(self._lazy, slice(start, stop))), self._device)
         return self._tensor[start:stop]
 
     def _shaped(self, values: Any) -> torch.Tensor:
         tensor = to_tensor(values)
+        if self._dtype == "bfloat16" and tensor.dtype == torch.int16:
+            tensor = tensor.view(torch.bfloat16)  # NumPy's memory maps have no such numbers
         if self._dtype is not None:
             tensor = tensor.to(getattr(torch, self._dtype))
         elif tensor.is_floating_point():

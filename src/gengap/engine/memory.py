@@ -4,6 +4,7 @@ import ctypes
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -77,3 +78,16 @@ def _raise_thresholds(libc: Any) -> bool:
 
 def _set(libc: Any, name: int, value: int) -> bool:
     return int(libc.mallopt(name, value)) == 1
+
+
+def free_memory(device: str) -> int:
+    """Return the bytes that are free on a device."""
+    if device == "cuda":
+        import torch  # whoever asks has it
+
+        return int(torch.cuda.mem_get_info()[0])
+    information = Path("/proc/meminfo")
+    if information.exists():
+        lines = dict(line.split(":", 1) for line in information.read_text().splitlines())
+        return 1024 * int(lines["MemAvailable"].split()[0])
+    return 4 * 2**30  # elsewhere nothing tells without another package; four GiB are there on any machine that trains

@@ -13,7 +13,7 @@ from gengap.datasets.cases import count_cases, take
 from gengap.datasets.training_data import TrainingData
 from gengap.engine.batches import batches_of, training_order
 from gengap.engine.fused import prepare_runs
-from gengap.engine.loader import BatchLoader
+from gengap.engine.loader import read_cases
 from gengap.engine.reference import case_weights
 from gengap.engine.runs import Run, TrainingSettings
 from gengap.engine.trainer import PreparedRun, Trainer
@@ -84,7 +84,7 @@ def _train_alone(one: PreparedRun, data: TrainingData, settings: TrainingSetting
     order = training_order(one.run, 1, count_cases(data.train.x), shuffle=settings.shuffle)
     y, weight = targets(data.train.y, one.kind), case_weights(data, settings)
     for step, cases in zip(range(1, steps + 1), batches_of(order, settings.batch_size), strict=False):
-        batch = BatchLoader(model, take(data.train.x, cases))
+        batch = read_cases(model, take(data.train.x, cases))
         with noise.at(1, step):
             y_pred = walk(model, batch.span(0, len(cases)), _call_in_training)
         y_true = tree.map_structure(keras.ops.convert_to_tensor, take(y, cases))

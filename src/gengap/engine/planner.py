@@ -3,17 +3,20 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
+import keras
 import numpy as np
 import torch
 
 from gengap.engine.cohorts import cohorts
+from gengap.engine.frozen import FrozenParts
+from gengap.engine.memory import free_memory
 from gengap.engine.recording import why_not_compiled
 from gengap.engine.runs import Run, TrainingSettings
 from gengap.errors import UnknownNameError
 from gengap.keras_models.fusable import why_not_fused
+from gengap.keras_models.graph import read_graph
 from gengap.keras_models.private import all_layers, outputs_of_calls
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -23,6 +26,7 @@ _LIGHT = 1 << 28  # bytes of a chunk that nobody misses
 _LONG_ENOUGH = 0.15  # seconds of trial steps after which no more are needed
 
 _SHARE_OF_MEMORY = 0.4
+_NAMED = 8  # layers that a note names
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Chunk:
         step_alone: Seconds of a step of one run by itself, as the planner measured it; 0 where it had no choice.
         step_together: Seconds of a step divided by the runs, all together.
         compiled_steps: Whether steps are compiled; they were measured as they are.
+        cut: Indices of the values of the models' graph that are computed once per case, see `layers.frozen_part`; none
+            where nothing is.
     """
 
     id: str
@@ -48,6 +54,7 @@ class Chunk:
     step_alone: float = 0.0
     step_together: float = 0.0
     compiled_steps: bool = False
+    cut: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,11 +65,14 @@ class Plan:
         device: `"cpu"` or `"cuda"`.
         precision: Number format of the activations.
         chunks: What trains together, in order.
+        notes: What is computed once per case because no run trains it, and why no more; which layers start from the
+            weights that they hold. A sentence each.
     """
 
     device: str
     precision: str
     chunks: tuple[Chunk, ...]
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON-able values."""
@@ -81,10 +91,11 @@ class Plan:
                 float(one.get("step_alone", 0.0)),
                 float(one.get("step_together", 0.0)),
                 bool(one.get("compiled_steps", one.get("compiled", False))),
+                tuple(int(index) for index in one.get("cut", ())),
             )
             for one in values["chunks"]
         )
-        return cls(values["device"], values["precision"], chunks)
+        return cls(values["device"], values["precision"], chunks, tuple(values.get("notes", ())))
 
     @property
     def speed_up(self) -> float | None:
@@ -102,7 +113,7 @@ class Plan:
             variants = ", ".join(dict.fromkeys(variant for variant, _ in chunk.runs))
             seeds = len({seed for _, seed in chunk.runs})
             lines.append(f"{chunk.id}: {len(chunk.runs):3} runs together ({seeds} seeds of {variants}); {chunk.reason}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.notes])
 
 
 Measure = Callable[[Sequence[int], int], float]
@@ -119,6 +130,7 @@ def make_plan(
     device: Device = "auto",
     measure: Measure,
     examine: Examine = lambda _: None,
+    frozen: FrozenParts | None = None,
 ) -> Plan:
     """Plan the training of runs.
 
@@ -128,16 +140,20 @@ def make_plan(
         device: Where to train; `"auto"` takes CUDA where there is one.
         measure: Times a step of some runs together, on the real data.
         examine: Looks at a model of each cohort whose like the fused engine can train.
+        frozen: Finds what is computed once per case; None computes everything at every step.
     """
     where = choose_device(device)
     chunks: list[Chunk] = []
-    for group in cohorts(runs):
+    found = [None if frozen is None else frozen.find(run) for run in runs]
+    for group in cohorts(runs, ["" if one is None else one.digest for one in found]):
         model = runs[group[0]].model
         reason = why_not_fused(model) or examine(group[0])
         if reason is not None:
             chunks.append(_chunk(len(chunks), runs, group, "keras", f"Keras' own loop: {reason}"))
             continue
-        way = _way(group, model, settings, where, measure)
+        first = found[group[0]]
+        cut = () if first is None else first.part.cut
+        way = _way(group, bytes_per_run(model, settings.batch_size, cut), where, measure)
         pieces = np.array_split(np.array(group), -(-len(group) // way.size))
         reason, compiled_steps = str(way), False
         if settings.compile:
@@ -153,10 +169,25 @@ def make_plan(
                 reason,
                 way=way,
                 compiled_steps=compiled_steps,
+                cut=cut,
             )
             for number, piece in enumerate(pieces)
         ]
-    return Plan(where, settings.precision, tuple(chunks))
+    cuts = {name: chunk.cut for chunk in chunks for name in chunk.runs}
+    told = () if frozen is None else frozen.sentences(runs, [cuts[run.variant, run.seed] for run in runs])
+    return Plan(where, settings.precision, tuple(chunks), (*told, *_kept(runs, settings)))
+
+
+def _kept(runs: Sequence[Run], settings: TrainingSettings) -> list[str]:
+    """Say of each variant which of its layers are trained from the weights that they hold."""
+    if settings.initial_weights == "keep":
+        return []
+    kept = {run.variant: run.kept for run in runs if run.kept}
+    return [
+        f"initial weights of {variant}: {', '.join(names[:_NAMED])}{' ...' if len(names) > _NAMED else ''} "
+        f"({len(names)} layers) start from what they hold, as do frozen ones; all else is drawn for each seed"
+        for variant, names in kept.items()
+    ]
 
 
 def choose_device(device: Device) -> str:
@@ -172,12 +203,21 @@ def choose_device(device: Device) -> str:
     return device
 
 
-def bytes_per_run(model: Any, batch_size: int) -> int:
-    """Estimate what one more run in a chunk takes: weights, gradients, slots, and activations there and back."""
-    parameters = sum(int(np.prod(weight.shape)) for weight in model.weights)
-    outputs = [
-        tensor.shape[1:] for layer in all_layers(model, include_self=False) for tensor in outputs_of_calls(layer)
-    ]
+def bytes_per_run(model: Any, batch_size: int, cut: Sequence[int] = ()) -> int:
+    """Estimate what one more run in a chunk takes: weights, gradients, slots, and activations there and back.
+
+    Args:
+        model: The model.
+        batch_size: Cases a step.
+        cut: Indices of values that are known: what leads to them counts nothing.
+    """
+    weights, layers = model.weights, all_layers(model, include_self=False)
+    if cut:
+        operations = {id(step.operation): step.operation for step in read_graph(model).after(cut).steps}.values()
+        layers = [layer for one in operations if isinstance(one, keras.layers.Layer) for layer in all_layers(one)]
+        weights = [weight for one in operations for weight in getattr(one, "weights", ())]
+    parameters = sum(int(np.prod(weight.shape)) for weight in weights)
+    outputs = [tensor.shape[1:] for layer in layers for tensor in outputs_of_calls(layer)]
     activations = sum(int(np.prod([size or 1 for size in shape])) for shape in outputs)
     return 4 * (6 * parameters + 3 * batch_size * activations)
 
@@ -199,15 +239,15 @@ class _Way:
         return f"a step costs {1e3 * self.together:.2f} ms a run{how}, {gain:.1f} times less than alone"
 
 
-def _way(group: Sequence[int], model: Any, settings: TrainingSettings, device: str, measure: Measure) -> _Way:
-    """Return the way in which a step costs least per run.
+def _way(group: Sequence[int], each: int, device: str, measure: Measure) -> _Way:
+    """Return the way in which a step costs least per run, each of which takes so many bytes.
 
     One thread, if others would gain less than a tenth: short operations spend their time waiting for the other
     threads, and on a machine that somebody else uses too, they wait for milliseconds. One run, if company would gain
     less than a twentieth: convolutions on a CPU keep it busy alone, in a fraction of the memory. Of equally good sizes
     the largest that is light, as chunks have costs of their own, and of heavy ones the smallest.
     """
-    fits = max(1, int(_SHARE_OF_MEMORY * _free_memory(device) // bytes_per_run(model, settings.batch_size)))
+    fits = max(1, int(_SHARE_OF_MEMORY * free_memory(device) // each))
     largest = min(len(group), fits)
     if largest == 1:
         return _Way(1)
@@ -226,20 +266,9 @@ def _way(group: Sequence[int], model: Any, settings: TrainingSettings, device: s
     least, _ = min(tried.values())
     if least > _NO_GAIN * tried[1][0]:
         return _Way(1, tried[1][1], alone=tried[1][0], together=tried[1][0])
-    each = bytes_per_run(model, settings.batch_size)
     good = [size for size in tried if tried[size][0] < _AS_GOOD * least]
     best = max((size for size in good if size * each <= _LIGHT), default=min(good))
     return _Way(best, tried[best][1], alone=tried[1][0], together=tried[best][0])
-
-
-def _free_memory(device: str) -> int:
-    if device == "cuda":
-        return int(torch.cuda.mem_get_info()[0])
-    information = Path("/proc/meminfo")
-    if information.exists():
-        lines = dict(line.split(":", 1) for line in information.read_text().splitlines())
-        return 1024 * int(lines["MemAvailable"].split()[0])
-    return 4 * 2**30  # elsewhere nothing tells without another package; four GiB are there on any machine that trains
 
 
 def _chunk(
@@ -251,11 +280,12 @@ def _chunk(
     *,
     way: _Way | None = None,
     compiled_steps: bool = False,
+    cut: tuple[int, ...] = (),
 ) -> Chunk:
     names = tuple((runs[position].variant, runs[position].seed) for position in positions)
     chosen = way or _Way(1)
     measured = chosen.threads, chosen.alone, chosen.together
-    return Chunk(f"chunk-{number:03d}", names, engine, reason, *measured, compiled_steps)
+    return Chunk(f"chunk-{number:03d}", names, engine, reason, *measured, compiled_steps, cut)
 
 
 def timed(steps: Sequence[Callable[[], None]], *, clock: Callable[[], float] = time.perf_counter) -> float:

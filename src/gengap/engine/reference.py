@@ -51,7 +51,7 @@ def train_alone(run: Run, data: TrainingData, settings: TrainingSettings, listen
     data, run = bound(data.of(run.fold), run.model), replace(run, fold=None)
     model = clone_compiled(run.model)
     fresh = settings.initial_weights == "fresh"
-    model.set_weights(draw_initial_weights(run.model, run.seed) if fresh else run.model.get_weights())
+    model.set_weights(draw_initial_weights(run.model, run.seed, run.kept) if fresh else run.model.get_weights())
     _as_in_fit(model)
     kind = kind_of(model, settings)
     judge_logits_at_zero(model, kind)

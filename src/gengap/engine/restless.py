@@ -39,9 +39,9 @@ def restless_layers(model: keras.Model, x: Any) -> list[str]:
         noise = HookedNoise(clone, 0)
         first, second = (_predicted(clone, some, noise, moment) for moment in (1, 2))
         return [] if same_numbers(first, second) else [type(model).__name__]
-    from gengap.engine.loader import BatchLoader  # torch is imported only where it is used
+    from gengap.engine.loader import read_cases  # torch is imported only where it is used
 
-    return _Walk(clone).restless(BatchLoader(clone, some).span(0, count_cases(some)))
+    return _Walk(clone).restless(read_cases(clone, some).span(0, count_cases(some)))
 
 
 def _predicted(model: keras.Model, x: Any, noise: HookedNoise, moment: int) -> Any:

@@ -24,6 +24,7 @@ class Run:
         model: The variant's compiled Keras model. Engines train clones of it, never the model itself.
         share: Share of the training cases that the run learns from, in (0, 1].
         stopping: Its stopping rule, or None to train all epochs.
+        kept: Names of layers that start from what the model holds, whatever the others start from.
         fold: Its own cases of each split, in a resampled study; None where every run has all of them.
     """
 
@@ -33,6 +34,7 @@ class Run:
     share: float = 1.0
     stopping: StoppingRule | None = None
     fold: Fold | None = None
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,9 @@ class TrainingSettings:
         training_score: Whether the training cases are predicted once more after every epoch, in inference mode, for
             `train_score`. The gap needs it; Keras' own `fit` does not give it.
         compile: Whether the fused engine compiles its steps.
+        frozen: Whether the fused engine computes once per case what no run trains, or at every step, as Keras does.
+        frozen_memory: Bytes of that which are kept in memory, before files are mapped; None takes a quarter of what is
+            free.
     """
 
     epochs: int
@@ -72,6 +77,8 @@ class TrainingSettings:
     precision: Literal["float32", "bfloat16"] = "float32"
     training_score: bool = True
     compile: bool = False
+    frozen: Literal["once", "every_step"] = "once"
+    frozen_memory: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

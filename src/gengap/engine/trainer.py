@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ from gengap.engine.batches import subset, training_order
 from gengap.engine.constraints import Constraints
 from gengap.engine.evaluation import Evaluation, OwnCases
 from gengap.engine.front_ends import StepCases, make_front_end
+from gengap.engine.frozen import Frozen
 from gengap.engine.loader import per_run, to_tensor
 from gengap.engine.log import RunLog
 from gengap.engine.losses import Objective
@@ -66,6 +67,7 @@ class Trainer:
         doors: Doors chosen before, by step of the graph.
         threads: Cores that may share the work on sparse rows.
         compile_steps: Whether steps are compiled, as long as all runs are there.
+        frozen: What was computed once of the cases, in place of the models' inputs; None for whole models.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Trainer:
         doors: Mapping[int, str] | None = None,
         threads: int = 1,
         compile_steps: bool = False,
+        frozen: Frozen | None = None,
     ) -> None:
         self.chunk_id = chunk_id
         self._runs = list(runs)
@@ -100,7 +103,9 @@ class Trainer:
             batch_size=settings.batch_size,
             device=device,
             threads=threads,
+            frozen=frozen,
         )
+        self._cut = () if frozen is None else frozen.cut
         self._doors = dict(doors or {})
         self._compile_steps, self._num_runs = compile_steps, len(self._runs)
         self._assemble()
@@ -209,7 +214,9 @@ class Trainer:
             going_on = [k for place, k in enumerate(going_on) if place not in ended]
         self._share_out(time.perf_counter() - started)
         for k in sorted(set(range(len(self._runs))) - set(going_on)):
-            listener.on_record(self._logs[k].record(self.stack.of_run(k), seconds=self._seconds[k]))
+            record = self._logs[k].record(self.stack.of_run(k), seconds=self._seconds[k])
+            last, best = self.stack.whole(record.weights_last), self.stack.whole(record.weights_best)
+            listener.on_record(replace(record, weights_last=last, weights_best=best))
         return going_on
 
     @contextmanager
@@ -293,7 +300,7 @@ class Trainer:
         seeds = [prepared.run.seed for prepared in self._runs]
         self._seeds = list(dict.fromkeys(seeds))
         self._seed_of_run = torch.tensor([self._seeds.index(seed) for seed in seeds], device=self._device)
-        self._program = Program(models, seeds, self.stack, doors=self._doors)
+        self._program = Program(models, seeds, self.stack, doors=self._doors, cut=self._cut)
         self._penalties = Penalties(models, self.stack)
         self._constraints = Constraints(models, self.stack)
         step = TrainingStep(self._program, self._objective, self._penalties, self.stack)

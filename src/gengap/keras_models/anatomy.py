@@ -1,8 +1,10 @@
 """A model laid open: every call of every layer, which are hidden, where activations end, what a name selects."""
 
 import fnmatch
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any
 
 import keras
@@ -47,6 +49,9 @@ DROPOUTS = (
     keras.layers.GaussianDropout,
     keras.layers.AlphaDropout,
 )
+_MOST_NAMES = 8
+"""Names that a message lists."""
+
 MERGE_OPS = frozenset({"Add", "Subtract", "Multiply", "Maximum", "Minimum"})
 ACTIVATION_OPS = frozenset(name.replace("_", "") for name in dir(keras.activations))
 
@@ -121,15 +126,28 @@ class Anatomy:
         """Return whether a further layer with kernels is reached from a call; output layers are the others."""
         return self.reaching[call.index]
 
-    def select(self, on: On) -> list[Call]:
+    def head(self) -> list[Call]:
+        """Return the calls of the output layers where they alone are trained, behind frozen layers with kernels."""
+        weighted = self.weighted()
+        trained = [call for call in weighted if call.operation.trainable]
+        alone = len(trained) < len(weighted) and not any(self.is_hidden(call) for call in trained)
+        return trained if alone else []
+
+    def select(self, on: On, *, head: bool = False) -> list[Call]:
         """Return the calls of the layers that `on` names, in order.
 
         Roles leave frozen layers alone; a layer named by name, pattern or class is taken as it is.
+
+        Args:
+            on: The layers.
+            head: Whether `"hidden"` means the head where nothing else is trained.
 
         Raises:
             UnknownNameError: No layer has the name, matches the pattern or is of the class.
             RemedyError: The role is empty in this model.
         """
+        if head and on == "hidden" and (found := self.head()):
+            return found
         chosen = {call.index for part in _parts(on) for call in self._select_one(part)}
         return [call for call in self.calls if call.index in chosen]
 
@@ -143,7 +161,12 @@ class Anatomy:
                 lacks = f"Model {self.model.name!r} has no trainable {'hidden layer' if on == 'hidden' else 'kernel'}"
                 if closed := closed_layers(self.calls):
                     raise RemedyError(f"{lacks}.{closed}")
-                raise RemedyError(f"{lacks}: name layers with `on`, one or more of {self._names()}.")
+                if head := self.head():
+                    raise RemedyError(
+                        f"{lacks}: only its head is trained, {', '.join(call.path for call in head)}. Give the head a "
+                        'hidden layer of its own, or train a part of what is frozen, gg.Thaw("name of a layer").'
+                    )
+                raise RemedyError(f"{lacks}: name layers with `on`, one or more of {self.names_near('')}.")
             return found
         found = [call for call in self.calls if on in _names_of(call) or _matches(call, on)]
         if not found:
@@ -151,12 +174,26 @@ class Anatomy:
                 raise UnknownNameError(f"{on!r} is not a layer of model {self.model.name!r}.{closed}")
             raise UnknownNameError(
                 f"No layer of model {self.model.name!r} is named, matches or is of class {on!r}. `on` takes "
-                f'"hidden", "kernels", a class name or a name or pattern of: {self._names()}.'
+                f'"hidden", "kernels", a class name or a name or pattern of: {self.names_near(on)}.'
             )
         return found
 
-    def _names(self) -> str:
-        return ", ".join(dict.fromkeys(call.path for call in self.calls if isinstance(call.operation, keras.Layer)))
+    def names_near(self, wish: str) -> str:
+        """Return the layers that a wrong name may have meant, at most eight of them; without one the last ones."""
+        names = list(dict.fromkeys(call.path for call in self.calls if isinstance(call.operation, keras.Layer)))
+        if len(names) <= _MOST_NAMES:
+            return ", ".join(names)
+        near = get_close_matches(wish, names, _MOST_NAMES, 0.5) or names[-_MOST_NAMES:]
+        return (
+            f'{", ".join(near)} ... ({len(names)} layers in all; a pattern such as "{_stem(near[0])}*" takes several)'
+        )
+
+    def node_before(self, call: Call) -> Node:
+        """Return the node whose output a call takes first, in the graph where it is called: a model inside is one node.
+
+        A layer put behind it stands in that graph, and not at the end of the model inside.
+        """
+        return _node_before(self.model, call.node) or self.calls[call.sources[0]].node
 
     def end_of_activation(self, call: Call) -> Call:
         """Return the call after which a layer's activation is done.
@@ -199,6 +236,20 @@ class Anatomy:
             count += 1
             name = f"{wish}_{count}"
         return name
+
+
+def _node_before(model: Model, node: Node) -> Node | None:
+    nodes = list(nodes_of(model))
+    if any(one is node for one in nodes):
+        taken = node.input_tensors[0]
+        return next((one for one in nodes if any(tensor is taken for tensor in one.outputs)), None)
+    inner = [one.operation for one in nodes if is_graph(one.operation)]
+    return next((found for one in inner if (found := _node_before(one, node)) is not None), None)
+
+
+def _stem(name: str) -> str:
+    """Return the beginning of a name that others of its kind are likely to share."""
+    return re.split(r"[_/\d]", name.rpartition("/")[2], maxsplit=1)[0] or name[:3]
 
 
 def closed_layers(calls: Iterable[Call]) -> str:

@@ -1,7 +1,8 @@
 """A Keras model as a list of steps: the one place that reads Keras' private graph."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -43,7 +44,7 @@ class Step:
         """Whether Keras passes `training` on to the operation: to every layer, and to no plain operation."""
         return isinstance(self.operation, keras.layers.Layer)
 
-    def arguments(self, values: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def arguments(self, values: Sequence[Any] | Mapping[int, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the arguments with every slot replaced by its value."""
         return _fill(self.args, values), _fill(self.kwargs, values)
 
@@ -72,6 +73,33 @@ class Graph:
     steps: tuple[Step, ...]
     outputs: Any
     size: int
+
+    def output_slots(self) -> list[Slot]:
+        """Return the slots that the model's output is made of."""
+        return [leaf for leaf in tree.flatten(self.outputs) if isinstance(leaf, Slot)]
+
+    def after(self, cut: Sequence[int]) -> "Graph":
+        """Return what is left to compute where the values at some slots are known: these are its inputs.
+
+        Args:
+            cut: Indices of the slots.
+        """
+        known = {Slot(index) for index in cut}
+        steps = self._leading_to(self.output_slots(), known)
+        return replace(self, inputs=tuple(map(Slot, cut)), steps=steps)
+
+    def before(self, cut: Sequence[int]) -> "Graph":
+        """Return what leads to the values at some slots, which are its outputs, in this order."""
+        slots = tuple(map(Slot, cut))
+        return replace(self, steps=self._leading_to(slots, set(self.inputs)), outputs=slots)
+
+    def _leading_to(self, outputs: Iterable[Slot], known: AbstractSet[Slot]) -> tuple[Step, ...]:
+        wanted, steps = set(outputs) - known, []
+        for step in reversed(self.steps):
+            if wanted & set(step.outputs):
+                steps.append(step)
+                wanted |= set(step.input_slots()) - known
+        return tuple(reversed(steps))
 
     def run(self, inputs: Sequence[Any], call: Callable[..., Any]) -> Any:
         """Compute every step with `call(step, *args, **kwargs)` and return the outputs in the model's structure."""
@@ -199,7 +227,7 @@ def _fits(inner: Any, argument: Any) -> bool:
     return all(isinstance(leaf, Slot) for leaf in leaves) and len({str(x.dtype) for x in inner.inputs}) == 1
 
 
-def _fill(structure: Any, values: Sequence[Any]) -> Any:
+def _fill(structure: Any, values: Sequence[Any] | Mapping[int, Any]) -> Any:
     if isinstance(structure, Slot):
         return values[structure.index]
     if isinstance(structure, tuple | list):

@@ -2,7 +2,7 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 
 from gengap.errors import GengapWarning
 from gengap.keras_models.clone import rebuild_subclassed
+from gengap.keras_models.graph import read_graph
 from gengap.keras_models.private import all_layers, is_keras_own, own_variables
 from gengap.keras_models.rebuild import is_graph, made_anew
 from gengap.keras_models.shared_generators import SharedGenerators
@@ -34,17 +35,18 @@ def identified_layers(model: keras.Model) -> Iterator[tuple[str, Any]]:
         seen[name] += 1
 
 
-def draw_initial_weights(model: keras.Model, seed: int) -> list[Array]:
+def draw_initial_weights(model: keras.Model, seed: int, kept: Collection[str] = ()) -> list[Array]:
     """Draw the weights that one run starts from; for several seeds of a model, `InitialWeights` is quicker.
 
     Args:
         model: A built model; it is not changed.
         seed: Seed of the run.
+        kept: Names of further layers that keep what they hold.
 
     Returns:
         Values in the order of `model.weights`.
     """
-    return InitialWeights(model).draw(seed)
+    return InitialWeights(model, kept).draw(seed)
 
 
 class InitialWeights:
@@ -60,13 +62,18 @@ class InitialWeights:
 
     Args:
         model: A built model; it is not changed.
+        kept: Names of further layers that keep what they hold.
     """
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, kept: Collection[str] = ()) -> None:
         self._model = model
         itself = [] if is_graph(model) else [(f"{type(model).__name__}/itself", model)]
         owned = [(name, layer, own_variables(layer)) for name, layer in [*itself, *identified_layers(model)]]
-        self._layers = [one for one in owned if one[1].trainable and _may_be_random(one[1], one[2])]
+        self._layers = [
+            (name, layer, own)
+            for name, layer, own in owned
+            if layer.trainable and layer.name not in kept and _may_be_random(layer, own)
+        ]
         self._draws: dict[str, Sequence[_Draw]] = {}
 
     def draw(self, seed: int) -> list[Array]:
@@ -98,6 +105,45 @@ class _Draw:
         initializer = _keyed(self.initializer, key(seed, *self.words)) if draws else self.initializer
         with keras.device("cpu"):
             return np.asarray(keras.ops.convert_to_numpy(initializer(self.shape, dtype=self.dtype)))
+
+
+def learned_layers(model: keras.Model) -> dict[str, bool]:
+    """Return for each layer that is trained whether it holds what was learned before, by its name.
+
+    What was never trained is as its initializers leave it: biases of 0, scales of 1, moving averages at their start. A
+    layer in which one of these constants has moved has learned; one that has none is judged by the next that has, and
+    counts as new where none follows.
+
+    Args:
+        model: A built model; it is not changed.
+    """
+    told: list[tuple[str, bool | None]] = []
+    for identity, layer in identified_layers(model):
+        own = own_variables(layer)
+        if layer.trainable and any(weight.trainable for weight in own):
+            told.append((layer.name, _has_learned(layer, own, identity)))
+    found, following, places = {}, False, _order(model)
+    for name, verdict in sorted(told, key=lambda one: -places.get(one[0], 0)):
+        following = following if verdict is None else verdict
+        found[name] = following
+    return dict(reversed(found.items()))
+
+
+def _order(model: keras.Model) -> dict[str, int]:
+    """Return the place of each layer, by name, in the order in which Keras runs them."""
+    steps = [step.operation for step in read_graph(model).steps]
+    layers = [layer for one in steps if isinstance(one, keras.layers.Layer) for layer in all_layers(one)]
+    return {layer.name: place for place, layer in enumerate(layers)}
+
+
+def _has_learned(layer: Any, own: Sequence[Any], identity: str) -> bool | None:
+    """Tell whether a layer's constants have moved; None where it has none."""
+    one, other = _Twin(layer, identity, 0), _Twin(layer, identity, 1)
+    if one.trouble is not None or [tuple(w.shape) for w in one.weights] != [tuple(w.shape) for w in own]:
+        return None
+    arrays = [[keras.ops.convert_to_numpy(w) for w in weights] for weights in (own, one.weights, other.weights)]
+    constant = [(now, start) for now, start, again in zip(*arrays, strict=True) if np.array_equal(start, again)]
+    return any(not np.array_equal(now, start) for now, start in constant) if constant else None
 
 
 def _may_be_random(layer: Any, own: Sequence[Any]) -> bool:

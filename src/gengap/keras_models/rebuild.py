@@ -11,6 +11,7 @@ import keras
 from gengap.errors import ModelError
 from gengap.keras_models.object_copy import copy_object
 from gengap.keras_models.private import (
+    all_layers,
     functional_of,
     input_layer_of,
     is_functional,
@@ -98,9 +99,21 @@ class Rebuild:
         work = _Work(self, {}, [])
         new = work.model(model, None)
         for original, copy in work.pairs:  # models come first: Keras' setter reaches down into their layers
-            if copy.trainable != original.trainable:
-                copy.trainable = original.trainable
+            freeze_alike(original, copy)
         return Rebuilt(new, work.pairs)
+
+
+def freeze_alike(original: Operation, copy: Operation) -> None:
+    """Let a copy, and all layers inside it, train what the original trains.
+
+    What a layer makes when it is built (the projections of an attention layer) is trainable in a copy whose
+    configuration says that the layer is not (Keras 3.15).
+    """
+    inside = [all_layers(original), all_layers(copy)]
+    alike = len(inside[0]) == len(inside[1]) and not is_graph(original)
+    for before, after in zip(*inside, strict=True) if alike else [(original, copy)]:
+        if after.trainable != before.trainable:
+            after.trainable = before.trainable
 
 
 @dataclass(frozen=True, eq=False)

@@ -87,10 +87,11 @@ def may_mix_samples(model: Any) -> bool:
     Args:
         model: A built model.
     """
-    return not all(_is_known_separate(step.operation) for step in read_graph(model).steps)
+    return not all(is_known_separate(step.operation) for step in read_graph(model).steps)
 
 
-def _is_known_separate(operation: Any) -> bool:
+def is_known_separate(operation: Any) -> bool:
+    """Tell whether an operation is known to treat the samples of a batch independently in inference."""
     if not isinstance(operation, keras.layers.Layer):
         return is_keras_own(operation) and type(operation).__name__ in _ELEMENTWISE
     if isinstance(operation, keras.Model) or not is_keras_made(operation):

@@ -79,7 +79,7 @@ class Absorbed(Door):
         return args[0]
 
 
-def find_blocks(graph: Graph, nodes: Sequence[StackedNode]) -> Mapping[int, Door]:
+def find_blocks(graph: Graph, nodes: Mapping[int, StackedNode]) -> Mapping[int, Door]:
     """Return the doors of all steps that belong to a block, by step."""
     readers = Counter(slot for step in graph.steps for slot in step.input_slots())
     readers.update(leaf for leaf in tree.flatten(graph.outputs) if isinstance(leaf, Slot))
@@ -94,7 +94,7 @@ def find_blocks(graph: Graph, nodes: Sequence[StackedNode]) -> Mapping[int, Door
     return doors
 
 
-def _chain(step: Step, nodes: Sequence[StackedNode], follower: Mapping[Slot, Step]) -> list[StackedNode]:
+def _chain(step: Step, nodes: Mapping[int, StackedNode], follower: Mapping[Slot, Step]) -> list[StackedNode]:
     """Return the nodes of a block that begins at a step; none where there is no block."""
     if not _is_convolution(nodes[step.index]):
         return []

@@ -48,14 +48,24 @@ class Program:
         seeds: Seed of each run.
         stack: Weights of all runs.
         doors: Doors chosen before, by step, so that a smaller or resumed stack takes the same ones; None chooses.
+        cut: Indices of values that are known already and are the inputs, see `Graph.after`; none for a whole model.
     """
 
     def __init__(
-        self, models: Sequence[Any], seeds: Sequence[int], stack: Stack, *, doors: Mapping[int, str] | None = None
+        self,
+        models: Sequence[Any],
+        seeds: Sequence[int],
+        stack: Stack,
+        *,
+        doors: Mapping[int, str] | None = None,
+        cut: Sequence[int] = (),
     ) -> None:
-        self.graph = read_graph(models[0])
+        whole = read_graph(models[0])
+        self.graph = whole.after(cut) if cut else whole
         self.stack = stack
-        self._nodes = _nodes(self.graph, models, seeds, stack)
+        own = {step.index for step in self.graph.steps}
+        nodes = _nodes(whole, models, seeds, stack)
+        self._nodes = {node.step.index: node for node in nodes if node.step.index in own}
         # version 0.1.0 called this door "fold": its checkpoints go on
         chosen = {index: "join" if name == "fold" else name for index, name in (doors or {}).items()}
         self._walk = Walk(self._nodes, chosen)
@@ -65,7 +75,7 @@ class Program:
     @property
     def doors(self) -> dict[int, str]:
         """The door of every step: `"join"`, `"loop"` or the name of a fused layer. Complete after the first pass."""
-        return {index: door.name for index, door in enumerate(self._walk.doors) if door is not None}
+        return {index: door.name for index, door in self._walk.doors.items()}
 
     @property
     def choices(self) -> Sequence[Door]:
@@ -113,29 +123,29 @@ class Walk:
     """The doors of the steps of a graph, each chosen when its step is first taken.
 
     Args:
-        nodes: The steps.
+        nodes: The steps, by place.
         chosen: Doors chosen before, by step.
     """
 
-    def __init__(self, nodes: Sequence[StackedNode], chosen: Mapping[int, str]) -> None:
+    def __init__(self, nodes: Mapping[int, StackedNode], chosen: Mapping[int, str]) -> None:
         self._nodes, self._chosen = nodes, chosen
-        self.doors: list[Door | None] = [None] * len(nodes)
+        self.doors: dict[int, Door] = {}
 
     @property
     def choices(self) -> list[Door]:
         """The doors that are chosen already, those inside an opened layer in its place."""
-        found = [door for door in self.doors if door is not None]
+        found = [self.doors[index] for index in sorted(self.doors)]
         return [one for door in found for one in (door.walk.choices if isinstance(door, Opened) else [door])]
 
     @property
     def is_complete(self) -> bool:
         """Whether every door is chosen."""
-        return all(door is not None and not (isinstance(door, Opened) and not door.walk.is_complete)
-                   for door in self.doors)  # fmt: skip
+        opened = (door.walk for door in self.doors.values() if isinstance(door, Opened))
+        return len(self.doors) == len(self._nodes) and all(walk.is_complete for walk in opened)
 
     def take(self, step: Any, context: PassContext, args: Any, kwargs: Any) -> Any:
         """Return what a step makes of its arguments in all runs."""
-        door = self.doors[step.index]
+        door = self.doors.get(step.index)
         if door is not None:
             return door(context, *args, **kwargs)
         node = self._nodes[step.index]
@@ -194,7 +204,7 @@ class Opened(Door):
 
     def __init__(self, node: StackedNode, graph: Graph, nodes: Sequence[StackedNode]) -> None:
         super().__init__(node)
-        self._graph, self.walk = graph, Walk(nodes, {})
+        self._graph, self.walk = graph, Walk({one.step.index: one for one in nodes}, {})
 
     def __call__(self, context: PassContext, *args: Any, **kwargs: Any) -> Any:
         """Walk through what the layer does."""

@@ -23,6 +23,8 @@ class Stack:
         weights: Per run its weights, in the order of `model.weights`.
         device: Where the stack lives.
         outside: Places of trainable weights that somebody else keeps and updates: the kernel on sparse rows.
+        shared: Places of weights that are the same in all runs and that nothing here computes with or changes: those of
+            a frozen part that is computed once. They are held once.
 
     Attributes:
         values: Per weight a tensor `(K, *shape)`; those of trainable weights are leaves that collect gradients.
@@ -33,15 +35,24 @@ class Stack:
     """
 
     def __init__(
-        self, model: Any, weights: Sequence[Sequence[Array]], *, device: str = "cpu", outside: Sequence[int] = ()
+        self,
+        model: Any,
+        weights: Sequence[Sequence[Array]],
+        *,
+        device: str = "cpu",
+        outside: Sequence[int] = (),
+        shared: Sequence[int] = (),
     ) -> None:
         trained = {id(weight) for weight in model.trainable_weights}
         self.trainable = [id(weight) in trained for weight in model.weights]
         self.names = [weight.path for weight in model.weights]
         self.outside = frozenset(outside)
+        self._shared = {place: np.array(weights[0][place]) for place in shared}
         self._num_runs = len(weights)
         stacked = [
-            torch.from_numpy(np.stack([np.array(run[place]) for run in weights])).to(device)
+            torch.from_numpy(self._shared[place]).expand(len(weights), *self._shared[place].shape)
+            if place in self._shared
+            else torch.from_numpy(np.stack([np.array(run[place]) for run in weights])).to(device)
             for place in range(len(self.trainable))
         ]
         self.values = stacked
@@ -64,11 +75,16 @@ class Stack:
         return [place for place, trains in enumerate(self.trainable) if trains and place not in self.outside]
 
     def of_run(self, k: int) -> list[Array]:
-        """Return a copy of the weights of the run at position `k`, in the order of `model.weights`."""
+        """Return a copy of the weights of the run at position `k`, in the order of `model.weights`.
+
+        Those that all runs share are left out; `whole` puts them in.
+        """
         row, start = self.flat[k].detach().cpu().numpy(), 0  # one copy from the device, not one per weight
         weights = []
         trained = set(self.trained())
         for place, value in enumerate(self.values):
+            if place in self._shared:
+                continue
             if place not in trained:
                 weights.append(value[k].detach().cpu().numpy().copy())
                 continue
@@ -76,6 +92,11 @@ class Stack:
             weights.append(row[start:stop].reshape(value.shape[1:]).copy())
             start = stop
         return weights
+
+    def whole(self, own: Sequence[Array]) -> list[Array]:
+        """Return what `of_run` gave with the weights that all runs share, the same arrays for every run, in place."""
+        remaining = iter(own)
+        return [self._shared[p] if p in self._shared else next(remaining) for p in range(len(self.trainable))]
 
     def leaves(self) -> list[torch.Tensor]:
         """Return the trainable weights in the buffer, which autograd differentiates with respect to."""
@@ -107,6 +128,8 @@ class Stack:
         self._num_runs = len(index)
         for place in self.untrained():
             self.values[place] = self.values[place].detach().index_select(0, index)
+        for place, values in self._shared.items():
+            self.values[place] = self.values[place][:1].expand(len(index), *values.shape)
         self._take_buffer(self.flat.index_select(0, index))
 
     def load(self, flat: torch.Tensor, others: Sequence[torch.Tensor]) -> None:
@@ -116,8 +139,9 @@ class Stack:
             self.values[place].copy_(value)
 
     def untrained(self) -> list[int]:
-        """Return the places of the weights outside the buffer."""
-        return [place for place in range(len(self.trainable)) if place not in self.trained()]
+        """Return the places of the weights outside the buffer that every run has for itself."""
+        inside = {*self.trained(), *self._shared}
+        return [place for place in range(len(self.trainable)) if place not in inside]
 
     def _take_buffer(self, flat: torch.Tensor) -> None:
         self.flat, self.gradients = flat, torch.zeros_like(flat)

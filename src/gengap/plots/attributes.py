@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+_FEW = 10
+"""Bins of fewer cases than this are drawn pale."""
+
+
 @dataclass(frozen=True, eq=False)
 class AttributesDisplay:
     """Attributes of one or several forecasts.
@@ -88,7 +92,7 @@ class AttributesDisplay:
             self._draw_background(ax)
             for index, (name, table) in enumerate(self.data.items()):
                 look = appearance(index, marker=True)
-                filled = table.weight > 0
+                filled, few = table.weight > 0, (table.weight > 0) & (table.weight < _FEW)
                 low, high = self.bars[name]
                 for x, ends in zip(table.forecast[filled], np.column_stack([low, high])[filled], strict=True):
                     ax.plot([x, x], ends, color=look["color"], linewidth=4, alpha=0.2, solid_capstyle="butt", zorder=2)
@@ -100,6 +104,17 @@ class AttributesDisplay:
                     label=names[name] or None,
                     clip_on=False,
                     zorder=3,
+                )
+                # a bin of few cases may lie anywhere: its point is pale
+                ax.plot(
+                    table.forecast[few],
+                    table.frequency[few],
+                    linestyle="",
+                    marker=look["marker"],
+                    color="white",
+                    alpha=0.65,
+                    clip_on=False,
+                    zorder=3.1,
                 )
             square_probability_axes(ax, ylabel="Observed relative frequency")
             key(ax, inside="upper left", below=-0.52)

@@ -27,6 +27,7 @@ from gengap.verification import (
     performance_curve,
     score_interval,
 )
+from gengap.verification.inputs import Floats
 from gengap.verification.plain import numbers
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ _CROSSED = 3
 """With more forecasts than this the crosses would hide the curves."""
 _NEAR = 0.12
 """Points nearer than this would have their names written over each other."""
+_FEW = 10
+"""Where the event is forecast for fewer cases than this, a curve is drawn faintly: one case moves it far."""
 _INDICES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
@@ -48,11 +51,13 @@ class PerformanceDisplay:
         data: The curves, by name.
         best: Threshold of the largest critical success index on these cases, by name.
         crosses: Intervals of success ratio and detection at marked thresholds, by name and threshold.
+        yes: Number of cases for which the event is forecast at each threshold of a curve, by name.
     """
 
     data: Mapping[str, PerformanceCurve]
     best: Mapping[str, BestThreshold]
     crosses: Mapping[str, Mapping[float, tuple[Estimate, Estimate]]]
+    yes: Mapping[str, Floats]
 
     @classmethod
     def from_predictions(
@@ -87,12 +92,17 @@ class PerformanceDisplay:
             )
             return ratio, detection
 
+        curves = {name: performance_curve(y, p) for name, (y, p) in named.items()}
         display = cls(
-            data={name: performance_curve(y, p) for name, (y, p) in named.items()},
+            data=curves,
             best={name: best_threshold(y, p, score="critical_success_index") for name, (y, p) in named.items()},
             crosses={
                 name: {t: cross(y, p, t) for t in thresholds if t <= np.nanmax(numbers(p, "y_prob"))}
                 for name, (y, p) in named.items()
+            },
+            yes={
+                name: np.rint(curves[name].frequency_bias * np.nansum(numbers(y, "y_true")))
+                for name, (y, _) in named.items()
             },
         )
         if ax is not None:
@@ -112,13 +122,10 @@ class PerformanceDisplay:
             for index, (name, curve) in enumerate(self.data.items()):
                 look, best = appearance(index, marker=True), self.best[name]
                 line = {key: look[key] for key in ("color", "linestyle")}
-                ax.plot(
-                    curve.success_ratio,
-                    curve.probability_of_detection,
-                    **line,
-                    label=labels[name],
-                    zorder=3,
-                )
+                few = int((self.yes[name] < _FEW).sum())
+                x, y = curve.success_ratio, curve.probability_of_detection
+                ax.plot(x[: few + 1], y[: few + 1], **line, alpha=0.3, zorder=2.5)
+                ax.plot(x[few:], y[few:], **line, label=labels[name], zorder=3)
                 for ratio, detection in self.crosses[name].values() if len(self.data) <= _CROSSED else ():
                     _draw_cross(ax, ratio, detection, look)
                 if len(self.data) == 1:

@@ -17,10 +17,12 @@ from .dropout import GaussianNoise as GaussianNoise
 from .dropout import SpatialDropout as SpatialDropout
 from .explanation import Change as Change
 from .explanation import Explanation as Explanation
+from .fine_tuning import Freeze as Freeze
+from .fine_tuning import LearningRate as LearningRate
+from .fine_tuning import Thaw as Thaw
 from .labels import LabelSmoothing as LabelSmoothing
 from .normalizing import BatchNorm as BatchNorm
 from .optimizing import EMA as EMA
-from .optimizing import LearningRate as LearningRate
 from .optimizing import WeightDecay as WeightDecay
 from .penalties import L1 as L1
 from .penalties import L1L2 as L1L2

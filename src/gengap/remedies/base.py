@@ -29,6 +29,8 @@ class Variant:
         share: Share of the training cases that its runs learn from, in (0, 1].
         stopping: When its runs stop by themselves, or None to train all epochs.
         remedy: Canonical form of the remedy that made it; empty for a model given by hand.
+        kept: Names of layers that a remedy has thawed: they start from the weights that they had, whatever the others
+            start from.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Variant:
     share: float = 1.0
     stopping: StoppingRule | None = None
     remedy: str = ""
+    kept: tuple[str, ...] = ()
 
 
 class Remedy(ABC):
@@ -148,6 +151,7 @@ class Edit:
         configs: New configuration of layers, by `id(layer)`.
         follow: New layers to call on the output of a node, by `id(node)`, or on an input, by `id(tensor)`.
         skip: `id(node)` of the calls to leave out.
+        trainable: Whether layers are to be trained, by `id(layer)`; others are as they were.
         compile: From the original's compile arguments to the new ones, or None to compile as it was.
         finish: Called with the compiled result and the pairs of original and new layers, or None.
         changes: What to say about it.
@@ -156,9 +160,23 @@ class Edit:
     configs: Mapping[int, dict[str, Any]] = field(default_factory=dict)
     follow: Mapping[int, Sequence[Layer]] = field(default_factory=dict)
     skip: frozenset[int] = frozenset()
+    trainable: Mapping[int, bool] = field(default_factory=dict)
     compile: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     finish: Callable[[Model, Sequence[tuple[Any, Any]]], None] | None = None
     changes: Sequence[Change] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Treated:
+    """What an edit made of a model.
+
+    Attributes:
+        model: The compiled clone.
+        fresh: Path and shapes of every weight that could not be carried over.
+    """
+
+    model: Model
+    fresh: Sequence[tuple[str, str]]
 
 
 class Surgery(Remedy):
@@ -184,36 +202,47 @@ class Surgery(Remedy):
             RemedyError: The surgery is impossible on this model.
             UnknownNameError: `on` names a layer that the model does not have.
         """
-        return self._operate(model)[0]
+        return self._operate(model, self._plan(model)).model
 
     @final
     def treat(self, variant: Variant) -> Variant:
         """Return the variant with a treated model."""
-        return Variant(str(self), self(variant.model), variant.share, variant.stopping, str(self))
+        edit = self._plan(variant.model)
+        treated = self._operate(variant.model, edit)
+        drawn = {path.split("/")[-2] for path, _ in treated.fresh if "/" in path}
+        kept = dict.fromkeys((*variant.kept, *thawed_by(edit, variant.model)))
+        names = tuple(name for name in kept if name not in drawn)
+        return dataclasses.replace(variant, name=str(self), model=treated.model, remedy=str(self), kept=names)
 
     @final
     def explain(self, model: Model) -> Explanation:
         """Operate on a clone and return what changed, what was left alone and why, and which weights are fresh."""
-        treated, changes = self._operate(model)
-        return Explanation(tuple(changes), (trainable_parameters(model), trainable_parameters(treated)))
+        edit = self._plan(model)
+        treated = self._operate(model, edit)
+        fresh = [Change(str(self), path, f"fresh weights {what}") for path, what in treated.fresh]
+        counts = trainable_parameters(model), trainable_parameters(treated.model)
+        return Explanation((*edit.changes, *fresh), counts)
 
     @final
     def parts(self) -> tuple[Remedy, ...]:
         """Return this remedy."""
         return (self,)
 
-    def _operate(self, model: Model) -> tuple[Model, list[Change]]:
+    def _plan(self, model: Model) -> Edit:
         from gengap.keras_models.anatomy import Anatomy
-        from gengap.remedies.surgery import perform
 
         if not getattr(model, "compiled", False):
             raise ModelError(
                 f"{self} needs a compiled Keras model, so that what it returns can be trained alike: "
                 f"call model.compile(...) first. Received {type(model).__name__}."
             )
-        edit = self.edit(Anatomy.of(model))
+        return self.edit(Anatomy.of(model))
+
+    def _operate(self, model: Model, edit: Edit) -> "Treated":
+        from gengap.remedies.surgery import perform
+
         try:
-            treated, fresh = perform(edit, model)
+            return Treated(*perform(edit, model))
         except (ValueError, TypeError, KeyError) as error:
             if isinstance(error, RemedyError | ModelError):
                 raise
@@ -221,7 +250,14 @@ class Surgery(Remedy):
                 f"{self} does not fit model {model.name!r}: choose other layers with `on`, or write this variant by "
                 f"hand. What went wrong: {error}"
             ) from error
-        return treated, [*edit.changes, *(Change(str(self), path, f"fresh weights {what}") for path, what in fresh)]
+
+
+def thawed_by(edit: Edit, model: Model) -> list[str]:
+    """Return the names of the layers of a model that an edit lets learn again, with those inside them."""
+    from gengap.keras_models.private import all_layers
+
+    thawed = [layer for layer in all_layers(model) if edit.trainable.get(id(layer))]
+    return list(dict.fromkeys(inner.name for layer in thawed for inner in all_layers(layer)))
 
 
 def trainable_parameters(model: Model) -> int:

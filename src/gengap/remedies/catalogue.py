@@ -11,18 +11,20 @@ from gengap.remedies.base import Composed, Remedy
 from gengap.remedies.capacity import Depth, Width
 from gengap.remedies.constraints import MaxNorm
 from gengap.remedies.dropout import Dropout, GaussianDropout, GaussianNoise, SpatialDropout
+from gengap.remedies.fine_tuning import Freeze, LearningRate, Thaw
 from gengap.remedies.labels import LabelSmoothing
 from gengap.remedies.normalizing import BatchNorm
 from gengap.remedies.notation import Term, read, snake
-from gengap.remedies.optimizing import EMA, LearningRate, WeightDecay
+from gengap.remedies.optimizing import EMA, WeightDecay
 from gengap.remedies.penalties import L1, L1L2, L2
 from gengap.remedies.training import EarlyStopping, Subsample
 
 CLASSES: tuple[type[Any], ...] = (
     Width, Depth,
+    Freeze, Thaw, LearningRate,
     L1, L2, L1L2, WeightDecay, MaxNorm,
     Dropout, SpatialDropout, GaussianDropout, GaussianNoise,
-    LabelSmoothing, BatchNorm, EMA, LearningRate,
+    LabelSmoothing, BatchNorm, EMA,
     Augment, Subsample, EarlyStopping,
 )  # fmt: skip
 """All remedies, family by family."""

@@ -39,7 +39,7 @@ class MaxNorm(Surgery):
         """Put a constraint into the configuration of each chosen layer that has none."""
         configs: dict[int, dict[str, Any]] = {}
         changes: dict[str, Change] = {}
-        for call in anatomy.select(self.on):
+        for call in anatomy.select(self.on, head=True):
             config = edited(call.operation, "constraint", self._constraint)
             if config is None:
                 changes[call.path] = Change(str(self), call.path, reason="it has no kernel that Keras can constrain")

@@ -1,7 +1,7 @@
 """Noise in training: dropout of units, of whole maps, and Gaussian noise on activations."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, final
 
@@ -23,6 +23,9 @@ class Noise(Surgery):
 
     The activation ends at the layer itself where it has a nonlinear activation of its own, else at the activation
     layer that follows it, across normalizations and sums (`conv - batch normalization - add - relu`).
+
+    Where only a head is trained behind frozen layers, "hidden" means what enters it: the features. A noise layer of the
+    same kind that stands there already gets the new strength.
     """
 
     on: On
@@ -43,6 +46,8 @@ class Noise(Surgery):
     def edit(self, anatomy: Anatomy) -> Edit:
         """Choose the places, once for each call of a shared layer."""
         skip, changes = self._removal(anatomy)
+        if self.on == "hidden" and (head := anatomy.head()):
+            return self._at_head(anatomy, head, skip, changes)
         follow: dict[int, list[Layer]] = {}
         names: set[str] = set()
         for call, reason in self._places(anatomy):
@@ -59,6 +64,38 @@ class Noise(Surgery):
         if not follow and self.strength_of():
             raise RemedyError(f"{self} finds no place in model {anatomy.model.name!r}. {grouped(changes)}.")
         return Edit(follow=follow, skip=skip, changes=tuple(changes))
+
+    def _at_head(self, anatomy: Anatomy, head: Sequence[Call], skip: frozenset[int], changes: list[Change]) -> Edit:
+        """Disturb what enters each output layer, once where several take the same."""
+        follow: dict[int, list[Layer]] = {}
+        configs: dict[int, dict[str, Any]] = {}
+        names: set[str] = set()
+        for call in head:
+            source = anatomy.calls[call.sources[0]] if call.sources[0] >= 0 else None
+            name = anatomy.free_name(f"{call.operation.name}_{snake(type(self).__name__)}", names)
+            layer = None if source is None else self.layer(source, name)
+            if source is None or layer is None or source.is_output:
+                reason = (
+                    "it takes an input of the model as it is: gg.Augment puts noise there" if source is None else ""
+                )
+                reason = reason or (OUTPUT if layer is not None else self.misfit)
+                changes.append(Change(str(self), call.path, reason=reason))
+            elif self.strength_of() == 0:
+                changes.append(Change(str(self), call.path, reason="a strength of 0 changes nothing"))
+            elif type(source.operation) is type(layer) and not skip:
+                strength = "stddev" if isinstance(layer, keras.layers.GaussianNoise) else "rate"
+                configs[id(source.operation)] = {**source.operation.get_config(), strength: self.strength_of()}
+                changes.append(
+                    Change(str(self), source.path, f"{strength} {self.strength_of():g}, in front of the head")
+                )
+            elif (place := id(anatomy.node_before(call))) not in follow:
+                names.add(name)
+                follow[place] = [layer]
+                told = f"preceded by {type(layer).__name__} {name!r}, as all before it is frozen"
+                changes.append(Change(str(self), call.path, told))
+        if not follow and not configs and self.strength_of():
+            raise RemedyError(f"{self} finds no place in model {anatomy.model.name!r}. {grouped(changes)}.")
+        return Edit(configs=configs, follow=follow, skip=skip, changes=tuple(changes))
 
     def _places(self, anatomy: Anatomy) -> Iterator[tuple[Call, str]]:
         """Yield each place once, with the reason why it must be left alone, if any."""

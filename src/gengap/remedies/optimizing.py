@@ -10,11 +10,11 @@ from gengap.errors import RemedyError
 from gengap.keras_models.anatomy import Anatomy, On
 from gengap.keras_models.clone import innermost
 from gengap.remedies.base import Edit, Model, Surgery
-from gengap.remedies.checks import check_positive, check_rate, check_strength
+from gengap.remedies.checks import check_rate, check_strength
 from gengap.remedies.explanation import Change
 
 
-def _with_config(**changes: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def with_config(**changes: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """Return the edit of compile arguments that gives the optimizer another configuration."""
 
     def edit(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class WeightDecay(Surgery):
             excluded = [new for old, new in pairs if id(old) not in kernels]
             innermost(model.optimizer).exclude_from_weight_decay(var_list=excluded)
 
-        edit = _with_config(weight_decay=float(self.strength))
+        edit = with_config(weight_decay=float(self.strength))
         return Edit(compile=edit, finish=exclude, changes=tuple(changes))
 
 
@@ -85,41 +85,6 @@ def _is_kernel(variable: Any) -> bool:
 
 def _why_not(variable: Any) -> str:
     return "`on` leaves it out" if _is_kernel(variable) else "biases and scales of normalizations do not decay"
-
-
-@dataclass(frozen=True, eq=False)
-class LearningRate(Surgery):
-    """Another learning rate: no regularization by itself, but how long and how far a run goes depends on it.
-
-    Strengths that are found at one learning rate are those of that rate, which is why they are searched together.
-
-    Attributes:
-        rate: The learning rate, above 0, in place of the optimizer's own.
-
-    References:
-        Bengio, Y. (2012). Practical recommendations for gradient-based training of deep architectures.
-        arXiv:1206.5533
-    """
-
-    rate: float
-
-    def __post_init__(self) -> None:
-        check_positive(self, self.rate)
-
-    def edit(self, anatomy: Anatomy) -> Edit:
-        """Give the optimizer the rate.
-
-        Raises:
-            RemedyError: The optimizer follows a schedule, which a single number would throw away.
-        """
-        optimizer = anatomy.model.optimizer
-        if optimizer is not None and isinstance(optimizer.get_config().get("learning_rate"), dict):
-            raise RemedyError(
-                f"{self} would replace the schedule of {type(optimizer).__name__}: compile the model with a number as "
-                "learning rate, or leave the remedy out."
-            )
-        change = Change(str(self), "(optimizer)", f"learning rate {self.rate:g}")
-        return Edit(compile=_with_config(learning_rate=float(self.rate)), changes=(change,))
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,4 +112,4 @@ class EMA(Surgery):
             return Edit(changes=(Change(str(self), "(optimizer)", reason="a momentum of 0 changes nothing"),))
         steps = 1 / (1 - self.momentum)
         change = Change(str(self), "(optimizer)", f"weights averaged over about {steps:.3g} steps")
-        return Edit(compile=_with_config(use_ema=True, ema_momentum=float(self.momentum)), changes=(change,))
+        return Edit(compile=with_config(use_ema=True, ema_momentum=float(self.momentum)), changes=(change,))

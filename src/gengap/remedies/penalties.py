@@ -37,7 +37,7 @@ class Penalty(Surgery):
         l1, l2 = self.strengths()
         configs: dict[int, dict[str, Any]] = {}
         changes: dict[str, Change] = {}
-        for call in anatomy.select(self.on):
+        for call in anatomy.select(self.on, head=True):
             layer = call.operation
             config = edited(layer, "regularizer", lambda old, *_: self._regularizer(old, l1, l2))
             if config is None:
@@ -46,7 +46,7 @@ class Penalty(Surgery):
                 configs[id(layer)] = config
                 changes[call.path] = Change(str(self), call.path, f"penalty {_formula(l1, l2)} on its kernel")
         if not configs:
-            closed = closed_layers(anatomy.select(self.on))
+            closed = closed_layers(anatomy.select(self.on, head=True))
             raise RemedyError(f"{self} penalizes nothing: none of {', '.join(changes)} has a kernel.{closed}")
         return Edit(configs=configs, changes=tuple(changes.values()))
 

@@ -23,6 +23,8 @@ RATE_CHOICE = "rate_choice.json"
 TABLE = "table.csv"
 REPORT = "report.html"
 RETOLD = "retold.md"
+_OF_RUNS = ("table.json", "run.json")
+"""What `gengap run` adds: how its table was read, and how it was asked for."""
 FIGURES = tuple(f"{name}.{suffix}" for name in ("learning_curves", "learning_curve_pairs") for suffix in ("svg", "png"))
 
 Form = Literal["html", "pdf", "md", "latex"]
@@ -161,7 +163,7 @@ def _write_page(page: str, path: Path, form: Form) -> None:
 
 
 def _refuse_what_is_not_ours(folder: Path) -> None:
-    written = (RESULT, WEIGHTS, TABLE, REPORT, DISTRIBUTION, RATE_CHOICE, RETOLD, *FIGURES)
+    written = (RESULT, WEIGHTS, TABLE, REPORT, DISTRIBUTION, RATE_CHOICE, RETOLD, *FIGURES, *_OF_RUNS)
     for name in written:
         if (folder / name).is_symlink():
             raise StoreError(f"{folder / name} is a link, through which nothing is written: choose another folder")

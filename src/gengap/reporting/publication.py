@@ -76,5 +76,28 @@ def _figures(result: "Result") -> Iterator[tuple[str, "Figure"]]:
         try:
             axes = ComparisonDisplay.from_comparison(compare(result)).plot()
         except GengapError:
-            return
-    yield "comparison", axes.figure  # type: ignore[misc]  # a figure, unless the axes were put into a part of one
+            axes = None
+    if axes is not None:
+        yield "comparison", axes.figure  # type: ignore[misc]  # a figure, unless the axes were put into a part of one
+    yield from _diagrams(result)
+
+
+def _diagrams(result: "Result") -> Iterator[tuple[str, "Figure"]]:
+    """Verification diagrams of the page: those of one variant bear its place among the variants in their name."""
+    from matplotlib.figure import Figure
+
+    from gengap.plots.style import style
+    from gengap.reporting.languages import get_language
+    from gengap.reporting.material import Material
+    from gengap.reporting.sections.verification import sketches_of
+
+    for sketch in sketches_of(Material(result, get_language("en"))):
+        alone = len(sketch.variants) == 1 and sketch.name not in {"roc", "performance", "attributes"}
+        with style(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            figure = Figure(figsize=(4.1, 4.1))
+            try:
+                sketch.draw(figure.subplots())
+            except GengapError:  # these cases do not allow it
+                continue
+        yield f"{sketch.name}_{result.variants.index(sketch.variants[0])}" if alone else sketch.name, figure

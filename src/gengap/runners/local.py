@@ -1,10 +1,11 @@
 """The runner of one machine: chunk after chunk in this process."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gengap.datasets.training_data import TrainingData
+from gengap.engine.frozen_cache import frozen_cache
 from gengap.engine.runs import Listener, Run, TrainingSettings
 from gengap.runners.base import Engine, Planner, Runner, States
 
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
 class LocalRunner(Runner):
     """Trains one chunk after the other in this process, on all its cores or its one GPU."""
 
-    def session(self) -> AbstractContextManager[None]:
-        """Return a context that holds nothing: this process has everything."""
-        return nullcontext()
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """Keep what is computed once per case from the plan to the end of the training."""
+        with frozen_cache():
+            yield
 
     def plan(self, planner: Planner, runs: Sequence[Run], data: TrainingData, settings: TrainingSettings) -> "Plan":
         """Plan the training for this machine."""

@@ -94,7 +94,9 @@ class RayRunner(Runner):
                 jobs[f"the plan of {own[0].variant}"] = partial(tuple, content)
             plans = pool.do(jobs, _Told(runs), retries=self.retries)
             parts: list[Plan] = [plans[name] for name in jobs]
-            return spread(replace(parts[0], chunks=tuple(c for part in parts for c in part.chunks)), pool.places)
+            told = tuple(sentence for part in parts for sentence in part.notes)
+            whole = replace(parts[0], chunks=tuple(c for part in parts for c in part.chunks), notes=told)
+            return spread(whole, pool.places)
 
     def execute(
         self,

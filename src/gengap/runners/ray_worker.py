@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
+from gengap.engine.frozen_cache import frozen_cache
 from gengap.engine.runs import Run, RunRecord, TrainingSettings
 from gengap.engine.state import ChunkState
 from gengap.errors import GengapWarning
@@ -100,7 +101,7 @@ def wait_for(reference: Any) -> Any:
 def work(queue: Any, worker: str) -> None:
     """Do jobs until none is left, or somebody interrupts."""
     sender, models = Sender(queue, worker), _Models()
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt), frozen_cache():
         while (job := wait_for(queue.next.remote(worker))) is not None:
             name, (content,) = job
             function, *arguments = wait_for(content)

@@ -14,7 +14,7 @@ from gengap.searching.ranges import Choice, Range, Values, read_values
 Strengths = Mapping[str, Any]
 """A value for every dimension; None is off."""
 
-_DOES_NOTHING_AT = {"width": 1.0, "subsample": 1.0, "max_norm": None, "learning_rate": None, "early_stopping": None}
+_DOES_NOTHING_AT = {"width": 1.0, "subsample": 1.0, "max_norm": None, "learning_rate": 1.0, "early_stopping": None}
 """Where another strength than 0 leaves the model as it is, or none does."""
 _STRONGER_DOWNWARDS = {"width", "max_norm", "early_stopping"}
 _NO_REGULARIZATION = {"learning_rate", "subsample", "depth", "batch_norm"}

@@ -8,6 +8,7 @@ from gengap.datasets.split import Dataset, Split
 from gengap.errors import DataError, RemedyError
 from gengap.remedies import suggest
 from gengap.remedies.base import Model, Variant
+from gengap.remedies.fine_tuning import LearningRate
 from gengap.remedies.notation import snake
 from gengap.searching.space import Space, read_space
 
@@ -42,9 +43,8 @@ def suggest_space(model: Model, x: Any, y: Any = None) -> Space:
             name = snake(type(part).__name__)
             if name in _RANGES and part not in found and name not in {snake(type(one).__name__) for one in found}:
                 found[part] = _RANGES[name][0]
-    rate = _learning_rate(model)
-    if rate is not None:
-        found["learning_rate"] = loguniform(rate / 10, rate * 10)
+    if _has_a_learning_rate(model):
+        found["learning_rate"] = loguniform(0.1, 10)
     if not found:
         raise DataError("No remedy with a strength fits this model by itself: give `space`.")
     return read_space(found)
@@ -59,13 +59,10 @@ def reasons(space: Space) -> list[str]:
     return said
 
 
-def _learning_rate(model: Model) -> float | None:
-    """Return the model's learning rate; None where it follows a schedule or the optimizer has none."""
-    rate = model.optimizer.get_config().get("learning_rate")
-    if not isinstance(rate, int | float) or rate <= 0:
-        return None
+def _has_a_learning_rate(model: Model) -> bool:
+    """Tell whether the model has a learning rate that is a number: not one that follows a schedule."""
     try:
-        read_space({"learning_rate": [float(rate)]}).dimensions[0].made(float(rate)).treat(Variant("", model))  # type: ignore[union-attr]
+        LearningRate(0.5).treat(Variant("", model))
     except RemedyError:
-        return None
-    return float(f"{rate:.3g}")
+        return False
+    return True

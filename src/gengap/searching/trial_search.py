@@ -116,6 +116,8 @@ def search(  # noqa: PLR0913  as in `Study.run`, and what a search adds
     """
     n_trials, pruning = _checked(n_trials, 1, "n_trials"), None if pruning is None else _checked(pruning, 2, "pruning")
     judge_seeds, seed = _checked(judge_seeds, 1, "judge_seeds"), _checked(seed, 0, "seed")
+    if "callbacks" in options:
+        raise TypeError("`gg.search` takes no `callbacks`: put `gg.EarlyStopping` into the space, as any remedy.")
     of_study = {name: options.pop(name) for name in list(options) if name in _OF_STUDY}
     references = of_study.pop("references", ())
     if cv is not None:

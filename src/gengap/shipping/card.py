@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from gengap.shipping.card_words import CardLanguage, name_of, say
+
 FORMAT = "gengap model card 1"
 
 
@@ -52,6 +54,7 @@ class ModelCard:
         limits: What the model is not, in sentences.
         versions: Versions of the libraries.
         created: When, in UTC.
+        lang: Language of its sentences.
     """
 
     title: str
@@ -67,57 +70,73 @@ class ModelCard:
     limits: tuple[str, ...]
     versions: Mapping[str, str]
     created: str
+    lang: CardLanguage = "en"
 
     def to_json(self) -> str:
         """Return the card as JSON; numbers that are none are null."""
         return json.dumps(_plain({"format": FORMAT, **asdict(self)}), indent=2, ensure_ascii=False) + "\n"
 
     def to_markdown(self) -> str:
-        """Return the card as Markdown."""
-        parts = [f"# {self.title}", "## What it is", _list(self.model), "## Inputs and output"]
-        parts.append("\n".join(f"- input {_said(one)}" for one in self.inputs) + f"\n- output {_said(self.output)}")
-        parts.append(_list({name: value for name, value in self.preprocessing.items() if name != "table"}))
-        parts += ["## Scores", self._scores(), "## Limits", "\n".join(f"- {one}" for one in self.limits)]
-        parts += ["## Data", _list(self.data), "## Study", _list(self.study), "## Made with"]
-        parts.append(_list({**self.versions, "created": self.created}))
+        """Return the card as Markdown, in its language."""
+        write = _Writer(self.lang)
+        parts = [f"# {self.title}", write.head("what"), write.list(self.model), write.head("inputs")]
+        inputs = [f"- {say(self.lang, 'input')} {write.line(one)}" for one in self.inputs]
+        parts.append("\n".join([*inputs, f"- {say(self.lang, 'output')} {write.line(self.output)}"]))
+        parts.append(write.list({name: value for name, value in self.preprocessing.items() if name != "table"}))
+        parts += [write.head("scores"), self._scores(write), write.head("limits")]
+        parts += ["\n".join(f"- {one}" for one in self.limits), write.head("data"), write.list(self.data)]
+        parts += [write.head("study"), write.list(self.study), write.head("made")]
+        parts.append(write.list({**self.versions, "created": self.created}))
         return "\n\n".join(part for part in parts if part) + "\n"
 
-    def _scores(self) -> str:
+    def _scores(self, write: "_Writer") -> str:
+        lang = self.lang
         if not self.scores:
-            return "None: this very model was not evaluated on held-out cases."
-        head = "| score | of the forecast | on | value | 95 % interval | |\n|---|---|---|---|---|---|"
+            return say(lang, "no_scores")
         rows = [
-            f"| {one.score} ({'larger' if one.larger_is_better else 'smaller'} is better) | {one.what} | {one.part} | "
-            f"{one.value:.6f} | {_interval(one.low, one.high)} | {one.caution} |"
+            f"| {one.score if lang == 'en' else name_of(lang, one.score)} "
+            f"({say(lang, 'larger' if one.larger_is_better else 'smaller')}) | {name_of(lang, one.what)} | "
+            f"{name_of(lang, one.part)} | {one.value:.6f} | {write.interval(one)} | {one.caution} |"
             for one in self.scores
         ]
-        return "\n".join([head, *rows]) + f"\n\n{self.claim}"
+        return "\n".join([say(lang, "table"), "|---|---|---|---|---|---|", *rows]) + f"\n\n{self.claim}"
 
 
-def _interval(low: float, high: float) -> str:
-    return "unknown" if math.isnan(low) or math.isnan(high) else f"{low:.4f} to {high:.4f}"
+@dataclass(frozen=True)
+class _Writer:
+    """Writes what a card lists in a language."""
 
+    lang: CardLanguage
 
-def _list(facts: Mapping[str, Any]) -> str:
-    return "\n".join(f"- {name.replace('_', ' ')}: {_word(value)}" for name, value in facts.items() if _has(value))
+    def head(self, name: str) -> str:
+        return f"## {say(self.lang, f'head.{name}')}"
 
+    def list(self, facts: Mapping[str, Any]) -> str:
+        return "\n".join(f"- {self._name(name)}: {self.word(value)}" for name, value in facts.items() if _has(value))
 
-def _said(facts: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {_word(value)}" for name, value in facts.items() if _has(value))
+    def line(self, facts: Mapping[str, Any]) -> str:
+        return ", ".join(f"{self._name(name)} {self.word(value)}" for name, value in facts.items() if _has(value))
+
+    def interval(self, one: ShownScore) -> str:
+        if math.isnan(one.low) or math.isnan(one.high):
+            return say(self.lang, "unknown")
+        return say(self.lang, "interval", low=one.low, high=one.high)
+
+    def word(self, value: Any) -> str:
+        if isinstance(value, bool):
+            return say(self.lang, "yes" if value else "no")
+        if isinstance(value, str):
+            return " ".join(value.split())
+        if isinstance(value, Mapping):
+            return self.line(value)
+        return ", ".join(map(self.word, value)) if isinstance(value, Sequence) else str(value)
+
+    def _name(self, name: str) -> str:
+        return name_of(self.lang, name)
 
 
 def _has(value: Any) -> bool:
     return value is not None and (isinstance(value, int | float) or len(value) > 0)
-
-
-def _word(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, str):
-        return " ".join(value.split())
-    if isinstance(value, Mapping):
-        return _said(value)
-    return ", ".join(map(_word, value)) if isinstance(value, Sequence) else str(value)
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,8 @@ import typer
 CodeFile = Annotated[Path | None, typer.Option(help="Your Python file of own losses and layers: it is executed.")]
 
 
-def _use(code: Path | None) -> None:
+def use(code: Path | None) -> None:
+    """Execute the user's own file of losses and layers, if there is one."""
     if code is not None:
         from gengap.experiments.users_code import use_code
 
@@ -29,10 +30,11 @@ def ship(
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Train anew on training and validation cases; with folds on all.")
     ] = False,
+    lang: Annotated[Literal["en", "zh"], typer.Option(help="Language of the card: en or zh.")] = "en",
     code: CodeFile = None,
 ) -> None:
     """Write what a study chose as one ordinary Keras model, with a card that says what it is."""
-    _use(code)
+    use(code)
     from gengap.shipping.shipped import ship as ship_from
     from gengap.study.loading import load
 
@@ -49,13 +51,13 @@ def ship(
         fit = again(folder).fit
         anew = {"retrain_on": fit["x"], "preprocess": fit.get("preprocess")}
     shipped = ship_from(load(folder), variant, epoch=epoch, seeds=chosen, temperature=temperature, noise=noise, **anew)
-    files = shipped.save(output)
-    typer.echo(shipped.card.title)
-    for one in shipped.card.scores:
+    files, card = shipped.save(output, lang=lang), shipped.cards[lang]
+    typer.echo(card.title)
+    for one in card.scores:
         typer.echo(
             f"  {one.score} of the forecast {one.what} on {one.part}: {one.value:.4f} [{one.low:.4f}, {one.high:.4f}]"
         )
-    for sentence in shipped.card.limits:
+    for sentence in card.limits:
         typer.echo(f"- {sentence}")
     typer.echo(f"Model: {files[0]}\nCards: {files[1]}, {files[2]}")
 
@@ -70,7 +72,7 @@ def predict(
     code: CodeFile = None,
 ) -> None:
     """Forecast the rows of a file with a saved model."""
-    _use(code)
+    use(code)
     from gengap.shipping.rows import predict_rows
 
     found = predict_rows(model, rows, num_members=members, seed=seed)

@@ -16,6 +16,7 @@ from gengap.engine.computation import Computation
 from gengap.errors import DataError, ModelError
 from gengap.keras_models.heads import input_names
 from gengap.results.resampled import resampling_of
+from gengap.shipping.card_words import CardLanguage, say
 from gengap.shipping.choice import Chosen
 from gengap.study import Study
 from gengap.study.inputs import check_data
@@ -50,21 +51,17 @@ class Retrained:
     folds: bool
     fitted: Any = None
 
-    @property
-    def cases_in_words(self) -> str:
-        """Which cases they saw."""
-        return "all cases of its folds" if self.folds else "training and validation cases"
-
-    @property
-    def sentence(self) -> str:
+    def sentence(self, lang: CardLanguage) -> str:
         """What was done, in words."""
-        kept = "epochs" if self.length == "epochs" else "updates, to a whole epoch"
-        runs = "runs of the folds" if self.folds else "study's runs"
-        which = f"all {self.cases:,} cases" if self.folds else f"the {self.cases:,} training and validation cases"
-        return (
-            f"Retrained on {which} for {self.epochs} epochs ({self.updates:,} updates); the "
-            f"{runs} took {self.study_epochs} "
-            f"epochs ({self.study_updates:,} updates) in the median, and the same number of {kept} was kept."
+        return say(
+            lang,
+            "retrained.folds" if self.folds else "retrained.splits",
+            cases=self.cases,
+            epochs=self.epochs,
+            updates=self.updates,
+            study_epochs=self.study_epochs,
+            study_updates=self.study_updates,
+            kept=say(lang, f"kept.{self.length}"),
         )
 
 
@@ -120,10 +117,11 @@ def _model(chosen: Chosen) -> Any:
             f"Variant {chosen.variant!r} was trained on {share:.0%} of the training cases, on purpose: trained on more "
             "it would be another variant. Ship it as trained, or choose another."
         )
-    if manifest.get("settings", {}).get("initial_weights") == "keep":
+    kept = manifest["variants"][chosen.variant].get("kept")
+    if manifest.get("settings", {}).get("initial_weights") == "keep" or kept:
         raise ModelError(
-            "The study started from weights of the user's (`initial_weights='keep'`), which a result does not hold: "
-            "ship the runs as trained."
+            "The study started from weights of the user's (`initial_weights='keep'`, or of layers that were trained "
+            "before), which a result does not hold: ship the runs as trained."
         )
     fold = None if resampling_of(chosen.result) is None else 0
     return chosen.result.model(chosen.variant, seed=chosen.seeds[0], epoch=chosen.rule, fold=fold, check=fold is None)
@@ -146,6 +144,7 @@ def _study(chosen: Chosen, model: Any, settings: Mapping[str, Any]) -> Study:
     plain = manifest.get("engine") == "keras"
     return Study(
         {chosen.variant: model},
+        initial_weights="fresh",
         seeds=list(chosen.seeds),
         score=str(manifest["score"]),
         primary_epoch="last",

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.analysis.cases import HeldOut, primary_score
-from gengap.analysis.claims import given_of
 from gengap.analysis.comparison.contrasts import estimates_with_skewness, pair
 from gengap.analysis.comparison.estimators import (
     SCORES_OF,
@@ -20,6 +19,7 @@ from gengap.analysis.inference.over_seeds import NOTHING, as_estimate
 from gengap.errors import DataError
 from gengap.results.resampled import resampling_of
 from gengap.shipping.card import ShownScore
+from gengap.shipping.card_words import CardLanguage, name_of, say
 from gengap.shipping.choice import Chosen
 from gengap.verification.recalibration import Temperature
 from gengap.verification.scores import score_interval
@@ -78,7 +78,7 @@ def _scores(chosen: Chosen, held: HeldOut, forecast: NDArray[Any], what: str) ->
     return found
 
 
-def out_of_fold(chosen: Chosen) -> str:
+def out_of_fold(chosen: Chosen, lang: CardLanguage) -> str:
     """Say what the runs of the folds scored on the cases that they had not seen, which is what a reader may expect."""
     result, held = chosen.result, chosen.held()[0]
     score = cast("ScoreName", primary_score(result))
@@ -91,9 +91,14 @@ def out_of_fold(chosen: Chosen) -> str:
     [estimate] = estimates_with_skewness(family)
     mean = float(np.nanmean(values))
     told = NOTHING if estimate is None else as_estimate(estimate, 0.05)
-    reach = f" (95 % interval {told.low:.4f} to {told.high:.4f})" if np.isfinite([told.low, told.high]).all() else ""
-    return (
-        f"Single runs of the folds, trained on {resampled.sizes} of these {resampled.cases:,} cases, have a {score} of "
-        f"{mean:.4f}{reach} on cases that they had not seen, {given_of(result)}; this model learned from all cases, so "
-        "that about as much may be expected of it."
+    known = bool(np.isfinite([told.low, told.high]).all())
+    return say(
+        lang,
+        "out_of_fold",
+        sizes=resampled.sizes,
+        cases=resampled.cases,
+        score=name_of(lang, score) if lang == "zh" else score,
+        mean=mean,
+        reach=say(lang, "reach", low=told.low, high=told.high) if known else "",
+        given=say(lang, "given.new") if passes else say(lang, "given.these", folds=resampled.folds),
     )

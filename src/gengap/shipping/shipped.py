@@ -18,6 +18,7 @@ from gengap.keras_models.rebuilding import check
 from gengap.results.checks import check_is_result
 from gengap.results.resampled import resampling_of
 from gengap.shipping.card import ModelCard
+from gengap.shipping.card_words import CardLanguage
 from gengap.shipping.choice import Chosen, Seeds, chosen
 from gengap.shipping.describing import Facts, make_card
 from gengap.shipping.front import check_front, with_encoder, with_preprocess
@@ -39,31 +40,40 @@ class Shipped:
     Attributes:
         model: An ordinary Keras model without compile state. It answers with forecasts: probabilities or real numbers,
             never logits.
-        card: What it is, how good it is, and what it is not.
+        cards: What it is, how good it is, and what it is not, by language: `"en"` and `"zh"`.
     """
 
     model: keras.Model
-    card: ModelCard
+    cards: Mapping[CardLanguage, ModelCard]
 
-    def save(self, path: str | Path) -> tuple[Path, ...]:
+    @property
+    def card(self) -> ModelCard:
+        """The card in English."""
+        return self.cards["en"]
+
+    def save(self, path: str | Path, *, lang: CardLanguage = "en") -> tuple[Path, ...]:
         """Write the model, and its card as Markdown and as JSON beside it.
 
         Args:
             path: Where the model goes; its name ends in `.keras`. The cards are `NAME.card.md` and `NAME.card.json`.
+            lang: Language of the cards, `"en"` or `"zh"`; entries of the JSON have English names.
 
         Returns:
             The three files.
 
         Raises:
-            ValueError: The name has another ending.
+            ValueError: The name has another ending, or there is no card in this language.
         """
         path = Path(path)
         if path.suffix != ".keras":
             raise ValueError(f"A model is saved as `.keras`, received {str(path)!r}.")
+        if lang not in self.cards:
+            raise ValueError(f"Cards are written in {' and '.join(self.cards)}; received {lang!r}.")
+        card = self.cards[lang]
         self.model.save(path)
         cards = path.with_suffix(".card.md"), path.with_suffix(".card.json")
-        cards[0].write_text(self.card.to_markdown(), encoding="utf-8")
-        cards[1].write_text(self.card.to_json(), encoding="utf-8")
+        cards[0].write_text(card.to_markdown(), encoding="utf-8")
+        cards[1].write_text(card.to_json(), encoding="utf-8")
         return (path, *cards)
 
     def __repr__(self) -> str:
@@ -143,7 +153,8 @@ def ship(
     model, reading = _with_front(took, model, retrain_on, anew)
     scores = shown_scores(took, fitted) if anew is None and took.held() else ()
     facts = Facts(took, kind, fitted, noise, anew, own_classes(model), reading)
-    return Shipped(model, make_card(facts, model, scores))
+    languages: tuple[CardLanguage, ...] = ("en", "zh")
+    return Shipped(model, {lang: make_card(facts, model, scores, lang) for lang in languages})
 
 
 def _check_retraining(result: "Result", retrain_on: Any, preprocess: Any) -> None:

@@ -56,8 +56,9 @@ def check_same_study(stored: Manifest, new: Manifest) -> None:
         StudyChangedError: They differ; the sentence says where, and what to do.
     """
     stored, new = _as_json(stored), _as_json(new)
-    for manifest in (stored, new):  # memory decides about this one, and it changes no number
-        manifest.get("settings", {}).pop("keep_every_epoch", None)
+    for manifest in (stored, new):  # memory decides about these, and they change no number
+        for name in ("keep_every_epoch", "frozen_memory"):
+            manifest.get("settings", {}).pop(name, None)
     known, own = stored.get("settings", {}), new.get("settings", {})
     for name, default in _DEFAULTS.items():
         if name not in known and name in own and own[name] == default:
@@ -68,6 +69,9 @@ def check_same_study(stored: Manifest, new: Manifest) -> None:
         old, now_ = stored["variants"][name], new["variants"][name]
         pairs += [(f"{part} of variant {name!r}", _canonical(old.get(part)), _canonical(now_.get(part)))
                   for part in _OF_VARIANT]  # fmt: skip
+        if "held_weights" in old and "held_weights" in now_:  # older versions did not note them
+            what = f"the digest of the weights that variant {name!r} brings along"
+            pairs.append((what, old["held_weights"], now_["held_weights"]))
     for what, old, now_ in pairs:
         for path, before, after in _differences(old, now_):
             raise StudyChangedError(

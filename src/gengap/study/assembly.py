@@ -55,10 +55,14 @@ def assemble(
     num_epochs = max((len(one.history["loss"]) for row in grid for one in row if one is not None), default=0)
     coords = {"variant": list(variants), "seed": list(seeds)}
     splits = {name: _held_out(name, grid, getattr(data, name), kind, coords) for name in ("validation", "test")}
-    runs = _runs(grid)
+    kernels = _Kernels()
+    runs = _runs(grid, kernels)
     if passes is not None:
         splits = {name: passes.coordinates(one, name, seeds) if one.sizes else one for name, one in splits.items()}
-        norms = {name: _of_folds(by_run, passes, variants, seeds, of_one) for name, of_one in _NORMS.items()}
+        norms = {
+            name: _of_folds(by_run, passes, variants, seeds, of_one)
+            for name, of_one in {"weight_norm": kernels.norm, "sparsity": kernels.sparsity}.items()
+        }
         runs = runs.assign({**passes.describe_runs(by_run, variants, seeds), **norms})
         manifest = {**manifest, "resampling": {**manifest["resampling"], **passes.told()}}
     return Result(
@@ -97,7 +101,7 @@ def _history(grid: Grid, num_epochs: int) -> xr.Dataset:
     return xr.Dataset(arrays, coords={"epoch": np.arange(1, num_epochs + 1)})
 
 
-def _runs(grid: Grid) -> xr.Dataset:
+def _runs(grid: Grid, kernels: "_Kernels") -> xr.Dataset:
     dims = ("variant", "seed")
     columns: dict[str, list[list[Any]]] = {
         "parameters": [[0 if one is None else one.parameters for one in row] for row in grid],
@@ -105,8 +109,8 @@ def _runs(grid: Grid) -> xr.Dataset:
         "epochs": [[0 if one is None else len(one.history["loss"]) for one in row] for row in grid],
         "seconds": [[np.nan if one is None else one.seconds for one in row] for row in grid],
         "status": [["not trained" if one is None else one.status for one in row] for row in grid],
-        "weight_norm": [[np.nan if one is None else _norm(one.weights_last) for one in row] for row in grid],
-        "sparsity": [[np.nan if one is None else _sparsity(one.weights_last) for one in row] for row in grid],
+        "weight_norm": [[np.nan if one is None else kernels.norm(one.weights_last) for one in row] for row in grid],
+        "sparsity": [[np.nan if one is None else kernels.sparsity(one.weights_last) for one in row] for row in grid],
     }
     return xr.Dataset({name: (dims, np.array(values)) for name, values in columns.items()})
 
@@ -116,17 +120,24 @@ def _kernels(weights: Sequence[Array]) -> list[Array]:
     return [weight for weight in weights if weight.ndim > 1 and weight.dtype.kind == "f"]
 
 
-def _norm(weights: Sequence[Array]) -> float:
-    return float(np.sqrt(sum(np.square(kernel, dtype=np.float64).sum() for kernel in _kernels(weights))))
+class _Kernels:
+    """Norm and sparsity of the kernels of runs; an array that many runs share, a frozen one, is looked at once."""
 
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Array, float, int]] = {}  # with the array, so that no other can take its `id`
 
-def _sparsity(weights: Sequence[Array]) -> float:
-    kernels = _kernels(weights)
-    small = sum(int((np.abs(kernel) < SPARSE_BELOW).sum()) for kernel in kernels)
-    return small / max(1, sum(kernel.size for kernel in kernels))
+    def norm(self, weights: Sequence[Array]) -> float:
+        return float(np.sqrt(sum(self._measured(kernel)[1] for kernel in _kernels(weights))))
 
+    def sparsity(self, weights: Sequence[Array]) -> float:
+        kernels = _kernels(weights)
+        return sum(self._measured(kernel)[2] for kernel in kernels) / max(1, sum(kernel.size for kernel in kernels))
 
-_NORMS: Mapping[str, Callable[[Sequence[Array]], float]] = {"weight_norm": _norm, "sparsity": _sparsity}
+    def _measured(self, kernel: Array) -> tuple[Array, float, int]:
+        if id(kernel) not in self._known:
+            squares, small = np.square(kernel, dtype=np.float64).sum(), (np.abs(kernel) < SPARSE_BELOW).sum()
+            self._known[id(kernel)] = kernel, float(squares), int(small)
+        return self._known[id(kernel)]
 
 
 def _of_folds(

@@ -17,7 +17,7 @@ from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Task
 from gengap.datasets.training_data import TrainingData
 from gengap.deprecated import old_arguments
-from gengap.engine.computation import Computation, check_computation
+from gengap.engine.computation import OF_TRAINING, Computation, check_computation
 from gengap.engine.runs import Collector, Listener, Run, TrainingSettings
 from gengap.engine.scoring import choose_score
 from gengap.keras_models.clone import clone_compiled
@@ -67,12 +67,14 @@ class Study:
             last activation.
         engine: `"fused"` trains all runs as one program, `"keras"` one after another in Keras' own loop; `"auto"`
             takes the first where Keras runs on torch.
-        initial_weights: `"fresh"` draws each run's weights from its seed, `"keep"` starts from the model's own.
-        computation: How the fused engine computes: number format, compilation, device.
+        initial_weights: `"auto"` draws each run's weights from its seed, but for layers that are frozen, that a remedy
+            thawed, or that were trained before beside others that were not: the plan names them. `"fresh"` draws all
+            but the frozen and thawed, `"keep"` starts from the model's own.
+        computation: How the fused engine computes: number format, compilation, device, frozen parts.
         references: What the networks are held against on the same cases: `"linear"` (logistic or ridge regression) and
-            `"boosted_trees"` of scikit-learn, or a mapping from names to anything that has `fit` and `predict_proba`
-            (in regression `predict`). They become variants without curves; sparse rows go in as they are, inputs of
-            more axes are flattened.
+            `"boosted_trees"` of scikit-learn, or a mapping from names to anything with `fit` and `predict_proba` (in
+            regression `predict`). They become variants without curves; inputs of more axes are flattened for them. Case
+            weights count for them, `class_weight` does not.
         storage: Folder that keeps the study while it runs; running it again continues. None keeps it in memory.
         runner: `"local"` trains in this process, `"ray"` on a Ray session or this machine's cores; or a `RayRunner`.
         callbacks: Callbacks of Keras that have a place where runs train together: EarlyStopping, LambdaCallback with
@@ -109,15 +111,18 @@ class Study:
         output: str | None = None,
         from_logits: bool | None = None,
         engine: Engine = "auto",
-        initial_weights: Literal["fresh", "keep"] = "fresh",
+        initial_weights: Literal["auto", "fresh", "keep"] = "auto",
         computation: Computation = Computation(),  # noqa: B008  a frozen value
         references: References = (),
         storage: str | Path | None = None,
         runner: Runner | Literal["local", "ray"] = "local",
         callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> None:
+        self._initial_weights = one_of(initial_weights, "kind of initial weights", ("auto", "fresh", "keep"))
         self._callbacks = read_callbacks(callbacks, stored=storage is not None)
-        self.variants: tuple[Variant, ...] = self._callbacks.variants(make_variants(model, remedies))
+        self.variants: tuple[Variant, ...] = self._callbacks.variants(
+            make_variants(model, remedies, keep_trained=initial_weights == "auto")
+        )
         self.seeds = check_seeds(seeds)
         if task is not None:
             one_of(task, "task", ("binary", "multiclass", "regression"))
@@ -126,8 +131,7 @@ class Study:
         self.score = choose_score(self.kind.task, score)
         self.primary_epoch = one_of(primary_epoch, "epoch rule", ("best", "last"))
         self.engine = choose_engine(engine)
-        self._initial_weights = one_of(initial_weights, "kind of initial weights", ("fresh", "keep"))
-        check_computation(computation, "precision", "compile", "device", by="gengap.Study")
+        check_computation(computation, *OF_TRAINING, by="gengap.Study")
         if computation != Computation() and self.engine == "keras":
             raise ValueError(
                 "`computation` is for the fused engine, and this study takes Keras' own loop: leave it out."
@@ -236,7 +240,7 @@ class Study:
     def runs(self) -> list[Run]:
         """Return the runs of the study: all variants of the first seed, then of the next."""
         return [
-            Run(variant.name, seed, variant.model, variant.share, variant.stopping)
+            Run(variant.name, seed, variant.model, variant.share, variant.stopping, kept=variant.kept)
             for seed in self.seeds
             for variant in self.variants
         ]
@@ -379,8 +383,7 @@ class Study:
             class_weight=class_weight,
             output=self.kind.name,
             from_logits=self._from_logits,
-            initial_weights=self._initial_weights,
-            precision=self._computation.precision,
+            initial_weights="keep" if self._initial_weights == "keep" else "fresh",
             keep_every_epoch=size <= _KEPT_EPOCHS_BYTES,
-            compile=self._computation.compile,
+            **self._computation.of_training(),
         )

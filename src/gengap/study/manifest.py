@@ -20,6 +20,7 @@ from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.training_data import TrainingData
 from gengap.engine.restless import restless_layers
 from gengap.engine.runs import TrainingSettings
+from gengap.keras_models.frozen import digest_of_held
 from gengap.remedies.base import Variant
 from gengap.results.checks import FORMAT
 from gengap.study.notebook import without_displays
@@ -118,6 +119,8 @@ def describe_variant(variant: Variant, x: Any) -> dict[str, Any]:
         "stopping": None if stopping is None else asdict(stopping),
         "parameters": int(sum(np.prod(weight.shape) for weight in model.trainable_weights)),
         "noise_at_inference": restless_layers(model, x),
+        "held_weights": digest_of_held(model, variant.kept),
+        "kept": list(variant.kept),
         "model": _configuration(model),
         "summary": "\n".join(lines),
     }

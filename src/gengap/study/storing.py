@@ -202,7 +202,8 @@ def _plan(training: Training, store: Store, missing: AbstractSet[Key]) -> "Plan 
         return _for_this_place(stored)
     new = training.runner.plan(training.planner, unknown, training.data, training.settings)
     chunks = tuple(replace(chunk, id=f"chunk-{len(old) + n:03d}") for n, chunk in enumerate(new.chunks))
-    plan = replace(new if stored is None else stored, chunks=old + chunks)
+    told = tuple(dict.fromkeys((*(() if stored is None else stored.notes), *new.notes)))
+    plan = replace(new if stored is None else stored, chunks=old + chunks, notes=told)
     store.update_manifest({**manifest, "plan": plan.to_json()})
     return _for_this_place(plan)
 

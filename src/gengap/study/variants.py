@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -12,6 +13,7 @@ from gengap.datasets.training_data import TrainingData
 from gengap.errors import DataError, ModelError
 from gengap.keras_models.clone import compile_config
 from gengap.keras_models.heads import output_names
+from gengap.keras_models.initial_weights import learned_layers
 from gengap.keras_models.outputs import describe_output
 from gengap.naming import check_names
 from gengap.remedies.base import Remedy, Variant, check_remedy
@@ -21,12 +23,13 @@ BASELINE = "baseline"
 _MOST_SEEDS = 1_000_000
 
 
-def make_variants(models: Any, remedies: Sequence[Remedy | str]) -> tuple[Variant, ...]:
+def make_variants(models: Any, remedies: Sequence[Remedy | str], *, keep_trained: bool = False) -> tuple[Variant, ...]:
     """Return the variants of a study, the baseline first.
 
     Args:
         models: A compiled model, or a mapping from names to compiled models, whose first is the baseline.
         remedies: What to try on a single model, as remedies or in their written form.
+        keep_trained: Whether layers that were trained before, beside others that were not, start from what they hold.
 
     Raises:
         ModelError: A model is not compiled or not a Keras model, or names are not text, or not told apart.
@@ -37,15 +40,29 @@ def make_variants(models: Any, remedies: Sequence[Remedy | str]) -> tuple[Varian
         if not models:
             raise ModelError("The mapping of models is empty: a study needs at least one.")
         given = zip(check_names(models, "models", error=ModelError), models.values(), strict=True)
-        return tuple(Variant(name, _checked(model, f" {name!r}")) for name, model in given)
-    baseline = Variant(BASELINE, _checked(models, ""))
+        variants = tuple(Variant(name, _checked(model, f" {name!r}")) for name, model in given)
+        return _keeping(variants) if keep_trained else variants
+    (baseline,) = _keeping((Variant(BASELINE, _checked(models, "")),), wanted=keep_trained)
     written = [remedy(one) if isinstance(one, str) else check_remedy(one) for one in remedies]
-    variants = [baseline, *(one.treat(baseline) for one in written)]
-    names = [variant.name for variant in variants]
+    all_of_them = (baseline, *(one.treat(baseline) for one in written))
+    names = [variant.name for variant in all_of_them]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ModelError(f"The remedies {', '.join(twice)} are given more than once.")
     check_names(names, "remedies", error=ModelError)
-    return tuple(variants)
+    return all_of_them
+
+
+def _keeping(variants: Sequence[Variant], *, wanted: bool = True) -> tuple[Variant, ...]:
+    """Return the variants, each with the layers that were trained before.
+
+    A model all of whose layers have learned may be one that a user has just fitted. Beside it, what a remedy put into
+    another would look like a new head: so where there is such a model nobody keeps anything.
+    """
+    learned = [learned_layers(one.model) if wanted and one.model.built else {} for one in variants]
+    if any(found and all(found.values()) for found in learned):
+        return tuple(variants)
+    kept = [tuple(name for name, has in found.items() if has) for found in learned]
+    return tuple(replace(one, kept=names) for one, names in zip(variants, kept, strict=True))
 
 
 def common_output(

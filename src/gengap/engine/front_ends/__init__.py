@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gengap.engine.front_ends.base import FrontEnd, StepCases
-from gengap.engine.front_ends.dense import DenseFrontEnd
+from gengap.engine.front_ends.dense import DenseFrontEnd, read_splits
 from gengap.engine.front_ends.sparse import SparseFrontEnd, sparse_kernel_place
+from gengap.engine.frozen import Frozen
 from gengap.engine.optimizers import InPlace, Updater, choose_updater
 from gengap.layers.stack import Stack
 
@@ -19,6 +20,7 @@ def make_front_end(
     batch_size: int,
     device: str,
     threads: int = 1,
+    frozen: Frozen | None = None,
 ) -> tuple[FrontEnd, Stack, Updater]:
     """Return the front end that suits model and data, the stack of all other weights, and their updater.
 
@@ -32,7 +34,11 @@ def make_front_end(
         batch_size: Cases a step.
         device: Where the runs train.
         threads: Cores that may share the work on sparse rows.
+        frozen: What was computed once of the cases, in place of inputs; None where they enter the model as they are.
     """
+    if frozen is not None:
+        stack = Stack(models[0], weights, device=device, shared=frozen.places)
+        return DenseFrontEnd(frozen.loaders, batch_size=batch_size), stack, choose_updater(models, stack)
     place = sparse_kernel_place(models, splits["train"])
     if place is not None:
         stack = Stack(models[0], weights, device=device, outside=[place])
@@ -43,7 +49,7 @@ def make_front_end(
             )
             return sparse, stack, updater
     stack = Stack(models[0], weights, device=device)
-    dense = DenseFrontEnd(models[0], splits, batch_size=batch_size, device=device)
+    dense = DenseFrontEnd(read_splits(models[0], splits, device=device), batch_size=batch_size)
     return dense, stack, choose_updater(models, stack)
 
 

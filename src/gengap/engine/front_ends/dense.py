@@ -9,10 +9,22 @@ from keras import tree
 from numpy.typing import NDArray
 
 from gengap.engine.front_ends.base import SAMPLES_AT_ONCE, FrontEnd, StepCases
-from gengap.engine.loader import BatchLoader, per_run
+from gengap.engine.loader import BatchLoader, per_run, read_cases
 from gengap.engine.runs import Array
 from gengap.layers.doors import PassContext, SparseProduct
 from gengap.layers.program import Program, say_batches
+
+
+def read_splits(model: Any, splits: Mapping[str, Any], *, device: str) -> dict[str, BatchLoader]:
+    """Return what reads the inputs of every split; splits of the same cases share it.
+
+    Args:
+        model: A model of the runs.
+        splits: Inputs of every split, by name.
+        device: Where batches are wanted.
+    """
+    loaders = {id(x): read_cases(model, x, device=device) for x in splits.values()}
+    return {name: loaders[id(x)] for name, x in splits.items()}  # folds are parts of the same cases
 
 
 @final
@@ -20,16 +32,12 @@ class DenseFrontEnd(FrontEnd):
     """Reads batches and hands them on.
 
     Args:
-        model: A model of the runs.
-        splits: Inputs of every split, by name.
+        loaders: What reads the inputs of every split, by name: see `read_splits`.
         batch_size: Cases a step.
-        device: Where batches are wanted.
     """
 
-    def __init__(self, model: Any, splits: Mapping[str, Any], *, batch_size: int, device: str) -> None:
-        loaders = {id(x): BatchLoader(model, x, device=device) for x in splits.values()}
-        self._loaders = {name: loaders[id(x)] for name, x in splits.items()}  # folds are parts of the same cases
-        self._train, self._batch_size = self._loaders["train"], batch_size
+    def __init__(self, loaders: Mapping[str, BatchLoader], *, batch_size: int) -> None:
+        self._loaders, self._train, self._batch_size = loaders, loaders["train"], batch_size
 
     def begin_epoch(self, orders: Mapping[int, NDArray[np.int64]]) -> None:
         """Do nothing: every step says which cases it wants."""

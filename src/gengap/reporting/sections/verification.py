@@ -57,12 +57,7 @@ def verification_section(material: Material) -> Section | None:
     held, forecasts, text = material.held_out, shown_forecasts(material), material.language
     if held is None or forecasts is None:
         return None
-    sketches = [
-        one
-        for one in _SKETCHES[material.result.task](forecasts)
-        if material.resampled is None or one.name not in _RANKING
-    ]
-    diagrams = [diagram for sketch in sketches if (diagram := _drawn(material, sketch)) is not None]
+    diagrams = [diagram for sketch in sketches_of(material) if (diagram := _drawn(material, sketch)) is not None]
     table = measures_table(material)
     if not diagrams and table is None:
         return None
@@ -79,6 +74,15 @@ def verification_section(material: Material) -> Section | None:
             "folds": material.resampled is not None,
         },
     )
+
+
+def sketches_of(material: Material) -> list[Sketch]:
+    """Return what draws the diagrams that suit the task; none where the result holds no predictions."""
+    forecasts = shown_forecasts(material)
+    if forecasts is None:
+        return []
+    every = _SKETCHES[material.result.task](forecasts)
+    return [one for one in every if material.resampled is None or one.name not in _RANKING]
 
 
 def _lead(material: Material) -> str:
