@@ -1,11 +1,13 @@
 """Draw every figure on real data for docs/gallery.md: `python scripts/draw_gallery.py --storage /tmp/gallery-store`.
 
 The study is the soundings demo; runs lie in the storage, so that a second call only draws. `--also svg pdf` writes the
-same figures as vectors into the folder given by `--to`.
+same figures as vectors into the folder given by `--to`. What is drawn is also kept as numbers, `numbers.json` beside
+the pictures; a figure that shows other numbers than those kept is named, so that a changed picture is never a surprise.
 """
 
 import argparse
 import io
+import json
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -105,6 +107,17 @@ def _figure(ax: Any) -> Figure:
     return ax.get_figure(root=True)
 
 
+def _answer(m: Material) -> Figure:
+    titles = {"last": "Trained to the last epoch", "best": "Stopped at the best epoch"}
+    with style():
+        figure, axes = plt.subplots(2, 1, figsize=(7, 6), sharex=True)
+        for ax, (epoch, title) in zip(axes, titles.items(), strict=True):
+            plots.ComparisonDisplay.from_comparison(gg.compare(m.result(), epoch=epoch)).plot(ax)
+            ax.set_title(title, fontsize=12)
+        axes[0].set_xlabel("")
+    return figure
+
+
 def _uncertainty(m: Material) -> Any:
     return gg.classifier_uncertainty(m.y, m.distribution(), groups=m.days)
 
@@ -164,6 +177,13 @@ FIGURES: dict[str, tuple[str, Draw]] = {
     "comparison": (
         "Comparison: differences from the baseline with simultaneous intervals, and the verdicts.",
         lambda m: _figure(plots.ComparisonDisplay.from_comparison(gg.compare(m.result())).plot()),
+    ),
+    "answer": (
+        (
+            "The same at the last epoch and at the best. The five intervals of each panel hold simultaneously with "
+            "95.5 % confidence."
+        ),
+        _answer,
     ),
     "table": (
         "A table as a figure.",
@@ -291,6 +311,28 @@ def save_small(figure: Figure, path: Path) -> int:
     return path.stat().st_size
 
 
+def numbers(figure: Figure) -> list[list[float]]:
+    """What a figure shows: of lines, the number of points and the mean of x and y; means of bars and fields."""
+    shown = []
+    for ax in figure.axes:
+        for line in ax.get_lines():
+            drawn = np.ma.masked_invalid(np.asarray(line.get_xydata(), dtype=np.float64))
+            shown.append([len(drawn), *(float(mean) for mean in np.ma.filled(drawn.mean(axis=0), 0.0))])
+        heights = [bar.get_height() for bars in ax.containers for bar in getattr(bars, "patches", ())]
+        if heights:
+            shown.append([len(heights), float(np.mean(heights))])
+        fields = [one.get_array() for one in (*ax.images, *ax.collections)]
+        shown += [[field.size, float(field.mean())] for field in fields if field is not None and field.size]
+    return [[float(f"{one:.4g}") for one in line] for line in shown]
+
+
+def differ(kept: list[list[float]], drawn: list[list[float]]) -> bool:
+    """Whether two figures show other numbers, beyond the rounding of another machine's sums."""
+    if [len(line) for line in kept] != [len(line) for line in drawn]:
+        return True
+    return not all(np.allclose(a, b, rtol=0.02, atol=1e-3) for a, b in zip(kept, drawn, strict=True))
+
+
 def page(material: Material) -> str:
     """Write the page; what each figure says stands with it."""
     reviews = {
@@ -337,11 +379,19 @@ def main() -> None:
     options.to.mkdir(parents=True, exist_ok=True)
     warnings.filterwarnings("ignore", category=gg.errors.GengapWarning)
     material = Material(options.storage)
+    store = DOCS / "gallery" / "numbers.json"
+    kept = json.loads(store.read_text(encoding="utf-8")) if store.exists() else {}
     for name, figure in draw(material, options.names or list(FIGURES)):
         for ending in options.also:
             figure.savefig(options.to / f"{name}.{ending}", bbox_inches="tight")
         print(name, f"{save_small(figure, options.to / f'{name}.png') / 1000:.0f} kB", flush=True)
+        drawn = numbers(figure)
+        if name in kept and differ(kept[name], drawn):
+            print(f"{name} shows other numbers than those kept in {store}", flush=True)
+        kept[name] = drawn
     if options.to == DOCS / "gallery":
+        one_a_line = ",\n".join(f"{json.dumps(name)}: {json.dumps(kept[name])}" for name in sorted(kept))
+        store.write_text(f"{{\n{one_a_line}\n}}\n", encoding="utf-8")
         (DOCS / "gallery.md").write_text(page(material), encoding="utf-8")
 
 

@@ -129,7 +129,7 @@ CALLS |= {
     "a score of no case": (lambda _: results(score="accuracy"), "must be one of log_loss, brier_score"),
     "training forecasts": (lambda _: results(split="train"), "`split` must be one of validation, test"),
     "percentages": (lambda _: results(predictions={"a": np.full((2, 40), 55.0)}), "divide percentages by 100"),
-    "the networks of forecasts": (lambda _: results().model("a"), "holds no networks"),
+    "the networks of forecasts": (lambda _: results().model("a"), "has no networks"),
     "the model of an epoch": (lambda _: results().model("a", seed=0, epoch=7), "`epoch` must be one of best, last"),
     "one history, no list": (lambda _: curves({"a": HISTORY}), "must be a list with one history for each seed"),
     "names of files for histories": (lambda _: curves({"a": ["log.csv"]}), "must be mappings from names to values"),

@@ -48,7 +48,7 @@ def test_no_line_is_wider_than_the_terminal(terminal, width):
 def test_a_narrow_terminal_keeps_the_essential_and_names_the_rest(terminal):
     terminal(80)
     text = str(TABLE)
-    assert "Left out for want of room: p; effect size; warnings." in text
+    assert "Left out for lack of space: p; effect size; warnings." in " ".join(text.split())
     assert re.search(r"spatial_dropout\(0\.3\)\+ +\|", text)  # a name ends its line where its parts meet
     terminal(200)
     assert "Left out" not in str(TABLE)

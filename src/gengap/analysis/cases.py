@@ -145,7 +145,7 @@ def reading_part(result: "Result") -> HeldOut:
     found = held_out(result, "test") or held_out(result, "validation")
     if found is None:
         raise DataError(
-            "This result holds no held-out predictions, only histories; run the study with `validation_data`, or "
+            "This result has no held-out predictions, only histories; run the study with `validation_data`, or "
             "build the result with `Result.from_predictions`."
         )
     return found

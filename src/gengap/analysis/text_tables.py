@@ -68,7 +68,7 @@ class TextTable:
         yield self._grid(kept, cramped=width is not None and self._natural_width(kept) > width)
         left_out = [head.label for at, head in enumerate(self.heads) if at not in kept]
         if left_out:
-            note = f"Left out for want of room: {'; '.join(left_out)}. A wider terminal or a DataFrame shows them."
+            note = f"Left out for lack of space: {'; '.join(left_out)}. A wider terminal or a DataFrame shows them."
             yield Text(wrapped(note, width), style="dim")
         yield from (Text(wrapped(typewritten(note), width)) for note in self.notes)
 

@@ -29,7 +29,7 @@ def plain_array(values: Any, what: str) -> Any:
             raise DataError(f"The {what} is a masked array that hides values: fill them, or leave these cases out.")
         return _real(values.data, what)
     if (keras := sys.modules.get("keras")) is not None and isinstance(values, keras.KerasTensor):
-        raise DataError(f"The {what} is a symbolic KerasTensor, which holds no values: give an array.")
+        raise DataError(f"The {what} is a symbolic KerasTensor, which has no values: give an array.")
     if hasattr(values, "iloc"):
         return _real(_of_table(values, what), what)
     if hasattr(values, "detach") and hasattr(values, "is_sparse"):
@@ -77,7 +77,7 @@ def _of_table(table: Any, what: str) -> Any:
 
 def _of_tensor(tensor: Any, what: str) -> Any:
     if tensor.device.type == "meta":
-        raise DataError(f"The {what} is a tensor on the device 'meta', which holds no values: give one that does.")
+        raise DataError(f"The {what} is a tensor on the device 'meta', which has no values: give one that does.")
     if tensor.is_complex():
         raise DataError(f"The {what} must hold real numbers; received {tensor.dtype}: encode it first.")
     dense = tensor.detach().cpu()

@@ -54,5 +54,5 @@ def _arrays(path: Path) -> Any:
         if array.dtype.kind not in "biuf" or not np.isfinite(array).all() or not array.ndim or not len(array):
             raise DataError(f"Array {name!r} of {path} must hold finite numbers, a case along its first axis.")
     if not arrays:
-        raise DataError(f"{path} holds no arrays.")
+        raise DataError(f"{path} contains no arrays.")
     return arrays.get("x", arrays)

@@ -203,7 +203,7 @@ def typed_frame(features: "pd.DataFrame", name: str, missing: Sequence[str] | No
     for one in found:
         if found[one].isna().all() or (found[one].dtype == object and not found[one].any()):
             raise DataError(
-                f"Column {one!r} of {name} holds no value in any row: leave it out with `ignore` (--ignore {one!r})."
+                f"Column {one!r} of {name} has no value in any row: leave it out with `ignore` (--ignore {one!r})."
             )
     return found
 

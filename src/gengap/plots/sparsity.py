@@ -52,7 +52,7 @@ class SparsityDisplay:
             ax: Axes to draw on at once; None draws nothing yet.
 
         Raises:
-            DataError: The result holds no weights of these variants.
+            DataError: The result has no weights of these variants.
         """
         thresholds = np.logspace(-6, 0, 61)
         data = {}
@@ -61,7 +61,7 @@ class SparsityDisplay:
             if keys:
                 data[variant] = np.stack([_shares(result.weights[key], thresholds) for key in keys])
         if not data:
-            raise DataError("The result holds no weights of these variants; load it from the folder of its study.")
+            raise DataError("The result has no weights of these variants; load it from the folder of its study.")
         display = cls(data, thresholds, declared)
         if ax is not None:
             display.plot(ax)

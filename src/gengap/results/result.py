@@ -308,7 +308,7 @@ class Result:
         if epoch not in get_args(EpochRule):
             return f"`epoch` must be one of {', '.join(get_args(EpochRule))}; received {epoch!r}."
         if not self.weights:
-            return "This result holds no networks: it was made from other tools' numbers, or loaded without `weights/`."
+            return "This result has no networks: it was made from other tools' numbers, or loaded without `weights/`."
         return f"There are no weights of variant {variant!r} with seed {seed}; seeds are {list(self.seeds)}."
 
     def _check_variant(self, name: str) -> None:

@@ -28,7 +28,7 @@ ENGLISH: Mapping[str, str] = {
     "before "
     "(scaling, encoding of words, cropping) is not part of it and has to be done again.",
     "claim.none": "No score is claimed.",
-    "claim": "Scores are of this very model on the study's {part} cases; intervals speak for new cases from the same "
+    "claim": "Scores are of this very model on the study's {part} cases; intervals hold for new cases from the same "
     "source, given this training set.",
     "retrained.splits": "Retrained on the {cases:,} training and validation cases for {epochs} epochs ({updates:,} "
     "updates); the study's runs took {study_epochs} epochs ({study_updates:,} updates) in the median, and the same "

@@ -89,7 +89,7 @@ def chosen(result: "Result", variant: str | None, *, epoch: EpochRule | None, se
         raise UnknownNameError(f"There is no epoch rule {rule!r}; choose 'best' or 'last'.")
     if not result.weights:
         raise ModelError(
-            "This result holds no weights, so there is no model to ship: load the folder that a study was kept in "
+            "This result has no weights, so there is no model to ship: load the folder that a study was kept in "
             "(`gg.load`), since a netCDF file and results of other tools hold numbers alone."
         )
     whole = _whole(result, variant)

@@ -173,7 +173,7 @@ def _all_cases(data: Dataset | Split, study: Study, chosen: Chosen, *, raw: bool
     models = [variant.model for variant in study.variants]
     given: TrainingData = as_splits(data, None, **none, names=input_names(models[0]), keep_frames=raw)
     if given.validation is None and not folds:
-        raise DataError("`retrain_on` holds no validation split, so there is nothing to add to the training cases.")
+        raise DataError("`retrain_on` has no validation split, so there is nothing to add to the training cases.")
     checked = check_data(given, models, study.kind, inputs=not raw)
     if fingerprint({"train": checked.train, **checked.held_out()}) != chosen.result.manifest["data"]["fingerprint"]:
         raise DataError(

@@ -40,7 +40,7 @@ def fitted_temperature(chosen: Chosen) -> float:
     held = next((one for one in chosen.held() if one.part == part), None)
     if held is None:
         raise DataError(
-            "A temperature is fitted on validation cases, and this result holds no forecasts of any: leave "
+            "A temperature is fitted on validation cases, and this result has no forecasts of any: leave "
             "`temperature` out, or give the study `validation_data`."
         )
     return Temperature.fit(held.y_true, chosen.forecast(held), sample_weight=held.weight).temperature

@@ -228,7 +228,7 @@ def score_interval(
 ) -> Estimate:
     """Estimate a score with its pointwise two-sided interval, over independent cases or groups of cases.
 
-    The interval speaks for new cases from the same source and for this trained model; it says nothing of other seeds.
+    The interval holds for new cases from the same source and for this trained model; it says nothing of other seeds.
 
     Args:
         y_true: Observations, shape `(n,)`. Cases where it is NaN are left out.

@@ -157,7 +157,7 @@ def compare(
             cases, so that there is no skill score.
 
     Warns:
-        StatisticsWarning: the result holds no predictions, so the claim can only be about these held-out cases.
+        StatisticsWarning: the result has no predictions, so the claim can only be about these held-out cases.
 
     References:
         Satterthwaite, F. E. (1946). An approximate distribution of estimates of variance components. Biometrics
@@ -177,7 +177,7 @@ def compare(
     claim = claim_of(result, claim)
     if held is None and claim == "new cases and seeds":
         warnings.warn(
-            "The result holds no predictions, so the claim is about these held-out cases only.",
+            "The result has no predictions, so the claim is about these held-out cases only.",
             StatisticsWarning,
             stacklevel=2,
         )

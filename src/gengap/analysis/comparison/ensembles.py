@@ -126,7 +126,7 @@ class Ensembles(ShownAsTable):
         rule: Epoch at which runs are read.
         part: The split that was read.
         claim: What the intervals are about.
-        confidence: Of each interval of a score; those of gains hold together, and so do those of differences.
+        confidence: Of each interval of a score; those of gains hold simultaneously, and so do those of differences.
         given: For which training sets.
         about_folds: What a reader must know of a resampled study; empty for single splits.
     """
@@ -156,7 +156,7 @@ class Ensembles(ShownAsTable):
         rows = [(one.variant, one.members, one.score, one.single, one.gain, one.difference) for one in self.rows]
         about = (
             f"Intervals have {self.confidence:.1%} confidence and are about ensembles of as many new seeds; those of "
-            "the gains hold together, and those of the differences."
+            "the gains hold simultaneously, and so do those of the differences."
         )
         costs = "A forecast of the mean costs as many times the work as it has runs, in memory too."
         return Table(title, _COLUMNS, tuple(rows), (about, costs, *self.about_folds))

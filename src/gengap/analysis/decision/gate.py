@@ -199,7 +199,10 @@ def _judged(match: Match, margin: float, alpha: float, notes: list[str]) -> Gate
     notes = [*notes, *_weakened(match)]
     if outcome == "holds" and match.lost:
         outcome = "cannot say"
-        notes.append(f"Runs of {match.variant} are lost whose partners are not; those left do not speak for it.")
+        notes.append(
+            f"Some runs of {match.variant} failed while their partners did not, so the other pairs may not be "
+            "representative."
+        )
     return Gate(
         variant=match.variant,
         against=match.against,

@@ -135,7 +135,7 @@ def same_cases(mine: Reading, theirs: Reading) -> list[str]:
     """
     wanted = "Two results can be held against each other only on the same held-out cases"
     if mine.held is None or theirs.held is None:
-        raise DataError(f"{wanted}, and one holds no forecasts at all.")
+        raise DataError(f"{wanted}, and one has no forecasts at all.")
     if (mine.held.task, mine.score) != (theirs.held.task, theirs.score):
         raise DataError(f"{wanted} and score: {mine.score} is of the first, {theirs.score} of the second.")
     if mine.held.part != theirs.held.part:

@@ -242,8 +242,8 @@ TEXTS: dict[str, str] = {
     "title.ensembles": "The mean forecast of all runs",
     "lead.ensembles": "The {members} runs of a variant as one forecast, their mean, in {score} ({better}) on the "
     "{part} cases at the {rule} epoch. Intervals have {confidence} confidence for ensembles of as many new seeds and "
-    "new cases, given this training set; those of the gains hold together, and so do those of the differences. Such a "
-    "forecast costs {members} times the work of one run.",
+    "new cases, given this training set; the intervals of all gains hold simultaneously, and so do those of all "
+    "differences. Such a forecast costs {members} times the work of one run.",
     "folds.ensembles": "A case is forecast by the one run of every pass that has not seen it.",
     "ensembles.score": "Mean of all runs",
     "ensembles.single": "A run alone",

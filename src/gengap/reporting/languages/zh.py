@@ -48,7 +48,7 @@ TEXTS: dict[str, str] = {
     "decision.risk": "可能的损失",
     "decision.claim": "适用范围",
     "decision.says": "上界适用于{claim}，置信度 {confidence}。评分为{part}样本上的{score}（{better}）；"
-    "损失多少、好多少、差多少，均以正数计。因看来最好而被选中者，其评分偏好；上界已考虑到这一选择。",
+    "损失多少、好多少、差多少，均以正数计。因看来最好而被选中的，其评分往往过于乐观；上界已考虑到这一选择。",
     "decision.says_plain": "对其他种子没有任何断言。评分为{part}样本上的{score}（{better}），就这一训练集而言；"
     "损失多少、好多少、差多少，均以正数计。",
     # findings
@@ -207,13 +207,13 @@ TEXTS: dict[str, str] = {
     "lead.stopping": "若提前停止会怎样，由已保存的各轮次算出，不必重新训练。验证评分连续若干轮没有改善，训练即停"
     "止，并保留到那时为止最好的一轮。评分为{part}样本上的{score}，取各种子的均值 ± 标准差；均值较低并不是判断："
     "哪些差异确立，见上面的比较。",
-    "title.ensembles": "全部运行的平均预报",
-    "lead.ensembles": "把一个变体的 {members} 次运行取平均，作为一个预报，在{part}样本上、{rule}轮次的"
+    "title.ensembles": "各次训练的平均预报",
+    "lead.ensembles": "把一个变体的 {members} 次训练取平均，作为一个预报，在{part}样本上、{rule}轮次的"
     "{score}（{better}）。区间的置信度为 {confidence}，适用于同样多个新种子的集合与新样本，就这一训练集而言；"
-    "各增益的区间同时成立，各差值的区间亦然。这样的预报花费一次运行的 {members} 倍计算。",
-    "folds.ensembles": "每个样本由每一遍中未见过它的那次运行预报。",
-    "ensembles.score": "全部运行的平均",
-    "ensembles.single": "单次运行",
+    "各增益的区间同时成立，各差值的区间亦然。用它预报，计算量是单个网络的 {members} 倍。",
+    "folds.ensembles": "每一轮划分中，每个样本由未见过它的那次训练预报。",
+    "ensembles.score": "各次训练的平均",
+    "ensembles.single": "单次训练",
     "ensembles.gain": "平均减单次",
     "ensembles.difference": "减基线的平均",
     "folds.stopping": "每折的训练各自停止；均值与标准差取自所有折的训练。",
@@ -249,7 +249,7 @@ TEXTS: dict[str, str] = {
     "lead.verification": "下面是 {variants} 中验证评分居中的那次训练：色带和误差条为 95 %，适用于这些训练和新样本。",
     "lead.verification_without": "下面是 {variants} 中训练评分居中的那次训练（没有曲线时为第一次）："
     "色带和误差条为 95 %，适用于这些训练和新样本。",
-    "lead.verification_folds": "下面是 {variants} 中验证评分居中的那一遍，每个样本由未见过它的训练预报："
+    "lead.verification_folds": "下面是 {variants} 中验证评分居中的那一轮划分，每个样本由未见过它的训练预报："
     "色带和误差条为 95 %，适用于这些训练和新样本。可靠性取自所有折的预报合在一起。",
     "folds.verification": "AUC、校准误差与区分度在每折之内计算再取平均：不同训练的预报不能混在一起排序。",
     "diagram.roc": "ROC 曲线",
@@ -276,7 +276,7 @@ TEXTS: dict[str, str] = {
     "lead.cases.multiclass": "{variant} 的 {seeds} 个种子对其认为最可能的类别给出的概率（{part}样本）："
     "每点为一个种子，竖线为均值，菱形在右表示该类别正确。",
     "lead.cases.regression": "{variant} 的 {seeds} 个种子对{part}样本的预报：每点为一个种子，竖线为均值，菱形为实况。",
-    "folds.cases": "这里一个种子是对全部样本的一遍，其点来自未见过该样本的那次训练。",
+    "folds.cases": "这里一个种子是对全部样本的一轮划分，其点来自未见过该样本的那次训练。",
     "cases.case": "样本",
     "cases.outcome": "实况",
     "cases.forecast": "预报 ± 种子标准差",

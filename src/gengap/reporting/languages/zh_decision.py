@@ -2,7 +2,7 @@
 
 SENTENCES: dict[str, str] = {
     "option.plain": "{variant}",
-    "option.ensemble": "{option} 的全部运行的平均预报",
+    "option.ensemble": "{option} 各次训练的平均预报",
     "option.best": "{variant}（停在最佳轮次，约第 {epoch} 轮）",
     "option.last": "{variant}（训练到最后一轮，第 {epoch} 轮）",
     "option.patience": "{variant}（提前停止，耐心 {patience} 轮，约第 {epoch} 轮）",
