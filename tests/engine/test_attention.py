@@ -60,7 +60,7 @@ def runs_of(build, *, masked=False):
 def loops(model, stack):
     """Return the same program with Keras' own layer, run by run, in the place of every attention."""
     program = Program([model] * RUNS, list(range(RUNS)), stack)
-    for node in program._nodes:
+    for node in program._nodes.values():
         if "Attention" in type(node.operation).__name__:
             program._walk.doors[node.step.index] = Loop(node)
     return program

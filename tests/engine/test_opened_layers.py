@@ -260,7 +260,7 @@ def train(model, weights, x, *, loop):
     stack = Stack(model, weights)
     program = Program([model] * RUNS, [3, 4, 5], stack)
     if loop:
-        for node in program._walk._nodes:
+        for node in program._walk._nodes.values():
             if isinstance(node.operation, Holding):
                 program._walk.doors[node.step.index] = Loop(node)
     found = []
@@ -283,7 +283,7 @@ def inputs():
 def test_an_opened_layer_is_what_it_is_run_by_run(name):
     model, weights = runs_of(OPENED[name])
     program, together = train(model, weights, inputs(), loop=False)
-    assert any(isinstance(door, Opened) for door in program._walk.doors)
+    assert any(isinstance(door, Opened) for door in program._walk.doors.values())
     assert not any(isinstance(door, Loop) for door in program.choices)
     _, alone = train(model, weights, inputs(), loop=True)
     scale = max(float(one.abs().max()) for one in alone)
