@@ -59,6 +59,8 @@ def test_gengap_is_imported_before_keras_wherever_code_is_shown():
     assert len(places) > 25
     for place, code in places.items():
         modules = [re.split(r"[ .]", one)[1] for statement in imports(code) for one in split(statement)]
+        if "keras" not in modules:  # the word stands in text, as in a file that the code writes
+            continue
         assert "gengap" in modules, place
         assert "keras" not in modules[: modules.index("gengap")], f"{place}: Keras before gengap"
 

@@ -156,6 +156,13 @@ def test_a_sum_with_the_input_fixes_the_width():
         gr.Width(2)(model)
 
 
+def test_a_learning_rate_is_the_optimizers_own_times_a_factor():
+    model = net(keras.optimizers.Adam(0.1, beta_1=0.8))
+    treated = gr.LearningRate(0.2)(model)
+    np.testing.assert_allclose(trained(treated), trained(net(keras.optimizers.Adam(0.02, beta_1=0.8))), rtol=1e-6)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.1)
+
+
 @pytest.mark.parametrize("engine", ["keras", "fused"])
 def test_a_study_scores_the_average(engine):
     rng = np.random.default_rng(0)
@@ -164,10 +171,3 @@ def test_a_study_scores_the_average(engine):
     score = study.run(x[:20], y[:20], validation_data=(x[20:], y[20:]), epochs=2, batch_size=5).history["val_score"]
     plain, averaged = score.to_numpy()[:, 0, -1]
     assert abs(plain - averaged) > 1e-3
-
-
-def test_a_learning_rate_is_the_optimizers_own_times_a_factor():
-    model = net(keras.optimizers.Adam(0.1, beta_1=0.8))
-    treated = gr.LearningRate(0.2)(model)
-    np.testing.assert_allclose(trained(treated), trained(net(keras.optimizers.Adam(0.02, beta_1=0.8))), rtol=1e-6)
-    assert float(model.optimizer.learning_rate) == pytest.approx(0.1)
