@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, ShuffleSplit, StratifiedKFold, TimeSeriesSplit
 
@@ -24,6 +24,7 @@ def disjoint(sets):
 
 
 @settings(max_examples=25, deadline=None)
+@example(n=40, folds=6, groups=15, task="binary", seed=0)
 @given(
     n=st.integers(40, 90),
     folds=st.integers(3, 6),
@@ -33,6 +34,10 @@ def disjoint(sets):
 )
 def test_every_case_is_tested_and_validated_once_and_never_by_a_run_that_learned_from_it(n, folds, groups, task, seed):
     units = None if groups is None else np.arange(n) % groups
+    if task == "binary" and units is not None and (rarest := len({*units[np.arange(n) % 3 == 0]})) < folds:
+        with pytest.raises(DataError, match=f"The rarer label is in {rarest} groups"):
+            divider(folds, n=n, task=task, units=units)
+        return
     division = divider(folds, n=n, task=task, units=units).division(seed)
     assert division.validates_all
     for part in ("test", "validation"):
