@@ -146,7 +146,7 @@ class StudyClassifier(ClassifierMixin, StudyEstimator):  # type: ignore[misc]  #
         if isinstance(self.class_weight, Mapping):
             if unknown := [one for one in self.class_weight if one not in classes]:
                 raise DataError(f"`class_weight` names {unknown}; the labels of y are {classes.tolist()}.")
-            own = [self.class_weight.get(one, 1.0) for one in classes.tolist()]
+            own: list[Any] = [self.class_weight.get(one, 1.0) for one in classes.tolist()]
             if unread := [one for one in own if not isinstance(one, Real)]:
                 raise DataError(f"`class_weight` must hold numbers; received {unread[0]!r}.")
             return {code: float(one) for code, one in enumerate(own)}
