@@ -204,6 +204,12 @@ def test_references_stand_beside_and_are_not_chosen(iris):
     assert fitted.variant_ == "baseline"
 
 
+def test_answers_far_from_zero_beside_their_spread_are_learned_as_well():
+    x, y = load_diabetes(return_X_y=True)
+    pressure = 101_325 + 50 * (y - y.mean()) / y.std()  # Pa
+    assert gg.StudyRegressor(seeds=1, fit_kwargs={"epochs": 20}).fit(x, pressure).score(x, pressure) > 0.4
+
+
 def test_predicts_several_numbers():
     x, y = load_diabetes(return_X_y=True)
     both = np.stack([y, -3 * y], axis=1)
