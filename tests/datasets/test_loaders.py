@@ -89,6 +89,10 @@ def test_named_inputs_and_answers_keep_their_names_and_lists_their_places():
     assert weight is None
 
 
+def test_no_weights_may_be_said_as_keras_takes_it():
+    assert read_batches(iter([(X, Y, None), (X, Y)]), "The training data")[2] is None
+
+
 def test_a_batch_may_reuse_its_buffer():
     def reused():
         buffer = np.empty((5, 3), "float32")
@@ -130,6 +134,9 @@ def endless():
         (lambda: iter([X]), r"must yield batches \(x, y\)"),
         (lambda: iter([(X, Y), (X[:, :2], Y)]), "pad or cut them alike"),
         (lambda: iter([(X, Y), ({"a": X}, Y)]), "different forms"),
+        # together there are as many answers as cases, and all in between would belong to others
+        (lambda: iter([(X[:3], Y[:2]), (X[3:5], Y[2:5])]), "Batch 1 of the training data"),
+        (lambda: iter([(X, Y, np.ones(len(Y))), (X[:3], Y[:3], np.ones(2))]), "Batch 2 .* 1 more in one"),
         (lambda: iter([(X.astype(str), Y)]), "takes numbers"),
         (lambda: iter([(X, 3)]), "single number"),
         (lambda: from_torch().dataset, r"DataLoader\(dataset, batch_size=256\)"),

@@ -159,6 +159,32 @@ def test_nothing_of_the_users_changes(iris):
     assert pickle.loads(pickle.dumps(estimator)).predict_proba(x) == pytest.approx(first, abs=0)
 
 
+def test_a_model_that_is_made_in_a_fit_moves_no_generator_either(iris):
+    x, y = iris
+    states = legacy_state(), random.getstate(), torch.random.get_rng_state()
+    for model in (None, keras_way):
+        gg.StudyClassifier(model, seeds=1, fit_kwargs={"epochs": 1}).fit(x, y)
+    assert np.array_equal(legacy_state(), states[0])
+    assert random.getstate() == states[1]
+    assert torch.equal(torch.random.get_rng_state(), states[2])
+
+
+@pytest.mark.parametrize("weights", ["auto", "fresh"])
+def test_a_layer_that_the_choice_thawed_starts_from_its_weights_on_all_cases_too(iris, weights):
+    x, y = iris[0], np.unique(iris[1], return_inverse=True)[1]
+    given = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(3, "softmax")])
+    given.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    given.fit(x, y, epochs=3, verbose=0)
+    given.layers[0].trainable = False
+    given.compile(keras.optimizers.SGD(1e-4), "sparse_categorical_crossentropy")
+    asked = {"initial_weights": weights}
+    fitted = gg.StudyClassifier(given, remedies=["learning_rate(300)+thaw()"], seeds=1, study_kwargs=asked)
+    fitted.set_params(fit_kwargs={"epochs": 1}).fit(x, y)
+    assert "thaw" in fitted.variant_
+    before, after = (model.layers[0].kernel.numpy() for model in (given, fitted.model_))
+    assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.9  # drawn anew it has nothing in common
+
+
 def test_strengths_are_searched_in_place_of_given_remedies(iris):
     pytest.importorskip("optuna")
     x, y = iris
@@ -178,6 +204,12 @@ def test_references_stand_beside_and_are_not_chosen(iris):
     assert fitted.variant_ == "baseline"
 
 
+def test_answers_far_from_zero_beside_their_spread_are_learned_as_well():
+    x, y = load_diabetes(return_X_y=True)
+    pressure = 101_325 + 50 * (y - y.mean()) / y.std()  # Pa
+    assert gg.StudyRegressor(seeds=1, fit_kwargs={"epochs": 20}).fit(x, pressure).score(x, pressure) > 0.4
+
+
 def test_predicts_several_numbers():
     x, y = load_diabetes(return_X_y=True)
     both = np.stack([y, -3 * y], axis=1)
@@ -195,6 +227,10 @@ def test_predicts_several_numbers():
         ({"fit_kwargs": {"class_weight": {0: 1}}}, TypeError, "classifiers have it"),
         ({"fit_kwargs": {"validation_split": 0.1}}, TypeError, "a fifth of the cases"),
         ({"fit_kwargs": {"steps_per_epoch": 3}}, TypeError, "received `steps_per_epoch`"),
+        ({"fit_kwargs": "epochs"}, TypeError, "must be a mapping"),
+        ({"study_kwargs": ["score"]}, TypeError, "must be a mapping"),
+        ({"study_kwargs": {"seeds": 4}}, TypeError, "give `seeds=` to the estimator"),
+        ({"class_weight": {"setosa": "two"}}, DataError, "must hold numbers"),
         ({"remedies": ["subsample(0.5)"]}, DataError, "no model to predict with"),
         ({"class_weight": {"setosaa": 2}}, DataError, "the labels of y are"),
         ({"class_weight": "even"}, DataError, "'balanced' or None"),

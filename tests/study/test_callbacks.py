@@ -8,7 +8,7 @@ import pytest
 from keras import callbacks, layers
 
 import gengap as gg
-from gengap.errors import GengapWarning
+from gengap.errors import GengapError, GengapWarning
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3)).astype("float32")
@@ -97,3 +97,27 @@ class Own(callbacks.Callback):
 def test_others_name_the_way_to_do_it_here(given, error, said):
     with pytest.raises(error, match=said):
         gg.Study(model(), callbacks=[given()])
+
+
+@pytest.mark.parametrize("cv", [3, gg.CrossValidation(2, redraw=False)])
+def test_a_run_of_a_fold_is_named_by_the_seed_that_was_given_and_its_fold(tmp_path, cv):
+    heard = set()
+    each = callbacks.LambdaCallback(
+        on_epoch_end=lambda _, logs: heard.add((logs["variant"], logs["seed"], logs["fold"]))
+    )
+    study = gg.Study(
+        model(), remedies=["l2(0.01)"], seeds=[4, 7], callbacks=[each, callbacks.CSVLogger(tmp_path / "a")]
+    )
+    result = study.run(X, Y, cv=cv, epochs=1, progress=False)
+    folds = result.manifest["resampling"]["folds"]
+    assert heard == {(name, seed, fold) for name in result.variants for seed in (4, 7) for fold in range(folds)}
+    with (tmp_path / "a").open(newline="") as file:
+        assert {(row["variant"], int(row["seed"]), int(row["fold"])) for row in csv.DictReader(file)} == heard
+
+
+def test_a_file_that_cannot_be_written_is_said_before_anything_trains(tmp_path):
+    for path in (tmp_path, tmp_path / "none" / "log.csv"):
+        with pytest.raises(GengapError, match="CSVLogger cannot write to"):
+            run([callbacks.CSVLogger(path)])
+    with pytest.raises(ValueError, match="one character"):
+        run([callbacks.CSVLogger(tmp_path / "log.csv", separator=";;")])

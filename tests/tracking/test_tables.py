@@ -3,9 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import gengap as gg
 from gengap.errors import DataError, UnknownNameError
+from gengap.study.events import folder_of
 
 
 @pytest.mark.parametrize(("form", "read"), [("csv", pd.read_csv), ("parquet", pd.read_parquet)])
@@ -34,3 +37,19 @@ def test_nothing_is_written_over(trained, tmp_path):
 def test_an_unknown_form_is_said(trained, tmp_path):
     with pytest.raises(UnknownNameError, match="did you mean 'parquet'"):
         gg.tracking.write_tables(trained[0], tmp_path, form="parkett")
+
+
+def test_a_file_in_place_of_the_folder_is_said(trained, tmp_path):
+    (tmp_path / "taken").touch()
+    with pytest.raises(DataError, match="is a file"):
+        gg.tracking.write_tables(trained[0], tmp_path / "taken")
+
+
+@given(st.lists(st.text(alphabet="aA ._(/", min_size=1, max_size=4), unique=True, max_size=8))
+def test_every_variant_has_a_folder_of_its_own(names):
+    known = {}
+    folders = [folder_of(name, known) for name in names]
+    assert len({one.casefold() for one in folders}) == len(names)
+    assert not set(folders) & {".", ".."}
+    assert not any("/" in one for one in folders)
+    assert [folder_of(name, known) for name in names] == folders

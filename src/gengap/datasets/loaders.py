@@ -88,6 +88,12 @@ def _read(
             for path, values in parts:
                 columns[path].add(_array(values, what), what)
             read += 1
+            if len(counts := {one.length for one in columns.values()}) > 1:
+                # later batches may make up for it, and every answer in between would be another case's
+                raise DataError(
+                    f"Batch {read} of {what[0].lower()}{what[1:]} holds different numbers of cases in its arrays, "
+                    f"{max(counts) - min(counts)} more in one than in another: each case needs its inputs and answers."
+                )
             if number is None:
                 _check_end(read, sum(one.size for one in columns.values()), what)
             advance()
@@ -101,7 +107,7 @@ class _Cases:
 
     def __init__(self) -> None:
         self._parts: list[Any] = []
-        self._held, self.size, self._length = 0, 0, 0
+        self._held, self.size, self.length = 0, 0, 0
         self._file: Any = None
         self._form: tuple[Any, ...] | None = None
 
@@ -121,7 +127,7 @@ class _Cases:
         size = int(values.data.nbytes if sparse.issparse(values) else values.nbytes)
         self._held += size
         self.size += size
-        self._length += int(values.shape[0])
+        self.length += int(values.shape[0])
         if self._held > IN_MEMORY and not sparse.issparse(values):
             self._spill()
 
@@ -133,7 +139,7 @@ class _Cases:
         self._spill()
         assert self._form is not None  # noqa: S101  a batch was added
         self._file.flush()
-        shape = (self._length, *self._form[0])
+        shape = (self.length, *self._form[0])
         return np.memmap(self._file, dtype=self._form[1], mode="r+", shape=shape)
 
     def close(self) -> None:
@@ -225,7 +231,7 @@ def _check_restless(given: Any, what: str) -> None:
 
 def _checked(batch: Any, what: str) -> Sequence[Any]:
     if isinstance(batch, tuple | list) and len(batch) in {2, 3}:
-        return tuple(batch)
+        return tuple(batch[:2] if batch[-1] is None else batch)  # Keras takes None for no weights
     found = f"{len(batch)} parts" if isinstance(batch, tuple | list) else type(batch).__name__
     raise DataError(f"{what} must yield batches (x, y) or (x, y, sample_weight); received {found}.")
 

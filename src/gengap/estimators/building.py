@@ -11,6 +11,7 @@ from scipy import sparse
 from gengap.datasets.split import Task
 from gengap.errors import DataError, ModelError
 from gengap.experiments.table_model import flat_net
+from gengap.keras_models.shared_generators import constructors_keyed
 
 
 def model_of_fit(
@@ -38,11 +39,13 @@ def model_of_fit(
         )
     if model_kwargs and (given is None or isinstance(given, keras.Model)):
         raise ModelError("`model_kwargs` are keywords of a function that makes the model: give one as `model`.")
-    if given is None:
-        return _small_net(x, y, task, labels)
     if isinstance(given, keras.Model):
         return given
-    made = given(X=x, y=y if task == "regression" else np.eye(labels, dtype=np.float32)[y], **(model_kwargs or {}))
+    with constructors_keyed():  # Keras draws a seed for every initializer from a generator of the user's
+        if given is None:
+            return _small_net(x, y, task, labels)
+        coded = y if task == "regression" else np.eye(labels, dtype=np.float32)[y]
+        made = given(X=x, y=coded, **(model_kwargs or {}))
     if not isinstance(made, keras.Model) or not made.compiled:
         raise ModelError(f"`model` must return a compiled keras.Model; it returned {type(made).__name__}.")
     return made

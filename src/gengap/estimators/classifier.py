@@ -1,6 +1,7 @@
 """`gg.StudyClassifier`: a classifier of scikit-learn that is fitted by a study."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any, Literal, Self, final
 
 import numpy as np
@@ -145,7 +146,10 @@ class StudyClassifier(ClassifierMixin, StudyEstimator):  # type: ignore[misc]  #
         if isinstance(self.class_weight, Mapping):
             if unknown := [one for one in self.class_weight if one not in classes]:
                 raise DataError(f"`class_weight` names {unknown}; the labels of y are {classes.tolist()}.")
-            return {code: float(self.class_weight.get(one, 1.0)) for code, one in enumerate(classes.tolist())}
+            own: list[Any] = [self.class_weight.get(one, 1.0) for one in classes.tolist()]
+            if unread := [one for one in own if not isinstance(one, Real)]:
+                raise DataError(f"`class_weight` must hold numbers; received {unread[0]!r}.")
+            return {code: float(one) for code, one in enumerate(own)}
         if self.class_weight != "balanced":
             raise DataError(f"`class_weight` must be a mapping, 'balanced' or None; received {self.class_weight!r}.")
         weights = compute_class_weight("balanced", classes=np.arange(len(classes)), y=codes)

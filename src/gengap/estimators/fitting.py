@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gengap.analysis import recommend
 from gengap.analysis.cases import networks
 from gengap.datasets.cases import rows_of, take
+from gengap.datasets.checks import check_marks
 from gengap.datasets.folds import CrossValidation
 from gengap.datasets.held_out import hold_out
 from gengap.datasets.output_kind import OutputKind
@@ -21,6 +22,7 @@ from gengap.errors import DataError, ModelError
 from gengap.keras_models.outputs import to_predictions
 from gengap.remedies.base import Remedy
 from gengap.results import Result
+from gengap.shipping.retraining import median_epochs
 from gengap.study import Study
 
 EPOCHS = 30
@@ -98,10 +100,10 @@ def fit_study(
         DataError: The cases cannot be divided, or cannot be used as given; or `search` goes with what it replaces.
         ModelError: The model predicts something else than `labels` says; or a run of the choice diverged when it was
             trained on all cases.
-        TypeError: An argument of `Model.fit` that is not taken here.
+        TypeError: An argument of `Model.fit` that is not taken here, or an argument of the estimator in `study_kwargs`.
     """
-    how = _run_arguments(fit_kwargs)
-    study = Study(model, remedies=remedies, seeds=seeds, **(study_kwargs or {}))
+    how, asked = _run_arguments(fit_kwargs), _study_arguments(study_kwargs)
+    study = Study(model, remedies=remedies, seeds=seeds, **asked)
     _check_model(study, labels)
     started = time.perf_counter()
     fit = {"class_weight": class_weight, **how}
@@ -110,20 +112,22 @@ def fit_study(
             raise DataError(
                 "`search` finds the remedies itself, on a fifth of the cases: leave out `remedies` and `cv`."
             )
-        result = _searched(study, cases, search, n_trials, {**fit, **(study_kwargs or {})})
-        study = Study(model, remedies=networks(result).variants[1:], seeds=seeds, **(study_kwargs or {}))
+        result = _searched(study, cases, search, n_trials, {**fit, **asked})
+        study = Study(model, remedies=networks(result).variants[1:], seeds=seeds, **asked)
     elif cv is None:
         train, validation = _parts(cases, study.kind)
         result = study.run(train, validation_data=validation, **fit)
     else:
         result = study.run(cases, cv=cv, **fit)
     choice = recommend(networks(result)).choice
-    epochs = _epochs(result, choice.variant, choice.rule.name)
+    epochs = median_epochs(result, choice.variant, choice.rule.name)
     chosen = next(one for one in study.variants if one.name == choice.variant)
     between = time.perf_counter()
     kept = study.seeds if ensemble else study.seeds[:1]
-    told = {name: value for name, value in (study_kwargs or {}).items() if name not in _OF_THE_CHOICE}
-    again = Study({chosen.name: chosen.model}, seeds=kept, **{**told, "primary_epoch": "last"})
+    told = {name: value for name, value in asked.items() if name not in _OF_THE_CHOICE}
+    again = Study(chosen.model, seeds=kept, **{**told, "primary_epoch": "last"})
+    # what the variant keeps of trained weights is known to it alone; nothing is held out by which it could stop
+    again.variants = (replace(chosen, stopping=None),)
     last = again.run(replace(cases, groups=None), **{**fit, "epochs": epochs})
     seconds = {"study": between - started, "refit": time.perf_counter() - between}
     history = last.history.sel(variant=chosen.name, seed=kept[0])
@@ -153,13 +157,31 @@ def _searched(
     return found.result
 
 
+def _study_arguments(given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return further arguments of `Study`.
+
+    Raises:
+        TypeError: One of them is an argument of the estimator.
+    """
+    asked = _as_mapping(given, "study_kwargs")
+    if own := sorted({"model", "remedies", "seeds"} & set(asked)):
+        raise TypeError(f"`study_kwargs` takes no `{own[0]}`: give `{own[0]}=` to the estimator.")
+    return asked
+
+
+def _as_mapping(given: Any, name: str) -> dict[str, Any]:
+    if given is not None and not isinstance(given, Mapping):
+        raise TypeError(f"`{name}` must be a mapping from arguments to values; received {type(given).__name__}.")
+    return dict(given or {})
+
+
 def _run_arguments(given: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return arguments of `Study.run`.
 
     Raises:
         TypeError: One is not taken here; the sentence says what to do instead.
     """
-    asked = dict(given or {})
+    asked = _as_mapping(given, "fit_kwargs")
     for name in asked:
         if name in {"class_weight", "sample_weight"}:
             where = "the estimator (classifiers have it)" if name == "class_weight" else "`fit`"
@@ -201,7 +223,8 @@ def _parts(cases: Split, kind: OutputKind) -> tuple[Split, Split]:
     if number < 2:
         raise DataError("A fit needs at least 2 cases, one to learn from and one to choose on; received n_samples = 1.")
     stratified = y if kind.task != "regression" else np.arange(number) + 0.5  # answers that recur are no labels
-    places = Split(np.arange(number).reshape(-1, 1), stratified, groups=cases.groups)
+    groups = check_marks(cases, "training", number)[1]
+    places = Split(np.arange(number).reshape(-1, 1), stratified, groups=groups)
     try:
         kept, held, _ = hold_out(places)
     except DataError as reason:
@@ -217,14 +240,6 @@ def _part(cases: Split, rows: NDArray[np.int64]) -> Split:
     beside = {name: getattr(cases, name) for name in ("sample_weight", "groups")}
     own = {name: None if values is None else np.asarray(values)[rows] for name, values in beside.items()}
     return Split(rows_of(cases.x, rows), cases.y[rows], **own)
-
-
-def _epochs(result: Result, variant: str, rule: str) -> int:
-    """Return the median number of epochs, over seeds and folds, that the rule would train the variant for."""
-    name = "best_epoch" if rule == "best" else "epochs"
-    name = f"fold_{name}" if f"fold_{name}" in result.runs else name
-    counted = result.runs[name].sel(variant=variant).to_numpy()
-    return max(1, math.floor(float(np.median(counted[counted > 0])) + 0.5))
 
 
 def _models(last: Result, variant: str) -> tuple[keras.Model, ...]:

@@ -1,5 +1,6 @@
 """A sensible first net for a table: two small layers, and an output and a loss by what its answers are."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -78,9 +79,14 @@ def _end(y: NDArray[Any], task: Task, labels: int) -> tuple[list[keras.layers.La
     scaled = (largest > _NEAR).any() or ((deviation > 0) & (deviation < 1 / _NEAR)).any()
     last = [keras.layers.Dense(1 if y.ndim == 1 else y.shape[1])]
     scale = np.where(deviation > 0, deviation, 1.0)  # a target that never varies keeps the scale of its weights
-    return [*last, keras.layers.Rescaling(_rounded(scale), offset=_rounded(mean))] if scaled else last, "mse"
+    return [*last, keras.layers.Rescaling(_rounded(scale), offset=_rounded(mean, scale))] if scaled else last, "mse"
 
 
-def _rounded(values: NDArray[np.float64] | np.float64) -> Any:
-    """Round to three digits, for code that one likes to read."""
-    return float(f"{values:.3g}") if np.ndim(values) == 0 else [float(f"{one:.3g}") for one in np.ravel(values)]
+def _rounded(values: NDArray[np.float64] | np.float64, spread: Any = None) -> Any:
+    """Round to three digits, for code that one likes to read; to more where they are coarse beside the spread."""
+    beside = np.broadcast_to(values if spread is None else spread, np.shape(values))
+    rounded = [
+        float(f"{one:.{max(3, 2 + math.ceil(math.log10(max(abs(one / own), 1.0))))}g}")
+        for one, own in zip(np.ravel(values).tolist(), np.ravel(beside).tolist(), strict=True)
+    ]
+    return rounded[0] if np.ndim(values) == 0 else rounded

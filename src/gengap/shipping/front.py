@@ -11,6 +11,8 @@ from gengap.errors import ModelError
 
 _COARSE = 1000.0
 """Means beyond so many deviations lose digits in float32, which are kept by an encoder outside (in float64)."""
+_LARGEST = 1e18
+"""Squares of larger deviations, which `Normalization` is given, leave float32."""
 
 
 def held_by_keras(encoder: TableEncoder | None) -> bool:
@@ -19,7 +21,12 @@ def held_by_keras(encoder: TableEncoder | None) -> bool:
         return False
     learned = encoder.learned_.values()
     numbers = all(one.kind == "numbers" for one in encoder.declared_.values())
-    return numbers and all(abs(one.mean) <= _COARSE * one.deviation for one in learned)
+    return numbers and all(_in_float32(one.mean, one.deviation) for one in learned)
+
+
+def _in_float32(mean: float, deviation: float) -> bool:
+    # Normalization divides by no deviation below epsilon
+    return abs(mean) <= _COARSE * deviation and keras.config.epsilon() <= deviation <= _LARGEST
 
 
 def with_encoder(model: keras.Model, encoder: TableEncoder) -> keras.Model:
@@ -77,13 +84,23 @@ def with_preprocess(model: keras.Model, fitted: Any, shape: tuple[int, ...]) -> 
         model: The model.
         fitted: A `keras.layers.Normalization` or a `StandardScaler` of scikit-learn, fitted; see `check_front`.
         shape: Shape of a case's raw inputs.
+
+    Raises:
+        ModelError: A scaler has a mean or deviation that a layer in float32 cannot apply.
     """
     rows = keras.Input(shape, dtype="float32", name="raw_inputs")
     if isinstance(fitted, keras.layers.Normalization):
         return _joined(rows, _again(fitted)(rows), model)
-    mean = fitted.mean_ if fitted.with_mean else np.zeros(shape[-1])
-    deviation = fitted.scale_ if fitted.with_std else np.ones(shape[-1])
-    return _joined(rows, _normalization(np.asarray(mean).tolist(), np.asarray(deviation).tolist())(rows), model)
+    mean = np.asarray(fitted.mean_ if fitted.with_mean else np.zeros(shape[-1])).tolist()
+    deviation = np.asarray(fitted.scale_ if fitted.with_std else np.ones(shape[-1])).tolist()
+    for place in np.flatnonzero(fitted.var_) if fitted.with_std else ():
+        if not _in_float32(mean[place], deviation[place]):
+            raise ModelError(
+                f"Feature {place} (mean {mean[place]:.6g}, standard deviation {deviation[place]:.6g}) cannot be "
+                "standardized by a layer in 32-bit floats as StandardScaler does it in 64: bring it to another unit, "
+                "or subtract a constant, before the study."
+            )
+    return _joined(rows, _normalization(mean, deviation)(rows), model)
 
 
 def _normalization(mean: list[float], deviation: list[float]) -> Any:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from gengap.shipping.choice import Chosen
 from gengap.study import Study
 from gengap.study.inputs import check_data
 from gengap.study.preprocessing import describe_preprocess, fitted_to
+
+if TYPE_CHECKING:
+    from gengap.results import Result
 
 Length = Literal["epochs", "updates"]
 
@@ -85,7 +88,7 @@ def retrained(chosen: Chosen, data: Dataset | Split, length: Length, preprocess:
     _check_preprocess(chosen, preprocess)
     study, folds = _study(chosen, model, settings), resampling_of(chosen.result) is not None
     cases = _all_cases(data, study, chosen, raw=preprocess is not None)
-    own, batch = _median_epochs(chosen), int(settings["batch_size"])
+    own, batch = median_epochs(chosen.result, chosen.variant, chosen.rule), int(settings["batch_size"])
     steps = _steps(int(chosen.result.manifest["data"]["n_train"]), batch)
     more = _steps(len(cases), batch)
     epochs = own if length == "epochs" else max(1, round(own * steps / more))
@@ -183,11 +186,14 @@ def _all_cases(data: Dataset | Split, study: Study, chosen: Chosen, *, raw: bool
     return given.train if given.validation is None or folds else joined(given.train, given.validation)
 
 
-def _median_epochs(chosen: Chosen) -> int:
-    name = "best_epoch" if chosen.rule == "best" else "epochs"
-    name = name if resampling_of(chosen.result) is None else f"fold_{name}"
-    counted = chosen.result.runs[name].sel(variant=chosen.variant)
-    epochs = counted.to_numpy()
+def median_epochs(result: "Result", variant: str, rule: str) -> int:
+    """Return the median number of epochs, over seeds and folds, that a rule (`"best"`, `"last"`) trained a variant for.
+
+    Runs that diverged before the end of an epoch count for nothing; a half is rounded up.
+    """
+    name = "best_epoch" if rule == "best" else "epochs"
+    name = name if resampling_of(result) is None else f"fold_{name}"
+    epochs = result.runs[name].sel(variant=variant).to_numpy()
     return max(1, math.floor(float(np.median(epochs[epochs > 0])) + 0.5))
 
 

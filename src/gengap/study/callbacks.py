@@ -12,10 +12,10 @@ from typing import Any, Protocol
 import keras
 
 from gengap.engine.runs import Listener, Run, RunRecord
-from gengap.errors import GengapWarning
+from gengap.errors import GengapError, GengapWarning
 from gengap.remedies.base import Variant
 from gengap.remedies.stopping import StoppingRule
-from gengap.study.events import Events, folder_name, require_tensorboard
+from gengap.study.events import Events, folder_of, require_tensorboard
 
 _OF_A_RUN = ("on_epoch_end",)
 _REPLACED = {
@@ -40,10 +40,14 @@ _STORED = (
 )
 
 
+Who = Mapping[str, str | int]
+"""What tells runs apart: `variant` and `seed`, in a resampled study `fold` besides, as `Result.model` takes them."""
+
+
 class Hearer(Protocol):
     """What is told of every finished epoch of every run."""
 
-    def on_epoch(self, run: Run, epoch: int, logs: Mapping[str, float]) -> None:
+    def on_epoch(self, who: Who, epoch: int, logs: Mapping[str, float]) -> None:
         """Take note of a finished epoch, from 1."""
 
 
@@ -64,13 +68,21 @@ class Callbacks:
         return tuple(one if one.stopping else replace(one, stopping=self.stopping) for one in given)
 
     @contextmanager
-    def heard(self, inner: Listener) -> Iterator[Listener]:
-        """Give a listener that tells everybody, and passes everything on."""
+    def heard(self, inner: Listener, places: Mapping[int, tuple[int, int]]) -> Iterator[Listener]:
+        """Give a listener that tells everybody, and passes everything on.
+
+        Args:
+            inner: What everything is passed on to.
+            places: Seed of the study and number of the fold, by the seed of a run; empty without folds.
+
+        Raises:
+            GengapError: A file cannot be written.
+        """
         if not self.hearers:
             yield inner
             return
         with ExitStack() as open_ones:
-            yield _Told(inner, [open_ones.enter_context(make()) for make in self.hearers])
+            yield _Told(inner, [open_ones.enter_context(make()) for make in self.hearers], places)
 
 
 def read_callbacks(given: Sequence[Any], *, stored: bool) -> Callbacks:
@@ -94,6 +106,8 @@ def read_callbacks(given: Sequence[Any], *, stored: bool) -> Callbacks:
         elif kind is keras.callbacks.LambdaCallback:
             hearers.append(_lambda(one))
         elif kind is keras.callbacks.CSVLogger:
+            if len(one.sep) != 1:
+                raise ValueError(f"CSVLogger takes a separator of one character; received {one.sep!r}.")
             hearers.append(partial(_csv, one))
         elif kind is keras.callbacks.TensorBoard:
             hearers.append(_tensorboard(one))
@@ -148,26 +162,30 @@ def _lambda(one: Any) -> Callable[[], Any]:
 
     @contextmanager
     def opened() -> Iterator[Hearer]:
-        yield _Called(lambda run, epoch, logs: call(epoch - 1, {**logs, "variant": run.variant, "seed": run.seed}))
+        yield _Called(lambda who, epoch, logs: call(epoch - 1, {**logs, **who}))
 
     return opened
 
 
 @contextmanager
 def _csv(one: Any) -> Iterator[Hearer]:
-    """Open a table of all runs; columns are those of the first epoch, as in Keras, behind variant and seed."""
+    """Open a table of all runs; columns are those of the first epoch, as in Keras, behind variant, seed and fold."""
     path = Path(one.filename)
     known = path.exists() and one.append and path.stat().st_size > 0
-    with path.open("a" if one.append else "w", newline="", encoding="utf-8") as file:
+    try:
+        opened = path.open("a" if one.append else "w", newline="", encoding="utf-8")
+    except OSError as reason:
+        raise GengapError(f"CSVLogger cannot write to {path}: {reason.strerror}.") from reason
+    with opened as file:
         columns: list[str] = []
         writer = csv.writer(file, delimiter=one.sep)
 
-        def write(run: Run, epoch: int, logs: Mapping[str, float]) -> None:
+        def write(who: Who, epoch: int, logs: Mapping[str, float]) -> None:
             if not columns:
                 columns.extend(sorted(logs))
                 if not known:
-                    writer.writerow(["variant", "seed", "epoch", *columns])
-            writer.writerow([run.variant, run.seed, epoch - 1, *(logs.get(name, "NA") for name in columns)])
+                    writer.writerow([*who, "epoch", *columns])
+            writer.writerow([*who.values(), epoch - 1, *(logs.get(name, "NA") for name in columns)])
             file.flush()
 
         yield _Called(write)
@@ -183,12 +201,14 @@ def _tensorboard(one: Any) -> Callable[[], Any]:
 
     @contextmanager
     def opened() -> Iterator[Hearer]:
-        files: dict[tuple[str, int], Events] = {}
+        files: dict[tuple[Any, ...], Events] = {}
+        folders: dict[str, str] = {}
 
-        def write(run: Run, epoch: int, logs: Mapping[str, float]) -> None:
-            key = run.variant, run.seed
+        def write(who: Who, epoch: int, logs: Mapping[str, float]) -> None:
+            key = tuple(who.values())
             if key not in files:
-                files[key] = Events(Path(one.log_dir) / folder_name(run.variant) / f"seed-{run.seed}")
+                own = "-".join(f"{name}-{value}" for name, value in who.items() if name != "variant")
+                files[key] = Events(Path(one.log_dir) / folder_of(str(who["variant"]), folders) / own)
             files[key].add(logs, epoch - 1)
 
         try:
@@ -202,26 +222,28 @@ def _tensorboard(one: Any) -> Callable[[], Any]:
 
 @dataclass(frozen=True, eq=False)
 class _Called:
-    function: Callable[[Run, int, Mapping[str, float]], Any]
+    function: Callable[[Who, int, Mapping[str, float]], Any]
 
-    def on_epoch(self, run: Run, epoch: int, logs: Mapping[str, float]) -> None:
-        self.function(run, epoch, logs)
+    def on_epoch(self, who: Who, epoch: int, logs: Mapping[str, float]) -> None:
+        self.function(who, epoch, logs)
 
 
 class _Told:
     """The listener that tells hearers; one that fails is told no more, so that no training is lost by it."""
 
-    def __init__(self, inner: Listener, hearers: Sequence[Hearer]) -> None:
-        self._inner, self._hearers = inner, list(hearers)
+    def __init__(self, inner: Listener, hearers: Sequence[Hearer], places: Mapping[int, tuple[int, int]]) -> None:
+        self._inner, self._hearers, self._places = inner, list(hearers), places
 
     def on_epoch(self, run: Run, epoch: int, logs: Mapping[str, float]) -> None:
+        place = self._places.get(run.seed, (run.seed,))  # the seed of a fold is a number that nobody has given
+        who: Who = {"variant": run.variant, **dict(zip(("seed", "fold"), place, strict=False))}
         for one in tuple(self._hearers):
             try:
-                one.on_epoch(run, epoch, logs)
+                one.on_epoch(who, epoch, logs)
             except Exception as error:  # noqa: BLE001  whatever a function of the user's raises
                 self._hearers.remove(one)
                 warnings.warn(
-                    f"A callback failed at epoch {epoch} of {run.variant!r}, seed {run.seed} ({type(error).__name__}: "
+                    f"A callback failed at epoch {epoch} of {run.variant!r}, seed {place[0]} ({type(error).__name__}: "
                     f"{error}); the study goes on without it.",
                     GengapWarning,
                     stacklevel=2,

@@ -354,8 +354,9 @@ class Study:
     @contextmanager
     def _shown(self, inner: Listener, runs: Sequence[Run], training: Training, *, show: bool) -> Iterator[Listener]:
         epochs = training.settings.epochs
+        places = {} if training.folds is None else training.folds.places
         with (
-            self._callbacks.heard(inner) as told,
+            self._callbacks.heard(inner, places) as told,
             shown(told, runs=runs, num_epochs=epochs, score=self.score, show=show) as listener,
         ):
             yield listener

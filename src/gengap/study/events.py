@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Mapping
+from itertools import chain, count
 from pathlib import Path
 
 from gengap.errors import MissingExtraError
@@ -49,11 +50,22 @@ def require_tensorboard() -> None:
         raise MissingExtraError("TensorBoard's files need TensorBoard: pip install 'gengap[tensorboard]'.") from reason
 
 
-def folder_name(text: str) -> str:
-    """Return a name that is safe as a folder's.
+def folder_of(name: str, known: dict[str, str]) -> str:
+    """Return the folder of a name, which is safe, and no other name's; numbered where it would be.
+
+    Args:
+        name: The name.
+        known: Folders of other names, by name; this one is added.
 
     Example:
-        >>> folder_name("dropout(0.5)+l2(0.01)")
-        'dropout_0.5_+l2_0.01_'
+        >>> folders = {}
+        >>> [folder_of(name, folders) for name in ("dropout(0.5)+l2(0.01)", "two layers", "two_layers", "two layers")]
+        ['dropout_0.5_+l2_0.01_', 'two_layers', 'two_layers-2', 'two_layers']
     """
-    return re.sub(r"[^\w.+\-]", "_", text)
+    if name not in known:
+        safe = re.sub(r"[^\w.+\-]", "_", name)
+        safe = safe.replace(".", "_") if not safe.strip(".") else safe  # `..` would be the folder above
+        taken = {one.casefold() for one in known.values()}  # not every file system tells capital letters apart
+        numbered = (f"{safe}-{number}" for number in count(2))
+        known[name] = next(one for one in chain([safe], numbered) if one.casefold() not in taken)
+    return known[name]

@@ -33,6 +33,12 @@ class Folds:
     divisions: Mapping[int, Division]
 
     @property
+    def places(self) -> Mapping[int, tuple[int, int]]:
+        """Seed of the study and number of the fold, by the seed of a fold's runs."""
+        numbers = {seed: range(len(division.folds)) for seed, division in self.divisions.items()}
+        return {fold_seed(seed, place): (seed, place) for seed, own in numbers.items() for place in own}
+
+    @property
     def tested(self) -> Array:
         """The cases that every pass tests, ascending."""
         return next(iter(self.divisions.values())).tested

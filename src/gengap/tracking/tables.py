@@ -33,7 +33,7 @@ def write_tables(result: "Result", folder: str | Path, *, form: Literal["csv", "
 
     Raises:
         UnknownNameError: There is no such form.
-        DataError: A file is there already.
+        DataError: A file is there already, or the folder is a file.
         MissingExtraError: Parquet needs pyarrow, which is not installed.
     """
     check_is_result(result, "write_tables")
@@ -41,6 +41,8 @@ def write_tables(result: "Result", folder: str | Path, *, form: Literal["csv", "
         raise UnknownNameError(f"There is no form {form!r}{did_you_mean(form, _FORMS)}; choose 'csv' or 'parquet'.")
     folder = Path(folder)
     files = {folder / f"{name}.{form}": table for name, table in _tables(result).items()}
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"{folder} is a file: name a folder to write tables to.")
     if there := [file for file in files if file.exists()]:
         raise DataError(f"{there[0]} is there already: choose another folder, or remove it.")
     folder.mkdir(parents=True, exist_ok=True)

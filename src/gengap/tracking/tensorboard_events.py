@@ -10,7 +10,7 @@ import numpy as np
 from gengap.analysis.curves import learning_curve
 from gengap.errors import DataError
 from gengap.results.checks import check_is_result
-from gengap.study.events import Events, folder_name, require_tensorboard
+from gengap.study.events import Events, folder_of, require_tensorboard
 from gengap.tracking.records import tracked_runs
 
 if TYPE_CHECKING:
@@ -40,15 +40,16 @@ def to_tensorboard(result: "Result", folder: str | Path) -> Path:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder} is not an empty folder, and TensorBoard would mix what it holds: choose another.")
     require_tensorboard()
+    folders: dict[str, str] = {}
     for run in tracked_runs(result):
-        with scalars(folder / folder_name(run.variant) / f"seed-{run.seed}") as write:
+        with scalars(folder / folder_of(run.variant, folders) / f"seed-{run.seed}") as write:
             for name, curve in run.curves.items():
                 for epoch, value in curve.items():
                     write(name, value, epoch)
             for name, value in run.metrics.items():
                 write(f"final/{name}", value, 0)
     for variant in result.variants:
-        _bands(result, variant, folder / folder_name(variant))
+        _bands(result, variant, folder / folder_of(variant, folders))
     return folder
 
 
