@@ -14,6 +14,7 @@ from gengap.engine.fused import train_fused
 from gengap.engine.planner import Plan
 from gengap.engine.runs import Collector
 from gengap.engine.state import ChunkState
+from gengap.errors import ModelError
 from gengap.keras_models.graph import read_graph
 
 RNG = np.random.default_rng(5)
@@ -90,6 +91,19 @@ def attentive() -> keras.Model:
     return keras.Model(words, layers.Dense(1, "sigmoid")(pooled))
 
 
+def by_steps() -> keras.Model:
+    words = keras.Input((7,), dtype="int32")
+    vectors = ops.reshape(frozen(layers.Embedding(9, 4))(words), (-1, 4))
+    apart = ops.reshape(frozen(layers.Dense(1))(vectors), (-1, 7))
+    return keras.Model(words, layers.Dense(1, "sigmoid")(apart))
+
+
+def scaled() -> keras.Model:
+    rows = keras.Input((6,))
+    features = frozen(layers.Dense(4))(rows)
+    return keras.Model(rows, layers.Dense(1, "sigmoid")(features / ops.max(ops.abs(features))))
+
+
 ZOO: dict[str, tuple[Callable[[], keras.Model], object, int, str]] = {
     # the model, its cases, how many steps are computed once, and what ends it
     "a nested backbone in inference mode": (nested, IMAGES, 6, ""),
@@ -119,7 +133,12 @@ ZOO: dict[str, tuple[Callable[[], keras.Model], object, int, str]] = {
     "an embedding larger than its words": (lambda: text(layers.LSTM(3)), WORDS, 0, ""),
     "a mask inside": (lambda: text(frozen(layers.LSTM(3)), mask_zero=True), WORDS, 3, ""),
     "a mask at the end": (lambda: text(layers.LSTM(3), mask_zero=True), WORDS, 0, ""),
+    "a mask that a trained layer reads": (lambda: text(frozen(layers.LSTM(3, return_sequences=True, name="masked")),
+                                          layers.LSTM(2), mask_zero=True), WORDS, 0,
+                                          "'masked' gives values with a mask"),
     "attention": (attentive, WORDS, 4, ""),
+    "steps of all cases as one batch": (by_steps, WORDS, 4, ""),
+    "the greatest number of a batch": (scaled, ROWS, 1, ""),
     "bfloat16": (lambda: on_images(conv(dtype="mixed_bfloat16"), *head()), IMAGES, 2, ""),
     "a size that grows in between": (lambda: on_images(conv(), layers.UpSampling2D(3), *head()), IMAGES, 3, ""),
     "nothing that is frozen": (lambda: on_images(layers.Conv2D(3, 3), *head()), IMAGES, 0, ""),
@@ -128,7 +147,8 @@ ZOO: dict[str, tuple[Callable[[], keras.Model], object, int, str]] = {
 
 ALWAYS = {"a nested backbone in inference mode", "branches that meet later", "noise in the middle",
           "statistics that move", "cases that are mixed", "an embedding larger than its words", "a mask at the end",
-          "attention"}  # fmt: skip
+          "attention", "a mask that a trained layer reads", "steps of all cases as one batch",
+          "the greatest number of a batch"}  # fmt: skip
 """Those that are tried always, the others when there is time."""
 
 
@@ -170,6 +190,14 @@ def test_a_part_computed_once_gives_the_numbers_of_the_whole(name):
             assert all(np.allclose(ours[key], theirs[key], atol=tolerance) for key in theirs)
         for ours, theirs in zip(found[1], expected[1], strict=True):
             assert all(np.allclose(a, b, atol=tolerance) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_a_stateful_layer_that_is_frozen_is_refused_as_any_other():
+    rows = keras.Input(batch_shape=(8, 7, 1))
+    stateful = frozen(layers.LSTM(3, stateful=True))(rows)
+    model = compiled(keras.Model(rows, layers.Dense(1, "sigmoid")(stateful)))
+    with pytest.raises(ModelError, match="stateful=False"):
+        plan_of(model, WORDS[..., None].astype("float32"))
 
 
 def fit(model: keras.Model, x: object, **computation: object) -> list[np.ndarray]:

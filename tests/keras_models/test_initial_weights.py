@@ -4,7 +4,12 @@ import pytest
 from keras import layers
 
 from gengap.errors import GengapWarning
-from gengap.keras_models.initial_weights import InitialWeights, draw_initial_weights, identified_layers
+from gengap.keras_models.initial_weights import (
+    InitialWeights,
+    draw_initial_weights,
+    identified_layers,
+    learned_layers,
+)
 
 
 def net(*inserted, seed_of_initializer=None, name=None):
@@ -150,7 +155,32 @@ class Rotation(layers.Layer):
         return self.inner(x * self.start)
 
 
+class Scaled(layers.Layer):
+    """Draws what it gives to an initializer: its value, its limits, or which one it is."""
+
+    def __init__(self, drawn, **kwargs):
+        super().__init__(**kwargs)
+        self.drawn = drawn
+
+    def build(self, input_shape):
+        number = float(np.random.normal())  # noqa: NPY002
+        initializer = {
+            "value": keras.initializers.Constant(number),
+            "limits": keras.initializers.RandomUniform(-1 - abs(number), 1),
+            "kind": "zeros" if number < 0 else "glorot_uniform",
+        }[self.drawn]
+        self.start = self.add_weight(shape=(input_shape[-1], 3), initializer=initializer)
+
+    def call(self, x):
+        return x @ self.start
+
+    def get_config(self):
+        return {**super().get_config(), "drawn": self.drawn}
+
+
 LATER = {
+    "a constant that is drawn": lambda: [Scaled("value")],
+    "limits that are drawn": lambda: [Scaled("limits")],
     "dense": lambda: [layers.Dense(4, kernel_initializer="he_normal"), layers.BatchNormalization(), layers.PReLU()],
     "recurrent": lambda: [layers.Reshape((2, 3)), layers.LSTM(4, bias_initializer="normal"), layers.Dense(2)],
     "orthogonal": lambda: [layers.Reshape((2, 3)), layers.GRU(3, bias_initializer="ones")],
@@ -166,3 +196,40 @@ def test_later_seeds_draw_what_a_layer_built_anew_starts_from(name):
     for seed in (5, 6, 7):
         assert all(equal(together.draw(seed), draw_initial_weights(model, seed)))
     assert not any(equal(kernels(together.draw(6)), kernels(together.draw(7)))[:1])
+
+
+def test_an_initializer_that_a_class_draws_is_drawn_for_later_seeds_too():
+    model = keras.Sequential([keras.Input((6,)), Scaled("kind")])
+    together = InitialWeights(model)
+    for seed in range(12):
+        assert all(equal(together.draw(seed), draw_initial_weights(model, seed)))
+
+
+def test_layers_of_one_name_in_two_towers_are_told_apart():
+    def tower(name):
+        return keras.Sequential([keras.Input((4,)), layers.Dense(5, name="a"), layers.Dense(3, name="b")], name=name)
+
+    left, right = tower("left"), tower("right")
+    for layer in left.layers:
+        layer.bias.assign(layer.bias + 0.1)
+    x, z = keras.Input((4,)), keras.Input((4,))
+    model = keras.Model([x, z], layers.Dense(1, name="head")(layers.Concatenate()([left(x), right(z)])))
+    learned = learned_layers(model)
+    assert learned == {"left/a": True, "left/b": True, "right/a": False, "right/b": False, "head": False}
+    drawn = draw_initial_weights(model, 0, [name for name, has in learned.items() if has])
+    held = {id(weight) for weight in left.weights}
+    for weight, value in zip(model.weights, drawn, strict=True):
+        if "kernel" in weight.path:
+            assert np.array_equal(value, keras.ops.convert_to_numpy(weight)) == (id(weight) in held)
+
+
+def test_the_parts_of_two_attention_layers_are_told_apart():
+    x = keras.Input((5, 4))
+    first, second = (layers.MultiHeadAttention(2, 2, name=name) for name in ("first", "second"))
+    model = keras.Model(x, second(first(x, x), first(x, x)))
+    parts = [layer for layer in first._flatten_layers(include_self=False) if layer.weights]
+    for part in parts:
+        part.bias.assign(part.bias + 0.1)
+    assert {name: has for name, has in learned_layers(model).items() if has}.keys() == {
+        f"first/{part.name}" for part in parts
+    }

@@ -70,6 +70,21 @@ def test_what_cannot_be_frozen_or_thawed_is_said():
     assert float(gg.LearningRate(0.1)(transfer()).optimizer.learning_rate) == pytest.approx(1e-4)
 
 
+@pytest.mark.parametrize("wrong", [3, None, [], (), ("head", 1.5)])
+def test_layers_that_are_chosen_by_something_else_than_names_are_asked_for(wrong):
+    for remedy in (gg.Freeze(wrong), gg.Dropout(0.5, on=wrong)):
+        with pytest.raises(TypeError, match="by name, path, pattern or class"):
+            remedy(transfer(frozen=False))
+
+
+def test_a_model_inside_is_named_beside_others():
+    model = transfer(layers.Dense(3, name="middle"), frozen=False)
+    inside = next(layer.name for layer in model.layers if isinstance(layer, keras.Model))
+    for names in ((inside, "middle"), ["middle", inside]):
+        assert trained(gg.Freeze(names)(model)) == trained(gg.Freeze("middle")(model))
+    assert gg.Thaw((inside,))(transfer()).trainable_weights
+
+
 def test_dropout_of_a_model_that_trains_its_head_alone_acts_on_the_features():
     treated = gg.Dropout(0.5)(transfer())
     assert [type(layer).__name__ for layer in treated.layers] == ["Sequential", "Dropout", "Dense"]
@@ -169,3 +184,35 @@ def test_a_store_notices_other_pretrained_weights(tmp_path):
     kernel.assign(kernel * 1.01)
     with pytest.raises(StudyChangedError, match="the digest of the weights that variant 'baseline' brings along"):
         gg.Study(model, seeds=2, storage=tmp_path / "s").run(X, Y, epochs=1, progress=False)
+
+
+@keras.saving.register_keras_serializable("fine_tuning")
+class Block(layers.Layer):
+    """Its parts have no names, so that Keras numbers those of every copy on."""
+
+    def __init__(self, **given):
+        super().__init__(**given)
+        self.inside = keras.Sequential([layers.Dense(5, "relu"), layers.Dense(X.shape[-1])])
+
+    def build(self, shape):
+        self.inside.build(shape)
+
+    def call(self, x):
+        return x + self.inside(x)
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+def test_a_block_of_ones_own_that_was_trained_before_keeps_its_weights_in_every_variant():
+    inputs = keras.Input(X.shape[1:])
+    hidden = layers.Dense(4, "relu", name="middle")(Block()(inputs))
+    model = keras.Model(inputs, layers.Dense(1, "sigmoid")(layers.Flatten()(hidden)))
+    for weight in model.layers[1].trainable_weights:
+        weight.assign(weight + 0.1)
+    model.compile(keras.optimizers.SGD(0.0), "binary_crossentropy")
+    study = gg.Study(model, remedies=[gg.Dropout(0.3), gg.L2(0.1)], seeds=2)
+    for variant in study.variants:
+        first, second = start(study, variant.name)
+        assert all(np.array_equal(a, b) for a, b in zip(first[:4], model.get_weights()[:4], strict=True))
+        assert not np.array_equal(first[4], second[4])

@@ -143,12 +143,13 @@ class Anatomy:
             head: Whether `"hidden"` means the head where nothing else is trained.
 
         Raises:
+            TypeError: What they are chosen by is neither text nor a class.
             UnknownNameError: No layer has the name, matches the pattern or is of the class.
             RemedyError: The role is empty in this model.
         """
         if head and on == "hidden" and (found := self.head()):
             return found
-        chosen = {call.index for part in _parts(on) for call in self._select_one(part)}
+        chosen = {call.index for part in parts_of(on) for call in self._select_one(part)}
         return [call for call in self.calls if call.index in chosen]
 
     def _select_one(self, on: str) -> Iterable[Call]:
@@ -289,8 +290,19 @@ def _trace(model: Model, prefix: str, sources: Sequence[int], calls: list[Call])
     return [origin[id(tensor)] for tensor in function.outputs]
 
 
-def _parts(on: On) -> Iterator[str]:
-    for part in on if isinstance(on, tuple) else (on,):
+def parts_of(on: On) -> Iterator[str]:
+    """Yield the names, patterns and names of classes that layers are chosen by.
+
+    Raises:
+        TypeError: One is neither text nor a class, or there is none.
+    """
+    given = on if isinstance(on, tuple | list) else (on,)
+    for part in given or (on,):
+        if not isinstance(part, str | type):
+            raise TypeError(
+                f"Layers are chosen by name, path, pattern or class, or a tuple of these, received {part!r}: give a "
+                "layer's `name`."
+            )
         yield part if isinstance(part, str) else part.__name__
 
 

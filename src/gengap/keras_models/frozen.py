@@ -8,6 +8,7 @@ import keras
 
 from gengap.keras_models.anatomy import is_weighted
 from gengap.keras_models.graph import Step, read_graph
+from gengap.keras_models.layer_names import names_told_apart
 from gengap.keras_models.private import all_layers, own_variables
 
 
@@ -36,7 +37,8 @@ def digest_of_held(model: Any, kept: Sequence[str] = ()) -> str | None:
     """
     if not kept and not has_frozen_kernels(model):
         return None
-    drawn = [layer for layer in all_layers(model, include_self=False) if layer.name not in kept]
+    names = names_told_apart(model)
+    drawn = [layer for layer in all_layers(model, include_self=False) if names[id(layer)] not in kept]
     trained = {id(weight) for layer in drawn for weight in own_variables(layer) if weight.trainable}
     digest = blake2b(digest_size=16)
     for weight in model.weights:

@@ -13,6 +13,7 @@ import numpy as np
 from gengap.errors import GengapWarning
 from gengap.keras_models.clone import rebuild_subclassed
 from gengap.keras_models.graph import read_graph
+from gengap.keras_models.layer_names import names_told_apart
 from gengap.keras_models.private import all_layers, is_keras_own, own_variables
 from gengap.keras_models.rebuild import is_graph, made_anew
 from gengap.keras_models.shared_generators import SharedGenerators
@@ -58,21 +59,23 @@ class InitialWeights:
     layers, and adapted ones such as `Normalization`.
 
     The first seed builds each layer once more and watches how its weights come about. Where they are Keras' own
-    initializers' and nothing else, as a second drawing shows, later seeds ask the initializers alone.
+    initializers' and nothing else, as a second drawing shows, later seeds ask the initializers alone. A user's class
+    may draw the settings of its initializers: it must draw nothing itself, and be the same with another seed.
 
     Args:
         model: A built model; it is not changed.
-        kept: Names of further layers that keep what they hold.
+        kept: Names of further layers that keep what they hold, see `names_told_apart`.
     """
 
     def __init__(self, model: keras.Model, kept: Collection[str] = ()) -> None:
         self._model = model
         itself = [] if is_graph(model) else [(f"{type(model).__name__}/itself", model)]
         owned = [(name, layer, own_variables(layer)) for name, layer in [*itself, *identified_layers(model)]]
+        names = names_told_apart(model)
         self._layers = [
             (name, layer, own)
             for name, layer, own in owned
-            if layer.trainable and layer.name not in kept and _may_be_random(layer, own)
+            if layer.trainable and names.get(id(layer)) not in kept and _may_be_random(layer, own)
         ]
         self._draws: dict[str, Sequence[_Draw]] = {}
 
@@ -86,7 +89,8 @@ class InitialWeights:
                 continue
             twin = _Twin(layer, identity, seed)
             values.update(_drawn(twin, layer, own, identity, seed))
-            if any(weight.trainable for weight in own) and (draws := twin.draws()) is not None:
+            draws = twin.draws() if any(weight.trainable for weight in own) else None
+            if draws is not None and (not _is_users(layer) or _Twin(layer, identity, seed + 1).comes_from(draws)):
                 self._draws[identity] = draws
         return [keras.ops.convert_to_numpy(values[id(weight)]) for weight in self._model.weights]
 
@@ -108,7 +112,7 @@ class _Draw:
 
 
 def learned_layers(model: keras.Model) -> dict[str, bool]:
-    """Return for each layer that is trained whether it holds what was learned before, by its name.
+    """Return for each layer that is trained whether it holds what was learned before, by `names_told_apart`.
 
     What was never trained is as its initializers leave it: biases of 0, scales of 1, moving averages at their start. A
     layer in which one of these constants has moved has learned; one that has none is judged by the next that has, and
@@ -117,23 +121,23 @@ def learned_layers(model: keras.Model) -> dict[str, bool]:
     Args:
         model: A built model; it is not changed.
     """
-    told: list[tuple[str, bool | None]] = []
+    told: list[tuple[int, bool | None]] = []
     for identity, layer in identified_layers(model):
         own = own_variables(layer)
         if layer.trainable and any(weight.trainable for weight in own):
-            told.append((layer.name, _has_learned(layer, own, identity)))
-    found, following, places = {}, False, _order(model)
-    for name, verdict in sorted(told, key=lambda one: -places.get(one[0], 0)):
+            told.append((id(layer), _has_learned(layer, own, identity)))
+    found, following, places, names = {}, False, _order(model), names_told_apart(model)
+    for layer_id, verdict in sorted(told, key=lambda one: -places.get(one[0], 0)):
         following = following if verdict is None else verdict
-        found[name] = following
+        found[names[layer_id]] = following
     return dict(reversed(found.items()))
 
 
-def _order(model: keras.Model) -> dict[str, int]:
-    """Return the place of each layer, by name, in the order in which Keras runs them."""
+def _order(model: keras.Model) -> dict[int, int]:
+    """Return the place of each layer, by `id`, in the order in which Keras runs them."""
     steps = [step.operation for step in read_graph(model).steps]
     layers = [layer for one in steps if isinstance(one, keras.layers.Layer) for layer in all_layers(one)]
-    return {layer.name: place for place, layer in enumerate(layers)}
+    return {id(layer): place for place, layer in enumerate(layers)}
 
 
 def _has_learned(layer: Any, own: Sequence[Any], identity: str) -> bool | None:
@@ -173,6 +177,10 @@ def _drawn(twin: "_Twin", layer: Any, own: Sequence[Any], identity: str, seed: i
     return {id(weight): new for weight, new in fresh}
 
 
+_LOOKED_AT = {"keras.random", "numpy.random", "torch"}
+"""Generators that building a layer leaves alone, unless its code draws; Keras makes default seeds with Python's."""
+
+
 class _Twin:
     """A layer built once more, each of its random initializers with a key of its own.
 
@@ -188,6 +196,7 @@ class _Twin:
         self.random: set[int] = set()
         self._sure: set[int] = set()
         self._noted: dict[int, _Draw] = {}
+        self._draws_itself = False
         self.trouble: str | None = None
         self._kind, self._seed, self._names = type(layer), seed, Counter[str]()
         self._parts = (seed, "weights", identity)
@@ -202,13 +211,17 @@ class _Twin:
 
     def draws(self) -> "Sequence[_Draw] | None":
         """Return how each weight comes about, where initializers alone give them to the bit; else None."""
-        if self.trouble is not None or not all(id(weight) in self._noted for weight in self.weights):
-            return None
-        draws = [self._noted[id(weight)] for weight in self.weights]
-        values = [
-            (draw.value(self._seed), keras.ops.convert_to_numpy(w)) for draw, w in zip(draws, self.weights, strict=True)
-        ]
-        return draws if all(np.array_equal(a, b) and a.dtype == b.dtype for a, b in values) else None
+        known = self.trouble is None and not self._draws_itself and all(id(one) in self._noted for one in self.weights)
+        draws = [self._noted[id(weight)] for weight in self.weights] if known else []
+        return draws if known and self.comes_from(draws) else None
+
+    def comes_from(self, draws: "Sequence[_Draw]") -> bool:
+        """Tell whether initializers give this twin's weights to the bit."""
+        if self.trouble is not None or len(draws) != len(self.weights):
+            return False
+        given = [draw.value(self._seed) for draw in draws]
+        values = [keras.ops.convert_to_numpy(weight) for weight in self.weights]
+        return all(np.array_equal(a, b) and a.dtype == b.dtype for a, b in zip(given, values, strict=True))
 
     def _build(self, layer: Any) -> Any:
         if isinstance(layer, keras.Model) and not is_graph(layer):
@@ -237,6 +250,7 @@ class _Twin:
             self._names[str(place)] += 1
             words = (*self._parts[1:], place, *([met] if met else []))  # two weights may have one name
             word = key(self._seed, *words)
+            self._draws_itself |= bool(_LOOKED_AT & set(shared.drawn()))
             shared.key(word)
             given = _keyed(given, word) if _is_random(given) else given
             made = original(layer, *args[:1], *args[2:], initializer=given, name=name, **kwargs)

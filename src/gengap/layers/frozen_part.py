@@ -21,7 +21,7 @@ from gengap.layers.least_cut import least_cut
 from gengap.layers.moment import INFERENCE, Moment
 from gengap.layers.noise import FUSED_NOISE
 from gengap.layers.noise_keys import NoiseKeys
-from gengap.layers.probe import separates, unlike
+from gengap.layers.probe import INSISTS_ON_ITS_BATCH, separates, unlike
 
 PROBED = 4
 """Cases on which a model is looked at."""
@@ -62,6 +62,7 @@ def find_frozen(model: Any, inputs: Sequence[Any]) -> FrozenPart:
     trained = {id(weight) for weight in model.trainable_weights}
     graph, search = read_graph(model), _Search(model, trained)
     search.walk(graph, inputs)
+    search.drop_what_cannot_end(graph, trained)
     frozen = {step.index for step in graph.steps if is_frozen_kernel(step, trained)}
     ended_by = search.reason_for(graph, frozen)
     work = {step.index for step in graph.steps if step.index in search.fixed and _multiplies(step, trained)}
@@ -94,9 +95,10 @@ class _Search:
     def walk(self, graph: Graph, inputs: Sequence[Any]) -> None:
         """Find the steps that are fixed, and the bytes of a case of each value that may be kept."""
         values: list[Any] = [None] * graph.size
+        cases = len(inputs[0])
         for slot, value in zip(graph.inputs, inputs, strict=True):
             values[slot.index] = value
-            self._measure(slot, value)
+            self._measure(slot, value, cases)
         for step in graph.steps:
             if any(values[slot.index] is None for slot in step.input_slots()):
                 continue
@@ -107,7 +109,20 @@ class _Search:
             self.fixed.add(step.index)
             for slot, value in zip(step.outputs, tree.flatten(result), strict=True):
                 values[slot.index] = value
-                self._measure(slot, value)
+                self._measure(slot, value, cases)
+
+    def drop_what_cannot_end(self, graph: Graph, trained: set[int]) -> None:
+        """Leave out the steps whose values later steps read but cannot be kept, and then what only led to these."""
+        read = set(graph.output_slots())
+        for step in reversed(graph.steps):
+            if step.index in self.fixed and any(slot in read and slot not in self.sizes for slot in step.outputs):
+                self.fixed.discard(step.index)
+                if _multiplies(step, trained):
+                    self.reasons[step.index] = (
+                        "gives values with a mask or without an axis of cases, which are not kept"
+                    )
+            if step.index not in self.fixed:
+                read.update(step.input_slots())
 
     def reason_for(self, graph: Graph, frozen: set[int]) -> str:
         """Return why frozen layers are not fixed: the first step on the way to one that is not, other than training."""
@@ -117,8 +132,8 @@ class _Search:
         named = [f"{getattr(step.operation, 'name', type(step.operation).__name__)!r} {why}" for step, why in found]
         return named[0] if named else ""
 
-    def _measure(self, slot: Slot, value: Any) -> None:
-        if mask_of(value) is None:  # a mask would have to be kept as well
+    def _measure(self, slot: Slot, value: Any, cases: int) -> None:
+        if mask_of(value) is None and len(value) == cases:  # a mask would have to be kept as well
             self.sizes[slot] = value.element_size() * value[:1].numel()
 
     def _try(self, step: Step, values: Sequence[Any]) -> tuple[str, Any]:
@@ -148,7 +163,10 @@ class _Search:
         states = self._keys.states(operation, moment)
         scope = keras.StatelessScope(states, collect_losses=True)
         with torch.no_grad(), self._keys.keyed(operation, moment), scope:
-            result = operation(*args, **kwargs, **mode)
+            try:
+                result = operation(*args, **kwargs, **mode)
+            except INSISTS_ON_ITS_BATCH:
+                return None, f"cannot be tried on {PROBED} cases"
             drew = self._keys.has_drawn(operation, moment, states, scope)
             known = {id(variable) for variable, _ in states}
             changed = [

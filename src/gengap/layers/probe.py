@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from keras import tree
 
-_INSISTS_ON_ITS_BATCH = (ValueError, TypeError, RuntimeError, IndexError)
+INSISTS_ON_ITS_BATCH = (ValueError, TypeError, RuntimeError, IndexError)
+"""What a function raises that takes batches of one size only."""
 
 
 def separates(function: Callable[..., Any], one: Any, other: Any) -> bool:
@@ -23,7 +24,7 @@ def separates(function: Callable[..., Any], one: Any, other: Any) -> bool:
         with torch.no_grad():
             results = [tree.flatten(function(*arguments)) for arguments in (one, other, both)]
             return all(_joined(a, b, c) for a, b, c in zip(*results, strict=True))
-    except _INSISTS_ON_ITS_BATCH:
+    except INSISTS_ON_ITS_BATCH:
         return False
 
 

@@ -242,6 +242,8 @@ def may_join(node: StackedNode, args: Any, kwargs: Any, *, chosen: str | None = 
         return True
     leaves = stacked_leaves((args, kwargs))
     tensors = [tensor for leaf in leaves for tensor in (leaf.value, leaf.mask) if tensor is not None]
+    if any(tensor.ndim == 1 for tensor in tensors):
+        return False  # one number a run: it was made of all cases
     one = tuple(sane(tensor[0, :_PROBED]) for tensor in tensors)
     other = tuple(map(unlike, one))
     with quiet(leaves):

@@ -2,7 +2,7 @@
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, final
 
@@ -29,8 +29,8 @@ class Variant:
         share: Share of the training cases that its runs learn from, in (0, 1].
         stopping: When its runs stop by themselves, or None to train all epochs.
         remedy: Canonical form of the remedy that made it; empty for a model given by hand.
-        kept: Names of layers that a remedy has thawed: they start from the weights that they had, whatever the others
-            start from.
+        kept: Names of layers that learned before or that a remedy has thawed (`names_told_apart`): they start from the
+            weights that they had, whatever the others start from.
     """
 
     name: str
@@ -173,10 +173,12 @@ class Treated:
     Attributes:
         model: The compiled clone.
         fresh: Path and shapes of every weight that could not be carried over.
+        pairs: Original and copy of every layer.
     """
 
     model: Model
     fresh: Sequence[tuple[str, str]]
+    pairs: Sequence[tuple[Any, Any]]
 
 
 class Surgery(Remedy):
@@ -209,9 +211,8 @@ class Surgery(Remedy):
         """Return the variant with a treated model."""
         edit = self._plan(variant.model)
         treated = self._operate(variant.model, edit)
-        drawn = {path.split("/")[-2] for path, _ in treated.fresh if "/" in path}
-        kept = dict.fromkeys((*variant.kept, *thawed_by(edit, variant.model)))
-        names = tuple(name for name in kept if name not in drawn)
+        kept = {*variant.kept, *thawed_by(edit, variant.model)}
+        names = tuple(carried_over(kept, variant.model, treated))
         return dataclasses.replace(variant, name=str(self), model=treated.model, remedy=str(self), kept=names)
 
     @final
@@ -254,10 +255,27 @@ class Surgery(Remedy):
 
 def thawed_by(edit: Edit, model: Model) -> list[str]:
     """Return the names of the layers of a model that an edit lets learn again, with those inside them."""
+    from gengap.keras_models.layer_names import names_told_apart
     from gengap.keras_models.private import all_layers
 
+    names = names_told_apart(model)
     thawed = [layer for layer in all_layers(model) if edit.trainable.get(id(layer))]
-    return list(dict.fromkeys(inner.name for layer in thawed for inner in all_layers(layer)))
+    return list(dict.fromkeys(names[id(inner)] for layer in thawed for inner in all_layers(layer)))
+
+
+def carried_over(kept: Collection[str], model: Model, treated: Treated) -> list[str]:
+    """Return the names that layers of a model have in its treated clone, where their weights are of equal shapes."""
+    from gengap.keras_models.layer_names import names_told_apart
+    from gengap.keras_models.private import all_layers, own_variables
+
+    before, after = names_told_apart(model), names_told_apart(treated.model)
+    names: dict[str, None] = {}
+    for outer, copy_of_outer in treated.pairs if kept else ():
+        for layer, copy in zip(*map(all_layers, (outer, copy_of_outer)), strict=False):
+            shapes = [[tuple(weight.shape) for weight in own_variables(one)] for one in (layer, copy)]
+            if before.get(id(layer)) in kept and id(copy) in after and shapes[0] == shapes[1]:
+                names[after[id(copy)]] = None
+    return list(names)
 
 
 def trainable_parameters(model: Model) -> int:

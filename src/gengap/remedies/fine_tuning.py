@@ -7,7 +7,7 @@ from typing import Any, Literal
 import keras
 
 from gengap.errors import RemedyError, UnknownNameError
-from gengap.keras_models.anatomy import DROPOUTS, NORMALIZATIONS, Anatomy, Call
+from gengap.keras_models.anatomy import DROPOUTS, NORMALIZATIONS, Anatomy, Call, parts_of
 from gengap.keras_models.clone import innermost
 from gengap.keras_models.private import rate_of
 from gengap.remedies.base import Edit, Surgery
@@ -162,13 +162,16 @@ class LearningRate(Surgery):
 
 
 def _chosen(anatomy: Anatomy, name: Any) -> list[Call]:
-    """Return the calls that a name selects; that of a model inside the model selects all of it."""
-    inside = [call for call in anatomy.calls if isinstance(name, str) and f"/{name}/" in f"/{call.path}"]
+    """Return the calls that one or more names select; that of a model inside the model selects all of it."""
     try:
-        return inside or anatomy.select(name)
+        return [call for part in parts_of(name) for call in _inside(anatomy, part) or anatomy.select(part)]
     except UnknownNameError as error:
         models = sorted({part for call in anatomy.calls for part in call.path.split("/")[:-1]})
         raise UnknownNameError(f"{error} Models inside it: {', '.join(models)}." if models else str(error)) from error
+
+
+def _inside(anatomy: Anatomy, name: str) -> list[Call]:
+    return [call for call in anatomy.calls if f"/{name}/" in f"/{call.path}"]
 
 
 def _reached(start: Iterable[Call], following: Any) -> set[int]:

@@ -10,8 +10,8 @@ from gengap.keras_models.rebuild import Operation, Rebuild, copy_operation, free
 from gengap.remedies.base import Edit, Model
 
 
-def perform(edit: Edit, model: Model) -> tuple[Model, list[tuple[str, str]]]:
-    """Return the treated, compiled clone, and path and shapes of every weight that could not be carried over."""
+def perform(edit: Edit, model: Model) -> tuple[Model, list[tuple[str, str]], Sequence[tuple[Operation, Operation]]]:
+    """Return the treated, compiled clone, path and shapes of what could not be carried over, and layers in pairs."""
 
     def replace(operation: Operation) -> Operation:
         return copy_operation(operation, edit.configs.get(id(operation)))
@@ -25,7 +25,7 @@ def perform(edit: Edit, model: Model) -> tuple[Model, list[tuple[str, str]]]:
     compile_like(rebuilt.model, model, rebuilt.pairs, edit=edit.compile)
     if edit.finish is not None:
         edit.finish(rebuilt.model, rebuilt.pairs)
-    return rebuilt.model, fresh
+    return rebuilt.model, fresh, rebuilt.pairs
 
 
 def _train(edit: Edit, pairs: Sequence[tuple[Operation, Operation]]) -> None:
