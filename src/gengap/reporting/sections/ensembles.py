@@ -1,6 +1,7 @@
 """The mean forecast of every variant's runs: what it scores, and what it gains over a run alone."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 from gengap.analysis.comparison.ensembles import EnsembleRow, ensembles
 from gengap.analysis.tables import IntervalEstimate
@@ -22,8 +23,11 @@ def ensembles_section(material: Material) -> Section | None:
     rows = [row for row in found.rows if row.members > 1]
     if not rows:
         return None
-    widths = [(one.high - one.low) / 2 for row in rows for one in (row.score, row.gain) if math.isfinite(one.low)]
-    decimals = decimals_for(min(widths, default=abs(rows[0].score.value) / 100))
+    decimals = {
+        "score": _decimals([row.score for row in rows]),
+        "gain": _decimals([row.gain for row in rows]),
+        "difference": _decimals([row.difference for row in rows]),
+    }
     return Section(
         "ensembles",
         {
@@ -40,14 +44,20 @@ def ensembles_section(material: Material) -> Section | None:
     )
 
 
-def _row(row: EnsembleRow, decimals: int) -> dict[str, object]:
+def _decimals(column: Sequence[IntervalEstimate]) -> int:
+    """Return the decimals of a column: those that its narrowest interval leaves room for."""
+    widths = [(one.high - one.low) / 2 for one in column if math.isfinite(one.low)]
+    return decimals_for(min(widths, default=abs(column[0].value) / 100))
+
+
+def _row(row: EnsembleRow, decimals: Mapping[str, int]) -> dict[str, object]:
     return {
         "variant": row.variant,
         "cells": {
-            "score": (row.score.value, _written(row.score, decimals)),
-            "single": (row.single, write_number(row.single, decimals)),
-            "gain": (row.gain.value, _written(row.gain, decimals, sign=True)),
-            "difference": (row.difference.value, _written(row.difference, decimals, sign=True)),
+            "score": (row.score.value, _written(row.score, decimals["score"])),
+            "single": (row.single, write_number(row.single, decimals["score"])),
+            "gain": (row.gain.value, _written(row.gain, decimals["gain"], sign=True)),
+            "difference": (row.difference.value, _written(row.difference, decimals["difference"], sign=True)),
         },
     }
 
