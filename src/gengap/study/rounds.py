@@ -21,6 +21,7 @@ from gengap.study.loading import stored_result
 from gengap.study.manifest import describe_variant
 from gengap.study.progress import Silence, shown
 from gengap.study.storing import Training, open_store, train_missing
+from gengap.study.variants import run_of
 
 if TYPE_CHECKING:
     from gengap.engine.planner import Plan
@@ -90,9 +91,7 @@ class Rounds:
         Returns:
             A result with their held-out scores and predictions, without weights.
         """
-        given = [
-            Run(one.name, seed, one.model, one.share, one.stopping) for seed in self.study.seeds for one in variants
-        ]
+        given = [run_of(one, seed) for seed in self.study.seeds for one in variants]
         folds = self._training.folds
         runs = given if folds is None else folds.runs(given)
         work = replace(self._training, runs=runs)
