@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 import gengap as gg
-from gengap.errors import DataError, ModelError, StudyChangedError
+from gengap.errors import DataError, ModelError, StoreError, StudyChangedError
 
 QUICK = {"epochs": 3, "seeds": 2, "judge_seeds": 2, "progress": False}
 
@@ -160,3 +160,17 @@ def test_layers_that_are_kept_or_thawed_start_from_what_they_hold_in_trials_and_
     nested = gg.search(net, space, cases, cv=3, n_trials=1, **QUICK)
     scores = nested.result.history["val_score"]
     np.testing.assert_allclose(scores[1], scores[0], rtol=1e-5)
+
+
+def test_what_a_search_cannot_do_is_said_before_anything_is_trained(net, parts, tmp_path):
+    train, validation, _ = parts
+    given = {"n_trials": 1, **QUICK}
+    for cv in (2, gg.CrossValidation(3, forward=True)):
+        cases = gg.Split(train.x, train.y, times=np.datetime64("2020-01-01") + np.arange(80) if cv != 2 else None)
+        with pytest.raises(DataError, match="a partition of the cases into three folds or more"):
+            gg.search(net, space(), cases, cv=cv, **given)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(StoreError, match="choose another folder"):
+        gg.search(net, space(), train, validation_data=validation, storage=tmp_path / "file", **given)
+    with pytest.raises(TypeError, match="has no argument `epochz`"):
+        gg.search(net, space(), train, validation_data=validation, epochz=3, **given)

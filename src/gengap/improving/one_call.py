@@ -33,7 +33,7 @@ from gengap.searching.drawing import Drawing
 from gengap.searching.nesting import SEARCHED
 from gengap.searching.space import Space, read_space
 from gengap.searching.suggesting import reasons, suggest_space
-from gengap.searching.trial_search import TOGETHER, check_held_out, concluded, fresh_seeds
+from gengap.searching.trial_search import TOGETHER, check_held_out, check_one_model, concluded, fresh_seeds
 from gengap.searching.trying import Trying
 from gengap.shipping import Shipped, ship
 from gengap.study import Study
@@ -101,7 +101,8 @@ def improve(
         >>> print(found)  # doctest: +SKIP
     """
     clock = Clock(_checked_minutes(minutes))
-    division = divide(x, y, validation_data=validation_data, test_data=test_data)
+    several = max(len(getattr(model, side, None) or ()) for side in ("inputs", "outputs")) > 1
+    division = divide(x, y, validation_data=validation_data, test_data=test_data, several=several)
     place = Place(None if output is None else Path(output), lang)
     return improved(model, division, clock, place, space=space, batch_size=batch_size, seed=seed, progress=progress)
 
@@ -133,6 +134,7 @@ def improved(
     """Improve a model on cases that are divided already; see `improve`."""
     if place.folder is not None:
         check_place(place.folder, place.lang)
+    check_one_model(model)
     judging = division.folds or division.split
     chosen = suggest_space(model, *_cases(division)) if space is None else read_space(space)
     chosen.check(model)
@@ -216,8 +218,8 @@ def _cases(division: Division) -> tuple[Any, Any]:
 
 def _references(division: Division) -> tuple[str, ...]:
     """Return the references that take seconds on these cases, on folds the linear one alone."""
-    data = division.split["x"]
-    x = data.train.x if isinstance(data, Dataset) else data.x
+    data, _ = _cases(division)
+    x = data.train.x if isinstance(data, Dataset) else data.x if isinstance(data, Split) else data
     if not (isinstance(x, np.ndarray) or sparse.issparse(x)):
         return ()
     cells = x.nnz if sparse.issparse(x) else x.size

@@ -65,9 +65,14 @@ class Rounds:
         return 1 if folds is None else len(next(iter(folds.divisions.values())).folds)
 
     @property
+    def resampled(self) -> bool:
+        """Whether the cases are divided into folds."""
+        return self._training.folds is not None
+
+    @property
     def chooses(self) -> bool:
-        """Whether there is a validation split, or folds that have inner ones."""
-        return self._training.data.validation is not None
+        """Whether there is a validation split, or folds whose inner ones hold every case once."""
+        return self._training.held_out().validation is not None
 
     @property
     def epochs(self) -> int:
