@@ -13,7 +13,7 @@ from gengap.improving.dividing import divide
 
 def test_many_cases_are_split_and_the_finalists_stand_beside_references(net, noisy, few_trials, tmp_path):
     before = net.get_weights()
-    found = gg.improve(net, *noisy, minutes=0.3, output=tmp_path / "out", progress=False)
+    found = gg.improve(net, *noisy, minutes=1, output=tmp_path / "out", progress=False)
     result = found.result
     assert result.variants[0] == "baseline"
     assert "ridge regression" in result.variants
@@ -89,3 +89,19 @@ def test_cases_of_several_heads_are_judged_on_what_is_given_and_not_divided(few_
         gg.improve(net, *cases(40), **given, test_data=cases(10))
     found = gg.improve(net, *cases(40), **given, validation_data=cases(10), test_data=cases(10))
     assert found.result.test.sizes["sample"] == 10
+
+
+def test_a_round_under_way_ends_when_its_time_is_over_and_what_was_found_before_is_judged(net, noisy, monkeypatch):
+    monkeypatch.setattr("gengap.improving.planning._SEEDS_TO_JUDGE", (2, 2))
+    monkeypatch.setattr("gengap.improving.planning._MOST_EPOCHS", 4)
+    monkeypatch.setattr("gengap.improving.planning._MOST_TRIALS", 12)
+    monkeypatch.setattr("gengap.improving.planning.Finish.seconds", lambda finish, pace: 1e6)  # is always late
+    monkeypatch.setattr("gengap.improving.one_call.trials_that_fit", lambda *_, done, **__: 4 * (done < 12))
+    given = {name: tuple(one[rows] for one in noisy) for name, rows in
+             (("validation_data", slice(300, 400)), ("test_data", slice(400, 500)))}  # fmt: skip
+    found = gg.improve(net, *(one[:300] for one in noisy), **given, minutes=1, output=None, progress=False)
+    states = [one.state for one in found.search.trials]
+    assert set(states[:8]) == {"complete"}
+    assert set(states[8:]) == {"halted"}
+    assert found.search.best.number < 8
+    assert any("was ended so that" in one for one in found.said)

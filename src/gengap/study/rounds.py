@@ -41,17 +41,24 @@ class Rounds:
         fit: Arguments of `Study.run`, which are checked here once.
         storage: Folder that keeps the runs of all rounds; one that is stored is not trained again.
         halt: Ends runs that train together before their last epoch; None trains all to the end.
+        compared: Whether `halt` holds variants against each other, which must then train together.
     """
 
     def __init__(
-        self, study: Study, fit: Mapping[str, Any], *, storage: Path | None = None, halt: Halt | None = None
+        self,
+        study: Study,
+        fit: Mapping[str, Any],
+        *,
+        storage: Path | None = None,
+        halt: Halt | None = None,
+        compared: bool = True,
     ) -> None:
         self.study, self._storage = study, storage
         given = {"class_weight": None, "shuffle": True, **fit}
         training, self.manifest = study._prepare(given.pop("x"), given.pop("y", None), **given)  # noqa: SLF001
         settings = replace(training.settings, training_score=False, keep_every_epoch=False)
         planner = training.planner
-        if halt is not None and planner is not None:
+        if halt is not None and compared and planner is not None:
             planner = partial(_plan_whole_variants, planner)
         engine = partial(_light, training.engine, halt)
         self._training = replace(training, settings=settings, engine=engine, planner=planner)
