@@ -62,12 +62,12 @@ def test_the_first_round_is_small_where_runs_are_dear(clock):
 
 def test_the_time_that_is_left_goes_into_seeds_of_the_finalists(clock):
     clock, at = clock
-    at(180)
+    at(170)
     assert planning.seeds_to_judge(clock, Pace(48.0, 48), finish=Finish(3)) == 20
-    at(249)  # 45 s to judge in, 30 at the price of trials, 24 of them the steps: twelve runs
-    assert planning.seeds_to_judge(clock, Pace(48.0, 48), finish=Finish(3)) == 4
-    at(180)  # the last training takes 39 s of the 114: 75 s to judge in
-    assert planning.seeds_to_judge(clock, Pace(48.0, 48), finish=Finish(3, last=4)) == 16
+    at(231)  # 63 s to judge in, 31.5 at the price of trials, 24 of them the steps: fifteen runs
+    assert planning.seeds_to_judge(clock, Pace(48.0, 48), finish=Finish(3)) == 5
+    at(180)  # the last training takes 52 s of the 114: 62 s to judge in, 31 at the price of trials
+    assert planning.seeds_to_judge(clock, Pace(48.0, 48), finish=Finish(3, last=4)) == 4
     at(299)
     assert planning.seeds_to_judge(clock, Pace(48.0, 48), finish=Finish(3)) == 3
 
