@@ -7,13 +7,13 @@ import pytest
 
 import gengap as gg
 from gengap.datasets import Split
-from gengap.errors import DataError, StoreError
+from gengap.errors import DataError, ModelError, StoreError
 from gengap.improving.dividing import divide
 
 
 def test_many_cases_are_split_and_the_finalists_stand_beside_references(net, noisy, few_trials, tmp_path):
     before = net.get_weights()
-    found = gg.improve(net, *noisy, minutes=0.3, output=tmp_path / "out", progress=False)
+    found = gg.improve(net, *noisy, minutes=1, output=tmp_path / "out", progress=False)
     result = found.result
     assert result.variants[0] == "baseline"
     assert "ridge regression" in result.variants
@@ -63,9 +63,45 @@ def test_what_cannot_be_done_is_said_at_once(net, noisy, tmp_path):
         gg.improve(net, x, y, minutes=0)
     with pytest.raises(DataError, match="`y` is missing"):
         gg.improve(net, x)
+    with pytest.raises(ModelError, match="not a mapping of several"):
+        gg.improve({"net": net}, x, y, output=None)
+    with pytest.raises(ModelError, match="is not compiled"):
+        gg.improve(keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)]), x, y, output=None)
     (tmp_path / "model.keras").write_text("my own")
     with pytest.raises(StoreError, match="was not written by gengap"):
         gg.improve(net, Split(x, y), output=tmp_path)
     (tmp_path / "report.html").write_text("mine")
     with pytest.raises(StoreError, match="would be written over"):
         gg.improve(net, Split(x, y), output=tmp_path)
+
+
+def test_cases_of_several_heads_are_judged_on_what_is_given_and_not_divided(few_trials):
+    ends = [keras.Input((2,), name=name) for name in "ab"]
+    net = keras.Model(ends, [keras.layers.Dense(1, name=f"{end.name}_out")(end) for end in ends])
+    net.compile("sgd", ["mse", "mae"])
+    random = np.random.default_rng(0)
+
+    def cases(number):
+        return [random.normal(size=(number, 2)) for _ in ends], [random.normal(size=(number, 1)) for _ in ends]
+
+    given = {"minutes": 0.3, "output": None, "progress": False}
+    with pytest.raises(DataError, match="give `validation_data` and `test_data`"):
+        gg.improve(net, *cases(40), **given, test_data=cases(10))
+    found = gg.improve(net, *cases(40), **given, validation_data=cases(10), test_data=cases(10))
+    assert found.result.test.sizes["sample"] == 10
+
+
+def test_a_round_under_way_ends_when_its_time_is_over_and_what_was_found_before_is_judged(net, noisy, monkeypatch):
+    monkeypatch.setattr("gengap.improving.planning._SEEDS_TO_JUDGE", (2, 2))
+    monkeypatch.setattr("gengap.improving.planning._MOST_EPOCHS", 4)
+    monkeypatch.setattr("gengap.improving.planning._MOST_TRIALS", 12)
+    monkeypatch.setattr("gengap.improving.planning.Finish.seconds", lambda finish, pace: 1e6)  # is always late
+    monkeypatch.setattr("gengap.improving.one_call.trials_that_fit", lambda *_, done, **__: 4 * (done < 12))
+    given = {name: tuple(one[rows] for one in noisy) for name, rows in
+             (("validation_data", slice(300, 400)), ("test_data", slice(400, 500)))}  # fmt: skip
+    found = gg.improve(net, *(one[:300] for one in noisy), **given, minutes=1, output=None, progress=False)
+    states = [one.state for one in found.search.trials]
+    assert set(states[:8]) == {"complete"}
+    assert set(states[8:]) == {"halted"}
+    assert found.search.best.number < 8
+    assert any("was ended so that" in one for one in found.said)

@@ -4,7 +4,7 @@ import pytest
 
 from gengap.errors import DataError
 from gengap.improving import planning
-from gengap.improving.planning import Clock, Pace
+from gengap.improving.planning import Clock, Finish, Pace
 
 
 @pytest.fixture
@@ -20,27 +20,73 @@ def test_the_pilot_takes_a_tenth(clock):
     assert planning.epochs_of_pilot(clock[0], 1e-4, runs=1) == 100
 
 
+def test_half_of_a_round_costs_the_same_however_few_runs_share_it():
+    pace = Pace(seconds=48.0, runs=48)
+    assert [pace.seconds_for(runs) for runs in (0, 24, 48, 96)] == [24.0, 36.0, 48.0, 96.0]
+    assert [pace.runs_in(seconds) for seconds in (-5.0, 20.0, 36.0, 48.0, 96.0)] == [0, 0, 24, 48, 96]
+    assert pace.slowness == 1.0, "nobody looked"
+    assert Pace(48.0, 48, processor=16.0).slowness == 3.0
+    assert Pace(48.0, 48, processor=90.0).slowness == 1.0, "two cores"
+
+
+def test_a_round_that_was_smaller_and_cheaper_says_nothing_of_larger_ones():
+    whole = Pace(48.0, 48)
+    assert planning.latest(None, whole) is whole
+    assert planning.latest(whole, Pace(0.1, 3)) is whole
+    assert planning.latest(whole, Pace(60.0, 3)).seconds == 60, "the machine became slower"
+
+
 def test_rounds_end_early_enough_to_judge(clock):
     clock, at = clock
-    pace = Pace(seconds=48.0, runs=48)  # a second a run
-    trials = {"done": 16, "each": 3, "together": 16, "finalists": 3}
+    pace = Pace(seconds=48.0, runs=48)
+    trials = {"done": 16, "each": 3, "together": 16, "finish": Finish(3)}
     at(60)
     assert planning.trials_that_fit(clock, pace, **trials) == 16
-    at(168)  # 12 seconds until 60 % are over: four trials of three seconds
-    assert planning.trials_that_fit(clock, pace, **trials) == 4
-    at(178)
+    at(140)  # 40 seconds until 60 % are over: 24 are the steps, so 32 runs, ten trials of three
+    assert planning.trials_that_fit(clock, pace, **trials) == 10
+    at(168)
     assert planning.trials_that_fit(clock, pace, **trials) == 0
+    at(60)
     assert planning.trials_that_fit(clock, pace, **{**trials, "done": 200}) == 0
+    late = Pace(48.0, 48, processor=1.2)  # 40 times slower than an idle machine: 240 s for the report alone
+    assert planning.trials_that_fit(clock, late, **trials) == 0
+
+
+def test_the_first_round_is_small_where_runs_are_dear(clock):
+    clock, at = clock
+    at(30)
+    assert planning.first_trials(clock, Pace(1.0, 5), each=5) == 8
+    assert planning.first_trials(clock, Pace(30.0, 5), each=5) == 4, "150 s: the model as it is and four trials"
+    assert planning.first_trials(clock, Pace(300.0, 5), each=5) == 2
 
 
 def test_the_time_that_is_left_goes_into_seeds_of_the_finalists(clock):
     clock, at = clock
-    at(180)
-    assert planning.seeds_to_judge(clock, Pace(48.0, 48), finalists=3) == 20
-    at(249)  # 45 s to judge in, 4.5 s a seed
-    assert planning.seeds_to_judge(clock, Pace(48.0, 48), finalists=3) == 10
+    at(170)
+    assert planning.seeds_to_judge(clock, Pace(48.0, 48), finish=Finish(3)) == 20
+    at(231)  # 63 s to judge in, 31.5 at the price of trials, 24 of them the steps: fifteen runs
+    assert planning.seeds_to_judge(clock, Pace(48.0, 48), finish=Finish(3)) == 5
+    at(180)  # the last training takes 52 s of the 114: 62 s to judge in, 31 at the price of trials
+    assert planning.seeds_to_judge(clock, Pace(48.0, 48), finish=Finish(3, last=4)) == 4
     at(299)
-    assert planning.seeds_to_judge(clock, Pace(48.0, 48), finalists=3) == 3
+    assert planning.seeds_to_judge(clock, Pace(48.0, 48), finish=Finish(3)) == 3
+
+
+def test_a_round_that_would_make_the_judging_late_is_ended(clock):
+    clock, at = clock
+    deadline = planning.Deadline(clock)
+    at(280)
+    assert deadline(1, ["a", "b"]) == frozenset(), "the first round is never ended"
+    deadline.at = 270.0
+    assert deadline(2, ["a", "b"]) == {0, 1}
+    assert deadline.met
+
+
+def test_runs_are_shorter_where_the_least_would_not_fit(clock):
+    epochs = {"wanted": 50, "least": 30, "runs": 1}
+    assert planning.epochs_that_fit(clock[0], 0.1, **epochs) == 50
+    assert planning.epochs_that_fit(clock[0], 1.0, **epochs) == 42, "594 s for fourteen runs"
+    assert planning.epochs_that_fit(clock[0], 10.0, **epochs) == 30, "which the check of the time refuses"
 
 
 def test_a_time_in_which_nothing_can_be_done_is_refused_with_one_that_would_do(clock):

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 import gengap as gg
-from gengap.errors import DataError, ModelError, StudyChangedError
+from gengap.errors import DataError, ModelError, StoreError, StudyChangedError
 
 QUICK = {"epochs": 3, "seeds": 2, "judge_seeds": 2, "progress": False}
 
@@ -144,3 +144,33 @@ def test_what_makes_no_sense_is_said_before_anything_trains(net, parts, changes,
 def test_several_models_are_not_searched(net, parts):
     with pytest.raises(ModelError, match="treats one model"):
         gg.search({"a": net}, space(), parts[0], validation_data=parts[1], **QUICK)
+
+
+def test_layers_that_are_kept_or_thawed_start_from_what_they_hold_in_trials_and_in_folds_too(make_net, parts):
+    train, validation, test = parts
+    base = make_net().layers[0]
+    base.trainable = False
+    net = keras.Sequential([keras.Input((6,)), base, keras.layers.Dense(1, "sigmoid")])
+    net.compile(keras.optimizers.SGD(0.0), "binary_crossentropy")
+    base.set_weights([50 * base.get_weights()[0], base.get_weights()[1]])  # drawn anew, it would score otherwise
+    space = {"body": [gg.Thaw()]}
+    found = gg.search(net, space, train, validation_data=validation, test_data=test, n_trials=1, **QUICK)
+    np.testing.assert_allclose(found[0].scores, found.baseline.scores, rtol=1e-5)
+    cases = gg.Split(np.concatenate([train.x, validation.x]), np.concatenate([train.y, validation.y]))
+    nested = gg.search(net, space, cases, cv=3, n_trials=1, **QUICK)
+    scores = nested.result.history["val_score"]
+    np.testing.assert_allclose(scores[1], scores[0], rtol=1e-5)
+
+
+def test_what_a_search_cannot_do_is_said_before_anything_is_trained(net, parts, tmp_path):
+    train, validation, _ = parts
+    given = {"n_trials": 1, **QUICK}
+    for cv in (2, gg.CrossValidation(3, forward=True)):
+        cases = gg.Split(train.x, train.y, times=np.datetime64("2020-01-01") + np.arange(80) if cv != 2 else None)
+        with pytest.raises(DataError, match="a partition of the cases into three folds or more"):
+            gg.search(net, space(), cases, cv=cv, **given)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(StoreError, match="choose another folder"):
+        gg.search(net, space(), train, validation_data=validation, storage=tmp_path / "file", **given)
+    with pytest.raises(TypeError, match="has no argument `epochz`"):
+        gg.search(net, space(), train, validation_data=validation, epochz=3, **given)

@@ -50,3 +50,15 @@ def test_the_figure_shows_every_finished_trial(found):
     assert ax.get_xlabel() == "Strength of l2"
     with pytest.raises(UnknownNameError, match="no dimension 'dropout'"):
         StrengthsDisplay.from_result(found.result, "dropout")
+
+
+@pytest.mark.parametrize(
+    "strengths", [[0.17, 0.5, 2.0, 7.0], [0.1, 0.15, 0.16, 0.11], [0.1, 0.2, 0.9, 0.5], [1e-5, 1e-3, 0.1, np.nan]]
+)
+def test_strengths_on_a_logarithmic_axis_can_be_read_however_narrow_the_range(strengths):
+    data = np.column_stack([strengths, [1.0, 0.9, 0.8, 0.9], [0.1] * 4])
+    display = StrengthsDisplay(data, (1.0, 0.1), 2, 2, "learning_rate", log=True, score="log_loss", alone=False)
+    ax = display.plot()
+    ax.figure.canvas.draw()
+    low, high = ax.get_xlim()
+    assert sum(low <= one <= high for one in ax.get_xticks()) >= 2

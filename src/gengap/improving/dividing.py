@@ -14,6 +14,7 @@ from gengap.errors import DataError
 FEW = 2000
 """Cases below which a fifth of them is too small a test: then every case is a test case once."""
 FOLDS = 5
+_SEVERAL = "Cases of several inputs or outputs are not divided: give `validation_data` and `test_data`."
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,7 @@ class Division:
     said: tuple[str, ...]
 
 
-def divide(x: Any, y: Any, *, validation_data: Any, test_data: Any) -> Division:
+def divide(x: Any, y: Any, *, validation_data: Any, test_data: Any, several: bool = False) -> Division:
     """Decide which cases are learned from, chosen on and judged on.
 
     Test data that are given are kept for judging. Without any, fewer than 2,000 cases are judged in folds; of more a
@@ -42,12 +43,18 @@ def divide(x: Any, y: Any, *, validation_data: Any, test_data: Any) -> Division:
         y: Answers.
         validation_data: `Split` or tuple; None.
         test_data: `Split` or tuple; None.
+        several: Whether the model has several inputs or outputs.
 
     Raises:
         DataError: The cases cannot be divided.
     """
     if isinstance(x, Dataset):
         return of_dataset(x)
+    if validation_data is not None and test_data is not None:
+        own = {"x": x} if isinstance(x, Split) else {"x": x, "y": _given(y)}
+        return Division({**own, "validation_data": validation_data, "test_data": test_data}, None, ())
+    if several and not isinstance(x, Split):
+        raise DataError(_SEVERAL)
     train = _by_place(x if isinstance(x, Split) else _as_split(x, y))
     if validation_data is None and test_data is None and len(train) < FEW:
         rest, held, _ = hold_out(train)
@@ -88,11 +95,15 @@ def _few(number: int) -> str:
 
 
 def _as_split(x: Any, y: Any) -> Split:
+    if isinstance(y, Mapping) or isinstance(x, Mapping | tuple):
+        raise DataError(_SEVERAL)
+    return Split(np.asarray(x) if isinstance(x, list) else x, _given(y))
+
+
+def _given(y: Any) -> Any:
     if y is None:
         raise DataError("`y` is missing: pass `improve(model, x, y)`, or a `Split` or `Dataset` in place of both.")
-    if isinstance(y, Mapping) or isinstance(x, Mapping | tuple):
-        raise DataError("Cases of several inputs or outputs are not divided: give `validation_data` and `test_data`.")
-    return Split(np.asarray(x) if isinstance(x, list) else x, y)
+    return y
 
 
 def _by_place(split: Split) -> Split:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
+from time import process_time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,9 +18,14 @@ from gengap.improving.dividing import Division, divide
 from gengap.improving.improvement import Improvement
 from gengap.improving.planning import (
     Clock,
+    Deadline,
+    Finish,
     Pace,
     check_time,
     epochs_of_pilot,
+    epochs_that_fit,
+    first_trials,
+    latest,
     seeds_of_trials,
     seeds_to_judge,
     trials_that_fit,
@@ -33,7 +39,7 @@ from gengap.searching.drawing import Drawing
 from gengap.searching.nesting import SEARCHED
 from gengap.searching.space import Space, read_space
 from gengap.searching.suggesting import reasons, suggest_space
-from gengap.searching.trial_search import TOGETHER, check_held_out, concluded, fresh_seeds
+from gengap.searching.trial_search import TOGETHER, check_held_out, check_one_model, concluded, fresh_seeds
 from gengap.searching.trying import Trying
 from gengap.shipping import Shipped, ship
 from gengap.study import Study
@@ -43,6 +49,8 @@ if TYPE_CHECKING:
     import keras
 
 _PATIENCE = 10
+_SEEDS_OF_LAST = 5
+"""Seeds of the study on one split whose model is shipped, where folds have judged."""
 _TREES_CELLS, _LINEAR_CELLS = 200_000, 20_000_000
 """Cases times features up to which references take seconds."""
 REPORT, MODEL = "report.html", "model.keras"
@@ -74,7 +82,7 @@ def improve(
         model: A compiled model; it stays as it is.
         x: Inputs; or a `Dataset`, or a `Split`, in place of `x` and `y`.
         y: Answers.
-        minutes: How long it may take; kept within a tenth.
+        minutes: How long it may take; kept within a tenth where the least fits, and said where it was not.
         validation_data: `Split` or tuple to choose on; None holds some cases out.
         test_data: `Split` or tuple to judge on; None holds some out, or divides few cases into folds.
         space: Where strengths are sought, as `gengap.search` takes it; None takes what fits the model and the data.
@@ -101,7 +109,8 @@ def improve(
         >>> print(found)  # doctest: +SKIP
     """
     clock = Clock(_checked_minutes(minutes))
-    division = divide(x, y, validation_data=validation_data, test_data=test_data)
+    several = max(len(getattr(model, side, None) or ()) for side in ("inputs", "outputs")) > 1
+    division = divide(x, y, validation_data=validation_data, test_data=test_data, several=several)
     place = Place(None if output is None else Path(output), lang)
     return improved(model, division, clock, place, space=space, batch_size=batch_size, seed=seed, progress=progress)
 
@@ -133,14 +142,15 @@ def improved(
     """Improve a model on cases that are divided already; see `improve`."""
     if place.folder is not None:
         check_place(place.folder, place.lang)
+    check_one_model(model)
     judging = division.folds or division.split
     chosen = suggest_space(model, *_cases(division)) if space is None else read_space(space)
     chosen.check(model)
     fit = {**judging, "batch_size": batch_size}
-    trying, said = _prepared(model, chosen, fit, clock, seed=seed, progress=progress)
-    pace = _search(trying, clock)
-    finalists = (2 if division.folds else 3) * trying.rounds.num_folds
-    seeds = seeds_to_judge(clock, pace, finalists=finalists)
+    trying, deadline, alone, said = _prepared(model, chosen, fit, clock, seed=seed, progress=progress)
+    finish = Finish(2 * trying.rounds.num_folds, _SEEDS_OF_LAST) if division.folds else Finish(3)
+    pace = _search(trying, clock, alone, deadline, finish)
+    seeds = seeds_to_judge(clock, pace, finish=finish)
     judge = {"seeds": fresh_seeds(trying.study.seeds, seeds), "references": _references(division)}
     fit = {**fit, "epochs": trying.rounds.epochs}
     found = concluded(trying, model, judge, fit, seed=seed, storage=None, progress=progress)
@@ -148,7 +158,7 @@ def improved(
     result = found.result
     files = _written(result, shipped, place)
     how = (*division.said, *(reasons(chosen) if space is None else ()), *said, *found.notes)
-    more = _more(found, clock)
+    more = _more(found, clock, hurried=deadline.met)
     return Improvement(sentence, (*how, found.sentence, *more), found, result, shipped, files, clock.spent / 60)
 
 
@@ -167,7 +177,7 @@ def check_place(folder: Path, lang: str) -> None:
 
 def _prepared(
     model: Model, space: Space, fit: Mapping[str, Any], clock: Clock, *, seed: int, progress: bool
-) -> tuple[Trying, tuple[str, ...]]:
+) -> tuple[Trying, Deadline, Pace, tuple[str, ...]]:
     """Measure what runs cost, decide on epochs and seeds, and get everything ready for trials."""
     rounds = Rounds(Study(model, seeds=1), {**fit, "epochs": 2})
     check_held_out(rounds)
@@ -177,33 +187,42 @@ def _prepared(
     most = epochs_of_pilot(clock, an_epoch, runs=folds)
     pilot = rounds.with_epochs(most).train([EarlyStopping(_PATIENCE).treat(Variant("", model))])
     best = float(pilot.runs["best_epoch"].mean())
-    epochs = min(most, max(5, ceil(1.5 * best) + 3))
+    wanted, least = min(most, max(5, ceil(1.5 * best) + 3)), min(most, max(5, ceil(best)))
     an_epoch = float(pilot.runs["seconds"].sum()) / folds / float(pilot.runs["epochs"].mean())
+    epochs = epochs_that_fit(clock, an_epoch, wanted=wanted, least=least, runs=folds)
     check_time(clock, an_epoch, epochs=epochs, runs=folds)
     seeds = seeds_of_trials(clock, an_epoch * epochs, runs=folds)
-    study = Study(model, seeds=seeds)
+    study, deadline = Study(model, seeds=seeds), Deadline(clock)
     drawing = Drawing(space, seed=seed, blind=fit.get("cv") is not None)
-    trying = Trying(Rounds(study, {**fit, "epochs": epochs}), space, drawing, progress=progress)
-    said = (
+    rounds = Rounds(study, {**fit, "epochs": epochs}, halt=deadline, compared=False)
+    said = [
         f"The model as it is was best after {best:.0f} epochs, so every run has {epochs}; a trial has {seeds} seed(s)."
-    )
-    return trying, (said,)
+    ]
+    if epochs < wanted:
+        said.append(f"In more time every run would have {wanted} epochs, in which strong remedies get further.")
+    alone = Pace(an_epoch * epochs * folds, folds)
+    return Trying(rounds, space, drawing, progress=progress), deadline, alone, tuple(said)
 
 
-def _search(trying: Trying, clock: Clock) -> Pace:
-    """Try strengths, round after round, as long as there is time; return what rounds cost."""
+def _search(trying: Trying, clock: Clock, alone: Pace, deadline: Deadline, finish: Finish) -> Pace:
+    """Try strengths, round after round, as long as there is time; return what rounds cost.
+
+    Time is measured again after every round, and within rounds too: but for the first, one that would leave too little
+    for the judging is ended.
+    """
     each = len(trying.study.seeds) * trying.rounds.num_folds
-    finalists = 3 * trying.rounds.num_folds
-    number, pace, begun = min(8, TOGETHER), Pace(1.0, 1), clock.spent
+    pace: Pace | None = None
+    number = first_trials(clock, alone, each=each)
     while number:
-        before = len(trying.trials)
-        trying.advance(number)
-        now = clock.spent
-        runs = (len(trying.trials) - before + (before == 0)) * each
-        pace, begun = Pace(now - begun, runs), now
-        number = trials_that_fit(
-            clock, pace, done=len(trying.trials), each=each, together=TOGETHER, finalists=finalists
-        )
+        begun, computed = clock.spent, process_time()
+        trained = trying.advance(number)
+        if trained:
+            pace = latest(pace, Pace(clock.spent - begun, trained * each, process_time() - computed))
+        assert pace is not None  # noqa: S101  the first round trains the model as it is
+        deadline.at = clock.seconds - finish.seconds(pace)
+        done = len(trying.trials)
+        number = trials_that_fit(clock, pace, done=done, each=each, together=TOGETHER, finish=finish)
+    assert pace is not None  # noqa: S101  there is always a first round
     return pace
 
 
@@ -216,8 +235,8 @@ def _cases(division: Division) -> tuple[Any, Any]:
 
 def _references(division: Division) -> tuple[str, ...]:
     """Return the references that take seconds on these cases, on folds the linear one alone."""
-    data = division.split["x"]
-    x = data.train.x if isinstance(data, Dataset) else data.x
+    data, _ = _cases(division)
+    x = data.train.x if isinstance(data, Dataset) else data.x if isinstance(data, Split) else data
     if not (isinstance(x, np.ndarray) or sparse.issparse(x)):
         return ()
     cells = x.nnz if sparse.issparse(x) else x.size
@@ -241,7 +260,7 @@ def _shipped(model: Model, found: SearchResult, division: Division, fit: Mapping
 
 def _final(model: Model, remedy: str, division: Division, fit: Mapping[str, Any]) -> Result:
     """Train what the folds chose once more, on one split, as the model that is shipped."""
-    study = Study(model, remedies=[remedy] if remedy else [], seeds=5)
+    study = Study(model, remedies=[remedy] if remedy else [], seeds=_SEEDS_OF_LAST)
     own = {**division.split, "epochs": fit["epochs"], "batch_size": fit["batch_size"], "progress": False}
     return study.run(**own)
 
@@ -267,10 +286,17 @@ def judged_on(result: Result) -> str:
     return "test cases that nothing was chosen by" if result.test.sizes else "validation cases"
 
 
-def _more(found: SearchResult, clock: Clock) -> tuple[str, ...]:
-    """Say what more time would buy."""
+def _more(found: SearchResult, clock: Clock, *, hurried: bool) -> tuple[str, ...]:
+    """Say how the time was kept, and what more of it would buy."""
     number, seeds = len(found.trials), len(found.result.seeds)
     said = [f"In {clock.spent / 60:.1f} of {clock.minutes:g} minutes: {number} trials, judged with {seeds} seeds."]
+    if hurried:
+        said.append("The last round took longer than the one before it, and was ended so that the finalists be judged.")
+    if clock.spent > 1.1 * clock.seconds:
+        said.append(
+            "That is longer than asked: the least that has to be done (a few trials, their judging with the fewest "
+            "seeds, the report) did not fit, or the machine became slower meanwhile."
+        )
     late = float((found.result.runs["best_epoch"] >= found.result.runs["epochs"]).mean())
     if late > 0.5:
         said.append("Most runs were still getting better when they ended: more time would go into longer training.")

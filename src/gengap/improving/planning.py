@@ -1,9 +1,10 @@
 """How much fits into a time: what was measured of first runs, and the trials and seeds that follow from it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from math import ceil, floor
+from math import ceil, floor, inf
 
 from gengap.errors import DataError
 
@@ -14,6 +15,8 @@ _SEEDS_TO_JUDGE = (3, 20)
 """The fewest and the most seeds that finalists are judged with."""
 _FULL = 1.5
 """What a run costs that keeps weights and training scores, in runs of a round."""
+_JUDGED = 2.0
+"""The same together with others, with what is computed of them: 90 runs took 29 s where trials would have taken 13."""
 _FOR_WRITING = 6.0
 """Seconds for the report, its figures and the model, on a machine that is not idle."""
 
@@ -59,15 +62,78 @@ class Pace:
     Attributes:
         seconds: Of the round.
         runs: Runs in it.
+        processor: Seconds that this process computed meanwhile; None where nobody looked.
     """
 
     seconds: float
     runs: int
+    processor: float | None = None
 
     @property
-    def a_run(self) -> float:
-        """Seconds of a run in company."""
-        return self.seconds / self.runs
+    def slowness(self) -> float:
+        """How many times longer things take than on a machine that does nothing else, 1 or more."""
+        return max(1.0, self.seconds / self.processor) if self.processor else 1.0
+
+    def seconds_for(self, runs: int) -> float:
+        """Return what so many runs together will cost, at most.
+
+        Half of a round is its steps, which cost the same however few runs share them: 15 runs took 7.4 s where 80 took
+        9.8 (569 cases, a net of 16-16). More runs than were measured cost as many times more.
+        """
+        share = runs / self.runs
+        return self.seconds * (share if share > 1 else (1 + share) / 2)
+
+    def runs_in(self, seconds: float) -> int:
+        """Return how many runs together fit into a time; the inverse of `seconds_for`."""
+        share = seconds / self.seconds
+        return floor(self.runs * (share if share > 1 else max(0.0, 2 * share - 1)))
+
+
+def latest(pace: Pace | None, now: Pace) -> Pace:
+    """Return the pace to reckon with: that of the last round, but for one that was both smaller and cheaper."""
+    return now if pace is None or now.runs >= pace.runs or now.seconds >= pace.seconds else pace
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What is left to do when no trial is tried any more.
+
+    Attributes:
+        finalists: Runs of a seed of the judging.
+        last: Runs of the model that is shipped, where it is trained after the judging; 0 where it is not.
+    """
+
+    finalists: int
+    last: int = 0
+
+    def but_for_judging(self, pace: Pace) -> float:
+        """Return the seconds of the last training, of the report and of the model."""
+        training = _JUDGED * pace.seconds_for(self.last) if self.last else 0.0
+        return training + _FOR_WRITING * pace.slowness
+
+    def seconds(self, pace: Pace) -> float:
+        """Return the seconds of all of it, with the fewest seeds."""
+        return self.but_for_judging(pace) + _JUDGED * pace.seconds_for(_SEEDS_TO_JUDGE[0] * self.finalists)
+
+
+class Deadline:
+    """Ends all runs of a round at the end of an epoch where what comes after them would be late.
+
+    Attributes:
+        at: Seconds on the clock; infinite while nothing is to be ended.
+        met: Whether it ended any.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self.at, self.met = clock, inf, False
+
+    def __call__(self, epoch: int, running: Sequence[object]) -> AbstractSet[int]:
+        """Return the places of the runs that end here, see `gengap.engine.state.HaltingListener`."""
+        del epoch
+        if self._clock.spent <= self.at:
+            return frozenset()
+        self.met = True
+        return frozenset(range(len(running)))
 
 
 def epochs_of_pilot(clock: Clock, an_epoch: float, *, runs: int) -> int:
@@ -79,6 +145,20 @@ def epochs_of_pilot(clock: Clock, an_epoch: float, *, runs: int) -> int:
         runs: Runs of the pilot.
     """
     return max(5, min(_MOST_EPOCHS, floor(0.1 * clock.left / max(an_epoch * runs, 1e-9))))
+
+
+def epochs_that_fit(clock: Clock, an_epoch: float, *, wanted: int, least: int, runs: int) -> int:
+    """Return how many epochs runs have: as many as wanted, or fewer where the least that is done would not fit.
+
+    Args:
+        clock: The time that there is.
+        an_epoch: Seconds of an epoch of a run.
+        wanted: Epochs in which a run surely ends.
+        least: Epochs that a run needs.
+        runs: Runs of a trial with one seed.
+    """
+    fit = floor((2 * clock.left - _FOR_WRITING) / max(_fewest(runs) * an_epoch, 1e-9))
+    return min(wanted, max(least, fit))
 
 
 def check_time(clock: Clock, an_epoch: float, *, epochs: int, runs: int) -> None:
@@ -93,14 +173,18 @@ def check_time(clock: Clock, an_epoch: float, *, epochs: int, runs: int) -> None
     Raises:
         DataError: Four trials and the finalists with three seeds each do not fit; the sentence says what would.
     """
-    fewest = 5 * runs + _FULL * 2 * _SEEDS_TO_JUDGE[0] * runs
-    needed = fewest * epochs * an_epoch + _FOR_WRITING
+    needed = _fewest(runs) * epochs * an_epoch + _FOR_WRITING
     if needed > 2 * clock.left:  # runs in company cost less than alone, by how much is not known yet
         raise DataError(
             f"`minutes={clock.minutes:g}` is too short: an epoch takes {an_epoch:.2g} s, so that four trials of "
             f"{epochs} epochs and their judging need about {ceil(needed / 60)} minutes. Give more, a smaller model, or "
             "fewer cases."
         )
+
+
+def _fewest(runs: int) -> float:
+    """Return the cost of four trials beside the model as it is, and of their judging, in runs."""
+    return 5 * runs + _FULL * 2 * _SEEDS_TO_JUDGE[0] * runs
 
 
 def seeds_of_trials(clock: Clock, a_run: float, *, runs: int) -> int:
@@ -115,31 +199,42 @@ def seeds_of_trials(clock: Clock, a_run: float, *, runs: int) -> int:
     return next((seeds for seeds in (3, 2) if fit >= 24 * seeds), 1)
 
 
-def trials_that_fit(clock: Clock, pace: Pace, *, done: int, each: int, together: int, finalists: int) -> int:
+def first_trials(clock: Clock, pilot: Pace, *, each: int) -> int:
+    """Return how many trials the first round has: from 2 to 8, as many as fit even if company saved nothing.
+
+    Args:
+        clock: The time that there is.
+        pilot: What runs of the model as it is cost, alone.
+        each: Runs of a trial.
+    """
+    spare = _FOR_SEARCH * clock.seconds - clock.spent
+    return max(2, min(8, _MOST_TRIALS, floor(pilot.runs * spare / pilot.seconds / each) - 1))
+
+
+def trials_that_fit(clock: Clock, pace: Pace, *, done: int, each: int, together: int, finish: Finish) -> int:
     """Return how many trials the next round has; 0 where it is time to judge.
 
     Args:
         clock: The time that there is.
-        pace: What rounds have cost so far.
+        pace: What the last round has cost.
         done: Trials so far.
         each: Runs of a trial.
         together: The most trials of a round.
-        finalists: Runs of a seed of the judging.
+        finish: What comes after the last round.
     """
-    reserve = _FOR_WRITING + _SEEDS_TO_JUDGE[0] * finalists * _FULL * pace.a_run
-    spare = min(_FOR_SEARCH * clock.seconds - clock.spent, clock.left - reserve)
-    number = min(together, _MOST_TRIALS - done, floor(spare / (pace.a_run * each)))
+    spare = min(_FOR_SEARCH * clock.seconds - clock.spent, clock.left - finish.seconds(pace))
+    number = min(together, _MOST_TRIALS - done, pace.runs_in(spare) // each)
     return number if number >= 2 else 0
 
 
-def seeds_to_judge(clock: Clock, pace: Pace, *, finalists: int) -> int:
+def seeds_to_judge(clock: Clock, pace: Pace, *, finish: Finish) -> int:
     """Return with how many seeds the finalists are judged: as many as fit, from 3 to 20.
 
     Args:
         clock: The time that there is.
-        pace: What rounds have cost.
-        finalists: Runs of a seed of the judging.
+        pace: What the last round has cost.
+        finish: What comes after the last round.
     """
     fewest, most = _SEEDS_TO_JUDGE
-    fit = floor((clock.left - _FOR_WRITING) / (finalists * _FULL * pace.a_run))
+    fit = pace.runs_in((clock.left - finish.but_for_judging(pace)) / _JUDGED) // finish.finalists
     return max(fewest, min(most, fit))

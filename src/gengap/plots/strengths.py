@@ -84,8 +84,6 @@ class StrengthsDisplay:
         Args:
             ax: Axes to draw on; None makes new ones.
         """
-        from matplotlib.ticker import NullFormatter
-
         strength, mean, deviation = self.data.T
         places = self._places(strength)
         spread = np.nan_to_num(deviation)
@@ -110,7 +108,7 @@ class StrengthsDisplay:
                 ax.plot(places[at], mean[at], marker, color=colour, markersize=8, label=label, linestyle="none")
             self._name_off(ax, strength, places)
             if self.log:
-                ax.xaxis.set_minor_formatter(NullFormatter())
+                _label_decades(ax, places)
             ax.set_xlabel(f"Strength of {self.dimension.replace('_', ' ')}")
             ax.set_ylabel(f"Validation {self.score.replace('_', ' ')}")
             key(ax)
@@ -129,6 +127,17 @@ class StrengthsDisplay:
         at = float(places[~np.isfinite(strength)][0])
         ax.axvline(at, color=REFERENCE, linewidth=0.6, zorder=0)
         ax.text(at, 1.01, "remedy off", transform=ax.get_xaxis_transform(), ha="center", fontsize=9, color=REFERENCE)
+
+
+def _label_decades(ax: "Axes", places: "Floats") -> None:
+    """Label powers of ten; below two decades, where they would be a single label, round numbers between them, too."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+    ratio = places.max() / places.min()
+    if ratio < 100:
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if ratio > 10 else MaxNLocator(5))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _chosen(told: Mapping[str, Any], dimension: str | None) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from gengap.datasets.cases import count_cases
 from gengap.datasets.split import Dataset, Split
-from gengap.errors import RemedyError
+from gengap.errors import ModelError, RemedyError
 from gengap.keras_models.anatomy import DROPOUTS, NORMALIZATIONS, Anatomy
 from gengap.remedies.augmenting import Augment
 from gengap.remedies.base import Model, Remedy, Variant, trainable_parameters
@@ -62,8 +63,9 @@ def suggest(model: Model, data: Dataset | Split | tuple[Any, Any]) -> tuple[Sugg
         dropout(0.5): 13.1 parameters for each of 500 training cases: noise on hidden units keeps them from conspiring
     """
     y = data.train.y if isinstance(data, Dataset) else data.y if isinstance(data, Split) else data[1]
-    count = len(next(iter(y.values())) if isinstance(y, dict) else y)
-    facts = _Facts.of(model, count)
+    if not getattr(model, "compiled", True):
+        raise ModelError("The model is not compiled: call `model.compile(optimizer, loss)` first.")
+    facts = _Facts.of(model, count_cases(y))
     return tuple(s for s in _candidates(facts) if _fits(s.remedy, model))
 
 

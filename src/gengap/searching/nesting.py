@@ -7,13 +7,14 @@ from typing import Any
 
 from gengap.engine.runs import Run
 from gengap.errors import DataError
-from gengap.remedies.base import Model, Variant
+from gengap.remedies.base import Model
 from gengap.remedies.catalogue import remedy
 from gengap.results import Result
 from gengap.searching.trials import Trial
 from gengap.searching.trying import Trying
 from gengap.study import Study
 from gengap.study.rounds import run_each
+from gengap.study.variants import run_of
 
 SEARCHED = "searched"
 """Name of the variant whose strengths each fold chose for itself."""
@@ -41,7 +42,7 @@ def judged_in_folds(
     Returns:
         The result, the name of its searched variant, and what the search's account adds: the choice of every fold.
     """
-    untreated = Variant("baseline", model)
+    untreated = trying.study.variants[0]
     chosen = [chosen_in_fold(trying.trials, fold) for fold in range(trying.rounds.num_folds)]
     variants = [remedy(one.remedy).treat(untreated) if one.remedy else untreated for one in chosen]
     pair = {untreated.name: model, SEARCHED: variants[0].model}
@@ -50,8 +51,7 @@ def judged_in_folds(
     def own(run: Run, fold: int) -> Run:
         if run.variant != SEARCHED:
             return run
-        one = variants[fold]
-        return replace(run, model=one.model, share=one.share, stopping=one.stopping)
+        return replace(run_of(variants[fold], run.seed), variant=run.variant, fold=run.fold)
 
     result = run_each(study, {**fit, "progress": progress}, own)
     told = {name: dict(facts) for name, facts in result.manifest["variants"].items()}

@@ -20,7 +20,9 @@ from gengap.searching.space import Space, read_space
 from gengap.searching.suggesting import suggest_space
 from gengap.searching.trying import Trying
 from gengap.storage import Store
+from gengap.storage.files import saying_unwritable
 from gengap.study import Study
+from gengap.study.fit_arguments import refuse_arguments
 from gengap.study.rounds import Rounds
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 TOGETHER = 16
 """Trials of a round: enough that training them together pays, few enough that the next round knows of them."""
+_OF_RUN = frozenset(inspect.signature(Study.run).parameters)
 _OF_STUDY = frozenset(inspect.signature(Study.__init__).parameters) - {"self", "model", "remedies", "seeds", "storage"}
 
 
@@ -99,6 +102,8 @@ def search(  # noqa: PLR0913  as in `Study.run`, and what a search adds
         RemedyError: A remedy of the space cannot be applied to the model.
         ValueError: Values of the space cannot be searched.
         StudyChangedError: The folder of `storage` holds another search; the sentence names the difference.
+        StoreError: That folder cannot be used.
+        TypeError: There is no such argument.
 
     References:
         Akiba, T. et al. (2019). Optuna: a next-generation hyperparameter optimization framework. KDD. arXiv:1907.10902
@@ -121,14 +126,14 @@ def search(  # noqa: PLR0913  as in `Study.run`, and what a search adds
         raise TypeError("`gg.search` takes no `callbacks`: put `gg.EarlyStopping` into the space, as any remedy.")
     of_study = {name: options.pop(name) for name in list(options) if name in _OF_STUDY}
     references = of_study.pop("references", ())
+    refuse_arguments({name: value for name, value in options.items() if name not in _OF_RUN})
     if cv is not None:
         cv = _one_division(cv)
         if pruning is not None:
             raise DataError(
                 "With `cv`, folds choose for themselves, and `pruning` would let others choose: leave it out."
             )
-    if isinstance(model, Mapping):
-        raise ModelError("A search treats one model: give a compiled Keras model, not a mapping of several.")
+    check_one_model(model)
     study = Study(model, seeds=seeds, primary_epoch=epoch, **of_study)
     fit = {"x": x, "y": y, "validation_data": validation_data, "test_data": test_data, "cv": cv,
            "epochs": epochs, "batch_size": batch_size, **options}  # fmt: skip
@@ -142,6 +147,8 @@ def search(  # noqa: PLR0913  as in `Study.run`, and what a search adds
     drawing = Drawing(chosen, seed=seed, sampler=sampler, blind=cv is not None)
     trying = Trying(rounds, chosen, drawing, storage=folder, progress=progress)
     if folder is not None:
+        with saying_unwritable(folder, new=True):
+            folder.mkdir(parents=True, exist_ok=True)
         _declare(folder, chosen, seed=seed, pruning=pruning, epoch=epoch, seeds=study.seeds)
     while len(trying.trials) < n_trials:
         trying.advance(min(TOGETHER, n_trials - len(trying.trials)))
@@ -218,12 +225,27 @@ def _judged(
     return result, finalists[0] or result.baseline
 
 
+def check_one_model(model: Any) -> None:
+    """Check that there is one model to treat.
+
+    Raises:
+        ModelError: It is a mapping of several.
+    """
+    if isinstance(model, Mapping):
+        raise ModelError("A search treats one model: give a compiled Keras model, not a mapping of several.")
+
+
 def check_held_out(rounds: Rounds) -> None:
     """Check that there is something to choose by.
 
     Raises:
-        DataError: There is no validation split, and there are no folds.
+        DataError: There is no validation split, and there are no folds that have inner ones.
     """
+    if not rounds.chooses and rounds.resampled:
+        raise DataError(
+            "In a search each fold chooses by an inner validation, the next fold's cases, which needs a partition of "
+            "the cases into three folds or more: give `cv=3` or more, without `forward`, or a validation split."
+        )
     if not rounds.chooses:
         raise DataError(
             "A search chooses strengths by a validation split: give `validation_data=`, a `Dataset` that has one, or "
@@ -259,7 +281,6 @@ def _declare(folder: Path, space: Space, *, seed: int, pruning: int | None, epoc
                     "change, or choose another folder."
                 )
         return
-    folder.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(told, indent=1), encoding="utf-8")
 
 

@@ -42,11 +42,15 @@ class Trying:
         self.baseline: Trial | None = None
         self._known: dict[str, Trial] = {}
 
-    def advance(self, number: int) -> None:
-        """Draw, train and read so many trials; what was trained before under the same name is not trained again."""
+    def advance(self, number: int) -> int:
+        """Draw, train and read so many trials; what was trained before under the same name is not trained again.
+
+        Returns:
+            How many variants were trained, the untreated one among them in the first round.
+        """
         drawn = self.drawing.ask(number)
         named = [(asked, strengths, self._named(strengths)) for asked, strengths in drawn]
-        self._train([(name, remedy, strengths) for _, strengths, (name, remedy) in named])
+        trained = self._train([(name, remedy, strengths) for _, strengths, (name, remedy) in named])
         for asked, strengths, (name, _) in named:
             like = self._known[name]
             strength = self.space.strength(strengths)
@@ -55,6 +59,7 @@ class Trying:
             self.drawing.tell(asked, trial)
         if self._storage is not None:
             self.drawing.kept_in(self._storage)
+        return trained
 
     @property
     def leader(self) -> Trial | None:
@@ -66,15 +71,16 @@ class Trying:
         remedy = self.space.remedy(strengths)
         return (self._untreated.name if remedy is None else str(remedy)), remedy
 
-    def _train(self, wanted: Sequence[tuple[str, Any, Mapping[str, Any]]]) -> None:
-        """Train what is not known yet, and the untreated model with the first trials."""
+    def _train(self, wanted: Sequence[tuple[str, Any, Mapping[str, Any]]]) -> int:
+        """Train what is not known yet, and the untreated model with the first trials; return how many."""
         new: dict[str, Variant] = {} if self.baseline is not None else {self._untreated.name: self._untreated}
         for name, remedy, _ in wanted:
             if name not in self._known and name not in new:
                 new[name] = remedy.treat(self._untreated)
         if not new:
-            return
+            return 0
         result = self.rounds.train(list(new.values()), progress=self._progress)
         for name in new:
             self._known[name] = read_trial(result, name, self._rule, number=-1, strengths={}, strength=0.0)
         self.baseline = self.baseline or self._known[self._untreated.name]
+        return len(new)

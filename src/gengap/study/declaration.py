@@ -43,7 +43,7 @@ from gengap.study.references import FittedReference, References, check_reference
 from gengap.study.resampling import refuse_splits
 from gengap.study.storing import Training, open_store, record_look, train_missing
 from gengap.study.values import flag, one_of, positive
-from gengap.study.variants import check_seeds, check_stopping, common_output, declared, make_variants
+from gengap.study.variants import check_seeds, check_stopping, common_output, declared, make_variants, run_of
 
 if TYPE_CHECKING:
     from gengap.engine.planner import Plan  # it needs torch, which a declaration does not
@@ -239,11 +239,7 @@ class Study:
 
     def runs(self) -> list[Run]:
         """Return the runs of the study: all variants of the first seed, then of the next."""
-        return [
-            Run(variant.name, seed, variant.model, variant.share, variant.stopping, kept=variant.kept)
-            for seed in self.seeds
-            for variant in self.variants
-        ]
+        return [run_of(variant, seed) for seed in self.seeds for variant in self.variants]
 
     def stored_in(self, storage: str | Path | None, *, runner: Runner | str = "local") -> "Study":
         """Return the same study, kept in another folder and trained by another runner."""

@@ -21,6 +21,7 @@ from gengap.study.loading import stored_result
 from gengap.study.manifest import describe_variant
 from gengap.study.progress import Silence, shown
 from gengap.study.storing import Training, open_store, train_missing
+from gengap.study.variants import run_of
 
 if TYPE_CHECKING:
     from gengap.engine.planner import Plan
@@ -40,17 +41,24 @@ class Rounds:
         fit: Arguments of `Study.run`, which are checked here once.
         storage: Folder that keeps the runs of all rounds; one that is stored is not trained again.
         halt: Ends runs that train together before their last epoch; None trains all to the end.
+        compared: Whether `halt` holds variants against each other, which must then train together.
     """
 
     def __init__(
-        self, study: Study, fit: Mapping[str, Any], *, storage: Path | None = None, halt: Halt | None = None
+        self,
+        study: Study,
+        fit: Mapping[str, Any],
+        *,
+        storage: Path | None = None,
+        halt: Halt | None = None,
+        compared: bool = True,
     ) -> None:
         self.study, self._storage = study, storage
         given = {"class_weight": None, "shuffle": True, **fit}
         training, self.manifest = study._prepare(given.pop("x"), given.pop("y", None), **given)  # noqa: SLF001
         settings = replace(training.settings, training_score=False, keep_every_epoch=False)
         planner = training.planner
-        if halt is not None and planner is not None:
+        if halt is not None and compared and planner is not None:
             planner = partial(_plan_whole_variants, planner)
         engine = partial(_light, training.engine, halt)
         self._training = replace(training, settings=settings, engine=engine, planner=planner)
@@ -64,9 +72,14 @@ class Rounds:
         return 1 if folds is None else len(next(iter(folds.divisions.values())).folds)
 
     @property
+    def resampled(self) -> bool:
+        """Whether the cases are divided into folds."""
+        return self._training.folds is not None
+
+    @property
     def chooses(self) -> bool:
-        """Whether there is a validation split, or folds that have inner ones."""
-        return self._training.data.validation is not None
+        """Whether there is a validation split, or folds whose inner ones hold every case once."""
+        return self._training.held_out().validation is not None
 
     @property
     def epochs(self) -> int:
@@ -90,9 +103,7 @@ class Rounds:
         Returns:
             A result with their held-out scores and predictions, without weights.
         """
-        given = [
-            Run(one.name, seed, one.model, one.share, one.stopping) for seed in self.study.seeds for one in variants
-        ]
+        given = [run_of(one, seed) for seed in self.study.seeds for one in variants]
         folds = self._training.folds
         runs = given if folds is None else folds.runs(given)
         work = replace(self._training, runs=runs)

@@ -10,6 +10,7 @@ import keras
 from gengap.analysis.tables import Column, Table
 from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.training_data import TrainingData
+from gengap.engine.runs import Run
 from gengap.errors import DataError, ModelError
 from gengap.keras_models.clone import compile_config
 from gengap.keras_models.heads import output_names
@@ -50,6 +51,11 @@ def make_variants(models: Any, remedies: Sequence[Remedy | str], *, keep_trained
         raise ModelError(f"The remedies {', '.join(twice)} are given more than once.")
     check_names(names, "remedies", error=ModelError)
     return all_of_them
+
+
+def run_of(variant: Variant, seed: int) -> Run:
+    """Return the run of a variant with a seed, with all that a variant says beside its model."""
+    return Run(variant.name, seed, variant.model, variant.share, variant.stopping, kept=variant.kept)
 
 
 def _keeping(variants: Sequence[Variant], *, wanted: bool = True) -> tuple[Variant, ...]:
