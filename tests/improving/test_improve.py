@@ -1,5 +1,7 @@
 """One call, from cases to a sentence, a report and a model; and which cases it judges on."""
 
+import sys
+
 import keras
 import numpy as np
 import pandas as pd
@@ -7,7 +9,7 @@ import pytest
 
 import gengap as gg
 from gengap.datasets import Split
-from gengap.errors import DataError, ModelError, StoreError
+from gengap.errors import DataError, MissingExtraError, ModelError, StoreError
 from gengap.improving.dividing import divide
 
 
@@ -55,6 +57,13 @@ def test_cases_are_divided_as_they_are_given(noisy, few_trials):
     assert all(y[place[row.tobytes()]] == answer for row, answer in zip(rest.x, rest.y, strict=True))
     data = gg.datasets.soundings()
     assert divide(data, None, validation_data=None, test_data=None).split["x"] is data
+
+
+def test_without_optuna_the_command_that_installs_it_is_said_before_anything_is_read(net, noisy, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    monkeypatch.setattr("gengap.improving.one_call.suggest_space", lambda *_: pytest.fail("something was begun"))
+    with pytest.raises(MissingExtraError, match=r"pip install 'gengap\[search\]'"):
+        gg.improve(net, *noisy, minutes=1, output=None)
 
 
 def test_what_cannot_be_done_is_said_at_once(net, noisy, tmp_path):

@@ -97,3 +97,10 @@ def test_a_time_in_which_nothing_can_be_done_is_refused_with_one_that_would_do(c
 
 def test_trials_have_fewer_seeds_where_runs_are_dear(clock):
     assert [planning.seeds_of_trials(clock[0], one, runs=1) for one in (1.0, 3.0, 10.0)] == [3, 2, 1]
+
+
+def test_a_time_that_would_do_counts_what_is_spent_already(clock):
+    clock, at = clock
+    at(290)
+    with pytest.raises(DataError, match=r"need about 6 minutes"):  # 290 s are over, and 55 more are needed
+        planning.check_time(clock, 0.25, epochs=14, runs=1)

@@ -36,8 +36,10 @@ def improve(
     from gengap.improving.planning import Clock
     from gengap.reporting.terminal import say
     from gengap.searching.commands import search_notes
+    from gengap.searching.ranges import need_optuna
 
     clock = Clock(minutes, started)
+    need_optuna()
     check_place(output, lang)
     files = {"train": data, "validation": validation, "test": test}
     columns = {"target": target, "groups": groups, "times": times, "encode": encode}

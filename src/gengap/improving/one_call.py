@@ -37,6 +37,7 @@ from gengap.results import Result
 from gengap.searching import SearchResult
 from gengap.searching.drawing import Drawing
 from gengap.searching.nesting import SEARCHED
+from gengap.searching.ranges import need_optuna
 from gengap.searching.space import Space, read_space
 from gengap.searching.suggesting import reasons, suggest_space
 from gengap.searching.trial_search import TOGETHER, check_held_out, check_one_model, concluded, fresh_seeds
@@ -140,6 +141,7 @@ def improved(
     progress: bool = True,
 ) -> Improvement:
     """Improve a model on cases that are divided already; see `improve`."""
+    need_optuna()
     if place.folder is not None:
         check_place(place.folder, place.lang)
     check_one_model(model)

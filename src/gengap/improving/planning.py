@@ -175,10 +175,11 @@ def check_time(clock: Clock, an_epoch: float, *, epochs: int, runs: int) -> None
     """
     needed = _fewest(runs) * epochs * an_epoch + _FOR_WRITING
     if needed > 2 * clock.left:  # runs in company cost less than alone, by how much is not known yet
+        enough = ceil((clock.spent + needed) / 60)
         raise DataError(
             f"`minutes={clock.minutes:g}` is too short: an epoch takes {an_epoch:.2g} s, so that four trials of "
-            f"{epochs} epochs and their judging need about {ceil(needed / 60)} minutes. Give more, a smaller model, or "
-            "fewer cases."
+            f"{epochs} epochs and their judging need about {enough} minute{'' if enough == 1 else 's'}. Give more, a "
+            "smaller model, or fewer cases."
         )
 
 
