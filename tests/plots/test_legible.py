@@ -124,6 +124,17 @@ def table(kind):
     return gp.TableDisplay.from_table(Table("What it is", columns, tuple((n, 0.5) for n in names), ("A note.",)))
 
 
+def strengths(kind):
+    """Trials of a search: the strength, its mean score and the deviation over seeds; one of them off."""
+    number = {"two cases": 2, "many": 60}.get(kind, 12)
+    rng = np.random.default_rng(0)
+    rows = np.column_stack([10 ** rng.uniform(-4, -1, number), rng.uniform(0.3, 0.5, number), np.full(number, 0.02)])
+    rows[0, 0] = np.nan
+    rows[:, 1] = 0.4 if kind == "one value" else rows[:, 1]
+    best = int(rows[:, 1].argmin())
+    return gp.StrengthsDisplay(rows, (0.45, 0.02), best, number - 1, "weight_decay", True, "log_loss", False)
+
+
 def entropy(_):
     return pd.DataFrame({"entropy": [0.1, 0.6], "error_rate": [0.0, 0.5], "cases": [3, 3]})
 
@@ -148,6 +159,7 @@ DISPLAYS = {
         pd.DataFrame({"gain": [0.0], "low": [-1.0], "high": [1.0]}, index=[0.2]), "Dropout rate", "Gain"
     ).plot(),
     "capacity": lambda k: ladder(k).plot(),
+    "strengths": lambda k: strengths(k).plot(),
     "data value": lambda k: data_value(k).plot(),
     "masks": lambda k: gp.DropoutMasksDisplay.from_rate(0.2, shape=(10, 10, 1 if k == "two cases" else 3)).plot(),
     "scaling": lambda _: gp.DropoutScalingDisplay.from_rates(num_masks=3).plot(),
@@ -162,6 +174,7 @@ ONLY = {
     "entropy": ["usual"],
     "rates": ["usual"],
     "capacity": ["usual", "two cases", "twelve long names"],
+    "strengths": ["usual", "many", "two cases", "one value"],
     "data value": ["usual", "two cases"],
     "masks": ["usual", "two cases"],
     "scaling": ["usual"],

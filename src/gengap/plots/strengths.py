@@ -88,7 +88,7 @@ class StrengthsDisplay:
         places = self._places(strength)
         spread = np.nan_to_num(deviation)
         with style():
-            ax = axes_for(ax, figsize=(6.4, 4.0))
+            ax = axes_for(ax, figsize=(6.4, 4.8))
             if self.log:
                 ax.set_xscale("log")
             level, width = self.baseline[0], np.nan_to_num(self.baseline[1])
@@ -105,13 +105,15 @@ class StrengthsDisplay:
                 (self.strongest, "strongest within one standard error", "s", COLOURS[2]),
                 (self.best, "best trial", "D", COLOURS[1]),
             ):
-                ax.plot(places[at], mean[at], marker, color=colour, markersize=8, label=label, linestyle="none")
+                ax.plot(
+                    places[at], mean[at], marker, color=colour, markersize=8, label=label, linestyle="none", zorder=3
+                )
             self._name_off(ax, strength, places)
             if self.log:
                 _label_decades(ax, places)
             ax.set_xlabel(f"Strength of {self.dimension.replace('_', ' ')}")
             ax.set_ylabel(f"Validation {self.score.replace('_', ' ')}")
-            key(ax)
+            key(ax, below=-0.19)  # these axes are low
         return ax
 
     def _places(self, strength: "Floats") -> "Floats":

@@ -61,4 +61,4 @@ def _figure(material: Material) -> Markup | None:
     except DataError:  # a choice among remedies has no axis
         return None
     label = material.language("diagram.strengths")
-    return inline_svg(display.plot, name="strengths", label=label, language=material.language, figsize=(6.4, 3.6))
+    return inline_svg(display.plot, name="strengths", label=label, language=material.language, figsize=(6.4, 4.6))
