@@ -25,6 +25,7 @@ from gengap.analysis.inference.intervals import limits, students, widening
 from gengap.analysis.inference.skewness import (
     l_skewness,
 )
+from sections import put_section
 from simulated_results import LAWS, Floats, Law, draw
 from tool_verdicts import as_the_tool_does
 
@@ -177,21 +178,8 @@ def main() -> None:
     found = {"studies": wanted.studies, "seconds": time.perf_counter() - start, "settings": rows}
     RESULTS.write_text(json.dumps(found, indent=1) + "\n")
     section = write_section(found)
-    page = PAGE.read_text()
-    PAGE.write_text(put_in(page, section))
+    put_section(PAGE, Path(__file__).name, section)
     print(section)
-
-
-OPENING, CLOSING = "<!-- from benchmarks/decision.py -->", "<!-- end of benchmarks/decision.py -->"
-
-
-def put_in(page: str, section: str) -> str:
-    """Replace the section between the marks; without marks it goes to the end."""
-    whole = f"{OPENING}\n{section}\n{CLOSING}\n"
-    if OPENING not in page:
-        return page.rstrip("\n") + "\n\n" + whole
-    before, rest = page.split(OPENING)
-    return before + whole + rest.split(CLOSING)[1].lstrip("\n")
 
 
 def write_section(found: Row) -> str:

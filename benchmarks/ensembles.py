@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 import gengap as gg
+from sections import put_section
 
 RESULTS = Path(__file__).parent / "results" / "ensembles.json"
 PAGE = Path(__file__).parents[1] / "docs" / "statistics.md"
-OPENING, CLOSING = "<!-- from benchmarks/ensembles.py -->", "<!-- end of benchmarks/ensembles.py -->"
 SEEDS, CASES = (4, 10), (100, 1000)
 NOISE = ((0.1, 1.0), (0.6, 0.3))
 """Standard deviation between seeds of all log-odds of a run together, and of each case's own."""
@@ -123,12 +123,7 @@ def main() -> None:
     rows = measure(wanted.studies)
     found = {"studies": wanted.studies, "seconds": time.perf_counter() - start, "settings": rows}
     RESULTS.write_text(json.dumps(found, indent=1) + "\n")
-    whole, page = f"{OPENING}\n{write_section(found)}\n{CLOSING}\n", PAGE.read_text()
-    if OPENING not in page:
-        PAGE.write_text(page.rstrip("\n") + "\n\n" + whole)
-        return
-    before, rest = page.split(OPENING)
-    PAGE.write_text(before + whole + rest.split(CLOSING)[1].lstrip("\n"))
+    put_section(PAGE, Path(__file__).name, write_section(found))
 
 
 if __name__ == "__main__":

@@ -22,13 +22,10 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 import gengap as gg
+from sections import put_section
 
 RESULTS = Path(__file__).parent / "results" / "ensembles_of_passes.json"
 PAGE = Path(__file__).parents[1] / "docs" / "resampling.md"
-OPENING, CLOSING = (
-    "<!-- from benchmarks/ensembles_of_passes.py -->",
-    "<!-- end of benchmarks/ensembles_of_passes.py -->",
-)
 FOLDS, FEATURES = 5, 20
 SETTINGS = ((200, 5), (200, 10), (1000, 5))
 """Cases and passes."""
@@ -142,13 +139,7 @@ def main() -> None:
     if wanted.quick:
         return
     RESULTS.write_text(json.dumps({"studies": studies, "settings": rows}, indent=1) + "\n")
-    whole, page = f"{OPENING}\n{write_section(studies, rows)}\n{CLOSING}\n", PAGE.read_text()
-    if OPENING in page:
-        before, rest = page.split(OPENING)
-        PAGE.write_text(before + whole + "\n" + rest.split(CLOSING)[1].lstrip("\n"))
-        return
-    notes = page.index("[^1]: ")
-    PAGE.write_text(page[:notes] + whole + "\n" + page[notes:])
+    put_section(PAGE, Path(__file__).name, write_section(studies, rows))
 
 
 if __name__ == "__main__":

@@ -19,10 +19,10 @@ import keras
 import numpy as np
 
 import gengap as gg
+from sections import put_section
 
 RESULTS = Path(__file__).parent / "results" / "fine_tuning.json"
 PAGE = Path(__file__).parents[1] / "docs" / "fine_tuning.md"
-OPENING, CLOSING = "<!-- from benchmarks/fine_tuning.py -->", "<!-- end of benchmarks/fine_tuning.py -->"
 NUMBERS = (20, 60)
 
 
@@ -98,8 +98,7 @@ def main() -> None:
     print(json.dumps(found, indent=1)[:6000])
     if not quick:
         RESULTS.write_text(json.dumps(found, indent=1) + "\n")
-        before, after = PAGE.read_text().split(OPENING)[0], PAGE.read_text().split(CLOSING)[1]
-        PAGE.write_text(f"{before}{OPENING}\n\n{section(found)}\n\n{CLOSING}{after}")
+        put_section(PAGE, Path(__file__).name, f"\n{section(found)}\n")
 
 
 if __name__ == "__main__":

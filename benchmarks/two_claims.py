@@ -23,10 +23,10 @@ import gengap as gg
 from gengap.datasets.cases import rows_of
 from gengap_examples.demos import get_demo
 from machine import machine
+from sections import put_section
 
 RESULTS = Path(__file__).parent / "results" / "two_claims.json"
 PAGE = Path(__file__).parents[1] / "docs" / "resampling.md"
-OPENING, CLOSING = "<!-- from benchmarks/two_claims.py -->", "<!-- end of benchmarks/two_claims.py -->"
 SEEDS, PASSES, FOLDS = 10, 5, 5
 REVIEWS = os.environ.get("GENGAP_IMDB", "")
 Row = dict[str, Any]
@@ -181,13 +181,7 @@ def main() -> None:
         rows += measure(make())
         print(write_section(rows), flush=True)
     RESULTS.write_text(json.dumps({"machine": machine("torch", "keras"), "rows": rows}, indent=1) + "\n")
-    whole, page = f"{OPENING}\n{write_section(rows)}\n{CLOSING}\n", PAGE.read_text()
-    if OPENING in page:
-        before, rest = page.split(OPENING)
-        PAGE.write_text(before + whole + "\n" + rest.split(CLOSING)[1].lstrip("\n"))
-        return
-    notes = page.index("[^1]: ")
-    PAGE.write_text(page[:notes] + whole + "\n" + page[notes:])
+    put_section(PAGE, Path(__file__).name, write_section(rows))
 
 
 if __name__ == "__main__":
