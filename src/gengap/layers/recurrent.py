@@ -182,7 +182,7 @@ class _Product:
         if self._factors is None:
             return torch.baddbmm(onto, state, kernel)
         factors = self._factors[:, gates[0] : gates[1]] if self._factors.shape[1] > 1 else self._factors
-        return onto + _by_gates(state.unsqueeze(1) * factors, kernel.unflatten(-1, (-1, units)))
+        return onto + _by_gates(state.unsqueeze(1) * factors, torch.unflatten(kernel, -1, (-1, units)))
 
 
 def _projected(
@@ -193,7 +193,8 @@ def _projected(
         return stacked_matmul(x, kernel, bias)
     gates = factors.shape[1]
     masked = x.unsqueeze(1) * factors.unsqueeze(2)  # (K, gates, T, B, features)
-    result = _by_gates(masked.flatten(2, 3), kernel.unflatten(-1, (gates, -1))).unflatten(1, x.shape[1:3])
+    flat = _by_gates(masked.flatten(2, 3), torch.unflatten(kernel, -1, (gates, -1)))
+    result = torch.unflatten(flat, 1, tuple(x.shape[1:3]))
     return result if bias is None else result + bias[:, None, None]
 
 
