@@ -60,7 +60,7 @@ class RecurrentDropout:
 
         sizes = [a * b * c for a, b, c in shapes]
         parts = torch.split(context.drawn(draw), sizes, dim=-1)
-        known = [part.unflatten(-1, shape) if part.numel() else None for part, shape in zip(parts, shapes, strict=True)]
+        known = [part.reshape(-1, *shape) if part.numel() else None for part, shape in zip(parts, shapes, strict=True)]
         return [Factors(*pair) for pair in zip(known[::2], known[1::2], strict=True)]
 
     def _of_run(
