@@ -105,6 +105,8 @@ SEQUENCES = {
     "a nested functional model": lambda h: nested_attention(h)(h),
     "two in a row": lambda h: layers.MultiHeadAttention(2, 3)(*[layers.MultiHeadAttention(2, 3)(h, h)] * 2),
     "residual": lambda h: layers.GRU(3)(layers.LayerNormalization()(layers.MultiHeadAttention(1, 2)(h, h) + h)),
+    "parts": lambda h: layers.Concatenate(axis=2)([h[:, 1:, :2], h[:, :-1, -1:], ops.repeat(h[:, None, 2], 4, axis=1)]),
+    "parts of few": lambda h: ops.concatenate([h[:, ..., 0], h[:, 2]], axis=1),
     "operations": lambda h: layers.GRU(3)(ops.relu(h) * 2.0 + ops.mean(h, axis=1, keepdims=True)),
     "a cast that keeps the mask": lambda h: layers.MultiHeadAttention(1, 2)(*[ops.cast(h, "float32")] * 2),
 }

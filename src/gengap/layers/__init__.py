@@ -14,6 +14,7 @@ from gengap.layers.noise import FUSED_NOISE
 from gengap.layers.normalization import FUSED_NORMALIZATIONS
 from gengap.layers.pooling import FUSED_POOLING
 from gengap.layers.recurrent import FUSED_RECURRENT, RecurrentDoor
+from gengap.layers.shapes import FUSED_SHAPES
 from gengap.layers.time_distributed import FusedTimeDistributed
 
 FUSED: dict[str, type[Fused] | type[RecurrentDoor]] = {
@@ -34,9 +35,9 @@ def fused_door(node: StackedNode, args: Any, kwargs: Any) -> Door | None:
     name = type(node.operation).__name__
     if name == "TimeDistributed":
         return FusedTimeDistributed.takes(node, args, kwargs, FUSED.get)
-    attention = FUSED_ATTENTION.get(name)
-    if attention is not None:
-        return attention(node) if attention.takes(node, args, kwargs) else None
+    judging = (FUSED_ATTENTION | FUSED_SHAPES).get(name)
+    if judging is not None:
+        return judging(node) if judging.takes(node, args, kwargs) else None
     return _one_value_door(node, args, kwargs)
 
 
