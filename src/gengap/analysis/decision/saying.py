@@ -87,7 +87,7 @@ def bound(said: "Recommendation", *, alone: bool = True) -> Message:
         return Message("decision.bound.alone")
     if not math.isfinite(said.regret):
         return Message("decision.bound.unknown", {"claim": _claim(said)})
-    blanks: Blanks = {"bound": amount(said.regret), "score": _score(said), "count": len(said.options) - 1}
+    blanks: Blanks = {"bound": amount(said.regret), "score": _score(said)}
     key, stops = "most", said.choice.rule.name != "last" and said.choice.epoch is not None
     if said.regret == 0:
         key = "none"

@@ -25,17 +25,14 @@ SENTENCES: dict[str, str] = {
     "training score. The other's mean is better by {behind}: less than the {tolerance} that are taken not to matter.",
     "decision.bound.alone": "Nothing is said of what was not tried.",
     "decision.bound.unknown": "How much could be lost by it cannot be said from one seed, for {claim}.",
-    "decision.bound.none": "None of the {count} other options is better, with {confidence:.4g} % confidence, for "
-    "{claim}.",
-    "decision.bound.stop": "Stop near epoch {epoch}; then none of the {count} other options is worth more than {bound} "
+    "decision.bound.none": "No other option is better, with {confidence:.4g} % confidence, for {claim}.",
+    "decision.bound.stop": "Stop near epoch {epoch}; then no other option is worth more than {bound} "
     "in {score}, with {confidence:.4g} % confidence, for {claim}.",
-    "decision.bound.most": "At most {bound} in {score} is lost by it against the best of the {count} other options, "
+    "decision.bound.most": "At most {bound} in {score} is lost by it against the best other option, "
     "with {confidence:.4g} % confidence, for {claim}.",
-    "decision.bound.none.short": "None of the {count} other options is better.",
-    "decision.bound.stop.short": "Stop near epoch {epoch}; then none of the {count} other options is worth more than "
-    "{bound} in {score}.",
-    "decision.bound.most.short": "At most {bound} in {score} is lost by it against the best of the {count} other "
-    "options.",
+    "decision.bound.none.short": "No other option is better.",
+    "decision.bound.stop.short": "Stop near epoch {epoch}; then no other option is worth more than {bound} in {score}.",
+    "decision.bound.most.short": "At most {bound} in {score} is lost by it against the best other option.",
     "decision.more.needless": "That is within the {tolerance} that are taken not to matter: a larger study would "
     "change nothing of it.",
     "decision.more.seeds": "That bound would be about {bound} with {seeds:,d} {units} (the price of looking again "

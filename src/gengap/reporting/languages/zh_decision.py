@@ -21,14 +21,14 @@ SENTENCES: dict[str, str] = {
     "不到视为无关紧要的 {tolerance}。",
     "decision.bound.alone": "对没有试过的，什么也没有说。",
     "decision.bound.unknown": "只有一个种子，无法说出可能损失多少，适用于{claim}。",
-    "decision.bound.none": "以 {confidence:.4g} % 的置信度，其余 {count} 个选项都不比它好，适用于{claim}。",
-    "decision.bound.stop": "停在第 {epoch} 轮附近；这样，其余 {count} 个选项的{score}最多只能再好 {bound}，"
+    "decision.bound.none": "以 {confidence:.4g} % 的置信度，其余选项都不比它好，适用于{claim}。",
+    "decision.bound.stop": "停在第 {epoch} 轮附近；这样，其余选项的{score}最多只能再好 {bound}，"
     "置信度 {confidence:.4g} %，适用于{claim}。",
-    "decision.bound.most": "与其余 {count} 个选项中最好的相比，{score}最多损失 {bound}，置信度 {confidence:.4g} %，"
+    "decision.bound.most": "与其余选项中最好的相比，{score}最多损失 {bound}，置信度 {confidence:.4g} %，"
     "适用于{claim}。",
-    "decision.bound.none.short": "其余 {count} 个选项都不比它好。",
-    "decision.bound.stop.short": "停在第 {epoch} 轮附近；这样，其余 {count} 个选项的{score}最多只能再好 {bound}。",
-    "decision.bound.most.short": "与其余 {count} 个选项中最好的相比，{score}最多损失 {bound}。",
+    "decision.bound.none.short": "其余选项都不比它好。",
+    "decision.bound.stop.short": "停在第 {epoch} 轮附近；这样，其余选项的{score}最多只能再好 {bound}。",
+    "decision.bound.most.short": "与其余选项中最好的相比，{score}最多损失 {bound}。",
     "decision.more.needless": "这已不超过视为无关紧要的 {tolerance}：更大的研究不会改变这一点。",
     "decision.more.seeds": "用 {seeds:,d} {units}，该上界约为 {bound}（已计入再看一次的代价）。",
     "decision.more.cases": "用 {cases:,d} 个留出样本，该上界约为 {bound}。",

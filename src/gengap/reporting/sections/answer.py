@@ -22,7 +22,7 @@ MOST_ROWS = 7
 """Variants that fit on the first screen beside its words."""
 _LONGEST = 3.0
 """Intervals longer than so many times the usual one are cut, or nothing else could be seen."""
-_SIDE = 0.3
+_SIDE = 0.45
 """Share of the picture that either side of 0 takes at least: its direction is written there."""
 _ORDER = ("better", "worse", "equivalent", "cannot say")
 
