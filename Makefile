@@ -28,6 +28,7 @@ readme-pictures: demo
 	$(BIN)/gengap report demo/soundings --lang zh --output demo/soundings/report_zh.html
 	$(BIN)/python scripts/photograph_report.py demo/soundings/report.html docs/images/report
 	$(BIN)/python scripts/photograph_report.py demo/soundings/report_zh.html docs/images/report-zh
+	$(BIN)/python scripts/photograph_terminal.py demo/soundings docs/images/terminal
 
 test: env
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" -q --durations=40 --durations-min=3
