@@ -26,8 +26,9 @@ demo: env
 readme-pictures: demo
 	cp demo/soundings/learning_curves.png docs/figures/soundings_learning_curves.png
 	$(BIN)/gengap report demo/soundings --lang zh --output demo/soundings/report_zh.html
-	$(BIN)/python scripts/photograph_report.py demo/soundings/report.html docs/images/report --height 1180 --only desktop
-	$(BIN)/python scripts/photograph_report.py demo/soundings/report_zh.html docs/images/report-zh --height 1180 --only desktop
+	$(BIN)/python scripts/photograph_report.py demo/soundings/report.html docs/images/report
+	$(BIN)/python scripts/photograph_report.py demo/soundings/report_zh.html docs/images/report-zh
+	$(BIN)/python scripts/photograph_terminal.py demo/soundings docs/images/terminal
 
 test: env
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" -q --durations=40 --durations-min=3

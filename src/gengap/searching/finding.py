@@ -6,6 +6,7 @@ from typing import Any
 
 from gengap.analysis import compare
 from gengap.analysis.cases import EpochRule, held_out
+from gengap.analysis.numbers import typewritten, write_estimate
 from gengap.analysis.summary import at_epoch
 from gengap.analysis.tables import Cell, Column, ShownAsTable, Spread, Table
 from gengap.results import Result
@@ -191,7 +192,8 @@ def say(result: Result, told: Mapping[str, Any], chosen: str, *, nested: bool) -
     if chosen == result.baseline:
         return f"Best of {number} trials on validation: the model as it is. Keep it, or search elsewhere."
     contrast = compare(result)[chosen]
-    told_verdict = f"{contrast.verdict.short} ({contrast.difference:+.4f} [{contrast.low:+.4f}, {contrast.high:+.4f}])"
+    numbers = typewritten(write_estimate(contrast.difference, contrast.low, contrast.high, sign=True))
+    told_verdict = f"{contrast.verdict.short} ({numbers})"
     if nested:
         return (
             f"In every fold the best of {number} trials was chosen by the fold's own inner validation, and judged with "
