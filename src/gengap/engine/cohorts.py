@@ -8,7 +8,8 @@ import keras
 import numpy as np
 from keras import tree
 
-from gengap.engine.optimizers.base import config, has_schedule
+from gengap.engine.optimizers.base import config
+from gengap.engine.rates import has_schedule
 from gengap.engine.runs import Run
 from gengap.keras_models.graph import Slot, Step, read_graph
 from gengap.keras_models.private import compile_config, is_keras_own
