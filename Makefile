@@ -9,7 +9,7 @@ export KERAS_BACKEND ?= torch
 export MPLBACKEND ?= Agg
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: env demo readme-pictures test test-all test-versions test-trackers lint docs notebooks bench clean \
+.PHONY: env demo readme-pictures test test-all test-versions test-trackers wheel-check lint docs notebooks bench clean \
 	bench-gpu gpu-wheels bench-estimators bench-training bench-statistics bench-verification bench-uncertainty bench-faults bench-storage bench-decision bench-ensembles bench-resampling bench-search
 
 env: $(VENV)/.ready
@@ -52,6 +52,10 @@ test-trackers: .venv-trackers/.ready
 	.venv-trackers/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[parquet]" pytest hypothesis
 	.venv-trackers/bin/python -m pip install --quiet --editable ".[mlflow,tensorboard,wandb]"
 	touch $@
+
+# The wheel, built and used from another folder in an environment without it and without the source tree.
+wheel-check: env
+	$(BIN)/python scripts/try_wheel.py
 
 lint: env
 	$(BIN)/ruff check .
