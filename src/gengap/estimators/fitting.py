@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -177,7 +177,7 @@ def _callbacks_of_rates(given: Any) -> list[Any]:
         DataError: A rate would follow a validation split, and the last training has none.
     """
     kinds = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
-    every = [given] if isinstance(given, keras.callbacks.Callback) else given
+    every = given if isinstance(given, Iterable) else [given]
     rates = [one for one in every if isinstance(one, kinds)]
     if blind := [one.monitor for one in rates if str(getattr(one, "monitor", "")).startswith("val_")]:
         raise DataError(

@@ -2,6 +2,7 @@
 
 import csv
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -42,6 +43,14 @@ class Hearer(Protocol):
 
     def on_epoch(self, who: Who, epoch: int, logs: Mapping[str, float]) -> None:
         """Take note of a finished epoch, from 1."""
+
+
+class LiveRecord(ABC):
+    """What stands among the callbacks of a study and records every run while it trains."""
+
+    @abstractmethod
+    def opened(self) -> Any:
+        """Return the context manager of a `Hearer`, entered before the first run and left after the last."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +104,11 @@ def read_callbacks(given: Sequence[Any], *, stored: bool) -> Callbacks:
     stopping: list[StoppingRule] = []
     hearers: list[Callable[[], Any]] = []
     rates: list[RateRule] = []
-    for one in [given] if isinstance(given, keras.callbacks.Callback) else given:
+    for one in [given] if isinstance(given, keras.callbacks.Callback | LiveRecord) else given:
         kind = type(one)
-        if kind is keras.callbacks.EarlyStopping:
+        if isinstance(one, LiveRecord):
+            hearers.append(one.opened)
+        elif kind is keras.callbacks.EarlyStopping:
             stopping.append(_stopping(one))
         elif kind is keras.callbacks.ReduceLROnPlateau:
             rates.append(_plateau(one))
