@@ -36,7 +36,7 @@ test-all: env
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
 	$(MAKE) test-versions
 
-# The suite's core on the oldest and the newest Keras and torch of pyproject.toml, each in an environment of its own.
+# The suite's core on the lowest version of every dependency and the newest Keras and torch, each in its environment.
 # The first time torch brings some GB of CUDA with it; GENGAP_TORCH_INDEX may name an index of CPU builds.
 test-versions: env
 	$(BIN)/python scripts/try_versions.py oldest
