@@ -9,7 +9,7 @@ export KERAS_BACKEND ?= torch
 export MPLBACKEND ?= Agg
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: env demo readme-pictures test test-all test-versions test-trackers lint docs notebooks bench clean \
+.PHONY: env demo readme-pictures test test-all test-versions test-trackers wheel-check lint docs notebooks bench clean \
 	bench-gpu gpu-wheels bench-estimators bench-training bench-statistics bench-verification bench-uncertainty bench-faults bench-storage bench-decision bench-ensembles bench-resampling bench-search
 
 env: $(VENV)/.ready
@@ -37,7 +37,7 @@ test-all: env
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
 	$(MAKE) test-versions
 
-# The suite's core on the oldest and the newest Keras and torch of pyproject.toml, each in an environment of its own.
+# The suite's core on the lowest version of every dependency and the newest Keras and torch, each in its environment.
 # The first time torch brings some GB of CUDA with it; GENGAP_TORCH_INDEX may name an index of CPU builds.
 test-versions: env
 	$(BIN)/python scripts/try_versions.py oldest
@@ -53,6 +53,10 @@ test-trackers: .venv-trackers/.ready
 	.venv-trackers/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[parquet]" pytest hypothesis
 	.venv-trackers/bin/python -m pip install --quiet --editable ".[mlflow,tensorboard,wandb]"
 	touch $@
+
+# The wheel, built and used from another folder in an environment without it and without the source tree.
+wheel-check: env
+	$(BIN)/python scripts/try_wheel.py
 
 lint: env
 	$(BIN)/ruff check .

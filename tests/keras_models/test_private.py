@@ -312,6 +312,12 @@ def test_the_public_class_of_an_optimizer(name):
     assert private.optimizer_class(Mine()) is None
 
 
+def test_what_every_layer_holds_besides_what_it_computes(sequential):
+    layer = sequential.layers[0]
+    assert set(private.NODES) <= set(vars(layer))
+    assert set(private.BOOKKEEPING) & set(vars(layer))
+
+
 def test_every_function_has_a_test():
     own = {
         name

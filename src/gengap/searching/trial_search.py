@@ -193,18 +193,11 @@ def concluded(
         with Store.open(where, mode="w") as store:
             store.update_manifest({**store.manifest, "search": told})
     return SearchResult(
-        space=picked.space,
-        trials=picked.trials,
-        baseline=picked.baseline,
-        best=picked.best,
-        strongest=picked.strongest,
-        edges=picked.edges,
-        importances=picked.shares,
+        **vars(picked),
         score=trying.study.score,
-        rule=picked.rule,
         result=result,
         study=trying.drawing.study if storage is None else trying.drawing.kept_in(storage),
-        notes=picked.notes(result, chosen),
+        notes=picked.remarks(result, chosen),
     )
 
 

@@ -126,6 +126,11 @@ def _model(chosen: Chosen) -> Any:
             "The study started from weights of the user's (`initial_weights='keep'`, or of layers that were trained "
             "before), which a result does not hold: ship the runs as trained."
         )
+    if manifest.get("settings", {}).get("rates"):
+        raise ModelError(
+            "Callbacks changed the learning rate of the study's runs (ReduceLROnPlateau, LearningRateScheduler), which "
+            "a result cannot repeat on other cases: ship the runs as trained."
+        )
     fold = None if resampling_of(chosen.result) is None else 0
     return chosen.result.model(chosen.variant, seed=chosen.seeds[0], epoch=chosen.rule, fold=fold, check=fold is None)
 

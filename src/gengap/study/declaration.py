@@ -43,7 +43,15 @@ from gengap.study.references import FittedReference, References, check_reference
 from gengap.study.resampling import refuse_splits
 from gengap.study.storing import Training, open_store, record_look, train_missing
 from gengap.study.values import flag, one_of, positive
-from gengap.study.variants import check_seeds, check_stopping, common_output, declared, make_variants, run_of
+from gengap.study.variants import (
+    check_rates,
+    check_seeds,
+    check_watched,
+    common_output,
+    declared,
+    make_variants,
+    run_of,
+)
 
 if TYPE_CHECKING:
     from gengap.engine.planner import Plan  # it needs torch, which a declaration does not
@@ -78,7 +86,8 @@ class Study:
         storage: Folder that keeps the study while it runs; running it again continues. None keeps it in memory.
         runner: `"local"` trains in this process, `"ray"` on a Ray session or this machine's cores; or a `RayRunner`.
         callbacks: Callbacks of Keras that have a place where runs train together: EarlyStopping, LambdaCallback with
-            `on_epoch_end`, CSVLogger, TensorBoard, TerminateOnNaN; others are refused, with what to do instead.
+            `on_epoch_end`, CSVLogger, TensorBoard, TerminateOnNaN, ReduceLROnPlateau, LearningRateScheduler; others
+            are refused, with what to do instead.
 
     Raises:
         ModelError: A model cannot be used as given.
@@ -123,6 +132,7 @@ class Study:
         self.variants: tuple[Variant, ...] = self._callbacks.variants(
             make_variants(model, remedies, keep_trained=initial_weights == "auto")
         )
+        check_rates(self.variants, self._callbacks.rates)
         self.seeds = check_seeds(seeds)
         if task is not None:
             one_of(task, "task", ("binary", "multiclass", "regression"))
@@ -283,7 +293,7 @@ class Study:
         given = as_splits(x, y, **splits, sample_weight=sample_weight, names=names, keep_frames=raw, progress=progress)
         models = [variant.model for variant in self.variants]
         work = arrange(given, models, self.kind, self.runs(), seeds=self.seeds, cv=cv, preprocess=preprocess)
-        check_stopping(self.variants, work.data)
+        check_watched(self.variants, work.data, self._callbacks.rates)
         held_out = work.described if work.folds is None else work.folds.held_out()
         settings = self._settings(held_out, epochs, batch_size, class_weight=class_weight, shuffle=shuffle)
         settings = replace(settings, wants_codes=wants_codes(given.train.y, models, self.kind))
@@ -382,5 +392,6 @@ class Study:
             from_logits=self._from_logits,
             initial_weights="keep" if self._initial_weights == "keep" else "fresh",
             keep_every_epoch=size <= _KEPT_EPOCHS_BYTES,
+            rates=self._callbacks.rates,
             **self._computation.of_training(),
         )
