@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.datasets.array_files import read_netcdf, read_npz
-from gengap.datasets.columns import Place, as_words, typed
+from gengap.datasets.columns import Place, as_words, check_exact, typed
 from gengap.datasets.dates import as_times
 from gengap.datasets.features import as_inputs, check_row_numbers
 from gengap.datasets.frames import as_frame, is_frame
@@ -185,9 +185,9 @@ def _from_table(table: "pd.DataFrame", name: str, wanted: Wanted) -> NamedSplit:
     features = table.drop(columns=special) if wanted.features is None else table[list(wanted.features)]
     if wanted.features is None and features.columns.empty:
         raise DataError(f"{name} needs a column of features besides {_listed(special)}.")
-    if wanted.features is None:
-        check_row_numbers(features, name)
     typed_features = typed_frame(features, name, wanted.missing)
+    if wanted.features is None:
+        check_row_numbers(typed_features, name)
     y = read_answers(table[target], Place(name, target), wanted.missing) if wanted.answers else None
     times = None if wanted.times is None else as_times(table[wanted.times], Place(name, wanted.times))
     groups = None if wanted.groups is None else _groups(table[wanted.groups], Place(name, wanted.groups), wanted)
@@ -201,6 +201,7 @@ def typed_frame(features: "pd.DataFrame", name: str, missing: Sequence[str] | No
 
     found = pd.DataFrame({one: typed(features[one], Place(name, str(one)), missing) for one in features})
     for one in found:
+        check_exact(found[one], Place(name, str(one)))
         if found[one].isna().all() or (found[one].dtype == object and not found[one].any()):
             raise DataError(
                 f"Column {one!r} of {name} has no value in any row: leave it out with `ignore` (--ignore {one!r})."
