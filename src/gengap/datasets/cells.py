@@ -17,7 +17,7 @@ MARKS = frozenset([*_BLANKS, *_ABBREVIATED, *_WORDS, *_MAY_BE_LABELS])
 AMBIGUOUS = MARKS - {"", *_MAY_BE_LABELS}
 """What as an answer may be a label or a missing one."""
 
-_EXPONENT = r"([eEdD][+-]?\d+)?"
+_EXPONENT = r"([eE][+-]?\d+|[dD][+-]\d+)?"
 _NUMBER = re.compile(rf"[+-]?(\d+(\.\d*)?|\.\d+){_EXPONENT}")
 _DECIMAL_COMMA = re.compile(rf"[+-]?\d*,\d+{_EXPONENT}")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}([,.]\d{3})+")

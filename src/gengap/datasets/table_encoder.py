@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from gengap.datasets.cells import MARKS
 from gengap.datasets.columns import Place, as_words, typed
 from gengap.datasets.encoded_columns import DeclaredColumn, Learned, declare_column, encode, feature_names, learn
 from gengap.datasets.frames import as_frame
@@ -248,15 +249,17 @@ def _typed(
     name: str = "the table",
     declared: Mapping[str, DeclaredColumn] | None = None,
 ) -> "pd.DataFrame":
-    """Read the columns as what they are; a column of words stays one, even where all of a few rows are numbers."""
+    """Read the columns as what they are, or as what was declared where a few rows do not show it."""
     import pandas as pd
 
-    wordy = {column for column, one in (declared or {}).items() if one.kind == "words"}
-    return pd.DataFrame(
-        {
-            column: as_words(frame[column], missing)
-            if column in wordy
-            else typed(frame[column], Place(name, str(column)), missing)
-            for column in frame
-        }
-    )
+    kinds = {column: one.kind for column, one in (declared or {}).items()}
+    return pd.DataFrame({column: _as_declared(frame[column], kinds.get(column), missing, name) for column in frame})
+
+
+def _as_declared(column: "pd.Series", kind: str | None, missing: Sequence[str] | None, name: str) -> "pd.Series":
+    """Read a column; digits alone may be words, and marks alone missing numbers."""
+    if kind == "words":
+        return as_words(column, missing)
+    found = typed(column, Place(name, str(column.name)), missing)
+    alone = kind is not None and found.dtype.kind == "O" and found.isin(MARKS).all()
+    return found.mask(found != "", "") if alone else found

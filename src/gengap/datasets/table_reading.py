@@ -70,6 +70,7 @@ class TableReading:
 
     def _read(self, rows: Any, name: str) -> tuple[Any, str]:
         """Typed features of raw rows, and what the table is called."""
+        declared = {} if self.encoder is None else self.encoder.declared_
         wanted = Wanted(
             self.target,
             features=self.features,
@@ -77,6 +78,7 @@ class TableReading:
             encoding=self.encoding,
             encode=True,
             answers=False,
+            words=tuple(column for column, one in declared.items() if one.kind == "words"),
         )
         read = read_named(rows, wanted, name=name)
         if not read.features:
