@@ -88,6 +88,7 @@ bench-estimators: env
 bench-search: env
 	$(BIN)/python benchmarks/search_selection.py
 	$(BIN)/python -m benchmarks.search
+	$(BIN)/python -m benchmarks.search_real
 
 bench-training: env
 	$(BIN)/python -m benchmarks.training

@@ -27,6 +27,7 @@ class Run:
         stopping: Its stopping rule, or None to train all epochs.
         kept: Names of layers that start from what the model holds, whatever the others start from.
         fold: Its own cases of each split, in a resampled study; None where every run has all of them.
+        own: Whether nobody else holds the model, so that an engine may train it and needs no clone.
     """
 
     variant: str
@@ -36,6 +37,7 @@ class Run:
     stopping: StoppingRule | None = None
     fold: Fold | None = None
     kept: tuple[str, ...] = ()
+    own: bool = False
 
 
 @dataclass(frozen=True)

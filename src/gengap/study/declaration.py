@@ -23,6 +23,7 @@ from gengap.engine.scoring import choose_score
 from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.heads import input_names
 from gengap.keras_models.outputs import wants_codes
+from gengap.randomness import gives_random_back
 from gengap.remedies.base import Remedy, Variant
 from gengap.results import Result
 from gengap.results.remembered import UsersCode, first_cases
@@ -108,6 +109,7 @@ class Study:
     """
 
     @old_arguments("gengap.Study")
+    @gives_random_back
     def __init__(  # noqa: PLR0913  all but the model are keywords with defaults
         self,
         model: keras.Model | Mapping[str, keras.Model],
@@ -151,6 +153,7 @@ class Study:
         self.storage = None if storage is None else Path(storage)
         self.runner = choose_runner(runner)
 
+    @gives_random_back
     def run(  # noqa: PLR0913  as in `Model.fit`, and what a study adds
         self,
         x: Any,
