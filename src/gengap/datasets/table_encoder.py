@@ -253,7 +253,9 @@ def _typed(
     import pandas as pd
 
     kinds = {column: one.kind for column, one in (declared or {}).items()}
-    return pd.DataFrame({column: _as_declared(frame[column], kinds.get(column), missing, name) for column in frame})
+    return pd.DataFrame(
+        {column: _as_declared(frame[column], kinds.get(str(column)), missing, name) for column in frame}
+    )
 
 
 def _as_declared(column: "pd.Series", kind: str | None, missing: Sequence[str] | None, name: str) -> "pd.Series":
