@@ -39,18 +39,6 @@ class Picked:
     importances: Mapping[str, float]
     rule: EpochRule
 
-    @classmethod
-    def of(cls, space: Space, trials: Sequence[Trial], baseline: Trial, *, rule: EpochRule, seed: int) -> "Picked":
-        """Pick of the trials.
-
-        Raises:
-            DataError: No trial was trained to the end.
-        """
-        best = best_of(trials)
-        strongest = strongest_within(trials, best)
-        shares = importances(space, trials, seed=seed)
-        return cls(space, tuple(trials), baseline, best, strongest, space.edges(best.strengths), shares, rule)
-
     def to_dict(self) -> dict[str, Any]:
         """Return the search as JSON, as a result's manifest keeps it under `"search"`."""
         log = {one.name: bool(getattr(one.values, "log", False)) for one in self.space.dimensions}
@@ -87,6 +75,17 @@ class Picked:
             if number := sum(one.state == state for one in self.trials):
                 said.append(f"{number} of {len(self.trials)} trials {words}.")
         return tuple(said)
+
+
+def pick(space: Space, trials: Sequence[Trial], baseline: Trial, *, rule: EpochRule, seed: int) -> Picked:
+    """Pick of the trials.
+
+    Raises:
+        DataError: No trial was trained to the end.
+    """
+    best = best_of(trials)
+    strongest, shares = strongest_within(trials, best), importances(space, trials, seed=seed)
+    return Picked(space, tuple(trials), baseline, best, strongest, space.edges(best.strengths), shares, rule)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

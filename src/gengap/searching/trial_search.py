@@ -16,7 +16,7 @@ from gengap.results import Result
 from gengap.runners import LocalRunner
 from gengap.searching.asking import Asking, is_pruner
 from gengap.searching.drawing import Drawing
-from gengap.searching.finding import Picked, SearchResult, say
+from gengap.searching.finding import Picked, SearchResult, pick, say
 from gengap.searching.halving import Halving
 from gengap.searching.nesting import judged_in_folds
 from gengap.searching.space import Space, read_space
@@ -189,7 +189,7 @@ def concluded(
         progress: Whether to show how far it is.
     """
     assert trying.baseline is not None  # noqa: S101  the first round trains it
-    picked = Picked.of(trying.space, trying.trials, trying.baseline, rule=trying.study.primary_epoch, seed=seed)
+    picked = pick(trying.space, trying.trials, trying.baseline, rule=trying.study.primary_epoch, seed=seed)
     told, where = picked.to_dict(), None if storage is None else storage / "judged"
     nested = fit.get("cv") is not None
     if nested:
