@@ -192,7 +192,8 @@ class LearningRate(Surgery):
         return layers
 
     def _layerwise(self, anatomy: Anatomy, layers: Sequence[Any], whose: str) -> Edit:
-        optimizer, factor, model = anatomy.model.optimizer, float(self.factor), anatomy.model
+        model, factor = anatomy.model, float(self.factor)
+        optimizer = innermost(model.optimizer)
         if with_layer_rates(optimizer, optimizer.get_config()) is None:
             raise RemedyError(
                 f"{self} has learning rates for layers with one of Keras' optimizers {', '.join(NAMES)}, and model "
@@ -203,12 +204,12 @@ class LearningRate(Surgery):
         after = {id(one): before.get(id(one), 1.0) * (factor if id(one) in chosen else 1.0) for one in variables}
 
         def compile_with(arguments: dict[str, Any]) -> dict[str, Any]:
-            given = arguments["optimizer"]
+            given = with_config()(arguments)["optimizer"]
             return {**arguments, "optimizer": with_layer_rates(given, given.get_config())}
 
         def finish(treated: Model, _: Sequence[tuple[Any, Any]]) -> None:
             # the graph is unchanged, so variables correspond one to one
-            treated.optimizer.factors = listed(variables, after)
+            innermost(treated.optimizer).factors = listed(variables, after)
 
         changes = [
             Change(str(self), layer.name, f"learns at {after[id(own[0])]:g} of {whose} learning rate")
