@@ -163,6 +163,21 @@ def test_a_rate_of_a_schedule_is_multiplied_by_a_factor_of_all_layers():
     assert all(np.allclose(a, b, atol=1e-7) for a, b in zip(slow.get_weights(), fast.get_weights(), strict=True))
 
 
+def halving() -> float:
+    return 0.5
+
+
+def test_a_rate_that_is_a_function_of_the_users_is_multiplied_as_well():
+    slow, plain = gg.LearningRate(0.02, on="below")(linear(keras.optimizers.SGD(halving))), linear("sgd")
+    assert gg.WeightDecay(0.1)(slow).optimizer.factors == (0.02, 1.0)
+    start = plain.get_weights()
+    plain.fit(X, Y, batch_size=8, verbose=0)
+    slow.fit(X, Y, batch_size=8, verbose=0)
+    np.testing.assert_allclose(slow.get_weights()[0], plain.get_weights()[0], atol=1e-6)  # .5 * .02 is SGD's own .01
+    moved = [model.get_weights()[1] - start[1] for model in (slow, plain)]
+    np.testing.assert_allclose(moved[0], 50 * moved[1], rtol=1e-3)
+
+
 def test_the_model_goes_on_after_it_was_saved_and_read(tmp_path):
     model = gg.LearningRate(0.1, on="a")(deep(keras.optimizers.AdamW(0.05, weight_decay=0.1)))
     model.fit(X, Y, epochs=2, shuffle=False, verbose=0)

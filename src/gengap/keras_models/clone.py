@@ -133,11 +133,16 @@ def compile_config(model: Model) -> dict[str, Any]:
 
 def copy_optimizer(optimizer: Any) -> Any:
     """Return an optimizer of equal configuration and fresh state; a learning rate that is a function is passed on."""
-    config = optimizer.get_config()
+    return type(optimizer).from_config(optimizer_config(optimizer))
+
+
+def optimizer_config(optimizer: Any) -> dict[str, Any]:
+    """Return an optimizer's configuration, with a learning rate that is a function as it is."""
+    config: dict[str, Any] = optimizer.get_config()
     rate = rate_of(optimizer)
     if inspect.isfunction(rate):
         config["learning_rate"] = rate
-    return type(optimizer).from_config(config)
+    return config
 
 
 def _copy_metric(metric: Any) -> Any:

@@ -40,12 +40,9 @@ def has_layer_rates(optimizer: Any) -> bool:
     return type(optimizer) in _CLASSES.values()
 
 
-def with_layer_rates(optimizer: Any, configuration: Mapping[str, Any]) -> Any | None:
-    """Return an optimizer of a configuration that can have a rate for each layer; None where its class cannot."""
-    if has_layer_rates(optimizer):
-        return type(optimizer).from_config(dict(configuration))
-    made = _CLASSES.get(optimizer_class(optimizer))
-    return None if made is None else made.from_config(dict(configuration))
+def with_layer_rates(optimizer: Any, configuration: Mapping[str, Any]) -> Any:
+    """Return an optimizer of a configuration that can have a rate for each layer; its class is among `NAMES`."""
+    return _CLASSES[plain_class(optimizer)].from_config(dict(configuration))
 
 
 def factors_of(model: Any, optimizer: Any) -> dict[int, float]:

@@ -8,8 +8,8 @@ import keras
 
 from gengap.errors import RemedyError, UnknownNameError
 from gengap.keras_models.anatomy import DROPOUTS, NORMALIZATIONS, Anatomy, Call, parts_of
-from gengap.keras_models.clone import innermost
-from gengap.keras_models.layer_rates import NAMES, factors_of, listed, with_layer_rates
+from gengap.keras_models.clone import innermost, optimizer_config
+from gengap.keras_models.layer_rates import NAMES, factors_of, listed, plain_class, with_layer_rates
 from gengap.keras_models.private import rate_of
 from gengap.remedies.base import Edit, Model, Surgery
 from gengap.remedies.checks import check_choice, check_positive
@@ -158,17 +158,16 @@ class LearningRate(Surgery):
 
     def edit(self, anatomy: Anatomy) -> Edit:
         """Give the optimizer another learning rate, or the chosen layers."""
-        if self.on is not None:
-            chosen = self._layers(anatomy)
+        model = anatomy.model
+        layers = [] if self.on is None else self._layers(anatomy)
         if self.factor == 1:
             return Edit(changes=(Change(str(self), "(optimizer)", reason="a factor of 1 changes nothing"),))
-        given = rate_of(innermost(anatomy.model.optimizer))
-        scheduled = callable(given) or isinstance(given, keras.optimizers.schedules.LearningRateSchedule)
         if self.on is not None:
-            return self._layerwise(anatomy, chosen, "its")
-        if scheduled:  # a schedule cannot be multiplied, its values can
-            return self._layerwise(anatomy, [call.operation for call in anatomy.calls], "the schedule's")
-        before = float(anatomy.model.optimizer.learning_rate)
+            return self._layerwise(model, layers)
+        given = rate_of(innermost(model.optimizer))
+        if callable(given) or isinstance(given, keras.optimizers.schedules.LearningRateSchedule):
+            return self._layerwise(model, [model])  # a schedule cannot be multiplied, its values can
+        before = float(model.optimizer.learning_rate)
         change = Change(str(self), "(optimizer)", f"learning rate {before:g} -> {before * self.factor:g}")
         return Edit(compile=with_config(learning_rate=before * float(self.factor)), changes=(change,))
 
@@ -191,10 +190,11 @@ class LearningRate(Surgery):
             )
         return layers
 
-    def _layerwise(self, anatomy: Anatomy, layers: Sequence[Any], whose: str) -> Edit:
-        model, factor = anatomy.model, float(self.factor)
-        optimizer = innermost(model.optimizer)
-        if with_layer_rates(optimizer, optimizer.get_config()) is None:
+    def _layerwise(self, model: Model, layers: Sequence[Any]) -> Edit:
+        """Give each weight of some layers its own rate; all others keep theirs."""
+        optimizer, factor = innermost(model.optimizer), float(self.factor)
+        kind = plain_class(optimizer)
+        if kind is None or kind.__name__ not in NAMES:
             raise RemedyError(
                 f"{self} has learning rates for layers with one of Keras' optimizers {', '.join(NAMES)}, and model "
                 f"{model.name!r} is compiled with {type(optimizer).__name__}: compile it with one of these."
@@ -204,15 +204,15 @@ class LearningRate(Surgery):
         after = {id(one): before.get(id(one), 1.0) * (factor if id(one) in chosen else 1.0) for one in variables}
 
         def compile_with(arguments: dict[str, Any]) -> dict[str, Any]:
-            given = with_config()(arguments)["optimizer"]
-            return {**arguments, "optimizer": with_layer_rates(given, given.get_config())}
+            plain = with_config()(arguments)["optimizer"]
+            return {**arguments, "optimizer": with_layer_rates(plain, optimizer_config(plain))}
 
         def finish(treated: Model, _: Sequence[tuple[Any, Any]]) -> None:
             # the graph is unchanged, so variables correspond one to one
             innermost(treated.optimizer).factors = listed(variables, after)
 
         changes = [
-            Change(str(self), layer.name, f"learns at {after[id(own[0])]:g} of {whose} learning rate")
+            Change(str(self), layer.name, f"learns at {after[id(own[0])]:g} of the learning rate")
             if (own := layer.trainable_variables)
             else Change(str(self), layer.name, reason="nothing in it is trained")
             for layer in {id(one): one for one in layers if getattr(one, "weights", ())}.values()

@@ -179,7 +179,7 @@ def _expected_size(training: Training, kind: OutputKind) -> int:
 
     models = {id(run.model): run.model for run in training.runs}
     places = {key: frozen_places(model) for key, model in models.items()}
-    frozen = {key: sum(math.prod(models[key].weights[p].shape) for p in own) for key, own in places.items()}
+    frozen = {key: int(sum(math.prod(models[key].weights[p].shape) for p in own)) for key, own in places.items()}
     return sum(map(size, training.runs)) + 4 * sum(frozen.values())
 
 
