@@ -9,7 +9,7 @@ export KERAS_BACKEND ?= torch
 export MPLBACKEND ?= Agg
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: env demo readme-pictures test test-all test-versions test-trackers lint docs notebooks bench clean \
+.PHONY: env demo readme-pictures test test-all test-versions test-trackers wheel-check lint docs notebooks bench clean \
 	bench-gpu gpu-wheels bench-estimators bench-training bench-statistics bench-verification bench-uncertainty bench-faults bench-storage bench-decision bench-ensembles bench-resampling bench-search bench-frozen bench-fine-tuning
 
 env: $(VENV)/.ready
@@ -26,8 +26,9 @@ demo: env
 readme-pictures: demo
 	cp demo/soundings/learning_curves.png docs/figures/soundings_learning_curves.png
 	$(BIN)/gengap report demo/soundings --lang zh --output demo/soundings/report_zh.html
-	$(BIN)/python scripts/photograph_report.py demo/soundings/report.html docs/images/report --height 1180 --only desktop
-	$(BIN)/python scripts/photograph_report.py demo/soundings/report_zh.html docs/images/report-zh --height 1180 --only desktop
+	$(BIN)/python scripts/photograph_report.py demo/soundings/report.html docs/images/report
+	$(BIN)/python scripts/photograph_report.py demo/soundings/report_zh.html docs/images/report-zh
+	$(BIN)/python scripts/photograph_terminal.py demo/soundings docs/images/terminal
 
 test: env
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" -q --durations=40 --durations-min=3
@@ -36,7 +37,7 @@ test-all: env
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
 	$(MAKE) test-versions
 
-# The suite's core on the oldest and the newest Keras and torch of pyproject.toml, each in an environment of its own.
+# The suite's core on the lowest version of every dependency and the newest Keras and torch, each in its environment.
 # The first time torch brings some GB of CUDA with it; GENGAP_TORCH_INDEX may name an index of CPU builds.
 test-versions: env
 	$(BIN)/python scripts/try_versions.py oldest
@@ -52,6 +53,10 @@ test-trackers: .venv-trackers/.ready
 	.venv-trackers/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[parquet]" pytest hypothesis
 	.venv-trackers/bin/python -m pip install --quiet --editable ".[mlflow,tensorboard,wandb]"
 	touch $@
+
+# The wheel, built and used from another folder in an environment without it and without the source tree.
+wheel-check: env
+	$(BIN)/python scripts/try_wheel.py
 
 lint: env
 	$(BIN)/ruff check .
@@ -83,6 +88,7 @@ bench-estimators: env
 bench-search: env
 	$(BIN)/python benchmarks/search_selection.py
 	$(BIN)/python -m benchmarks.search
+	$(BIN)/python -m benchmarks.search_real
 
 # A quarter of an hour on one core; JAX and TensorFlow take part where benchmarks/training/setup_rivals.sh has run.
 bench-frozen: env

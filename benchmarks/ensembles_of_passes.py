@@ -27,7 +27,7 @@ from sections import put_section
 RESULTS = Path(__file__).parent / "results" / "ensembles_of_passes.json"
 PAGE = Path(__file__).parents[1] / "docs" / "resampling.md"
 FOLDS, FEATURES = 5, 20
-SETTINGS = ((200, 5), (200, 10), (1000, 5))
+SETTINGS = ((200, 5), (200, 10), (200, 20), (1000, 5))
 """Cases and passes."""
 PENALTIES = {"firm": 30.0, "loose": 0.3}
 Floats = NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Show tables as terminals of several widths do: `python scripts/photograph_terminal.py demo/soundings /tmp/terminal`.
+"""Show tables as terminals do: `python scripts/photograph_terminal.py demo/soundings docs/images/terminal`.
 
 Writes compare-80.svg and three more, each a picture that any browser opens, with the colours of the verdicts; names a
 line that is wider than its terminal.
@@ -6,6 +6,7 @@ line that is wider than its terminal.
 
 import argparse
 import io
+import re
 from pathlib import Path
 
 from rich.console import Console
@@ -32,7 +33,9 @@ def main() -> None:
             console.print(table)
             widest = max(map(len, console.export_text(clear=False).splitlines()))
             path = wanted.to / f"{name}-{width}.svg"
-            path.write_text(console.export_svg(title=f"gg.{name}(result), {width} columns"), encoding="utf-8")
+            picture = console.export_svg(title=f"gg.{name}(result), {width} columns")
+            # its fonts would come from a server; every system has some of equal widths
+            path.write_text(re.sub(r"@font-face \{.*?\}", "", picture, flags=re.DOTALL), encoding="utf-8")
             print(f"{path}: widest line {widest}{'' if widest <= width else ', wider than the terminal'}")
 
 

@@ -1,11 +1,11 @@
-"""Run the suite's core on the oldest or the newest Keras and torch that gengap supports, each in its environment.
+"""Run the suite's core on the oldest versions that gengap supports, or the newest, each in its environment.
 
     python scripts/try_versions.py oldest|newest [--keras X] [--torch X] [pytest arguments]
 
-The bounds are read from pyproject.toml: the oldest are what it names, the newest the latest releases below its upper
-bounds. The environment, `.venv-oldest` or `.venv-newest`, is made once; all else in it is what `constraints.txt`
-pins. Torch from PyPI brings CUDA with it on Linux, some GB the first time; GENGAP_TORCH_INDEX may name an index of
-CPU builds (https://download.pytorch.org/whl/cpu).
+The bounds are read from pyproject.toml: the oldest are the lowest that it names of every dependency (as uv resolves
+them), the newest the latest releases of Keras and torch below their upper bounds, beside what `constraints.txt` pins.
+The environment, `.venv-oldest` or `.venv-newest`, is made once. Torch from PyPI brings CUDA with it on Linux, some GB
+the first time; GENGAP_TORCH_INDEX may name an index of CPU builds (https://download.pytorch.org/whl/cpu).
 """
 
 import argparse
@@ -42,6 +42,8 @@ def main() -> int:
     python = environment(arguments.which, wanted)
     print(f"{arguments.which}: {', '.join(wanted)}", flush=True)
     command = [str(python), "-m", "pytest", "-q", "-m", "not slow and not browser", *more, *arguments.tests]
+    if arguments.which == "oldest":  # what newer libraries below them have come to warn of is nothing of gengap's
+        command[4:4] = ["-W", "ignore::DeprecationWarning", "-W", "ignore::FutureWarning"]
     backend = {"KERAS_BACKEND": "torch", "MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
     return subprocess.run(command, cwd=ROOT, env={**os.environ, **backend}, check=False).returncode
 
@@ -54,27 +56,40 @@ def requirement(package: str, which: str) -> str:
     return package + (lowest.replace(">=", "==") if which == "oldest" else highest)
 
 
+def lowest(python: Path, wanted: list[str]) -> list[str]:
+    """Return the lowest version of every direct dependency, as pins; those of other packages are uv's choice."""
+    given = subprocess.run(
+        [str(python), "-m", "uv", "pip", "compile", "--resolution", "lowest-direct", "--no-annotate", "--no-header",
+         "--python", str(python), "pyproject.toml"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    named = {re.split(r"[=<> ]", one)[0] for one in wanted}
+    return [one for one in given.splitlines() if one.partition("==")[0] not in named]
+
+
 def environment(which: str, wanted: list[str]) -> Path:
     """Return the interpreter of an environment that has these versions, made anew where they have changed."""
     folder = ROOT / f".venv-{which}"
     python, ready = folder / "bin" / "python", folder / ".ready"
-    if ready.exists() and ready.read_text().split() == wanted:
+    stamp = "\n".join([*wanted, (ROOT / "pyproject.toml").read_text()])
+    if ready.exists() and ready.read_text() == stamp:
         return python
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    others = [
-        line
-        for line in (ROOT / "constraints.txt").read_text().splitlines()
-        if not re.match(r"(keras|torch|sympy)==|#", line.strip())  # torch 2.6 wants one version of sympy
-    ]
-    pins = folder / "constraints.txt"
-    pins.write_text("\n".join([*others, *wanted]) + "\n")
     index = os.environ.get("GENGAP_TORCH_INDEX")
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--constraint", str(pins)]
-    pip += ["--extra-index-url", index] if index else []
+    pip = [str(python), "-m", "pip", "install", "--quiet"]
     subprocess.run([*pip, "--upgrade", "pip>=25.1"], check=True)
+    pins = folder / "constraints.txt"
+    if which == "oldest":
+        subprocess.run([*pip, "uv"], check=True)
+        pins.write_text("\n".join([*lowest(python, wanted), *wanted]) + "\n")
+    else:
+        lines = (ROOT / "constraints.txt").read_text().splitlines()
+        others = [one for one in lines if not re.match(r"(keras|torch)==|#", one.strip())]
+        pins.write_text("\n".join([*others, *wanted]) + "\n")
+    pip += ["--constraint", str(pins), *(["--extra-index-url", index] if index else [])]
     subprocess.run([*pip, "--upgrade", "--group", "test", "--editable", ".", *wanted], cwd=ROOT, check=True)
-    ready.write_text("\n".join(wanted))
+    ready.write_text(stamp)
     return python
 
 

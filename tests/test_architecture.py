@@ -76,8 +76,10 @@ def forbidden_libraries(here: str, tree: ast.Module) -> set[str]:
 @cache
 def private_names() -> set[str]:
     """The names with an underscore that the file of private parts opens."""
-    tree = ast.parse((SOURCE / PRIVATE_PARTS).read_text())
-    return {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and is_private(node.attr)}
+    nodes = list(ast.walk(ast.parse((SOURCE / PRIVATE_PARTS).read_text())))
+    written = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    touched = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    return {name for name in touched | written if is_private(name) and name.isidentifier()}
 
 
 def is_private(name: str) -> bool:
@@ -93,12 +95,12 @@ def keras_private_parts(tree: ast.Module) -> Iterator[str]:
             own = isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"}
             if text.startswith("keras.src") or (node.attr in private_names() and not own):
                 yield text
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in {"getattr", "hasattr", "setattr"}:
-            named = node.args[1] if len(node.args) > 1 else None
-            if isinstance(named, ast.Constant) and named.value in private_names():
-                yield ast.unparse(node)
-        elif isinstance(node, ast.Call) and judges_by_module(node):
+        elif names_a_private_part(node) or (isinstance(node, ast.Call) and judges_by_module(node)):
             yield ast.unparse(node)
+
+
+def names_a_private_part(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in private_names()
 
 
 def judges_by_module(call: ast.Call) -> bool:
@@ -162,6 +164,7 @@ def test_a_planted_library_is_found(here, planted):
         "device = keras.src.backend.torch.core.get_device()",
         "operation = tensor._keras_history.operation",
         "mask = getattr(tensor, '_keras_mask', None)",
+        "options = vars(loss)['_fn_kwargs']",
         "own = type(layer).__module__.startswith('keras.')",
         "layers = model._flatten_layers()",
     ],

@@ -53,7 +53,8 @@ def main() -> None:
 def _race(workload: Workload, contestants: list[str], folder: Path, arguments: argparse.Namespace) -> dict:
     data, what = prepare(workload.data, folder)
     by_hand = set(workload.nets) <= BY_HAND
-    own = [who for who in contestants if who != "torch" or by_hand]
+    stacked = workload.nets == ("dense",)
+    own = [who for who in contestants if (who != "torch" or by_hand) and (who != "stack" or stacked)]
     outcome = race(workload, own, data, rounds=1 if arguments.quick else arguments.rounds)
     when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     return {"workload": asdict(workload), "data": what, "contestants": outcome, "when": when}

@@ -12,6 +12,8 @@ from typing import Any
 BACKENDS = {"keras-tensorflow": "tensorflow", "keras-jax": "jax"}  # all others compute with torch
 
 OWN = ("gengap", "gengap-scored", "gengap-compiled")
+TOGETHER = (*OWN, "stack")
+"""They train all seeds at once."""
 
 _libraries: list[float] = []
 """Memory in MiB after a contestant's imports, before it has read its data."""
@@ -19,7 +21,7 @@ _libraries: list[float] = []
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("who", choices=[*BACKENDS, "keras-torch", "torch", *OWN])
+    parser.add_argument("who", choices=[*BACKENDS, "keras-torch", "torch", *TOGETHER])
     parser.add_argument("data", type=Path)
     for name in ("--nets", "--precision", "--device"):
         parser.add_argument(name, required=name == "--nets", default={"--device": "cpu"}.get(name, "float32"))
@@ -28,7 +30,7 @@ def main() -> None:
     arguments = parser.parse_args()
     os.environ["KERAS_BACKEND"] = BACKENDS.get(arguments.who, "torch")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    race = _gengap if arguments.who in OWN else {"torch": _torch}.get(arguments.who, _keras)
+    race = _gengap if arguments.who in OWN else {"torch": _torch, "stack": _stack}.get(arguments.who, _keras)
     from benchmarks.training.machine import peak_memory
 
     answer = race(arguments)
@@ -101,6 +103,15 @@ def _torch(arguments: argparse.Namespace) -> dict[str, Any]:
                 ends.append(time.perf_counter())
             runs.append(_run(name, seed, ends, history))
     return {"runs": runs, "torch": torch.__version__}
+
+
+def _stack(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Race batched products written by hand: all seeds in one stack."""
+    import torch
+    from benchmarks.training.stack import train
+
+    arrays = [torch.from_numpy(array).float() for array in _read(arguments, dense=True)]
+    return train(*arrays, runs=arguments.seeds, epochs=arguments.epochs, batch=arguments.batch_size)
 
 
 def _gengap(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -10,6 +10,7 @@ NAMES = {
     "keras-jax": "Keras, JAX",
     "keras-torch": "Keras, torch",
     "torch": "torch by hand",
+    "stack": "a stack of batched products by hand",
     "gengap": "gengap",
     "gengap-scored": "gengap, with the training score",
     "gengap-compiled": "gengap, compile=True",

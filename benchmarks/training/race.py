@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks.training.contestant import TOGETHER
 from benchmarks.training.machine import disturbances, pulse
 from benchmarks.training.workloads import Workload
 
@@ -19,6 +20,7 @@ ENVIRONMENTS = {
     "keras-jax": ROOT / ".venv-jax",
     "keras-torch": ROOT / ".venv",
     "torch": ROOT / ".venv",
+    "stack": ROOT / ".venv",
     "gengap": ROOT / ".venv",
     "gengap-scored": ROOT / ".venv",
     "gengap-compiled": ROOT / ".venv",
@@ -39,7 +41,7 @@ def race(workload: Workload, contestants: Sequence[str], data: Path, *, rounds: 
 
 def run(workload: Workload, who: str, data: Path, *, device: str = "cpu", rows: int | None = None) -> dict[str, Any]:
     """Run one contestant once."""
-    own = who.startswith("gengap")
+    own = who in TOGETHER
     nets = workload.nets if own else _rival_nets(workload)
     options = {
         "nets": ",".join(nets),
@@ -71,7 +73,7 @@ def run(workload: Workload, who: str, data: Path, *, device: str = "cpu", rows: 
 
 def seconds_per_run(workload: Workload, who: str, answer: dict[str, Any]) -> float:
     """Return the seconds of one run of all its epochs, the mean over the workload's nets."""
-    if who.startswith("gengap"):
+    if who in TOGETHER:
         number = len(workload.nets) * workload.seeds
         epoch = sum(statistics.median(own) for own in answer["epochs"] if own)
         return (answer["seconds"] + (workload.epochs - workload.own_epochs) * epoch) / number

@@ -1,8 +1,10 @@
 """What may be a name: text that stays one name, and a legible one, in files, terminals, tables and figures."""
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Iterable
+from itertools import chain, count
 from typing import Any
 
 from gengap.errors import DataError, GengapError
@@ -58,6 +60,28 @@ def did_you_mean(name: Any, names: Iterable[Any]) -> str:
     known = {str(one).casefold(): str(one) for one in names}
     near = difflib.get_close_matches(str(name).casefold(), known, n=1, cutoff=_ALIKE)
     return f" (did you mean {known[near[0]]!r}?)" if near else ""
+
+
+def name_apart(name: str, known: dict[str, str], *, kept: str) -> str:
+    """Return a name of the characters that a place takes, which is no other name's there; numbered where it would be.
+
+    Args:
+        name: The name.
+        known: What other names have become, by name; this one is added.
+        kept: The characters that the place takes, as in a class of a regular expression; the others become `_`.
+
+    Example:
+        >>> known = {}
+        >>> [name_apart(name, known, kept="a-z") for name in ("two layers", "two_layers", "two layers")]
+        ['two_layers', 'two_layers-2', 'two_layers']
+    """
+    if name not in known:
+        safe = re.sub(rf"[^{kept}]", "_", name)
+        safe = safe.replace(".", "_") if not safe.strip(".") else safe  # `..` would be the folder above
+        taken = {one.casefold() for one in known.values()}  # not every file system tells capital letters apart
+        numbered = (f"{safe}-{number}" for number in count(2))
+        known[name] = next(one for one in chain([safe], numbered) if one.casefold() not in taken)
+    return known[name]
 
 
 def _as_text(name: Any, what: str, error: type[GengapError]) -> str:

@@ -1,10 +1,33 @@
 """Randomness as a pure function: what is drawn depends on what it is for, never on what was drawn before."""
 
+import random
+from collections.abc import Callable
+from functools import wraps
 from hashlib import blake2b
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 
 Part = str | int
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def gives_random_back(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function leave the state of Python's global `random` as it was.
+
+    Keras' initializers without a seed draw one from there whenever a layer is made, clones included.
+    """
+
+    @wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        state = random.getstate()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            random.setstate(state)
+
+    return wrapped
 
 
 def key(seed: int, *parts: Part) -> int:

@@ -78,7 +78,7 @@ def retell_reviews(result: Result) -> Table:
     seeds = ", ".join(f"{name} {count}" for name, count in counts.items())
     epochs = int(result.history.sizes["epoch"])
     notes = (
-        f"Seeds: {seeds}. {epochs} epochs. Intervals speak for new seeds, on this test half.",
+        f"Seeds: {seeds}. {epochs} epochs. Intervals are for new seeds, on this test half.",
         "A printed number agrees if it lies within the 95 % interval of one further run: it was one run itself.",
         "Overfits: the mean validation log loss stays above its minimum by more than the original's seed noise.",
         "The tutorial's loss of a net with L2 contains the penalty; so does ours beside a printed number.",

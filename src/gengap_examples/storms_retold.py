@@ -31,7 +31,7 @@ _STEPS = (  # what is asked, row, variant, its reference
      "narrow spatial dropout", "narrow dropout"),
 )  # fmt: skip
 _DIFFERENCES = (
-    "Differences: Brier score on test at the best epoch, mean over seeds [95 %]; they speak for new seeds on these "
+    "Differences: Brier score on test at the best epoch, mean over seeds [95 %]; they are for new seeds on these "
     "test cases. Negative is better."
 )
 _NO_ARCHIVE = "cannot be checked without the course's archive"

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from gengap.datasets import Split
 from gengap.datasets.data_files import Inputs, read_files
@@ -64,6 +65,13 @@ def test_groups_are_held_out_whole():
     assert not set(kept.groups) & set(held.groups)
     assert len(set(held.groups)) == 2
     assert "groups" in how
+
+
+def test_sparse_rows_are_held_out_as_sparse_rows():
+    rows = sparse.csr_matrix(np.eye(40, 7))
+    for part in hold_out(Split(rows, np.arange(40) % 2))[:2]:
+        assert sparse.issparse(part.x)
+        assert part.x.shape == (len(part), 7)
 
 
 def test_the_latest_are_held_out_where_times_are_known():

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from gengap.datasets import TableEncoder
+from gengap.datasets import TableEncoder, from_table
 from gengap.errors import DataError
 
 TRAIN = pd.DataFrame(
@@ -142,3 +142,19 @@ def test_a_frame_of_polars_is_one_of_pandas():
     encoder = TableEncoder().fit(TRAIN)
     np.testing.assert_array_equal(encoder.transform(frame), encoder.transform(TRAIN))
     assert "polars" not in sys.modules
+
+
+def test_a_single_raw_row_is_read_as_its_training_table_was(rng):
+    """One row does not show what its columns are: a blank, a mark, a word that is a number or looks like one."""
+    frame = pd.DataFrame({"cape": rng.normal(900, 90, 40).round(1), "region": rng.choice(["coast", "hills", ""], 40)})
+    frame.loc[::7, "cape"] = np.nan
+    frame["storm"] = rng.choice(["yes", "no"], 40)
+    reading = from_table(frame, target="storm").table
+    for cape in ("", "-", "null", None):
+        found = reading.read_numbers(pd.DataFrame({"cape": [cape], "region": ["coast"]}))
+        assert np.isnan(found[0, 0])
+        assert found[0, 1] == 1
+    for region in ("12", "71 %", "01067", "2020-01-01", "1 200", "18:30"):
+        found = reading.read_numbers(pd.DataFrame({"cape": [900.0], "region": [region]}))
+        assert found.tolist() == [[900.0, 0.0]], "unknown, as any other word"
+    assert np.isnan(reading.read_numbers(pd.DataFrame({"cape": [900.0], "region": [""]}))[0, 1])

@@ -37,12 +37,14 @@ LAYERS = {
     "plain": lambda h: layers.Attention()([h, h]),
     "plain, scaled": lambda h: layers.Attention(use_scale=True)([h, layers.Dense(4)(h)]),
     "plain, causal": lambda h: layers.Attention()([h, h, layers.Dense(4)(h)], use_causal_mask=True),
+    "sums": lambda h: layers.Attention(score_mode="concat", use_scale=True)([h, h], use_causal_mask=True),
+    "additive": lambda h: layers.AdditiveAttention()([h, h, layers.Dense(4)(h)]),
 }
 SLOW = {
     "gate": lambda h: layers.MultiHeadAttention(2, 3, use_gate=True)(h, h),
     "scores": lambda h: layers.MultiHeadAttention(2, 3)(h, h, return_attention_scores=True)[1],
     "activity": lambda h: layers.MultiHeadAttention(2, 3, activity_regularizer="l2")(h, h),
-    "sums": lambda h: layers.Attention(score_mode="concat")([h, h]),
+    "dropped weights": lambda h: layers.Attention(dropout=0.3)([h, h]),
 }
 
 
@@ -106,7 +108,7 @@ def test_outputs_and_gradients_are_those_of_keras(name, training, compiled, monk
 
 
 @pytest.mark.filterwarnings("ignore:.*was passed an input with a mask attached to it")
-@pytest.mark.parametrize("name", ["heads", "causal", "dropout", "of others"])
+@pytest.mark.parametrize("name", ["heads", "causal", "dropout", "of others", "plain, scaled", "sums", "additive"])
 def test_masks_are_heeded(name):
     model, stack, program = runs_of(LAYERS[name], masked=True)
     x = inputs(masked=True)

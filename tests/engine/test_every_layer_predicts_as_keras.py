@@ -28,9 +28,12 @@ SEQUENCES = {
     "AdaptiveMaxPooling1D": lambda h: layers.AdaptiveMaxPooling1D(2)(h),
     "Add": lambda h: layers.Add()([h, layers.Dense(4)(h)]),
     "AdditiveAttention": lambda h: layers.AdditiveAttention()([h, layers.Dense(4)(h)]),
+    "AdditiveAttention, without a scale": lambda h: layers.AdditiveAttention(use_scale=False)([h, h]),
     "AlphaDropout": lambda h: layers.AlphaDropout(0.0)(h),
     "Attention": lambda h: layers.Attention(use_scale=True)([h, layers.Dense(4)(h)]),
     "Attention, plain": lambda h: layers.Attention()([h, h]),
+    "Attention, causal": lambda h: layers.Attention()([h, layers.Dense(4)(h)], use_causal_mask=True),
+    "Attention, of sums": lambda h: layers.Attention(use_scale=True, score_mode="concat")([h, layers.Dense(4)(h)]),
     "Average": lambda h: layers.Average()([h, layers.Dense(4)(h)]),
     "AveragePooling1D": lambda h: layers.AveragePooling1D(2)(h),
     "BatchNormalization": lambda h: layers.BatchNormalization()(h),
@@ -74,6 +77,7 @@ SEQUENCES = {
     "Multiply": lambda h: layers.Multiply()([h, layers.Dense(4)(h)]),
     "Normalization": lambda h: layers.Normalization(mean=0.5, variance=2.0)(h),
     "PReLU": lambda h: layers.PReLU()(h),
+    "PReLU, one for all steps": lambda h: layers.PReLU(shared_axes=[1])(h),
     "Permute": lambda h: layers.Permute((2, 1))(h),
     "RMSNormalization": lambda h: layers.RMSNormalization()(h),
     "RNN": lambda h: layers.RNN([layers.LSTMCell(3), layers.GRUCell(2)], return_sequences=True)(h),
@@ -89,6 +93,9 @@ SEQUENCES = {
     "StackedRNNCells": lambda h: layers.RNN(layers.StackedRNNCells([layers.SimpleRNNCell(3)]))(h),
     "Subtract": lambda h: layers.Subtract()([h, layers.Dense(4)(h)]),
     "TimeDistributed": lambda h: layers.TimeDistributed(layers.Dense(3))(h),
+    "TimeDistributed, normalized": lambda h: layers.TimeDistributed(layers.BatchNormalization())(h),
+    "TimeDistributed, windows": lambda h: layers.TimeDistributed(layers.Conv1D(2, 2))(layers.Reshape((5, 2, 2))(h)),
+    "TimeDistributed, of sequences": lambda h: layers.TimeDistributed(layers.GRU(2))(layers.Reshape((5, 2, 2))(h)),
     "UnitNormalization": lambda h: layers.UnitNormalization()(h),
     "UpSampling1D": lambda h: layers.UpSampling1D(2)(h),
     "ZeroPadding1D": lambda h: layers.ZeroPadding1D(1)(h),
@@ -98,6 +105,8 @@ SEQUENCES = {
     "a nested functional model": lambda h: nested_attention(h)(h),
     "two in a row": lambda h: layers.MultiHeadAttention(2, 3)(*[layers.MultiHeadAttention(2, 3)(h, h)] * 2),
     "residual": lambda h: layers.GRU(3)(layers.LayerNormalization()(layers.MultiHeadAttention(1, 2)(h, h) + h)),
+    "parts": lambda h: layers.Concatenate(axis=2)([h[:, 1:, :2], h[:, :-1, -1:], ops.repeat(h[:, None, 2], 4, axis=1)]),
+    "parts of few": lambda h: ops.concatenate([h[:, ..., 0], h[:, 2]], axis=1),
     "operations": lambda h: layers.GRU(3)(ops.relu(h) * 2.0 + ops.mean(h, axis=1, keepdims=True)),
     "a cast that keeps the mask": lambda h: layers.MultiHeadAttention(1, 2)(*[ops.cast(h, "float32")] * 2),
 }
@@ -110,6 +119,12 @@ IMAGES = {
     "CenterCrop": lambda: layers.CenterCrop(4, 4),
     "Conv2D": lambda: layers.Conv2D(3, 2),
     "Conv2DTranspose": lambda: layers.Conv2DTranspose(3, 2),
+    "Conv2DTranspose, dressed": lambda: layers.Conv2DTranspose(
+        3, 3, strides=2, padding="same", activation="relu", use_bias=False
+    ),
+    "Conv2DTranspose, channels first": lambda: layers.Conv2DTranspose(
+        3, 2, strides=(2, 1), output_padding=(1, 0), data_format="channels_first"
+    ),
     "Cropping2D": lambda: layers.Cropping2D(1),
     "DepthwiseConv2D": lambda: layers.DepthwiseConv2D(2),
     "GlobalAveragePooling2D": lambda: layers.GlobalAveragePooling2D(),

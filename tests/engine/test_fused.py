@@ -132,7 +132,7 @@ CONVOLUTIONS = {
 }  # fmt: skip
 """Convolutions and pooling of every rank."""
 
-LOOPED = {
+TIME_AND_ATTENTION = {
     "lstm": lambda: one_per_cell(
         layers.LSTM(3, return_sequences=True, dropout=0.2, seed=1), layers.GRU(2, return_sequences=True)
     ),
@@ -142,7 +142,7 @@ LOOPED = {
     "masked": masked,
     "conv transpose": lambda: image(layers.Conv2DTranspose(2, 3)),
 }
-"""What takes the slow door."""
+"""Layers along time, attention, and convolutions backwards."""
 
 
 def variants(build, optimizer=lambda: keras.optimizers.Adam(1e-2), **compile_with):
@@ -223,9 +223,9 @@ def test_k_together_are_k_alone_are_keras(name, make_data, settings, collect):
 
 
 @pytest.mark.filterwarnings("ignore::gengap.errors.SlowPathWarning")
-@pytest.mark.parametrize("name", [*LOOPED])
-def test_the_slow_door_is_right(name, make_data, settings, collect):
-    check_contract(LOOPED[name], data_for(LOOPED[name], make_data), settings, collect)
+@pytest.mark.parametrize("name", [*TIME_AND_ATTENTION])
+def test_layers_along_time_are_keras(name, make_data, settings, collect):
+    check_contract(TIME_AND_ATTENTION[name], data_for(TIME_AND_ATTENTION[name], make_data), settings, collect)
 
 
 def block(padding="same", **between):

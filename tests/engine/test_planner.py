@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from gengap.engine import planner
+from gengap.engine.measured_ways import remembered
 from gengap.engine.planner import Plan, make_plan, timed
 from gengap.engine.runs import Run, TrainingSettings
 
@@ -92,3 +93,24 @@ def test_long_trial_steps_are_timed_once(seconds, taken):
 
     assert timed([step] * 4) >= seconds
     assert len(steps) == taken
+
+
+def test_what_was_measured_of_a_cohort_serves_the_next_one_that_is_no_larger(runs, monkeypatch):
+    measured, ways = [], {}
+
+    def measure(positions, _):
+        measured.append(len(positions))
+        return 1.0 + 0.1 * len(positions)
+
+    with remembered(ways):
+        first = plan_with(runs[:6], measure, monkeypatch)
+        count = len(measured)
+        smaller = plan_with(runs[:4], measure, monkeypatch)
+        assert len(measured) == count
+        assert [len(one.runs) for one in smaller.chunks] == [4]
+        assert smaller.chunks[0].step_together == first.chunks[0].step_together
+        assert [len(one.runs) for one in plan_with(runs, measure, monkeypatch).chunks] == [10]
+        assert len(measured) > count
+    count = len(measured)
+    plan_with(runs[:4], measure, monkeypatch)
+    assert len(measured) > count, "outside nothing is remembered"

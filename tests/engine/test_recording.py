@@ -11,7 +11,16 @@ import torch
 from keras import layers
 from keras.regularizers import OrthogonalRegularizer
 from scipy import sparse
-from tests.engine.test_fused import CONVOLUTIONS, FAST, LOOPED, chain, data_for, image, largest_difference, one_per_cell
+from tests.engine.test_fused import (
+    CONVOLUTIONS,
+    FAST,
+    TIME_AND_ATTENTION,
+    chain,
+    data_for,
+    image,
+    largest_difference,
+    one_per_cell,
+)
 
 from gengap.engine import planner, recording
 from gengap.engine.fused import plan_fused, prepare_runs, train_fused
@@ -32,10 +41,8 @@ MORE = {
     ),
     "own penalty": lambda: chain(layers.Dense(4, kernel_regularizer=OrthogonalRegularizer(0.1)), layers.Dense(2)),
 }  # fmt: skip
-RUN_BY_RUN = {"activity", "own layer", "prelu"}
+RUN_BY_RUN = {"activity", "own layer"}
 """They take the slow door, whose code may do anything."""
-RECORDED = {"attention", "bidirectional", "masked"}
-"""Among the looped ones of the zoo, but computed for all runs at once."""
 
 pytestmark = pytest.mark.filterwarnings("ignore::gengap.errors.SlowPathWarning")
 
@@ -73,15 +80,15 @@ ALWAYS = {"dense", "conv2d", "batch norm", "functional", "masked", "einsum", "em
     "name",
     [
         pytest.param(name, marks=() if name in ALWAYS else pytest.mark.slow)
-        for name in [*FAST, *CONVOLUTIONS, *MORE, *LOOPED]
+        for name in [*FAST, *CONVOLUTIONS, *MORE, *TIME_AND_ATTENTION]
     ],
 )
 def test_recordings_equal_the_steps_to_the_bit(name, make_data, settings, collect, uncompiled):
-    build = {**FAST, **CONVOLUTIONS, **MORE, **LOOPED}[name]
+    build = {**FAST, **CONVOLUTIONS, **MORE, **TIME_AND_ATTENTION}[name]
     runs, data = compiled_nets(build), data_for(build, make_data)
     plain = collect(train_fused, runs, data, settings(), plan=plain_plan(runs))
     assert not uncompiled
-    looped = name in ({*LOOPED, *RUN_BY_RUN} - RECORDED)
+    looped = name in RUN_BY_RUN
     with pytest.warns(GengapWarning, match="some layers are called run by run") if looped else nullcontext():
         played = collect(train_fused, runs, data, settings(), plan=compiled_plan(runs))
     for run, record in played.items():

@@ -8,6 +8,7 @@ from keras import layers
 
 import gengap as gg
 from gengap.errors import ModelError
+from gengap.keras_models.graph import read_graph
 from gengap.layers.doors import PassContext
 from gengap.layers.program import Program
 from gengap.layers.recurrent import RecurrentDoor
@@ -43,8 +44,7 @@ LAYERS = {
     ),
 }
 SLOW = {
-    "dropout inside": lambda: layers.LSTM(3, dropout=0.2),
-    "recurrent dropout": lambda: layers.GRU(3, recurrent_dropout=0.2),
+    "all dropped": lambda: layers.GRU(3, dropout=1.0),
     "an activation of one's own": lambda: layers.LSTM(3, activation=lambda x: keras.ops.tanh(x) * 0.5),
     "softmax": lambda: layers.SimpleRNN(3, activation="softmax"),
     "cells": lambda: layers.RNN([layers.LSTMCell(3), layers.GRUCell(2)]),
@@ -111,6 +111,44 @@ def test_it_is_the_same_without_numba(name, monkeypatch):
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
     assert any((one != other).any() for one, other in zip(*found, strict=True)), "both were the same code"
+
+
+NOISY = {
+    "lstm, of inputs": lambda rate: layers.LSTM(3, dropout=rate, return_sequences=True),
+    "lstm, of both": lambda rate: layers.LSTM(3, dropout=rate, recurrent_dropout=0.3),
+    "lstm relu": lambda rate: layers.LSTM(3, activation="relu", recurrent_dropout=rate, go_backwards=True),
+    "gru": lambda rate: layers.GRU(3, recurrent_dropout=rate, return_sequences=True),
+    "gru before": lambda rate: layers.GRU(3, reset_after=False, dropout=0.4, recurrent_dropout=rate, use_bias=False),
+    "simple": lambda rate: layers.SimpleRNN(3, dropout=rate, recurrent_dropout=0.3),
+    "both directions": lambda rate: layers.Bidirectional(layers.GRU(3, dropout=rate, recurrent_dropout=0.2)),
+}
+
+
+@pytest.mark.filterwarnings("ignore::gengap.errors.SlowPathWarning")
+@pytest.mark.filterwarnings("ignore:.*was passed an input with a mask attached to it")
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("name", NOISY)
+def test_dropout_inside_is_that_of_keras_own_code_run_by_run(name, masked):
+    models = [model_of(lambda rate=rate: NOISY[name](rate), masked=masked) for rate in (0.2, 0.2, 0.6)]
+    rng = np.random.default_rng(0)
+    weights = [[rng.normal(size=w.shape).astype("float32") for w in models[0].get_weights()] for _ in range(RUNS)]
+    direction, found = None, []
+    for chosen in (None, "loop"):
+        stack = Stack(models[0], weights)
+        steps = {
+            step.index: chosen
+            for step in read_graph(models[0]).steps
+            if chosen and getattr(step.operation, "weights", ())
+        }
+        program = Program(models, [0, 1, 1], stack, doors=steps)
+        x = torch.from_numpy(inputs(masked=masked)).requires_grad_()
+        outputs = program([x], PassContext(training=True, epoch=2, step=3))
+        assert bool(doors_of(program)) == (chosen is None)
+        direction = torch.randn(outputs.shape) if direction is None else direction
+        found.append((outputs, *torch.autograd.grad((outputs * direction).sum(), [*stack.leaves(), x])))
+    for fused, looped in zip(*found, strict=True):
+        torch.testing.assert_close(fused, looped, atol=2e-5, rtol=2e-5)
+    assert (found[0][0] != program([x], PassContext(training=False))).any()
 
 
 @pytest.mark.filterwarnings("ignore::gengap.errors.SlowPathWarning")

@@ -197,6 +197,17 @@ def test_strengths_are_searched_in_place_of_given_remedies(iris):
         gg.StudyClassifier(keras_way, search=space, remedies=["l2(0.1)"]).fit(x, y)
 
 
+def test_rates_that_callbacks_set_are_those_of_the_last_training_too(iris):
+    x, y = iris
+    given = {"callbacks": [keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.01 / (1 + epoch))]}
+    fitted = gg.StudyClassifier(seeds=1, fit_kwargs={**SHORT, "epochs": 3}, study_kwargs=given).fit(x, y)
+    rates = [0.01 / (1 + epoch) for epoch in range(fitted.epochs_)]
+    np.testing.assert_allclose(fitted.history_["learning_rate"], rates, rtol=1e-6)
+    blind = {"callbacks": [keras.callbacks.ReduceLROnPlateau()]}
+    with pytest.raises(DataError, match="monitor='loss'"):
+        gg.StudyClassifier(seeds=1, fit_kwargs=SHORT, study_kwargs=blind).fit(x, y)
+
+
 def test_references_stand_beside_and_are_not_chosen(iris):
     x, y = iris
     fitted = gg.StudyClassifier(seeds=1, fit_kwargs=SHORT, study_kwargs={"references": ["linear"]}).fit(x, y)

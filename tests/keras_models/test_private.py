@@ -330,6 +330,12 @@ def test_an_optimizer_with_factors_is_its_base_at_other_rates(name):
     assert made.get_config()["factors"] == [0.5, 1.0]
 
 
+def test_what_every_layer_holds_besides_what_it_computes(sequential):
+    layer = sequential.layers[0]
+    assert set(private.NODES) <= set(vars(layer))
+    assert set(private.BOOKKEEPING) & set(vars(layer))
+
+
 def test_every_function_has_a_test():
     own = {
         name

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 import gengap.remedies as gr
 from gengap.errors import ModelError, RemedyError, UnknownNameError
+from gengap.keras_models.clone import excluded_from_decay
 from gengap.remedies import L2, Dropout, EarlyStopping, SpatialDropout, StoppingRule, Subsample, Variant, Width
 
 layers = keras.layers
@@ -205,3 +206,19 @@ def test_any_strength_and_any_name_read_back(strength, on):
     remedy = L2(strength, on=on) + Dropout(strength, on=on)
     assert gr.remedy(str(remedy)) == remedy
     assert gr.remedy(str(remedy)).parts()[0].strength == strength
+
+
+def test_what_is_only_compiled_otherwise_needs_no_further_clone():
+    """The clone in between belongs to nobody else; the user's model, and what a treatment before left, stay apart."""
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3), layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    given = Variant("baseline", model)
+    cocktail = gr.WeightDecay(0.1) + gr.LearningRate(3.0)
+    apart = gr.LearningRate(3.0).treat(gr.WeightDecay(0.1).treat(given))
+    together = cocktail.treat(given)
+    assert together.name == "weight_decay(0.1)+learning_rate(3)"
+    assert together.model.optimizer.get_config() == apart.model.optimizer.get_config()
+    left_out = [[one.path for one in excluded_from_decay(each.model)] for each in (together, apart)]
+    assert left_out[0] == left_out[1]
+    assert len(left_out[0]) == 2, "both biases"
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.01)

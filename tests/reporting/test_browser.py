@@ -194,6 +194,18 @@ def test_nothing_sticks_out_of_the_page(chromium, files, name, width):
 
 
 @pytest.mark.parametrize("name", ["en", "zh"])
+def test_the_first_screen_holds_words_and_figure_side_by_side(chromium, files, name):
+    show(chromium, files[name], width=1440)
+    edges = "(e => [e.left, e.right, e.bottom])(document.querySelector(arguments[0]).getBoundingClientRect())"
+    words, figure = (run(chromium, edges, f"#decision .{one}") for one in ("decision", "answer"))
+    assert words[1] < figure[0]
+    assert max(words[2], figure[2]) <= 900
+    show(chromium, files[name], width=390)
+    below = "document.querySelector('#decision .answer').getBoundingClientRect().top"
+    assert run(chromium, below) >= run(chromium, edges, "#decision .decision")[2]
+
+
+@pytest.mark.parametrize("name", ["en", "zh"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_no_table_is_cut(chromium, files, name, width):
     show(chromium, files[name], width=width)

@@ -1,6 +1,7 @@
 """A search from end to end: trials, the chosen one judged anew, resumed, halted, diverged, nested."""
 
 import json
+import random
 
 import keras
 import numpy as np
@@ -65,6 +66,19 @@ def test_optuna_holds_the_trials_and_its_dashboard_a_file(found, stored):
     assert sum(found.importances.values()) == pytest.approx(1)
 
 
+def test_models_made_in_between_move_nobody_elses_random_numbers(net, parts):
+    """Keras draws a seed from Python's `random` for each initializer without one, those of clones included."""
+    train, validation, _ = parts
+    random.seed(5)
+    state = random.getstate()
+    kept = [one.copy() for one in net.get_weights()]
+    gg.search(net, {**space(), "learning_rate": (0.5, 2)}, train, validation_data=validation, n_trials=2, **QUICK)
+    gg.suggest(net, train)
+    gg.Study(net, remedies=["l2(0.1)"], seeds=1).run(train, validation_data=validation, epochs=1, progress=False)
+    assert random.getstate() == state
+    assert all(np.array_equal(a, b) for a, b in zip(kept, net.get_weights(), strict=True)), "trained in place"
+
+
 def test_searching_again_trains_nothing_and_says_the_same(found, net, parts, stored, monkeypatch):
     train, validation, test = parts
     monkeypatch.setattr("gengap.engine.trainer.Trainer.advance", lambda _: pytest.fail("something was trained"))
@@ -92,6 +106,30 @@ def test_halted_trials_leave_and_the_others_train_as_if_alone(net, parts):
     assert pruned.best.score == pytest.approx(whole[pruned.best.number].score, rel=1e-5)
     first = pruned.baseline.curve
     np.testing.assert_allclose(first, whole.baseline.curve, rtol=1e-5)
+
+
+def test_a_pruner_of_optuna_halts_trials_inside_the_stack(net, parts):
+    """It is told what each trial scores after every epoch, and what it lets go on trains as if alone."""
+    train, validation, _ = parts
+
+    class Hopeless(optuna.pruners.BasePruner):
+        def prune(self, study, trial):
+            told = trial.intermediate_values
+            return trial.number % 2 == 1 and max(told) == 2
+
+    fit = {"validation_data": validation, "n_trials": 6, **QUICK}
+    found = gg.search(net, space(), train, pruning=Hopeless(), **fit)
+    whole = gg.search(net, space(), train, **fit)
+    assert [one.state for one in found.trials] == ["complete", "halted"] * 3
+    assert [one.epochs for one in found.trials] == [3, 2] * 3
+    states = [one.state.name for one in found.study.trials]
+    assert states == ["COMPLETE", "PRUNED"] * 3
+    for number in (0, 2, 4):
+        np.testing.assert_allclose(found[number].scores, whole[number].scores, atol=1e-5)
+        told = list(found.study.trials[number].intermediate_values.values())
+        np.testing.assert_allclose(told, found[number].curve, rtol=1e-6)
+    with pytest.raises(DataError, match="Hopeless keeps no account"):
+        gg.search(net, space(), train, pruning=Hopeless(), storage="nowhere", **fit)
 
 
 def test_a_trial_that_diverges_is_said_and_never_chosen(net, parts):

@@ -8,7 +8,6 @@ import os
 import subprocess
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -68,18 +67,23 @@ def test_the_same_forecasts(backend, result, data, of_labels, labels, tmp_path):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_scale_and_blanks_are_layers(backend, tmp_path):
+def test_the_encoder_of_a_table_is_layers(backend, tmp_path):
+    """Scale, words, times and blanks; the model takes a number a column, and forecasts what was trained."""
     rng = np.random.default_rng(0)
-    table = pd.DataFrame({"pressure": rng.normal(101_300, 900, 90).round(), "cape": rng.gamma(2, 400, 90).round(1)})
+    table = pd.DataFrame({
+        "pressure": rng.normal(101_300, 900, 90).round(), "cape": rng.gamma(2, 400, 90).round(1),
+        "sky": rng.choice(["clear", "cloudy", ""], 90), "time": pd.date_range("2021-01-01", periods=90, freq="31h"),
+    })  # fmt: skip
     table.loc[::9, "cape"] = np.nan
-    y, encoder = (table["pressure"] < 101_300).astype(int).to_numpy(), gg.datasets.TableEncoder
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, "relu"), keras.layers.Dense(1, "sigmoid")])
-    model.compile("adam", "binary_crossentropy")
-    folds = gg.Study(model, seeds=2).run(table, y, cv=2, preprocess=encoder(), epochs=1, progress=False)
-    shipped = gg.ship(folds, "baseline", retrain_on=gg.Split(table, y), preprocess=encoder(), seeds="all")
-    raw = table.to_numpy(np.float32)
-    found = forecast(shipped.save(tmp_path / "raw.keras")[0], raw, backend, tmp_path)
-    np.testing.assert_allclose(found, shipped.model.predict(raw, verbose=0), atol=1e-6)
+    table["storm"] = np.where(table["pressure"] < 101_300, "yes", "no")
+    data = gg.datasets.from_table(table, target="storm")
+    result = gg.Study(gg.table_model(data), seeds=2).run(data, epochs=1, progress=False)
+    shipped = gg.ship(result, "baseline", epoch="last", seeds="all")
+    rows = table.drop(columns="storm").assign(sky=["moon", *table["sky"][1:]])
+    found = forecast(shipped.save(tmp_path / "raw.keras")[0], data.table.read_numbers(rows), backend, tmp_path)
+    models = [result.model("baseline", seed=seed, epoch="last") for seed in result.seeds]
+    wanted = np.mean([one.predict(data.table.read_inputs(rows), verbose=0) for one in models], axis=0)
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -36,9 +36,13 @@ def test_raw_rows_are_encoded_as_the_study_encoded_them(tmp_path):
     rows.to_csv(tmp_path / "rows.csv", index=False)
     found = gg.shipping.predict_rows(path, tmp_path / "rows.csv").table
     assert list(found) == ["row", "probability of yes"]
-    wanted = shipped.model.predict(data.table.read_inputs(rows), verbose=0)[:, 0]
+    trained = result.model("baseline", seed=result.median_seed("baseline"), epoch=shipped.card.model["epoch_rule"])
+    wanted = trained.predict(data.table.read_inputs(rows), verbose=0)[:, 0]
     np.testing.assert_allclose(found["probability of yes"], wanted, atol=1e-6)
-    assert "raw rows" in shipped.card.to_markdown()
+    plain = keras.saving.load_model(path).predict(data.table.read_numbers(rows), verbose=0)[:, 0]
+    np.testing.assert_allclose(plain, wanted, atol=1e-6)
+    assert "| 2 | region | the code of the word: coast = 1, hills = 2; 0 for any other |" in shipped.card.to_markdown()
+    assert "| 2 | region | 词语的代码：coast = 1、hills = 2；其他词语为 0 |" in shipped.cards["zh"].to_markdown()
 
 
 def test_a_softmax_of_two_units_ships_the_probability_of_yes(data, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from keras import callbacks, layers
 
 import gengap as gg
-from gengap.errors import GengapError, GengapWarning
+from gengap.errors import DataError, GengapError, GengapWarning, ModelError, StudyChangedError
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3)).astype("float32")
@@ -75,6 +75,41 @@ def test_checkpoints_are_the_stores_where_there_is_one(tmp_path):
     assert run(given, storage=tmp_path / "store").model("baseline", seed=1).built
 
 
+def halved(epoch, rate):
+    return 0.5 * rate if epoch else rate
+
+
+def test_rates_fall_run_by_run_as_in_keras_and_go_on_where_a_store_ended(tmp_path):
+    given = [callbacks.ReduceLROnPlateau(patience=1, min_delta=0.02), callbacks.LearningRateScheduler(halved)]
+    result = run(given, epochs=5)
+    rates = result.history["learning_rate"]
+    assert len({tuple(rates.sel(variant=name, seed=seed).values) for name in result.variants for seed in (0, 1)}) > 1
+    for name in result.variants:
+        oracle, keras_own = model(), [callbacks.ReduceLROnPlateau(patience=1, min_delta=0.02), given[1]]
+        for one in keras_own:
+            one.set_model(oracle)
+            one.on_train_begin()
+        for epoch, loss in enumerate(result.history["val_loss"].sel(variant=name, seed=1).values):
+            keras_own[1].on_epoch_begin(epoch)
+            keras_own[0].on_epoch_end(epoch, logs := {"val_loss": float(loss)})
+            assert float(rates.sel(variant=name, seed=1)[epoch]) == logs["learning_rate"]
+    run(given, epochs=5, storage=tmp_path, remedies=())
+    again = run(given, epochs=5, storage=tmp_path)
+    np.testing.assert_allclose(again.manifest["settings"]["rates"][1]["schedule"], 0.05 * 0.5 ** np.arange(5))
+    with pytest.raises(StudyChangedError, match=r"settings\.rates"):
+        run([given[0]], epochs=5, storage=tmp_path)
+    with pytest.raises(ModelError, match="changed the learning rate"):
+        gg.ship(result, "baseline", retrain_on=gg.Split(X, Y))
+
+
+def test_what_a_rate_follows_must_be_there():
+    with pytest.raises(DataError, match="monitor='loss'"):
+        gg.Study(model(), seeds=1, callbacks=[callbacks.ReduceLROnPlateau()]).run(X, Y, epochs=1)
+    scheduled = model(keras.optimizers.schedules.CosineDecay(0.1, 10))
+    with pytest.raises(ModelError, match="schedule of its own"):
+        gg.Study(scheduled, seeds=1, callbacks=[callbacks.LearningRateScheduler(halved)])
+
+
 class Own(callbacks.Callback):
     pass
 
@@ -82,8 +117,8 @@ class Own(callbacks.Callback):
 @pytest.mark.parametrize(
     ("given", "error", "said"),
     [
-        (callbacks.ReduceLROnPlateau, TypeError, "CosineDecay"),
-        (lambda: callbacks.LearningRateScheduler(lambda _: 0.1), TypeError, "PiecewiseConstantDecay"),
+        (lambda: callbacks.ReduceLROnPlateau("val_accuracy"), ValueError, "'val_loss', 'loss' or 'val_score'"),
+        (lambda: callbacks.ReduceLROnPlateau(mode="max"), ValueError, "the smaller they are"),
         (lambda: callbacks.BackupAndRestore("folder"), TypeError, "goes on after a crash"),
         (callbacks.SwapEMAWeights, TypeError, r"gg\.EMA"),
         (lambda: callbacks.LambdaCallback(on_batch_end=print), TypeError, "`on_epoch_end`"),

@@ -61,6 +61,40 @@ def test_mlflow_holds_a_parent_and_its_runs(trained, tmp_path):
     assert manifest["data"]["fingerprint"] == result.manifest["data"]["fingerprint"]
 
 
+def small_study(callbacks, names=("wide (a)", "wide [a]")):
+    models = {}
+    for name in names:
+        models[name] = keras.Sequential([keras.Input((10,)), keras.layers.Dense(2), keras.layers.Dense(1)])
+        models[name].compile("adam", "mse", metrics=["mae"])
+    study = gg.Study(models, seeds=2, callbacks=callbacks)
+    return study.run(gg.datasets.diabetes(), epochs=2, progress=False)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_mlflow_is_told_while_a_study_trains_and_keeps_names_apart(tmp_path):
+    mlflow = pytest.importorskip("mlflow", reason="make test-trackers has MLflow")
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    client = mlflow.MlflowClient(uri)
+    where = client.create_experiment("live", artifact_location=(tmp_path / "artifacts").as_uri())
+    result = small_study([gg.tracking.LiveMLflow(experiment="live", tracking_uri=uri)])
+    runs = client.search_runs([where])
+    children = {
+        (one.data.tags["variant"], int(one.data.tags["seed"])): one for one in runs if "variant" in one.data.tags
+    }
+    assert set(children) == {(name, seed) for name in result.variants for seed in (0, 1)}
+    assert {one.info.status for one in runs} == {"FINISHED"}
+    for (name, seed), child in children.items():
+        entries = client.get_metric_history(child.info.run_id, "val_score")
+        curve = [entry.value for entry in sorted(entries, key=lambda entry: entry.step)]
+        assert curve == pytest.approx(result.history["val_score"].sel(variant=name, seed=seed).values)
+    parent = gg.tracking.to_mlflow(result, experiment="live", tracking_uri=uri)
+    held = client.get_run(parent).data.metrics
+    means = study_metrics(result)
+    for name, shown in (("wide (a)", "wide _a_"), ("wide [a]", "wide _a_-2")):
+        number = "validation_squared_error_at_best/mean"
+        assert held[f"{shown}/{number}"] == pytest.approx(means[f"{name}/{number}"])
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_tensorboard_shows_runs_and_their_band(trained, tmp_path):
     pytest.importorskip("tensorboard", reason="make test-trackers has TensorBoard")
@@ -97,24 +131,40 @@ def offline_records(content, block=32768):
             parts = []
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_weights_and_biases_keeps_runs_by_seed(trained, tmp_path):
-    pytest.importorskip("wandb", reason="make test-trackers has Weights & Biases")
+def read_offline(folder):
+    """Each run's curve of `val_score`, by job type and group."""
     from wandb.proto.wandb_internal_pb2 import Record
 
-    result, _ = trained
-    ids = gg.tracking.to_wandb(result, folder=tmp_path)
-    assert len(ids) == 4
     found = {}
-    for file in tmp_path.rglob("*.wandb"):
+    for file in folder.rglob("*.wandb"):
         records = [Record.FromString(content) for content in offline_records(file.read_bytes())]
         (run,) = {(one.run.job_type, one.run.run_group) for one in records if one.WhichOneof("record_type") == "run"}
         rows = [one.history.item for one in records if one.WhichOneof("record_type") == "history"]
         values = [{item.key or item.nested_key[0]: json.loads(item.value_json) for item in row} for row in rows]
         found[run] = [row["val_score"] for row in values]
+    return found
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_weights_and_biases_keeps_runs_by_seed(trained, tmp_path):
+    pytest.importorskip("wandb", reason="make test-trackers has Weights & Biases")
+    result, _ = trained
+    assert len(gg.tracking.to_wandb(result, folder=tmp_path)) == 4
+    found = read_offline(tmp_path)
     assert set(found) == {(variant, f"seed {seed}") for variant in result.variants for seed in (0, 1)}
     stored = result.history["val_score"].sel(variant=TREATED, seed=1).to_numpy()
     assert found[TREATED, "seed 1"] == pytest.approx(stored)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_weights_and_biases_is_told_while_a_study_trains(tmp_path):
+    pytest.importorskip("wandb", reason="make test-trackers has Weights & Biases")
+    result = small_study([gg.tracking.LiveWandb(folder=tmp_path, group_by="variant")])
+    found = read_offline(tmp_path)
+    assert set(found) == {(f"seed {seed}", name) for name in result.variants for seed in (0, 1)}
+    for (seed, name), curve in found.items():
+        own = result.history["val_score"].sel(variant=name, seed=int(seed.split()[1]))
+        assert curve == pytest.approx(own.values)
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -6,6 +6,8 @@ import re
 MISSING = "–"
 _MINUS = "−"
 _HYPHEN_FOR_MINUS = re.compile(r"(?<![\w.])-(?=[.\d])")
+_ROUNDING = 1e-9
+"""Shares of an interval's ends that are errors of rounding."""
 LEAST_P = 0.0001
 """Below this a p value's size says nothing more, and its tail is the least certain of all numbers."""
 
@@ -72,9 +74,14 @@ def write_number(value: float, decimals: int, *, sign: bool = False) -> str:
 def write_estimate(value: float, low: float, high: float, *, sign: bool = False, decimals: int | None = None) -> str:
     """Write `value [low, high]` with the digits that the interval leaves room for, unless `decimals` says how many.
 
+    A number that would be written as a zero, and is none, gets the digit that shows its sign: an interval that leaves
+    out 0 must not seem to end there.
+
     Example:
         >>> write_estimate(-0.01234, -0.0234, 0.0011, sign=True)
         '−0.012 [−0.023, +0.001]'
+        >>> write_estimate(-0.084, -0.181, -0.0003)
+        '−0.084 [−0.181, −0.0003]'
         >>> write_estimate(0.0, -1e-9, 1e-9)  # zeros are not digits that anyone needs
         '0.0000 [0.0000, 0.0000]'
     """
@@ -83,10 +90,22 @@ def write_estimate(value: float, low: float, high: float, *, sign: bool = False,
     if not (math.isfinite(low) and math.isfinite(high)):
         return write_number(value, 4, sign=sign)
     decimals = decimals_for((high - low) / 2) if decimals is None else decimals
-    if max(abs(value), abs(low), abs(high)) < 0.5 * 10.0**-decimals:
-        decimals = min(decimals, 4)
-    shown = [write_number(number, decimals, sign=sign) for number in (value, low, high)]
+    if low <= 0 <= high and max(abs(value), abs(low), abs(high)) < 0.5 * 10.0**-decimals:
+        shown = [write_number(number, min(decimals, 4), sign=sign) for number in (value, low, high)]
+    else:
+        nothing = _ROUNDING * max(abs(low), abs(high))
+        shown = [_with_sign(number, decimals, nothing=nothing, sign=sign) for number in (value, low, high)]
     return f"{shown[0]} [{shown[1]}, {shown[2]}]"
+
+
+def _with_sign(value: float, decimals: int, *, nothing: float, sign: bool) -> str:
+    """Write a number, with its first digit where it would be written as a zero; what is `nothing` or less is one."""
+    if abs(value) <= nothing or abs(value) >= 0.5 * 10.0**-decimals:
+        return write_number(value, decimals, sign=sign)
+    needed = -math.floor(math.log10(abs(value)))
+    if needed > max(decimals, 4) + 2:
+        return typeset(f"{value:{'+' * sign}.0e}")
+    return write_number(value, needed, sign=sign)
 
 
 def write_spread(mean: float, sd: float) -> str:

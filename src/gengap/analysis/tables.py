@@ -159,8 +159,11 @@ class Table:
         return self._text_table()
 
     def _text_table(self) -> TextTable:
-        heads = tuple(Head(column.label, bool(column.spec), column.spare) for column in self.columns)
-        return TextTable(self.title, heads, tuple(map(tuple, self._shown())), self.notes)
+        """The table as text; a column that is empty from top to bottom takes no room."""
+        shown = self._shown()
+        told = [at for at in range(len(self.columns)) if not shown or any(row[at] for row in shown)]
+        heads = tuple(Head(one.label, bool(one.spec), one.spare) for one in (self.columns[at] for at in told))
+        return TextTable(self.title, heads, tuple(tuple(row[at] for at in told) for row in shown), self.notes)
 
     def _shown(self) -> list[list[str]]:
         return [[column.show(cell) for column, cell in zip(self.columns, row, strict=True)] for row in self.rows]

@@ -9,6 +9,7 @@ from .movie_reviews import imdb as imdb
 from .movie_reviews import imdb_word_index as imdb_word_index
 from .movie_reviews import load_reviews as load_reviews
 from .patients import diabetes as diabetes
+from .raw_columns import RawNumber as RawNumber
 from .sars import soundings as soundings
 from .split import Dataset as Dataset
 from .split import PooledSplit as PooledSplit

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.datasets import cells
+from gengap.datasets import cells, written_dates
 from gengap.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+EXACT = 2**53
+"""Whole numbers up to here are 64-bit floats without rounding."""
+_CODE = 4
+"""Digits from which a number with a leading zero may be a name, as a post code is; hours are shorter."""
 MOSTLY = 0.5
 """Share of numbers beyond which a column of text is one of numbers, and what is no number in it a mistake."""
 
@@ -164,29 +168,61 @@ def _of_text(text: "pd.Series", place: Place, missing: Sequence[str] | None) -> 
     written = [cell for cell, gone in zip(text, marked, strict=True) if not gone]
     if not written:
         return _words(text, missing)
-    if {cell.casefold() for cell in written} <= {"true", "false"}:
-        truth = text.str.casefold().map({"true": 1.0, "false": 0.0}).astype(np.float64)
+    found = {cell.casefold() for cell in written}
+    if found <= {"true", "false", "1", "0"} and found & {"true", "false"}:
+        truth = text.str.casefold().map({"true": 1.0, "1": 1.0, "false": 0.0, "0": 0.0}).astype(np.float64)
         return truth if marked.any() else truth.astype(np.bool_)
-    numbers = cells.as_numbers(written, decimal_comma=True)
-    good = np.isfinite(numbers)
-    if good.mean() > MOSTLY:
+    _check_groups_of_digits(written, text, place)
+    good = np.isfinite(cells.as_numbers(written, decimal_comma=True))
+    if good.mean() > MOSTLY and cells.with_a_sign(written) is None:
         _check_all_numbers(text, marked, good, place)
-        _check_readings(written, text, place)
+        numbers = _in_one_way(written, text, place)
         whole = not marked.any() and all(one.lstrip("+-").isdigit() for one in written)
         _check_digits(written, text, place)
         values = np.full(len(text), np.nan)
         values[~marked] = numbers
         column = pd.Series(values, index=text.index, name=text.name)
         return _numbers(column.astype(np.int64) if whole else column, place, missing)
-    if cells.look_like_dates(written):
+    dates = written_dates.look_like_dates(written)
+    if dates.mean() > MOSTLY:
+        _check_all_dates(written, dates, text, place)
         return _as_times(text, ~marked, written, place)
-    if (unit := cells.common_unit(written)) is not None:
-        row = int(np.argmin(marked))
-        raise DataError(
-            f"The {place} holds numbers with {unit!r} behind each, such as {text.iloc[row]!r} in row {row + 1}: write "
-            "the numbers alone; if they are names, put a letter before each."
-        )
+    _check_no_numbers(written, text, place)
     return _words(text, missing)
+
+
+def _row_of(cell: str, text: "pd.Series") -> int:
+    return int(np.flatnonzero((text == cell).to_numpy())[0]) + 1
+
+
+def _check_no_numbers(written: Sequence[str], text: "pd.Series", place: Place) -> None:
+    """Refuse numbers and times of day that would be taken for words."""
+    alone = "write the numbers alone; if they are names, put a letter before each."
+    if written_dates.look_like_times_of_day(written):
+        raise DataError(
+            f"The {place} holds times of day, such as {written[0]!r} in row {_row_of(written[0], text)}: write them as "
+            "hours, 18.5 for 18:30, or together with their date as 2020-01-31 18:30."
+        )
+    if (unit := cells.common_unit(written)) is not None:
+        raise DataError(
+            f"The {place} holds numbers with {unit!r} behind each, such as {written[0]!r} in row "
+            f"{_row_of(written[0], text)}: {alone}"
+        )
+    if (signed := cells.with_a_sign(written)) is not None:
+        raise DataError(
+            f"The {place} holds numbers with signs beside them, such as {signed!r} in row {_row_of(signed, text)}: "
+            f"{alone}"
+        )
+
+
+def _check_all_dates(written: Sequence[str], dates: NDArray[np.bool_], text: "pd.Series", place: Place) -> None:
+    if not dates.all():
+        cell = written[int(np.argmin(dates))]
+        raise DataError(
+            f"The {place} holds dates, but {cell!r} in row {_row_of(cell, text)} is none: correct it, or, if it means "
+            f"that the date is missing, say so with `missing` (--missing {cell!r}); if the dates are names, put a "
+            "letter before each."
+        )
 
 
 def _as_times(text: "pd.Series", present: NDArray[np.bool_], written: list[str], place: Place) -> "pd.Series":
@@ -194,11 +230,11 @@ def _as_times(text: "pd.Series", present: NDArray[np.bool_], written: list[str],
 
     times = np.full(len(text), np.datetime64("NaT", "ns"), dtype="datetime64[ns]")
     try:
-        times[present] = cells.as_dates(written).to_numpy()
+        times[present] = written_dates.as_dates(written).to_numpy()
     except ValueError as reason:
-        first = int(np.flatnonzero(present)[0]) + 1
+        said, cell = reason.args
         raise DataError(
-            f"The {place} holds dates, and {reason} (first in row {first}): write them as 2020-01-31."
+            f"The {place} holds dates, and {said} (first in row {_row_of(cell, text)}): write them as 2020-01-31."
         ) from None
     return pd.Series(times, index=text.index, name=text.name)
 
@@ -208,31 +244,73 @@ def _check_all_numbers(text: "pd.Series", marked: NDArray[np.bool_], good: NDArr
         return
     row = int(np.flatnonzero(~marked)[int(np.argmin(good))])
     cell = text.iloc[row]
+    first = "delete the row, if it holds units or remarks; else " if row == 0 else ""
     raise DataError(
-        f"The {place} holds numbers, but {cell!r} in row {row + 1} is none: correct it, or, if it means that the value "
-        f"is missing, say so with `missing` (--missing {cell!r}); if the numbers are names, put a letter before each."
+        f"The {place} holds numbers, but {cell!r} in row {row + 1} is none: {first}correct it, or, if it means that "
+        f"the value is missing, say so with `missing` (--missing {cell!r}); if the numbers are names, put a letter "
+        "before each."
     )
 
 
-def _check_readings(written: Sequence[str], text: "pd.Series", place: Place) -> None:
-    open_cell = cells.open_to_two_readings(written)
-    if open_cell is None and any("," in cell for cell in written):
-        return
-    if open_cell is not None:
-        row = int(np.flatnonzero((text == open_cell).to_numpy())[0]) + 1
+def _in_one_way(written: Sequence[str], text: "pd.Series", place: Place) -> NDArray[np.float64]:
+    """Return numbers whose points and commas mean the same in all cells."""
+    points, commas = cells.readings(written)
+    pointed, comma = np.isfinite(points), np.isfinite(commas)
+    with_comma = [cell for cell in written if "," in cell]
+    if pointed.all() and not (with_comma and comma.all()):
+        return points
+    if comma.all() and not pointed.all():
+        return commas
+    if pointed.all():
         raise DataError(
-            f"The {place} holds {open_cell!r} in row {row}, where the comma may be decimal or one of thousands: write "
-            "its numbers as 1234.5, without commas."
+            f"The {place} holds {with_comma[0]!r} in row {_row_of(with_comma[0], text)}, where the comma may be "
+            "decimal or one of thousands: write its numbers as 1234.5, without commas."
+        )
+    one, other = written[int(np.argmin(pointed))], written[int(np.argmin(comma))]
+    raise DataError(
+        f"The {place} holds {one!r} in row {_row_of(one, text)} and {other!r} in row {_row_of(other, text)}, whose "
+        "commas and points cannot mean the same: write its numbers as 1234.5."
+    )
+
+
+def _check_groups_of_digits(written: Sequence[str], text: "pd.Series", place: Place) -> None:
+    if (cell := cells.grouped(written)) is not None:
+        raise DataError(
+            f"The {place} holds {cell!r} in row {_row_of(cell, text)}, whose digits stand in groups: write its numbers "
+            "as 1234.5; if they are names, put a letter before each."
         )
 
 
 def _check_digits(written: Sequence[str], text: "pd.Series", place: Place) -> None:
-    if long := next((cell for cell in written if cell.lstrip("+-").isdigit() and len(cell) > 18), None):
-        row = int(np.flatnonzero((text == long).to_numpy())[0]) + 1
+    digits = [cell for cell in written if cell.lstrip("+-").isdigit()]
+    if long := next((cell for cell in digits if abs(int(cell)) > EXACT), None):
+        raise _too_long(long, _row_of(long, text), place)
+    if padded := next((cell for cell in digits if cell.startswith("0") and len(cell) >= _CODE), None):
         raise DataError(
-            f"The {place} holds {long!r} in row {row}, more digits than a number keeps: leave the column out with "
-            "`ignore` (--ignore) if it is a name."
+            f"The {place} holds {padded!r} in row {_row_of(padded, text)}, whose leading zero a number does not keep: "
+            "put a letter before each, if they are names; write them without the zero, if they are numbers."
         )
+
+
+def _too_long(cell: Any, row: int, place: Place) -> DataError:
+    return DataError(
+        f"The {place} holds {cell} in row {row}, more digits than a 64-bit float keeps: leave the column out with "
+        "`ignore` (--ignore) if it is a name; if it measures something, subtract the smallest value from it."
+    )
+
+
+def check_exact(column: "pd.Series", place: Place) -> None:
+    """Refuse whole numbers that become others as 64-bit floats.
+
+    Raises:
+        DataError: There is one.
+    """
+    if column.dtype.kind not in "iu" or not len(column):
+        return
+    values = column.to_numpy(dtype=object) if column.isna().any() else column.to_numpy()
+    for row, value in ((int(np.argmax(values)), values.max()), (int(np.argmin(values)), values.min())):
+        if abs(int(value)) > EXACT:
+            raise _too_long(int(value), row + 1, place)
 
 
 _NEGATIVE_MARKS = (-99.0, -99.9, -999.0, -999.9, -999.99, -9999.0, -9999.9, -99999.0, -32768.0)

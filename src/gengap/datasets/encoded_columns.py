@@ -19,7 +19,9 @@ MOST_WORDS = 50
 """Words of a column that get a code of their own, the most frequent ones; the others are unknown."""
 _NAMES = 20
 """Rows from which a column in which nearly every word is another is one of names."""
-_DAY, _YEAR = 86400.0, 365.2425
+_DAY = 86400.0
+YEAR = 365.2425
+"""Days of a year in the mean of the calendar."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,6 @@ def _of_words(
 def _of_dates(column: "pd.Series", *, hours: bool) -> NDArray[np.float64]:
     """Return sine and cosine of the day of the year, and of the time of day."""
     seconds = ((column - column.dt.normalize()).dt.total_seconds() / _DAY).to_numpy(np.float64)
-    turns = [(column.dt.day_of_year.to_numpy(np.float64) - 1 + seconds) / _YEAR, *([seconds] * hours)]
+    turns = [(column.dt.day_of_year.to_numpy(np.float64) - 1 + seconds) / YEAR, *([seconds] * hours)]
     waves = [wave(2 * np.pi * turn) for turn in turns for wave in (np.sin, np.cos)]
     return np.stack(waves, axis=1)

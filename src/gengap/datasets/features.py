@@ -18,6 +18,7 @@ _COARSEST = 0.1
 _NUMBERS_ROWS = re.compile(
     r"(.*_)?(id|idx|index|row|rowid|row_?(number|num|nr|no)|no|nr|number|unnamed: ?\d+|#|序号|编号)"
 )
+_NAMES_CASES = re.compile(r"(^|[_ .-])(id|ids|uuid|guid|identifier)$|(?-i:[a-z]I[Dd])$|编号$", re.IGNORECASE)
 _FEW, _MANY = 4, 10
 """Rows from which consecutive numbers are row numbers: under a name that says so, and under any."""
 ENCODE = "let gengap encode the table (--model auto, or --encode; in Python `gengap.datasets.from_table`)"
@@ -56,7 +57,7 @@ def as_inputs(features: "pd.DataFrame", name: str, *, advice: str = ENCODE) -> N
 
 
 def check_row_numbers(features: "pd.DataFrame", name: str) -> None:
-    """Refuse a feature that only numbers the rows: a model would learn the order of the file.
+    """Refuse a feature that only numbers the rows, or names them by numbers: a model would learn it by heart.
 
     Raises:
         DataError: There is one.
@@ -67,12 +68,18 @@ def check_row_numbers(features: "pd.DataFrame", name: str) -> None:
             continue
         least = _FEW if _NUMBERS_ROWS.fullmatch(str(column).lower()) else _MANY
         first = int(cells.iloc[0])
-        if len(cells) < least or first not in {0, 1} or not (cells.to_numpy() == np.arange(len(cells)) + first).all():
-            continue
-        raise DataError(
-            f"Column {column!r} of {name} only numbers the rows (row 1 holds {first}, row 2 {first + 1}): leave it out "
-            f"with `ignore` (--ignore {str(column)!r}); if it measures something, write it as {first}.0, {first + 1}.0."
-        )
+        consecutive = len(cells) >= least and (cells.to_numpy() == np.arange(len(cells)) + first).all()
+        if consecutive and first in {0, 1}:
+            raise DataError(
+                f"Column {column!r} of {name} only numbers the rows (row 1 holds {first}, row 2 {first + 1}): leave it "
+                f"out with `ignore` (--ignore {str(column)!r}); if it measures something, write it as {first}.0, "
+                f"{first + 1}.0."
+            )
+        if len(cells) >= _MANY and cells.is_unique and _NAMES_CASES.search(str(column)):
+            raise DataError(
+                f"Column {column!r} of {name} holds another number in every row (row 1: {first}), as a name does: "
+                f"leave it out with `ignore` (--ignore {str(column)!r}); if it measures something, call it otherwise."
+            )
 
 
 def _check_resolution(values: NDArray[Any], column: str, name: str, advice: str) -> None:

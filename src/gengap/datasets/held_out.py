@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold, StratifiedShuffleSplit
 
-from gengap.datasets.cases import take
+from gengap.datasets.cases import rows_of
 from gengap.datasets.split import Split
 from gengap.errors import DataError
 
@@ -55,8 +55,7 @@ def part_of(split: Split, indices: NDArray[np.int64]) -> Split:
     """Return some cases of a split."""
     beside = {name: getattr(split, name) for name in ("sample_weight", "groups", "times")}
     chosen: dict[str, Any] = {name: None if values is None else values[indices] for name, values in beside.items()}
-    x = split.x.iloc[indices] if hasattr(split.x, "iloc") else take(split.x, indices)
-    return Split(x, split.y[indices], **chosen)
+    return Split(rows_of(split.x, indices), split.y[indices], **chosen)
 
 
 def _labels_of(y: Any) -> NDArray[np.int64] | None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.datasets.cells import AMBIGUOUS, MARKS
-from gengap.datasets.columns import Place, as_words, typed
+from gengap.datasets.columns import Place, as_words, check_exact, typed
 from gengap.errors import DataError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def read_answers(column: "pd.Series", place: Place, missing: Sequence[str] | Non
     if answers.dtype.kind != "O":
         _check_no_word(column, place)
         _check_present(answers.isna().to_numpy(), place)
+        check_exact(answers, place)
         return np.asarray(answers.to_numpy())
     words = as_words(answers, missing)
     _check_present((words == "").to_numpy(), place)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from gengap.datasets.data_files import DataFiles, Inputs, read_files
 from gengap.datasets.split import Dataset, Task
 from gengap.datasets.table_files import Wanted
+from gengap.errors import DataError
 
 _MOST_LABELS = 20
 
@@ -100,12 +101,22 @@ def as_dataset(read: DataFiles, *, name: str, task: Task | None = None) -> Datas
 
 
 def task_of(y: NDArray[Any], label_names: Sequence[str]) -> Task:
-    """Tell what answers ask for: labels where they are words, truth values, or whole numbers from 0 without a gap."""
+    """Tell what answers ask for: labels where they are words, truth values, or whole numbers from 0 without a gap.
+
+    Raises:
+        DataError: They are two whole numbers other than 0 and 1, which may be labels.
+    """
     if len(label_names) > 0:
         return "binary" if len(label_names) == 2 else "multiclass"
-    if y.dtype.kind not in "biu" and not (y == np.round(y)).all():
+    if y.dtype.kind not in "biuf" and not (y == np.round(y)).all():
         return "regression"
     found = np.unique(y)
+    if len(found) == 2 and (y == np.round(y)).all() and not np.array_equal(found, [0, 1]):
+        low, high = (f"{one:g}" for one in found.tolist())
+        raise DataError(
+            f"The answers are {low} and {high}, which may be labels or numbers: if they are labels, name the event "
+            f"with `positive` (--positive {high}); if they are numbers, say `task='regression'` (--task regression)."
+        )
     if len(found) > _MOST_LABELS or len(found) < 2 or not np.array_equal(found, np.arange(len(found))):
         return "regression"
     return "binary" if len(found) == 2 else "multiclass"

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from gengap.datasets.cells import MARKS
 from gengap.datasets.columns import Place, as_words, typed
 from gengap.datasets.encoded_columns import DeclaredColumn, Learned, declare_column, encode, feature_names, learn
 from gengap.datasets.frames import as_frame
+from gengap.datasets.raw_columns import RawNumber, as_raw_numbers, raw_numbers
 from gengap.errors import DataError
 
 if TYPE_CHECKING:
@@ -132,23 +134,40 @@ class TableEncoder(BaseEstimator, TransformerMixin):  # type: ignore[misc]  # sc
         }
         return np.concatenate(list(encoded.values()), axis=1) if matrix else encoded
 
-    def numbers(self, X: Any, *, name: str = "the table") -> NDArray[np.float32]:
-        """Return the raw numbers of columns that hold nothing else, checked as `transform` checks them.
+    def numbers(self, X: Any, *, name: str = "the table") -> Any:
+        """Return raw rows as plain numbers, one a column: what a shipped model takes that holds the encoder itself.
+
+        Numbers stay as they stand, words become codes (0 for an unknown one), dates the day of the year, and the time
+        of day where they have one; a blank is NaN. `raw_columns` says which is which.
 
         Args:
             X: As in `transform`.
             name: As in `transform`.
 
         Returns:
-            Shape `(n, columns)` in the order of the declared columns, NaN for blanks.
+            float32, shape `(n, numbers)`; with `layout="columns"` a mapping from the names of columns to float32 of
+            shape `(n, k)` or, for words, the int32 codes of `transform`.
 
         Raises:
-            DataError: As in `transform`; or a column holds words or dates.
+            DataError: As in `transform`.
         """
-        self.transform(X, name=name)
-        if other := [column for column, one in self.declared_.items() if one.kind != "numbers"]:
-            raise DataError(f"Column {other[0]!r} holds {self.declared_[other[0]].kind}: only `transform` reads it.")
-        return self._typed(as_frame(X, name), name).astype("float64").to_numpy(np.float32)
+        self._check_fitted()
+        plain, parts = self._typed(as_frame(X, name), name), {}
+        for column, declared in self.declared_.items():
+            place, learned = Place(name, column), self.learned_[column]
+            if self.layout == "columns" and declared.kind == "words":
+                parts[column] = encode(plain[column], declared, learned, place, one_hot=False)
+            else:
+                parts[column] = as_raw_numbers(plain[column], declared, learned, place)
+        return parts if self.layout == "columns" else np.concatenate(list(parts.values()), axis=1)
+
+    @property
+    def raw_columns(self) -> tuple[RawNumber, ...]:
+        """What `numbers` makes of a row, in its order."""
+        self._check_fitted()
+        whole = self.layout == "columns"
+        each = (raw_numbers(name, one, self.learned_[name], whole=whole) for name, one in self.declared_.items())
+        return tuple(number for numbers in each for number in numbers)
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -230,15 +249,17 @@ def _typed(
     name: str = "the table",
     declared: Mapping[str, DeclaredColumn] | None = None,
 ) -> "pd.DataFrame":
-    """Read the columns as what they are; a column of words stays one, even where all of a few rows are numbers."""
+    """Read the columns as what they are, or as what was declared where a few rows do not show it."""
     import pandas as pd
 
-    wordy = {column for column, one in (declared or {}).items() if one.kind == "words"}
-    return pd.DataFrame(
-        {
-            column: as_words(frame[column], missing)
-            if column in wordy
-            else typed(frame[column], Place(name, str(column)), missing)
-            for column in frame
-        }
-    )
+    kinds = {column: one.kind for column, one in (declared or {}).items()}
+    return pd.DataFrame({column: _as_declared(frame[column], kinds.get(column), missing, name) for column in frame})
+
+
+def _as_declared(column: "pd.Series", kind: str | None, missing: Sequence[str] | None, name: str) -> "pd.Series":
+    """Read a column; digits alone may be words, and marks alone missing numbers."""
+    if kind == "words":
+        return as_words(column, missing)
+    found = typed(column, Place(name, str(column.name)), missing)
+    alone = kind is not None and found.dtype.kind == "O" and found.isin(MARKS).all()
+    return found.mask(found != "", "") if alone else found

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.datasets.array_files import read_netcdf, read_npz
-from gengap.datasets.columns import Place, as_words, typed
+from gengap.datasets.cells import AMBIGUOUS
+from gengap.datasets.columns import Place, as_words, check_exact, typed
 from gengap.datasets.dates import as_times
 from gengap.datasets.features import as_inputs, check_row_numbers
 from gengap.datasets.frames import as_frame, is_frame
@@ -56,6 +57,7 @@ class Wanted:
         encoding: How a text table is written; None takes UTF-8, or what a byte order mark says.
         encode: Whether features stay a frame of typed columns, for an encoder.
         answers: Whether the answers are needed; raw rows to predict have none.
+        words: Features that are words, whatever a few rows hold.
     """
 
     target: str | None = None
@@ -67,6 +69,7 @@ class Wanted:
     encoding: str | None = None
     encode: bool = False
     answers: bool = True
+    words: Sequence[str] = ()
 
 
 def read_split(
@@ -185,9 +188,10 @@ def _from_table(table: "pd.DataFrame", name: str, wanted: Wanted) -> NamedSplit:
     features = table.drop(columns=special) if wanted.features is None else table[list(wanted.features)]
     if wanted.features is None and features.columns.empty:
         raise DataError(f"{name} needs a column of features besides {_listed(special)}.")
+    typed_features = typed_frame(features, name, wanted.missing, words=wanted.words)
     if wanted.features is None:
-        check_row_numbers(features, name)
-    typed_features = typed_frame(features, name, wanted.missing)
+        _check_not_empty(typed_features, name, wanted.missing)
+        check_row_numbers(typed_features, name)
     y = read_answers(table[target], Place(name, target), wanted.missing) if wanted.answers else None
     times = None if wanted.times is None else as_times(table[wanted.times], Place(name, wanted.times))
     groups = None if wanted.groups is None else _groups(table[wanted.groups], Place(name, wanted.groups), wanted)
@@ -195,17 +199,39 @@ def _from_table(table: "pd.DataFrame", name: str, wanted: Wanted) -> NamedSplit:
     return NamedSplit(Split(x, y, groups=groups, times=times), tuple(features.columns), target, name)
 
 
-def typed_frame(features: "pd.DataFrame", name: str, missing: Sequence[str] | None) -> "pd.DataFrame":
-    """Return features as numbers, truth values, times and words, column by column; see `columns.typed`."""
+def typed_frame(
+    features: "pd.DataFrame", name: str, missing: Sequence[str] | None, *, words: Sequence[str] = ()
+) -> "pd.DataFrame":
+    """Return features as numbers, truth values, times and words, column by column; see `columns.typed`.
+
+    Args:
+        features: The features as they stand.
+        name: What the table is called in messages.
+        missing: What else means that a value is missing.
+        words: Columns that are words whatever they hold.
+    """
     import pandas as pd
 
-    found = pd.DataFrame({one: typed(features[one], Place(name, str(one)), missing) for one in features})
+    found = pd.DataFrame(
+        {
+            one: as_words(features[one], missing)
+            if one in words
+            else typed(features[one], Place(name, str(one)), missing)
+            for one in features
+        }
+    )
     for one in found:
-        if found[one].isna().all() or (found[one].dtype == object and not found[one].any()):
+        check_exact(found[one], Place(name, str(one)))
+    return found
+
+
+def _check_not_empty(features: "pd.DataFrame", name: str, missing: Sequence[str] | None) -> None:
+    marks = {""} if missing is not None else AMBIGUOUS | {""}
+    for one in features:
+        if features[one].isna().all() or features[one].isin(marks).all():
             raise DataError(
                 f"Column {one!r} of {name} has no value in any row: leave it out with `ignore` (--ignore {one!r})."
             )
-    return found
 
 
 def _special(target: str, wanted: Wanted, name: str) -> list[str]:

@@ -4,9 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from gengap.datasets.features import as_inputs
 from gengap.datasets.table_encoder import TableEncoder
 from gengap.datasets.table_files import Wanted, read_named
@@ -53,18 +50,18 @@ class TableReading:
         x, name = self._read(rows, name)
         return self.encoded(x, name=name)
 
-    def read_numbers(self, rows: Any, *, name: str = "the table") -> NDArray[np.float32]:
-        """Read raw rows for a model that holds the encoder itself, and so takes the numbers of the table as they stand.
+    def read_numbers(self, rows: Any, *, name: str = "the table") -> Any:
+        """Read raw rows as the plain numbers that a shipped model takes which holds the encoder itself.
 
         Args:
             rows: As in `read_inputs`.
             name: As in `read_inputs`.
 
         Returns:
-            Shape `(n, columns)`, NaN for blanks.
+            What `TableEncoder.numbers` makes of them, NaN for blanks.
 
         Raises:
-            DataError: As in `read_inputs`; or there is no encoder, or one of other things than numbers.
+            DataError: As in `read_inputs`; or there is no encoder.
         """
         if self.encoder is None:
             raise DataError("There is no encoder whose columns could be read: take `read_inputs`.")
@@ -73,6 +70,7 @@ class TableReading:
 
     def _read(self, rows: Any, name: str) -> tuple[Any, str]:
         """Typed features of raw rows, and what the table is called."""
+        declared = {} if self.encoder is None else self.encoder.declared_
         wanted = Wanted(
             self.target,
             features=self.features,
@@ -80,6 +78,7 @@ class TableReading:
             encoding=self.encoding,
             encode=True,
             answers=False,
+            words=tuple(column for column, one in declared.items() if one.kind == "words"),
         )
         read = read_named(rows, wanted, name=name)
         if not read.features:

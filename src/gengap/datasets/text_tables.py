@@ -3,13 +3,16 @@
 import csv
 import gzip
 import io
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gengap.datasets.cells import as_numbers, decimal_commas, points_may_be_of_thousands
+import numpy as np
+
+from gengap.datasets.cells import MARKS, as_numbers, decimal_commas, points_may_be_of_thousands
 from gengap.errors import DataError
 
 if TYPE_CHECKING:
@@ -75,10 +78,12 @@ def read_text_table(path: Path, *, encoding: str | None = None, as_text: Collect
 
 
 def _parsed(lines: _Lines, as_text: Collection[str]) -> "pd.DataFrame":
-    """Parse the cells; where commas may be decimal, numbers stay text, since a point may be one of thousands there."""
+    """Parse the cells; numbers stay text where a point may be one of thousands, or a number has leading zeros."""
     import pandas as pd
 
-    everything = lines.separator != "," and any("," in cell for row in lines.first for cell in row)
+    padded = re.search(rf"(?:^|[{re.escape(lines.separator)}\"])\s*0\d{{3}}", lines.text, re.MULTILINE) is not None
+    commas = lines.separator != "," and any("," in cell for row in lines.first for cell in row)
+    everything = padded or commas
     stays = lines.names if everything else [name for name in lines.names if name in as_text]
     table = pd.read_csv(
         io.StringIO(lines.text, newline=""),
@@ -127,7 +132,10 @@ def _text_of(path: Path, encoding: str | None) -> str:
     except UnicodeError as reason:
         raise _of_encoding(path, content, encoding or marked, reason) from reason
     if "\0" in text:
-        raise DataError(f"{path} holds zero bytes, so it is no text in {encoding or marked}: save it as CSV in UTF-8.")
+        raise DataError(
+            f"{path} holds zero bytes, so it is no text in {encoding or marked}: save it as 'CSV UTF-8', or, if it is "
+            "UTF-16, say so with `encoding` (--encoding utf-16-le)."
+        )
     return text.removeprefix("\ufeff")
 
 
@@ -257,7 +265,22 @@ def _is_a_case(lines: _Lines) -> bool:
         for place, name in enumerate(lines.names)
         if name and name in {row[place] for row in lines.first} and not _counts_columns([name])
     ]
-    return bool(again) and (len(again) > 1 or any(not name.replace(".", "").isdigit() for name in again))
+    return (
+        bool(again)
+        and not _names_numbers(lines)
+        and (len(again) > 1 or any(not name.replace(".", "").isdigit() for name in again))
+    )
+
+
+def _names_numbers(lines: _Lines) -> bool:
+    """Tell whether a word stands above a column of numbers, as only a name does."""
+    for place, name in enumerate(lines.names):
+        cells = [row[place] for row in lines.first if row[place] not in MARKS]
+        if name in MARKS or not cells or np.isfinite(as_numbers([name], decimal_comma=True)).any():
+            continue
+        if np.isfinite(as_numbers(cells, decimal_comma=True)).all():
+            return True
+    return False
 
 
 def _counts_columns(names: Sequence[str]) -> bool:

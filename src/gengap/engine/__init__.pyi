@@ -3,6 +3,8 @@ from .fit_many import History as History
 from .parity import Parity as Parity
 from .planner import Chunk as Chunk
 from .planner import Plan as Plan
+from .rates import EpochSchedule as EpochSchedule
+from .rates import ReduceOnPlateau as ReduceOnPlateau
 from .runs import Listener as Listener
 from .runs import Predictions as Predictions
 from .runs import Run as Run

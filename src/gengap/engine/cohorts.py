@@ -8,10 +8,11 @@ import keras
 import numpy as np
 from keras import tree
 
-from gengap.engine.optimizers.base import config, has_schedule
+from gengap.engine.optimizers.base import config
+from gengap.engine.rates import has_schedule
 from gengap.engine.runs import Run
 from gengap.keras_models.graph import Slot, Step, read_graph
-from gengap.keras_models.private import compile_config, is_keras_own
+from gengap.keras_models.private import compile_config, function_and_options, is_keras_own
 from gengap.kernels.optimizers import rule_from_keras
 from gengap.layers.noise import FUSED_NOISE
 
@@ -115,7 +116,7 @@ def _describe(leaf: Any) -> Mapping[str, Any]:
             described = dict(leaf.get_config())
         except (NotImplementedError, ValueError, TypeError):
             return {"id": id(leaf)}
-        function = getattr(leaf, "fn", None) or getattr(leaf, "_fn", None)
+        function, _ = function_and_options(leaf)
         return {**described, "fn": id(function)} if function is not None else described
     return {name: value for name, value in vars(leaf).items() if isinstance(value, str | int | float | tuple | None)}
 

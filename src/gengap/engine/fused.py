@@ -191,7 +191,9 @@ class _RunPreparation:
             if key in self._cache.clones:  # the plan's serve the training
                 self._clones[id(run.model)] = self._cache.clones[key][1]
                 return self._clones[id(run.model)]
-            clone = in_precision(clone_compiled(run.model), self.settings.precision)
+            # weights that a run starts from are read off the model, so one that keeps them is not to be trained itself
+            own = run.own and not run.kept and self.settings.initial_weights == "fresh"
+            clone = in_precision(run.model if own else clone_compiled(run.model), self.settings.precision)
             obey_their_state(clone)
             judge_logits_at_zero(clone, kind_of(clone, self.settings))
             self._clones[id(run.model)] = clone

@@ -8,7 +8,7 @@ import torch
 from keras import tree
 
 from gengap.keras_models.compile_state import CompiledLoss, align_answers, compiled_losses
-from gengap.keras_models.private import is_keras_own
+from gengap.keras_models.private import function_and_options, is_keras_own
 from gengap.keras_models.separability import is_separate
 from gengap.layers.probe import PerRun
 
@@ -127,8 +127,7 @@ class _Reduced:
 
 def _is_separate(loss: Any) -> bool:
     """Tell whether a loss gives every sample's own value by a function of Keras."""
-    own = is_keras_own(loss)
-    return own and is_separate(getattr(loss, "fn", None), dict(getattr(loss, "_fn_kwargs", {})))
+    return is_keras_own(loss) and is_separate(*function_and_options(loss))
 
 
 def fast_values(loss: Any) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None:
@@ -136,7 +135,7 @@ def fast_values(loss: Any) -> Callable[[torch.Tensor, torch.Tensor], torch.Tenso
 
     The same formulas as Keras', without its conversions: a small network spends as long in them as in its layers.
     """
-    function, options = getattr(loss, "fn", None), dict(getattr(loss, "_fn_kwargs", {}))
+    function, options = function_and_options(loss)
     if function is keras.losses.binary_crossentropy and not options.pop("from_logits", False):
         smoothing = float(options.pop("label_smoothing", 0.0))
         return _BinaryCrossentropy(smoothing) if options in ({}, {"axis": -1}) else None

@@ -9,8 +9,9 @@ import keras
 import numpy as np
 import torch
 
-from gengap.engine.cohorts import cohorts
+from gengap.engine.cohorts import cohorts, signature
 from gengap.engine.frozen import FrozenParts
+from gengap.engine.measured_ways import known_or
 from gengap.engine.memory import free_memory
 from gengap.engine.recording import why_not_compiled
 from gengap.engine.runs import Run, TrainingSettings
@@ -154,7 +155,7 @@ def make_plan(
             continue
         first = found[group[0]]
         cut = () if first is None else first.part.cut
-        way = _way(group, bytes_per_run(model, settings.batch_size, cut), where, measure)
+        way = _known_way(runs[group[0]], group, settings, where, cut=cut, measure=measure)
         pieces = np.array_split(np.array(group), -(-len(group) // way.size))
         reason, compiled_steps = str(way), False
         if settings.compile:
@@ -240,6 +241,17 @@ class _Way:
         how = " in one thread" if self.threads else ""
         gain = self.alone / self.together
         return f"a step costs {1e3 * self.together:.2f} ms a run{how}, {gain:.1f} times less than alone"
+
+
+def _known_way(
+    run: Run, group: Sequence[int], settings: TrainingSettings, where: str, *, cut: tuple[int, ...], measure: Measure
+) -> _Way:
+    """Return the way of a cohort, measured unless one like it has been."""
+    each = bytes_per_run(run.model, settings.batch_size, cut)
+    key = (signature(run.model), run.share, None if run.fold is None else len(run.fold.train), settings.batch_size,
+           settings.precision, where, cut, torch.get_num_threads())  # fmt: skip
+    way: _Way = known_or(key, len(group), lambda: _way(group, each, where, measure))
+    return way
 
 
 def _way(group: Sequence[int], each: int, device: str, measure: Measure) -> _Way:

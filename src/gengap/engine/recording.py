@@ -111,7 +111,7 @@ class CompiledStep:
             with _unmoved(self._step):
                 wanted = self._step(seen, _again(moment))
             with _unmoved(self._step):
-                played = tape.play(seen, moment)
+                played = tape.play(seen, _again(moment))
             pairs = zip(_results(wanted), _results(played), strict=True)
             if not all(_same(one, other, exactly=exactly) for one, other in pairs):
                 return False

@@ -16,6 +16,7 @@ from gengap.engine.batches import batches_of, epoch_order, subset
 from gengap.engine.examination import as_tensor, examine_run
 from gengap.engine.kinds import kind_of
 from gengap.engine.log import RunLog
+from gengap.engine.rates import LEARNING_RATE, RunRates, rate_of
 from gengap.engine.runs import Listener, Run, RunRecord, TrainingSettings
 from gengap.errors import DataError
 from gengap.keras_models.clone import clone_compiled
@@ -62,8 +63,12 @@ def train_alone(run: Run, data: TrainingData, settings: TrainingSettings, listen
     noise = HookedNoise(model, run.seed)
     at_once = settings.batch_size if may_mix_samples(model) else max(settings.batch_size, _CASES_PER_PREDICTION)
     x_own = data.train.x if chosen is None else take(data.train.x, np.flatnonzero(chosen))
+    rates = RunRates(settings.rates, rate_of(model.optimizer) if settings.rates else 0.0)
     for epoch in range(1, settings.epochs + 1):
+        if settings.rates:
+            model.optimizer.learning_rate = rates.begin(epoch)
         logs = _train_epoch(model, kind, run, data, settings, noise, epoch)
+        logs |= {LEARNING_RATE: rates.rate} if settings.rates else {}
         with _averaged(model):
             logs["penalty"] = logs.get("penalty", 0.0) + weight_penalty(model)
             raw = {name: predict(model, split.x, noise, at_once) for name, split in data.held_out().items()}
@@ -76,6 +81,7 @@ def train_alone(run: Run, data: TrainingData, settings: TrainingSettings, listen
                 {name: to_predictions(values, kind) for name, values in raw.items()},
                 model.get_weights,
             )
+        rates.end(log.latest())
         listener.on_epoch(run, epoch, log.latest())
         if not goes_on:
             break

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gengap.datasets.folds import Fold
 from gengap.datasets.split import Task
+from gengap.engine.rates import RateRule
 from gengap.remedies.stopping import StoppingRule
 
 Array = NDArray[Any]
@@ -26,6 +27,7 @@ class Run:
         stopping: Its stopping rule, or None to train all epochs.
         kept: Names of layers that start from what the model holds, whatever the others start from.
         fold: Its own cases of each split, in a resampled study; None where every run has all of them.
+        own: Whether nobody else holds the model, so that an engine may train it and needs no clone.
     """
 
     variant: str
@@ -35,6 +37,7 @@ class Run:
     stopping: StoppingRule | None = None
     fold: Fold | None = None
     kept: tuple[str, ...] = ()
+    own: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class TrainingSettings:
         frozen: Whether the fused engine computes once per case what no run trains, or at every step, as Keras does.
         frozen_memory: Bytes of that which are kept in memory, before files are mapped; None takes a quarter of what is
             free.
+        rates: What changes the learning rate of each run between epochs; nothing leaves it to the optimizer.
     """
 
     epochs: int
@@ -79,6 +83,7 @@ class TrainingSettings:
     compile: bool = False
     frozen: Literal["once", "every_step"] = "once"
     frozen_memory: int | None = None
+    rates: tuple[RateRule, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +113,8 @@ class RunRecord:
             on activities and `add_loss` as running means like `loss`), `train_score` and `val_score` (the common score,
             in inference mode, at the end of the epoch), `val_loss` (objective without penalties on the validation
             split), and the
-            model's metrics under Keras' names (`accuracy`, `val_accuracy`). Without validation data no `val_*`.
+            model's metrics under Keras' names (`accuracy`, `val_accuracy`). Without validation data no `val_*`. With
+            callbacks that change the rate, `learning_rate`.
         predictions: By split name, `"validation"` and `"test"` where those exist.
         weights_last: All weights of the model after the last epoch, in the order of `model.weights`.
         weights_best: The same after the best epoch.

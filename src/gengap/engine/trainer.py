@@ -26,6 +26,7 @@ from gengap.engine.losses import Objective
 from gengap.engine.metrics import Metrics
 from gengap.engine.optimizers.base import to_numpy
 from gengap.engine.penalties import Penalties
+from gengap.engine.rates import LEARNING_RATE, RunRates, differ_by_run, rate_of
 from gengap.engine.recording import CompiledStep
 from gengap.engine.reference import case_weights
 from gengap.engine.running_means import RunningMeans
@@ -104,13 +105,16 @@ class Trainer:
             device=device,
             threads=threads,
             frozen=frozen,
+            rates_differ=differ_by_run(settings.rates),
         )
+        self._rates = [RunRates(settings.rates, rate_of(model.optimizer)) for model in models] if settings.rates else []
         self._cut = () if frozen is None else frozen.cut
         self._doors = dict(doors or {})
         self._compile_steps, self._num_runs = compile_steps, len(self._runs)
         self._assemble()
         self.epoch, self.step = 1, 1
         self._begin_epoch()
+        self._set_rates([one.begin(1) for one in self._rates])
         self._seconds = [0.0] * len(self._runs)
 
     @property
@@ -184,6 +188,7 @@ class Trainer:
         self.epoch, self.step = self.epoch + 1, 1
         if self._runs:
             self._begin_epoch()
+            self._set_rates([one.begin(self.epoch) for one in self._rates])
 
     def _evaluate(self, listener: Listener) -> list[int]:
         """Log the epoch of every run, hand out the records of those that are done, return those that go on."""
@@ -196,6 +201,8 @@ class Trainer:
         own = OwnCases.of([prepared.run for prepared in self._runs], self._num_cases)
         evaluated = self._evaluation(self._program, self._front_end, self._objective, self._metrics, own=own)
         logs |= evaluated.logs
+        if self._rates:
+            logs[LEARNING_RATE] = np.array([one.rate for one in self._rates])
         going_on = []
         for k, log in enumerate(self._logs):
             goes_on = log.end_epoch(
@@ -204,6 +211,8 @@ class Trainer:
                 {name: values[k] for name, values in evaluated.held_out.items()},
                 partial(self.stack.of_run, k),
             )
+            if self._rates:
+                self._rates[k].end(log.latest())
             listener.on_epoch(self._runs[k].run, self.epoch, log.latest())
             if goes_on and self.epoch < self._settings.epochs:
                 going_on.append(k)
@@ -254,6 +263,7 @@ class Trainer:
             "doors": {str(index): name for index, name in self.doors.items()},
             "logs": [scalars for _, scalars in logs],
             "seconds": list(self._seconds),
+            "rates": [one.state() for one in self._rates],
         }
         return ChunkState(arrays, scalars)
 
@@ -271,6 +281,9 @@ class Trainer:
         self._front_end.restore(unnest("sparse", state.arrays))
         self._means.restore(unnest("gathered", state.arrays), self._device)
         self._seconds = list(state.scalars["seconds"])
+        for one, known in zip(self._rates, state.scalars.get("rates", ()), strict=True):
+            one.restore(known)
+        self._set_rates([one.rate for one in self._rates])
         for k, (log, scalars) in enumerate(zip(self._logs, state.scalars["logs"], strict=True)):
             log.restore(unnest(f"log/{k:05d}", state.arrays), scalars)
 
@@ -281,12 +294,17 @@ class Trainer:
         self._front_end.update(self.step, gradients[inside:])
         self._updater.update()
 
+    def _set_rates(self, rates: Sequence[float]) -> None:
+        if rates:
+            self._updater.set_rates(rates, differ=differ_by_run(self._settings.rates))
+
     def _keep(self, runs: Sequence[int]) -> None:
         if len(runs) == len(self._runs):
             return
         self._runs = [self._runs[k] for k in runs]
         self._logs = [self._logs[k] for k in runs]
         self._seconds = [self._seconds[k] for k in runs]
+        self._rates = [self._rates[k] for k in runs] if self._rates else []
         if self._runs:
             self._doors |= self.doors
             self.stack.keep(runs)

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -103,6 +103,7 @@ def fit_study(
         TypeError: An argument of `Model.fit` that is not taken here, or an argument of the estimator in `study_kwargs`.
     """
     how, asked = _run_arguments(fit_kwargs), _study_arguments(study_kwargs)
+    rates = _callbacks_of_rates(asked.get("callbacks", ()))
     study = Study(model, remedies=remedies, seeds=seeds, **asked)
     _check_model(study, labels)
     started = time.perf_counter()
@@ -125,7 +126,7 @@ def fit_study(
     between = time.perf_counter()
     kept = study.seeds if ensemble else study.seeds[:1]
     told = {name: value for name, value in asked.items() if name not in _OF_THE_CHOICE}
-    again = Study(chosen.model, seeds=kept, **{**told, "primary_epoch": "last"})
+    again = Study(chosen.model, seeds=kept, **{**told, "callbacks": rates, "primary_epoch": "last"})
     # what the variant keeps of trained weights is known to it alone; nothing is held out by which it could stop
     again.variants = (replace(chosen, stopping=None),)
     last = again.run(replace(cases, groups=None), **{**fit, "epochs": epochs})
@@ -167,6 +168,23 @@ def _study_arguments(given: Mapping[str, Any] | None) -> dict[str, Any]:
     if own := sorted({"model", "remedies", "seeds"} & set(asked)):
         raise TypeError(f"`study_kwargs` takes no `{own[0]}`: give `{own[0]}=` to the estimator.")
     return asked
+
+
+def _callbacks_of_rates(given: Any) -> list[Any]:
+    """Return those callbacks that change learning rates, which the last training needs, too.
+
+    Raises:
+        DataError: A rate would follow a validation split, and the last training has none.
+    """
+    kinds = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
+    every = given if isinstance(given, Iterable) else [given]
+    rates = [one for one in every if isinstance(one, kinds)]
+    if blind := [one.monitor for one in rates if str(getattr(one, "monitor", "")).startswith("val_")]:
+        raise DataError(
+            f"ReduceLROnPlateau(monitor={blind[0]!r}) looks at held-out cases, and the last training of an estimator "
+            "learns from all of them: write monitor='loss', or take LearningRateScheduler."
+        )
+    return rates
 
 
 def _as_mapping(given: Any, name: str) -> dict[str, Any]:

@@ -99,7 +99,8 @@ def study_from_files(
     paths = {name: path for name, path in data.items() if path is not None}
     inputs = Inputs() if loaded is None else inputs_of(loaded)
     read = read_files(paths, inputs, replace(wanted, encode=wanted.encode or loaded is None), positive=positive)
-    dataset = as_dataset(read, name=paths["train"].name, task=task)
+    told = task if loaded is None else "regression"  # a model says itself what it predicts, below
+    dataset = as_dataset(read, name=paths["train"].name, task=told)
     made: list[str] = []
     if loaded is None:
         loaded = table_model(dataset)
@@ -112,8 +113,8 @@ def study_from_files(
         return Launch(study, {"x": dataset, **fit}, (*read.notes, *made, *reasons))
     notes = [note for note in read.notes if not note.startswith("Validation:")]  # folds have their own
     cases = _cases_of_folds(dataset, read)
-    told = f"{len(cases['x'])} cases in {cv} folds, divided anew for every seed"
-    return Launch(study, {**cases, "cv": cv, **fit}, (*notes, told, *made, *reasons))
+    folds = f"{len(cases['x'])} cases in {cv} folds, divided anew for every seed"
+    return Launch(study, {**cases, "cv": cv, **fit}, (*notes, folds, *made, *reasons))
 
 
 def _cases_of_folds(dataset: Dataset, read: DataFiles) -> dict[str, Any]:

@@ -18,7 +18,7 @@ class Improvement:
 
     Attributes:
         sentence: What to do, in one sentence.
-        said: How it came about: cases, epochs, trials; and what more time would buy.
+        said: What was done: cases, epochs, trials; and what more time would buy.
         search: The search, with its trials.
         result: The judged finalists, as `compare`, `recommend` and `report` take them.
         shipped: The model to use, with its card.

@@ -30,6 +30,7 @@ from gengap.improving.planning import (
     seeds_to_judge,
     trials_that_fit,
 )
+from gengap.randomness import gives_random_back
 from gengap.remedies import EarlyStopping
 from gengap.remedies.base import Model, Variant
 from gengap.reporting.output import check_output, write_output
@@ -57,6 +58,7 @@ _TREES_CELLS, _LINEAR_CELLS = 200_000, 20_000_000
 REPORT, MODEL = "report.html", "model.keras"
 
 
+@gives_random_back
 def improve(
     model: "keras.Model",
     x: Any,

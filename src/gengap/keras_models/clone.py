@@ -113,6 +113,22 @@ def compile_like(
     _rate_like(copy, original, pairs)
 
 
+def recompile(model: Model, edit: Callable[[dict[str, Any]], dict[str, Any]] | None) -> bool:
+    """Compile a model otherwise in place; tell whether that could be done: its class must leave `compile` as it is.
+
+    What its optimizer leaves out of weight decay is left out by the new one, too.
+    """
+    if edit is None:
+        return True
+    if type(model).compile is not keras.Model.compile:
+        return False
+    excluded = excluded_from_decay(model)
+    model.compile(**edit(compile_arguments(model)))
+    if excluded:
+        innermost(model.optimizer).exclude_from_weight_decay(var_list=excluded)
+    return True
+
+
 def compile_arguments(model: Model) -> dict[str, Any]:
     """Return what a compiled model's `compile` was given, with an optimizer and metrics of its own."""
     # The public get_compile_config() turns a loss written as a function into bytes that Keras refuses to read back.

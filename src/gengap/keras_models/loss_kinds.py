@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import keras
 
-from gengap.keras_models.private import is_keras_own
+from gengap.keras_models.private import function_and_options, is_keras_own
 
 Family = Literal["binary", "one-hot", "codes", "numbers", "own"]
 """Cross-entropies of one probability, of labels as columns, as integers; Keras' other losses; losses of one's own."""
@@ -68,7 +68,7 @@ def read_loss(loss: Any, width: int) -> LossKind:
     while isinstance(loss, partial):
         loss, options = loss.func, {**loss.keywords, **options}
     if isinstance(loss, keras.losses.Loss):
-        options = {**getattr(loss, "_fn_kwargs", {}), **options}  # its class may keep no attribute of it
+        options = {**function_and_options(loss)[1], **options}  # its class may keep no attribute of it
         name = type(loss).__name__
         family = _of_class(loss)
     else:

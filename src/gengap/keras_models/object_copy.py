@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from gengap.errors import ModelError
-from gengap.keras_models.private import CONTAINERS, all_layers
+from gengap.keras_models.private import CONTAINERS, NODES, all_layers
 
 _SAVEABLE = next(cls for cls in keras.Layer.__mro__ if cls.__name__ == "KerasSaveable")
 _REWRAPPED = ("build", "quantize")
@@ -59,7 +59,7 @@ def _copied_by_parts(root: Any) -> Iterator[None]:
         memo[id(self)] = twin
         state = {name: value for name, value in vars(self).items() if name not in _REWRAPPED}
         if self is root:
-            state |= {name: [] for name in ("_inbound_nodes", "_outbound_nodes") if name in state}
+            state |= {name: [] for name in NODES if name in state}
         state |= {name: None for name in _STALE if name in state}
         vars(twin).update(copy.deepcopy(state, memo))  # not by setattr, which would track everything twice
         return twin

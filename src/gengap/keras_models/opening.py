@@ -11,7 +11,7 @@ import numpy as np
 from keras import tree
 
 from gengap.keras_models.graph import Graph, Slot, has_masked_output, read_graph
-from gengap.keras_models.private import all_layers, called_in_mode, nodes_by_depth
+from gengap.keras_models.private import BOOKKEEPING, NODES, all_layers, called_in_mode, nodes_by_depth
 
 
 class NotOpened(Exception):  # noqa: N818  no error: the layer is computed as it is
@@ -94,7 +94,7 @@ def _described(structure: Any) -> list[Any]:
 def _plain(structure: Any) -> Any:
     """Leave out what Keras notes of an operation besides what it computes."""
     if isinstance(structure, dict):
-        left_out = {"name", "_inbound_nodes", "_outbound_nodes", "_auto_config", "_lock"}
+        left_out = {"name", *NODES, *BOOKKEEPING}
         return {str(name): value for name, value in structure.items() if name not in left_out}
     return structure
 

@@ -19,6 +19,10 @@ from keras.src.utils.tracking import TrackedDict, TrackedList, TrackedSet
 _SHARED = "global_seed_generator"
 CONTAINERS = (TrackedList, TrackedDict, TrackedSet)
 """What Keras makes of plain containers that are set as attributes of layers."""
+NODES = ("_inbound_nodes", "_outbound_nodes")
+"""Attributes of an operation by which it hangs in graphs."""
+BOOKKEEPING = ("_auto_config", "_lock")
+"""Attributes that Keras gives every operation and layer, and that say nothing of what it computes."""
 
 
 def is_functional(operation: Any) -> bool:

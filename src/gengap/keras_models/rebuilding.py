@@ -1,6 +1,7 @@
 """Trained models put together again, and checked on a few cases whose forecasts were stored."""
 
 import inspect
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
@@ -18,6 +19,7 @@ from gengap.keras_models.shared_generators import constructors_keyed
 from gengap.results.remembered import NUM_CASES, UsersCode
 
 Array = NDArray[Any]
+_LONGEST = 300
 
 
 def rebuild(
@@ -67,10 +69,24 @@ def _from_configuration(config: Any, custom: Mapping[str, Any], variant: str) ->
             taken = _as_constructors_take_it(deepcopy(config), custom)
             return _from_constructor(config, custom) or keras.saving.deserialize_keras_object(taken)
     except (TypeError, ValueError) as reason:
+        what, name, why = _unknown(reason)
         raise ModelError(
-            f"The model of variant {variant!r} cannot be rebuilt: pass its custom classes by name, as in "
-            f"`result.model({variant!r}, custom_objects={{'MyLayer': MyLayer}})` ({reason})."
+            f"The model of variant {variant!r} cannot be rebuilt: {why}. Pass what is your own by name, as in "
+            f"`result.model({variant!r}, custom_objects={{{name!r}: {what}}})`; on the command line, the file that "
+            "defines it, as `--code file.py`."
         ) from reason
+
+
+def _unknown(reason: BaseException) -> tuple[str, str, str]:
+    """Return a class or function that Keras does not know, its name, and why it cannot read a configuration.
+
+    Keras adds the whole configuration to its message, which can be pages.
+    """
+    found = re.search(r"Could not locate (class|function) '([^']+)'", str(reason))
+    if found is None:
+        return "MyLayer", "MyLayer", (str(reason).splitlines() or [type(reason).__name__])[0][:_LONGEST].rstrip(".")
+    name = found[2].rpartition(">")[2]
+    return name, found[2], f"its configuration names the {found[1]} {found[2]!r}, which is not known here"
 
 
 def _as_constructors_take_it(config: Any, custom: Mapping[str, Any]) -> Any:

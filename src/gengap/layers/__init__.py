@@ -14,6 +14,8 @@ from gengap.layers.noise import FUSED_NOISE
 from gengap.layers.normalization import FUSED_NORMALIZATIONS
 from gengap.layers.pooling import FUSED_POOLING
 from gengap.layers.recurrent import FUSED_RECURRENT, RecurrentDoor
+from gengap.layers.shapes import FUSED_SHAPES
+from gengap.layers.time_distributed import FusedTimeDistributed
 
 FUSED: dict[str, type[Fused] | type[RecurrentDoor]] = {
     **FUSED_DENSE,
@@ -30,9 +32,17 @@ def fused_door(node: StackedNode, args: Any, kwargs: Any) -> Door | None:
     """Return the stacked kernel for a step, or None where there is none for this layer as it is configured."""
     if args and isinstance(args[0], SparseProduct):
         return SparseInputDense(node)
-    attention = FUSED_ATTENTION.get(type(node.operation).__name__)
-    if attention is not None:
-        return attention(node) if attention.takes(node, args, kwargs) else None
+    name = type(node.operation).__name__
+    if name == "TimeDistributed":
+        return FusedTimeDistributed.takes(node, args, kwargs, FUSED.get)
+    judging = (FUSED_ATTENTION | FUSED_SHAPES).get(name)
+    if judging is not None:
+        return judging(node) if judging.takes(node, args, kwargs) else None
+    return _one_value_door(node, args, kwargs)
+
+
+def _one_value_door(node: StackedNode, args: Any, kwargs: Any) -> Door | None:
+    """Return the kernel of a layer that makes one value of one, if it can do this call."""
     door = FUSED.get(type(node.operation).__name__)
     heeds_masks = door is not None and issubclass(door, RecurrentDoor)
     others = {name: value for name, value in kwargs.items() if not (heeds_masks and name == "mask")}

@@ -3,6 +3,7 @@
 import inspect
 from typing import Any
 
+import keras
 import torch
 
 from gengap.keras_models.private import AttentionParts, all_layers, attention_mask, attention_parts, causal_mask
@@ -119,35 +120,74 @@ class ProjectedAttention(Door):
 
 
 class FusedAttention(Door):
-    """Attention without projections: scores are products of queries and keys."""
+    """Attention without projections: scores are products of queries and keys, or sums of what `tanh` makes of both."""
 
     name = "fuse"
 
     @classmethod
     def takes(cls, node: StackedNode, args: Any, kwargs: Any) -> bool:
-        """Tell whether the kernel can do this call: products, without dropout, masks or scores."""
-        layer = node.operation
+        """Tell whether the kernel can do this call: without dropout, and without giving the scores."""
         known = {name for name, value in kwargs.items() if value is not None and value is not False}
+        masks = kwargs.get("mask")
         return (
-            is_bare(layer)
-            and layer.score_mode == "dot"
-            and layer.dropout == 0
+            is_bare(node.operation)
+            and all(one.dropout == 0 for one in node.operations)
             and len(args) == 1
             and isinstance(args[0], list | tuple)
-            and all(isinstance(one, StackedTensor) and one.mask is None and one.value.ndim == 4 for one in args[0])
-            and known <= {"use_causal_mask"}
+            and all(isinstance(one, StackedTensor) and one.value.ndim == 4 for one in args[0])
+            and known <= {"use_causal_mask", "mask"}
+            and (masks is None or all(isinstance(one, StackedTensor | None) for one in masks))
         )
 
-    def __call__(self, context: PassContext, *args: Any, use_causal_mask: bool = False, **_: Any) -> Any:  # noqa: ARG002  the same in training
-        """Attend."""
+    def __call__(
+        self,
+        context: PassContext,  # noqa: ARG002  the same in training
+        *args: Any,
+        mask: Any = None,
+        use_causal_mask: bool = False,
+        **_: Any,
+    ) -> Any:
+        """Attend; steps of the value that its mask hides are not seen, steps that the query's mask hides give 0."""
         layer = self.node.operation
         q, v, *rest = (one.value.to(torch_dtype(layer.compute_dtype)) for one in args[0])
         k = rest[0] if rest else v
-        if layer.scale is not None:
-            q = q * self.node.weight(layer.scale).to(q.dtype).reshape(-1, 1, 1, 1)
-        one_head = [one.flatten(0, 1).unsqueeze(2) for one in (q, k, v)]
-        result = attend(*one_head, scale=1.0, causal=bool(use_causal_mask))
-        return StackedTensor(result.squeeze(2).reshape(*q.shape[:3], -1))
+        shown = [None, None] if mask is None else [None if one is None else one.value for one in mask]
+        asking, hidden = (one.mask if own is None else own for one, own in zip(args[0][:2], shown[:2], strict=True))
+        if hidden is None and layer.score_mode == "dot" and not isinstance(layer, keras.layers.AdditiveAttention):
+            one_head = [one.flatten(0, 1).unsqueeze(2) for one in (self._scaled(q), k, v)]
+            result = attend(*one_head, scale=1.0, causal=bool(use_causal_mask)).squeeze(2).reshape(*q.shape[:3], -1)
+        else:
+            seen = None if hidden is None else hidden.bool().unsqueeze(-2)
+            if use_causal_mask:
+                earlier = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool, device=q.device).tril()
+                seen = earlier if seen is None else seen & earlier
+            scores = self._scores(q, k)
+            if seen is not None:  # lowered as Keras lowers them: where nothing is seen, all is seen alike
+                scores = torch.where(seen, scores, scores - (65504.0 if scores.dtype == torch.float16 else 1e9))
+            result = scores.softmax(dim=-1) @ v
+        if asking is not None:
+            result = torch.where(asking.bool().unsqueeze(-1), result, 0)
+        return StackedTensor(result, args[0][0].mask)
+
+    def _scores(self, q: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+        """Return `(K, B, T, S)`."""
+        layer = self.node.operation
+        if isinstance(layer, keras.layers.AdditiveAttention):
+            sums = torch.tanh(q.unsqueeze(-2) + k.unsqueeze(-3))
+            return sums.sum(-1) if layer.scale is None else (sums * self._weight(layer.scale, 5)).sum(-1)
+        if layer.score_mode == "dot":
+            return self._scaled(q) @ k.transpose(-1, -2)
+        weight = self._weight(layer.concat_score_weight, 4)
+        return weight * torch.tanh(self._scaled(q.unsqueeze(-2) + k.unsqueeze(-3))).sum(-1)
+
+    def _scaled(self, x: torch.Tensor) -> torch.Tensor:
+        scale = self.node.operation.scale
+        return x if scale is None else x * self._weight(scale, x.ndim)
+
+    def _weight(self, variable: Any, ndim: int) -> torch.Tensor:
+        """Return a number or a row of each run, shaped to go with values of so many dimensions."""
+        value = self.node.weight(variable).to(torch_dtype(self.node.operation.compute_dtype))
+        return value.reshape(len(value), *[1] * (ndim - 2), -1)
 
 
 def _parts(layer: Any) -> AttentionParts:
@@ -175,4 +215,5 @@ FUSED_ATTENTION: dict[str, type[ProjectedAttention] | type[FusedAttention]] = {
     "MultiHeadAttention": ProjectedAttention,
     "GroupedQueryAttention": ProjectedAttention,
     "Attention": FusedAttention,
+    "AdditiveAttention": FusedAttention,
 }

@@ -1,7 +1,8 @@
-"""Convolutions of K runs: ordinary, depthwise and separable, in one to three dimensions."""
+"""Convolutions of K runs: ordinary, depthwise, separable and transposed, in one to three dimensions."""
 
 from typing import Any, final
 
+import keras
 import torch
 
 from gengap.kernels.convolution import convolve
@@ -61,6 +62,32 @@ class FusedSeparableConvolution(_Convolution):
         return convolve(depthwise, pointwise, self.bias(), strides=ones, padding="valid", dilation=ones)
 
 
+class FusedTransposedConvolution(Fused):
+    """Conv1DTranspose, Conv2DTranspose, Conv3DTranspose."""
+
+    def __init__(self, node: StackedNode) -> None:
+        super().__init__(node)
+        self._activation = Activation(node.operation)
+
+    def compute(self, x: torch.Tensor, context: PassContext) -> torch.Tensor:  # noqa: ARG002  the same in training
+        """Return the activated convolution: run by run, by Keras' operation.
+
+        How Keras crops what torch computes has changed between its versions, and one convolution with the runs as
+        groups is slower on a CPU than one after the other.
+        """
+        layer, kernels, bias = self.node.operation, self.weight("kernel"), self.bias()
+        how = {"strides": list(layer.strides), "dilation_rate": layer.dilation_rate, "padding": layer.padding,
+               "output_padding": layer.output_padding, "data_format": layer.data_format}  # fmt: skip
+        result = torch.stack(
+            [keras.ops.conv_transpose(one, kernel, **how) for one, kernel in zip(x, kernels, strict=True)]
+        )
+        if bias is not None:
+            axis = 2 if layer.data_format == "channels_first" else result.ndim - 1
+            shape = [size if dim in {0, axis} else 1 for dim, size in enumerate(result.shape)]
+            result = result + bias.reshape(shape)
+        return self._activation(result)
+
+
 def _depthwise(x: torch.Tensor, kernel: Any, bias: torch.Tensor | None, layer: Any) -> torch.Tensor:
     one_per_group = kernel.flatten(-2).unsqueeze(-2)
     return convolve(x, one_per_group, bias, groups=x.shape[-1], **_window(layer))
@@ -76,6 +103,9 @@ FUSED_CONVOLUTIONS: dict[str, type[Fused]] = {
     "Conv3D": FusedConvolution,
     "DepthwiseConv1D": FusedDepthwiseConvolution,
     "DepthwiseConv2D": FusedDepthwiseConvolution,
+    "Conv1DTranspose": FusedTransposedConvolution,
+    "Conv2DTranspose": FusedTransposedConvolution,
+    "Conv3DTranspose": FusedTransposedConvolution,
     "SeparableConv1D": FusedSeparableConvolution,
     "SeparableConv2D": FusedSeparableConvolution,
 }

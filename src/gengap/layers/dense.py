@@ -1,4 +1,4 @@
-"""Dense, EinsumDense and Embedding of K runs."""
+"""Dense, EinsumDense, Embedding and PReLU of K runs."""
 
 from typing import Any
 
@@ -90,8 +90,17 @@ class FusedEmbedding(Fused):
         return self.cast(torch.nn.functional.embedding(indices + offset, table.flatten(0, 1)))
 
 
+class FusedPReLU(Fused):
+    """Each run's own slope of what is negative."""
+
+    def compute(self, x: torch.Tensor, context: PassContext) -> torch.Tensor:  # noqa: ARG002  the same in training
+        """Return `relu(x) - alpha * relu(-x)`."""
+        return torch.relu(x) - self.weight("alpha").unsqueeze(1) * torch.relu(-x)
+
+
 FUSED_DENSE: dict[str, type[Fused]] = {
     "Dense": FusedDense,
     "EinsumDense": FusedEinsumDense,
     "Embedding": FusedEmbedding,
+    "PReLU": FusedPReLU,
 }

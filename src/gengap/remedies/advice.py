@@ -11,6 +11,7 @@ from gengap.datasets.cases import count_cases
 from gengap.datasets.split import Dataset, Split
 from gengap.errors import ModelError, RemedyError
 from gengap.keras_models.anatomy import DROPOUTS, NORMALIZATIONS, Anatomy
+from gengap.randomness import gives_random_back
 from gengap.remedies.augmenting import Augment
 from gengap.remedies.base import Model, Remedy, Variant, trainable_parameters
 from gengap.remedies.capacity import Depth, Width
@@ -38,6 +39,7 @@ class Suggestion:
         return f"{self.remedy}: {self.reason}"
 
 
+@gives_random_back
 def suggest(model: Model, data: Dataset | Split | tuple[Any, Any]) -> tuple[Suggestion, ...]:
     """Suggest remedies for a model and an amount of data, the most promising first.
 

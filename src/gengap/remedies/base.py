@@ -121,9 +121,11 @@ class Composed(Remedy):
         return model
 
     def treat(self, variant: Variant) -> Variant:
-        """Treat with one part after the other."""
+        """Treat with one part after the other; clones in between belong to nobody else."""
+        given = variant.model
         for part in self.remedies:
-            variant = part.treat(variant)
+            own = variant.model is not given
+            variant = part.treat_further(variant) if own and isinstance(part, Surgery) else part.treat(variant)
         return dataclasses.replace(variant, name=str(self), remedy=str(self))
 
     def explain(self, model: Model) -> Explanation:
@@ -164,6 +166,11 @@ class Edit:
     compile: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     finish: Callable[[Model, Sequence[tuple[Any, Any]]], None] | None = None
     changes: Sequence[Change] = ()
+
+    @property
+    def only_compiles(self) -> bool:
+        """Whether layers stay as they are."""
+        return not (self.configs or self.follow or self.skip or self.trainable or self.finish is not None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,6 +221,16 @@ class Surgery(Remedy):
         kept = {*variant.kept, *thawed_by(edit, variant.model)}
         names = tuple(carried_over(kept, variant.model, treated))
         return dataclasses.replace(variant, name=str(self), model=treated.model, remedy=str(self), kept=names)
+
+    @final
+    def treat_further(self, variant: Variant) -> Variant:
+        """Treat a variant whose model nobody else holds: where only `compile` is told otherwise, without a clone."""
+        from gengap.keras_models.clone import recompile
+
+        edit = self._plan(variant.model)
+        if not edit.only_compiles or not recompile(variant.model, edit.compile):
+            return self.treat(variant)
+        return dataclasses.replace(variant, name=str(self), remedy=str(self))
 
     @final
     def explain(self, model: Model) -> Explanation:

@@ -64,7 +64,7 @@ class _Reader(HTMLParser):
 
     def _is_unheard(self, tag: str, look: str | None) -> bool:
         sorts = tag == "button" and bool(self._rows)  # the head of a column is a button
-        return not sorts and (tag in _SILENT or look in {"skip", "note hint", "slider", "readout cards"})
+        return not sorts and (tag in _SILENT or look in {"skip", "note hint", "slider", "readout cards", "answer"})
 
     def handle_data(self, data: str) -> None:
         if not self._silent:

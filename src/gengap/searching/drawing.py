@@ -29,13 +29,16 @@ class Drawing:
         seed: Fixes the draws.
         sampler: A sampler of Optuna; None takes its default, or a blind one.
         blind: Whether trials must be drawn without looking at scores.
+        pruner: A pruner of Optuna, which is asked while trials train; None for none.
 
     Raises:
         MissingExtraError: Optuna is not installed.
         TypeError: `sampler` is none of Optuna's.
     """
 
-    def __init__(self, space: Space, *, seed: int, sampler: Any = None, blind: bool = False) -> None:
+    def __init__(
+        self, space: Space, *, seed: int, sampler: Any = None, blind: bool = False, pruner: Any = None
+    ) -> None:
         optuna = need_optuna()
         if sampler is not None and not isinstance(sampler, optuna.samplers.BaseSampler):
             raise TypeError(f"`sampler` must be a sampler of Optuna; received {type(sampler).__name__}.")
@@ -48,7 +51,9 @@ class Drawing:
         chosen = sampler or (samplers.RandomSampler(seed=seed) if blind else samplers.TPESampler(seed=seed))
         self._optuna, self._space = optuna, space
         with _quiet(optuna):
-            self.study = optuna.create_study(sampler=chosen, study_name=STUDY)
+            self.study = optuna.create_study(
+                sampler=chosen, pruner=pruner or optuna.pruners.NopPruner(), study_name=STUDY
+            )
 
     def ask(self, number: int) -> list[tuple[Any, dict[str, Any]]]:
         """Return so many Optuna trials, each with a value of every dimension."""
@@ -60,8 +65,10 @@ class Drawing:
         """Tell Optuna what became of a trial."""
         states = self._optuna.trial.TrialState
         with _quiet(self._optuna):
+            known = self.study.trials[asked.number].intermediate_values  # what a pruner was told already
             for epoch, score in enumerate(trial.curve, start=1):
-                asked.report(float(score), epoch)
+                if epoch not in known:
+                    asked.report(float(score), epoch)
             for name, value in (("remedy", trial.remedy), ("scores", trial.to_dict()["scores"])):
                 asked.set_user_attr(name, value)
             if trial.state == "halted":

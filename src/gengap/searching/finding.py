@@ -6,6 +6,7 @@ from typing import Any
 
 from gengap.analysis import compare
 from gengap.analysis.cases import EpochRule, held_out
+from gengap.analysis.numbers import typewritten, write_estimate
 from gengap.analysis.summary import at_epoch
 from gengap.analysis.tables import Cell, Column, ShownAsTable, Spread, Table
 from gengap.results import Result
@@ -14,8 +15,82 @@ from gengap.searching.space import Space
 from gengap.searching.trials import Trial, best_of, strongest_within
 
 
+@dataclass(frozen=True, eq=False)
+class Picked:
+    """All trials and what was picked of them, before it is judged.
+
+    Attributes:
+        space: Where strengths were sought.
+        trials: All trials.
+        baseline: The model as it was given.
+        best: The best trial.
+        strongest: The strongest within one standard error of it.
+        edges: Dimensions in which the best lies at an edge.
+        importances: Share of the variance of scores that each dimension explains, the largest first.
+        rule: The epoch that trials are read at.
+    """
+
+    space: Space
+    trials: tuple[Trial, ...]
+    baseline: Trial
+    best: Trial
+    strongest: Trial
+    edges: Mapping[str, str]
+    importances: Mapping[str, float]
+    rule: EpochRule
+
+    @classmethod
+    def of(cls, space: Space, trials: Sequence[Trial], baseline: Trial, *, rule: EpochRule, seed: int) -> "Picked":
+        """Pick of the trials.
+
+        Raises:
+            DataError: No trial was trained to the end.
+        """
+        best = best_of(trials)
+        strongest = strongest_within(trials, best)
+        shares = importances(space, trials, seed=seed)
+        return cls(space, tuple(trials), baseline, best, strongest, space.edges(best.strengths), shares, rule)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the search as JSON, as a result's manifest keeps it under `"search"`."""
+        log = {one.name: bool(getattr(one.values, "log", False)) for one in self.space.dimensions}
+        return {
+            "space": self.space.describe(),
+            "log": log,
+            "trials": [one.to_dict() for one in self.trials],
+            "baseline": self.baseline.to_dict(),
+            "best": self.best.number,
+            "strongest": self.strongest.number,
+            "edges": dict(self.edges),
+            "importances": dict(self.importances),
+            "epoch": self.rule,
+            "seeds": len(self.baseline.scores),
+        }
+
+    def remarks(self, result: Result, chosen: str) -> tuple[str, ...]:
+        """Return what a reader has to know, given how the chosen variant was judged."""
+        best, strongest, ranges = self.best, self.strongest, self.space.describe()
+        said = [
+            f"The best {name} lies at the {side} edge of what was searched ({ranges[name]}): search beyond it."
+            for name, side in self.edges.items()
+        ]
+        if strongest is not best:
+            what = strongest.remedy or "the model as it is"
+            said.append(f"Strongest within one standard error of the best: {what} ({strongest.score:.4f}).")
+        if best.remedy and best.remedy == chosen:
+            anew = float(at_epoch(result, chosen, "val_score", self.rule).mean())
+            said.append(
+                f"The best trial scored {best.score:.4f} with the seeds that it was chosen by, and {anew:.4f} with "
+                "fresh ones, on the same validation cases."
+            )
+        for state, words in (("halted", "were halted"), ("diverged", "diverged")):
+            if number := sum(one.state == state for one in self.trials):
+                said.append(f"{number} of {len(self.trials)} trials {words}.")
+        return tuple(said)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class SearchResult(ShownAsTable):
+class SearchResult(Picked, ShownAsTable):
     """All trials of a search, and the chosen one judged anew.
 
     Scores of trials are for choosing: the best of many looks better than it is. `result` holds the model as it was
@@ -37,15 +112,7 @@ class SearchResult(ShownAsTable):
         notes: What a reader has to know.
     """
 
-    space: Space
-    trials: tuple[Trial, ...]
-    baseline: Trial
-    best: Trial
-    strongest: Trial
-    edges: Mapping[str, str]
-    importances: Mapping[str, float]
     score: str
-    rule: EpochRule
     result: Result
     study: Any = field(repr=False)
     notes: tuple[str, ...] = ()
@@ -103,80 +170,6 @@ def _shown(value: Any) -> str:
     return "off" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-@dataclass(frozen=True, eq=False)
-class Picked:
-    """All trials and what was picked of them, before it is judged.
-
-    Attributes:
-        space: Where strengths were sought.
-        trials: All trials.
-        baseline: The model as it was given.
-        best: The best trial.
-        strongest: The strongest within one standard error of it.
-        edges: Dimensions in which the best lies at an edge.
-        shares: What each dimension explains.
-        rule: The epoch that trials are read at.
-    """
-
-    space: Space
-    trials: tuple[Trial, ...]
-    baseline: Trial
-    best: Trial
-    strongest: Trial
-    edges: Mapping[str, str]
-    shares: Mapping[str, float]
-    rule: EpochRule
-
-    @classmethod
-    def of(cls, space: Space, trials: Sequence[Trial], baseline: Trial, *, rule: EpochRule, seed: int) -> "Picked":
-        """Pick of the trials.
-
-        Raises:
-            DataError: No trial was trained to the end.
-        """
-        best = best_of(trials)
-        strongest = strongest_within(trials, best)
-        shares = importances(space, trials, seed=seed)
-        return cls(space, tuple(trials), baseline, best, strongest, space.edges(best.strengths), shares, rule)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the search as JSON, as a result's manifest keeps it under `"search"`."""
-        log = {one.name: bool(getattr(one.values, "log", False)) for one in self.space.dimensions}
-        return {
-            "space": self.space.describe(),
-            "log": log,
-            "trials": [one.to_dict() for one in self.trials],
-            "baseline": self.baseline.to_dict(),
-            "best": self.best.number,
-            "strongest": self.strongest.number,
-            "edges": dict(self.edges),
-            "importances": dict(self.shares),
-            "epoch": self.rule,
-            "seeds": len(self.baseline.scores),
-        }
-
-    def notes(self, result: Result, chosen: str) -> tuple[str, ...]:
-        """Return what a reader has to know, given how the chosen variant was judged."""
-        best, strongest, ranges = self.best, self.strongest, self.space.describe()
-        said = [
-            f"The best {name} lies at the {side} edge of what was searched ({ranges[name]}): search beyond it."
-            for name, side in self.edges.items()
-        ]
-        if strongest is not best:
-            what = strongest.remedy or "the model as it is"
-            said.append(f"Strongest within one standard error of the best: {what} ({strongest.score:.4f}).")
-        if best.remedy and best.remedy == chosen:
-            anew = float(at_epoch(result, chosen, "val_score", self.rule).mean())
-            said.append(
-                f"The best trial scored {best.score:.4f} with the seeds that it was chosen by, and {anew:.4f} with "
-                "fresh ones, on the same validation cases."
-            )
-        for state, words in (("halted", "were halted"), ("diverged", "diverged")):
-            if number := sum(one.state == state for one in self.trials):
-                said.append(f"{number} of {len(self.trials)} trials {words}.")
-        return tuple(said)
-
-
 def say(result: Result, told: Mapping[str, Any], chosen: str, *, nested: bool) -> str:
     """Return the sentence of a search: what was chosen among how many, and what it is worth where it was judged.
 
@@ -191,7 +184,8 @@ def say(result: Result, told: Mapping[str, Any], chosen: str, *, nested: bool) -
     if chosen == result.baseline:
         return f"Best of {number} trials on validation: the model as it is. Keep it, or search elsewhere."
     contrast = compare(result)[chosen]
-    told_verdict = f"{contrast.verdict.short} ({contrast.difference:+.4f} [{contrast.low:+.4f}, {contrast.high:+.4f}])"
+    numbers = typewritten(write_estimate(contrast.difference, contrast.low, contrast.high, sign=True))
+    told_verdict = f"{contrast.verdict.short} ({numbers})"
     if nested:
         return (
             f"In every fold the best of {number} trials was chosen by the fold's own inner validation, and judged with "

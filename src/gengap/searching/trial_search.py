@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 from gengap.analysis.cases import EpochRule
 from gengap.datasets.folds import CrossValidation
 from gengap.errors import DataError, ModelError, StudyChangedError
+from gengap.randomness import gives_random_back
 from gengap.remedies.base import Model
 from gengap.results import Result
+from gengap.runners import LocalRunner
+from gengap.searching.asking import Asking, is_pruner
 from gengap.searching.drawing import Drawing
 from gengap.searching.finding import Picked, SearchResult, say
 from gengap.searching.halving import Halving
@@ -23,7 +26,7 @@ from gengap.storage import Store
 from gengap.storage.files import saying_unwritable
 from gengap.study import Study
 from gengap.study.fit_arguments import refuse_arguments
-from gengap.study.rounds import Rounds
+from gengap.study.rounds import Halt, Rounds
 
 if TYPE_CHECKING:
     import keras
@@ -34,6 +37,7 @@ _OF_RUN = frozenset(inspect.signature(Study.run).parameters)
 _OF_STUDY = frozenset(inspect.signature(Study.__init__).parameters) - {"self", "model", "remedies", "seeds", "storage"}
 
 
+@gives_random_back
 def search(  # noqa: PLR0913  as in `Study.run`, and what a search adds
     model: "keras.Model",
     space: Mapping[Any, Any] | None = None,
@@ -48,7 +52,7 @@ def search(  # noqa: PLR0913  as in `Study.run`, and what a search adds
     test_data: Any = None,
     cv: Any = None,
     epoch: EpochRule = "best",
-    pruning: int | None = None,
+    pruning: Any = None,
     sampler: Any = None,
     seed: int = 0,
     judge_seeds: int = 10,
@@ -84,7 +88,8 @@ def search(  # noqa: PLR0913  as in `Study.run`, and what a search adds
         cv: Number of folds, or what else `Study.run` takes, in place of splits; every seed has the same division.
         epoch: Whether runs are read at the epoch of best validation score, or at the last.
         pruning: After a third and a ninth of the epochs, one in so many of the trials that train together goes on
-            (successive halving). None trains all to the end, which is the default since regularization pays late.
+            (successive halving). A pruner of Optuna is told the mean over the seeds after every epoch, and asked. None
+            trains all to the end, which is the default since regularization pays late.
         sampler: A sampler of Optuna; by default its TPE, with `cv` its random one.
         seed: Fixes the draws.
         judge_seeds: Fresh seeds that the finalists are judged with.
@@ -120,7 +125,7 @@ def search(  # noqa: PLR0913  as in `Study.run`, and what a search adds
         >>> len(found.trials), found.result.baseline
         (2, 'baseline')
     """
-    n_trials, pruning = _checked(n_trials, 1, "n_trials"), None if pruning is None else _checked(pruning, 2, "pruning")
+    n_trials, pruning = _checked(n_trials, 1, "n_trials"), _checked_pruning(pruning, storage)
     judge_seeds, seed = _checked(judge_seeds, 1, "judge_seeds"), _checked(seed, 0, "seed")
     if "callbacks" in options:
         raise TypeError("`gg.search` takes no `callbacks`: put `gg.EarlyStopping` into the space, as any remedy.")
@@ -137,15 +142,20 @@ def search(  # noqa: PLR0913  as in `Study.run`, and what a search adds
     study = Study(model, seeds=seeds, primary_epoch=epoch, **of_study)
     fit = {"x": x, "y": y, "validation_data": validation_data, "test_data": test_data, "cv": cv,
            "epochs": epochs, "batch_size": batch_size, **options}  # fmt: skip
+    _check_halts_here(study, pruning)
     given = None if space is None else read_space(space)
     folder = None if storage is None else Path(storage)
-    halt = None if pruning is None else Halving(epochs, pruning, epoch, frozenset({study.variants[0].name}))
+    running: dict[str, Any] = {}
+    kept = frozenset({study.variants[0].name})
+    pruner = pruning if is_pruner(pruning) else None
+    halving = None if pruning is None or pruner is not None else Halving(epochs, pruning, epoch, kept)
+    halt: Halt | None = halving if pruner is None else Asking(running, kept)
     rounds = Rounds(study, fit, storage=None if folder is None else folder / "trials", halt=halt)
     check_held_out(rounds)
     chosen = given or suggest_space(model, x, y)
     chosen.check(model)
-    drawing = Drawing(chosen, seed=seed, sampler=sampler, blind=cv is not None)
-    trying = Trying(rounds, chosen, drawing, storage=folder, progress=progress)
+    drawing = Drawing(chosen, seed=seed, sampler=sampler, blind=cv is not None, pruner=pruner)
+    trying = Trying(rounds, chosen, drawing, storage=folder, progress=progress, running=running)
     if folder is not None:
         with saying_unwritable(folder, new=True):
             folder.mkdir(parents=True, exist_ok=True)
@@ -193,18 +203,11 @@ def concluded(
         with Store.open(where, mode="w") as store:
             store.update_manifest({**store.manifest, "search": told})
     return SearchResult(
-        space=picked.space,
-        trials=picked.trials,
-        baseline=picked.baseline,
-        best=picked.best,
-        strongest=picked.strongest,
-        edges=picked.edges,
-        importances=picked.shares,
+        **vars(picked),
         score=trying.study.score,
-        rule=picked.rule,
         result=result,
         study=trying.drawing.study if storage is None else trying.drawing.kept_in(storage),
-        notes=picked.notes(result, chosen),
+        notes=picked.remarks(result, chosen),
     )
 
 
@@ -294,7 +297,27 @@ def _tell(trying: Trying, n_trials: int, *, show: bool) -> None:
     Console().print(f"{len(trying.trials)} of {n_trials} trials; {best}", highlight=False)
 
 
-def _checked(value: Any, least: int, name: str) -> int:
+def _checked_pruning(pruning: Any, storage: Any) -> Any:
+    """Return a factor of halving, a pruner of Optuna, or None."""
+    if not is_pruner(pruning):
+        return None if pruning is None else _checked(pruning, 2, "pruning", " or a pruner of Optuna")
+    if storage is not None:
+        raise DataError(
+            f"{type(pruning).__name__} keeps no account of what it decided, so that a search could not go on to the "
+            "same trials: leave out `storage`, or halve by `pruning=3`."
+        )
+    return pruning
+
+
+def _check_halts_here(study: Study, pruning: Any) -> None:
+    if pruning is not None and not isinstance(study.runner, LocalRunner):
+        raise DataError(
+            "`pruning` halts runs that train together in this process, and `runner` is a "
+            f"{type(study.runner).__name__}: leave one of them out."
+        )
+
+
+def _checked(value: Any, least: int, name: str, other: str = "") -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < least:
-        raise ValueError(f"`{name}` must be a whole number of at least {least}; received {value!r}.")
+        raise ValueError(f"`{name}` must be a whole number of at least {least}{other}; received {value!r}.")
     return int(value.__index__())

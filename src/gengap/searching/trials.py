@@ -45,7 +45,7 @@ class Trial:
 
     @property
     def score(self) -> float:
-        """Mean held-out score over the seeds; infinite where a run diverged: luck of the others is no merit."""
+        """Mean held-out score over the seeds; infinite where a run diverged: luck of the others does not count."""
         return float(self.scores.mean()) if np.isfinite(self.scores).all() else float("inf")
 
     @property

@@ -23,6 +23,7 @@ class Trying:
         drawing: What draws, and is told.
         storage: Folder of the search; None keeps everything in memory.
         progress: Whether to show how far it is.
+        running: Is kept up to date with Optuna's trials that train, by the names of their variants.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Trying:
         *,
         storage: Path | None = None,
         progress: bool = False,
+        running: dict[str, Any] | None = None,
     ) -> None:
         self.rounds, self.study, self.space, self.drawing = rounds, rounds.study, space, drawing
         self._untreated = self.study.variants[0]
@@ -41,6 +43,7 @@ class Trying:
         self.trials: list[Trial] = []
         self.baseline: Trial | None = None
         self._known: dict[str, Trial] = {}
+        self._running = {} if running is None else running
 
     def advance(self, number: int) -> int:
         """Draw, train and read so many trials; what was trained before under the same name is not trained again.
@@ -50,6 +53,9 @@ class Trying:
         """
         drawn = self.drawing.ask(number)
         named = [(asked, strengths, self._named(strengths)) for asked, strengths in drawn]
+        self._running.clear()
+        for asked, _, (name, _) in reversed(named):  # of equal draws the first stands for all
+            self._running[name] = asked
         trained = self._train([(name, remedy, strengths) for _, strengths, (name, remedy) in named])
         for asked, strengths, (name, _) in named:
             like = self._known[name]

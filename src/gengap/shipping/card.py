@@ -82,7 +82,8 @@ class ModelCard:
         parts = [f"# {self.title}", write.head("what"), write.list(self.model), write.head("inputs")]
         inputs = [f"- {say(self.lang, 'input')} {write.line(one)}" for one in self.inputs]
         parts.append("\n".join([*inputs, f"- {say(self.lang, 'output')} {write.line(self.output)}"]))
-        parts.append(write.list({name: value for name, value in self.preprocessing.items() if name != "table"}))
+        told = {name: value for name, value in self.preprocessing.items() if name not in {"table", "columns"}}
+        parts += [write.list(told), write.columns(self.preprocessing.get("columns") or ())]
         parts += [write.head("scores"), self._scores(write), write.head("limits")]
         parts += ["\n".join(f"- {one}" for one in self.limits), write.head("data"), write.list(self.data)]
         parts += [write.head("study"), write.list(self.study), write.head("made")]
@@ -116,6 +117,27 @@ class _Writer:
 
     def line(self, facts: Mapping[str, Any]) -> str:
         return ", ".join(f"{self._name(name)} {self.word(value)}" for name, value in facts.items() if _has(value))
+
+    def columns(self, columns: Sequence[Mapping[str, Any]]) -> str:
+        """A table of what the model takes of a raw row; empty where there is nothing to say."""
+        if not columns:
+            return ""
+        rows = [
+            f"| {place} | {self._cell(one['column'])} | {self._cell(self._takes(one))} |"
+            for place, one in enumerate(columns, 1)
+        ]
+        return "\n".join([say(self.lang, "columns"), "|---|---|---|", *rows])
+
+    def _takes(self, column: Mapping[str, Any]) -> str:
+        comma = say(self.lang, "comma")
+        codes = comma.join(f"{word} = {code}" for word, code in (column.get("codes") or {}).items())
+        if column.get("blank"):
+            codes += f"{comma}{say(self.lang, 'blank')} = {column['blank']}"
+        numbers = {name: column.get(name) for name in ("mean", "deviation")}
+        return say(self.lang, f"takes.{column['meaning']}", codes=codes, **numbers)
+
+    def _cell(self, text: str) -> str:
+        return self.word(text).replace("|", "\\|")
 
     def interval(self, one: ShownScore) -> str:
         if math.isnan(one.low) or math.isnan(one.high):

@@ -17,9 +17,18 @@ ENGLISH: Mapping[str, str] = {
     "meaning.labels": "probability of every label",
     "meaning.event": "probability of label 1",
     "meaning.numbers": "expected value of every target",
-    "note.inside": "The model takes the raw numbers of these columns in this order, NaN for a blank: scale, "
-    "fill and marks "
-    "of blanks are layers of it. `gengap predict` takes raw rows.",
+    "note.inside.matrix": "The model takes one array, a number for each line of the table of columns in its order, NaN "
+    "for a blank: scale, a column for each word, season and time of day, fill and marks of blanks are layers of it. "
+    "`gengap predict` takes raw rows.",
+    "note.inside.columns": "The model takes one input a column, by its name, as the table of columns says, and NaN for "
+    "a blank number or time; scale, fill and marks of blanks are layers of it. `gengap predict` takes raw rows.",
+    "columns": "| place | column | what the model takes |",
+    "takes.number": "the number as it stands",
+    "takes.standardized": "(the number - {mean!r}) / {deviation!r}, computed in 64-bit floats",
+    "takes.code": "the code of the word: {codes}; 0 for any other",
+    "blank": "a blank",
+    "takes.day": "the day of the year with its fraction: 0 on 1 January at 0 h",
+    "takes.time": "the time of day: 0 at 0 h, 0.5 at 12 h",
     "note.fitted": "The model takes raw inputs: what the study fitted to its training cases is its first layer.",
     "note.table": "`gengap predict` takes raw rows: how the study read and encoded its table is kept in the "
     "card's JSON. "
@@ -99,8 +108,17 @@ CHINESE: Mapping[str, str] = {
     "meaning.labels": "各标签的概率",
     "meaning.event": "标签 1 的概率",
     "meaning.numbers": "各目标的期望值",
-    "note.inside": "模型按此顺序接受这些列的原始数值，空缺为 NaN：缩放、填补与空缺标记都是模型中的层。"
-    "`gengap predict` 接受原始行。",
+    "note.inside.matrix": "模型接受一个数组：按下表顺序每行一个数，空缺为 NaN；缩放、每个词一列、季节与时刻、"
+    "填补与空缺标记都是模型中的层。`gengap predict` 接受原始行。",
+    "note.inside.columns": "模型的每一列是一个按列名命名的输入，取值见下表；数值或时间的空缺为 NaN；"
+    "缩放、填补与空缺标记都是模型中的层。`gengap predict` 接受原始行。",
+    "columns": "| 位置 | 列 | 模型接受 |",
+    "takes.number": "原数值",
+    "takes.standardized": "（数值 - {mean!r}）/ {deviation!r}，以 64 位浮点数计算",
+    "takes.code": "词语的代码：{codes}；其他词语为 0",
+    "blank": "空缺",
+    "takes.day": "一年中的第几天（含小数）：1 月 1 日 0 时为 0",
+    "takes.time": "一天中的时刻：0 时为 0，12 时为 0.5",
     "note.fitted": "模型接受原始输入：研究在训练样本上拟合的预处理是它的第一层。",
     "note.table": "`gengap predict` 接受原始行：研究如何读取并编码表格，保存在卡片的 JSON 中。用别的方式读取时须照做。",
     "note.inputs": "模型接受的输入与研究中的网络完全相同：此前所做的处理（缩放、词语编码、裁剪）不在模型之内，"

@@ -128,9 +128,11 @@ def _preprocessing(facts: Facts, model: keras.Model, lang: CardLanguage) -> dict
     shapes = [one["shape"] for one in _inputs(model)]
     whole = len(shapes) == 1 and None not in shapes[0] and math.prod(shapes[0]) == len(features)
     if reading.table is not None:
-        note = say(lang, "note.inside" if reading.inside else "note.table")
-        names = list(reading.table.features)
-        return {"features": names, "inside": reading.inside, "note": note, "table": reading.table.to_dict()}
+        names, encoder = list(reading.table.features), reading.encoder_inside
+        note = "note.table" if encoder is None else f"note.inside.{encoder.layout}"
+        found = {"features": names, "inside": reading.inside, "note": say(lang, note)}
+        columns = {} if encoder is None else {"columns": [one.to_dict() for one in encoder.raw_columns]}
+        return {**found, **columns, "table": reading.table.to_dict()}
     fitted = manifest.get("preprocess") or ""
     note = say(lang, "note.fitted" if reading.inside else "note.inputs")
     return {"features": features if whole else [], "fitted_by_the_study": fitted, "note": note}

@@ -6,7 +6,6 @@ from typing import Any
 
 from gengap.datasets.table_encoder import TableEncoder
 from gengap.datasets.table_reading import TableReading
-from gengap.shipping.front import held_by_keras
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +40,7 @@ def reading_of(manifest: Mapping[str, Any], fitted: TableEncoder | None) -> Read
         names = tuple(fitted.declared_)
         table = TableReading(names, "", tuple(data.get("label_names") or ())) if table is None else table
         table = replace(table, encoder=fitted, missing=_marks(table, fitted))
-    whole = table is not None and not table.by_column and not table.shape and table.features == _columns(table)
-    return Reading(table, inside=whole and table is not None and held_by_keras(table.encoder))
+    return Reading(table, inside=table is not None and table.features == _columns(table))
 
 
 def _marks(table: TableReading, encoder: TableEncoder) -> tuple[str, ...] | None:

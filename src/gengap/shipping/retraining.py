@@ -134,6 +134,11 @@ def _model(chosen: Chosen) -> Any:
             "The study started from weights of the user's (`initial_weights='keep'`, or of layers that were trained "
             f"before), which a result does not hold: {instead}."
         )
+    if manifest.get("settings", {}).get("rates"):
+        raise ModelError(
+            "Callbacks changed the learning rate of the study's runs (ReduceLROnPlateau, LearningRateScheduler), which "
+            "a result cannot repeat on other cases: ship the runs as trained."
+        )
     return model
 
 

@@ -98,10 +98,11 @@ def ship(
     The model is made of layers of Keras and of the user's own, so plain Keras loads it on any backend, without gengap;
     the card names the classes that it needs besides. It predicts for the stored held-out cases what the study stored
     of them, or it is not returned. No run of a resampled study has learned from all cases, so that one is always
-    retrained on all of them. What a study fitted to its training cases becomes a part of the model where layers of
-    Keras hold it on every backend: an encoded table of numbers alone, `keras.layers.Normalization` and scikit-learn's
-    `StandardScaler` (`preprocess=`). An encoder of words stays beside the model, in the card's JSON, from where
-    `gengap predict` takes it.
+    retrained on all of them. What a study fitted to its training cases becomes a part of the model, as layers that
+    Keras holds on every backend: the encoder of a table, `keras.layers.Normalization`, scikit-learn's
+    `StandardScaler` (`preprocess=`). Such a model of a table takes one number a column, NaN for a blank: numbers as
+    they stand, words as the codes that the card lists, times as day of the year and time of day. `gengap predict`
+    takes raw rows.
 
     Args:
         result: A study's result, with weights.

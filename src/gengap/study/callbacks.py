@@ -2,6 +2,7 @@
 
 import csv
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 
 import keras
 
+from gengap.engine.rates import EpochSchedule, RateRule, ReduceOnPlateau
 from gengap.engine.runs import Listener, Run, RunRecord
 from gengap.errors import GengapError, GengapWarning
 from gengap.remedies.base import Variant
@@ -18,16 +20,8 @@ from gengap.remedies.stopping import StoppingRule
 from gengap.study.events import Events, folder_of, require_tensorboard
 
 _OF_A_RUN = ("on_epoch_end",)
+_FALLING = ("val_loss", "loss", "val_score")
 _REPLACED = {
-    "ReduceLROnPlateau": (
-        "the rate of one run cannot follow its own score while runs train together: give the optimizer a schedule, "
-        "such as keras.optimizers.schedules.CosineDecay, or try variants that differ in their rate"
-    ),
-    "LearningRateScheduler": (
-        "the optimizer holds the rate: give it a schedule that counts steps, such as "
-        "keras.optimizers.schedules.PiecewiseConstantDecay([5 * steps, 10 * steps], [0.01, 0.001, 0.0001]), where "
-        "`steps` is the number of training cases by the batch size, rounded up"
-    ),
     "SwapEMAWeights": "averaged weights are the remedy gg.EMA(momentum)",
     "History": "the result holds every curve: result.history, result.to_dataframe('history')",
     "ProgbarLogger": "say `progress=True` to `run`",
@@ -51,6 +45,14 @@ class Hearer(Protocol):
         """Take note of a finished epoch, from 1."""
 
 
+class LiveRecord(ABC):
+    """What stands among the callbacks of a study and records every run while it trains."""
+
+    @abstractmethod
+    def opened(self) -> Any:
+        """Return the context manager of a `Hearer`, entered before the first run and left after the last."""
+
+
 @dataclass(frozen=True, eq=False)
 class Callbacks:
     """Callbacks as a study takes them.
@@ -58,10 +60,12 @@ class Callbacks:
     Attributes:
         stopping: The stopping rule of variants that have none of their own.
         hearers: What makes a hearer when training begins, as a context manager each.
+        rates: What changes the learning rates of all runs between epochs.
     """
 
     stopping: StoppingRule | None = None
     hearers: tuple[Callable[[], Any], ...] = ()
+    rates: tuple[RateRule, ...] = ()
 
     def variants(self, given: Sequence[Variant]) -> tuple[Variant, ...]:
         """Return the variants with the stopping rule, where they have none of their own."""
@@ -99,10 +103,17 @@ def read_callbacks(given: Sequence[Any], *, stored: bool) -> Callbacks:
     """
     stopping: list[StoppingRule] = []
     hearers: list[Callable[[], Any]] = []
-    for one in [given] if isinstance(given, keras.callbacks.Callback) else given:
+    rates: list[RateRule] = []
+    for one in [given] if isinstance(given, keras.callbacks.Callback | LiveRecord) else given:
         kind = type(one)
-        if kind is keras.callbacks.EarlyStopping:
+        if isinstance(one, LiveRecord):
+            hearers.append(one.opened)
+        elif kind is keras.callbacks.EarlyStopping:
             stopping.append(_stopping(one))
+        elif kind is keras.callbacks.ReduceLROnPlateau:
+            rates.append(_plateau(one))
+        elif kind is keras.callbacks.LearningRateScheduler:
+            rates.append(EpochSchedule(one.schedule))
         elif kind is keras.callbacks.LambdaCallback:
             hearers.append(_lambda(one))
         elif kind is keras.callbacks.CSVLogger:
@@ -115,7 +126,7 @@ def read_callbacks(given: Sequence[Any], *, stored: bool) -> Callbacks:
             raise TypeError(_refusal(one))
     if len(stopping) > 1:
         raise ValueError("Two EarlyStopping callbacks are given: a run has one stopping rule.")
-    return Callbacks(stopping[0] if stopping else None, tuple(hearers))
+    return Callbacks(stopping[0] if stopping else None, tuple(hearers), tuple(rates))
 
 
 _CHECKPOINTS = (keras.callbacks.ModelCheckpoint, keras.callbacks.BackupAndRestore)
@@ -147,6 +158,24 @@ def _stopping(one: Any) -> StoppingRule:
             f"EarlyStopping takes a patience from 1 here, and no `baseline` or `start_from_epoch`: {instead}."
         )
     return StoppingRule(int(one.patience), float(abs(one.min_delta)))
+
+
+def _plateau(one: Any) -> ReduceOnPlateau:
+    """Return the rule that Keras' callback stands for, on a curve that every run has, whatever its metrics."""
+    if one.monitor not in _FALLING or one.mode == "max":
+        raise ValueError(
+            f"ReduceLROnPlateau(monitor={one.monitor!r}, mode={one.mode!r}) is not what the rate of a run can follow: "
+            "`monitor` must be 'val_loss', 'loss' or 'val_score', the common score on the validation split, and all "
+            "of them are better the smaller they are."
+        )
+    return ReduceOnPlateau(
+        one.monitor,
+        float(one.factor),
+        int(one.patience),
+        float(abs(one.min_delta)),
+        int(one.cooldown),
+        float(one.min_lr),
+    )
 
 
 def _lambda(one: Any) -> Callable[[], Any]:

@@ -23,6 +23,7 @@ from gengap.engine.scoring import choose_score
 from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.heads import input_names
 from gengap.keras_models.outputs import wants_codes
+from gengap.randomness import gives_random_back
 from gengap.remedies.base import Remedy, Variant
 from gengap.results import Result
 from gengap.results.remembered import UsersCode, first_cases
@@ -43,7 +44,15 @@ from gengap.study.references import FittedReference, References, check_reference
 from gengap.study.resampling import refuse_splits
 from gengap.study.storing import Training, open_store, record_look, train_missing
 from gengap.study.values import flag, one_of, positive
-from gengap.study.variants import check_seeds, check_stopping, common_output, declared, make_variants, run_of
+from gengap.study.variants import (
+    check_rates,
+    check_seeds,
+    check_watched,
+    common_output,
+    declared,
+    make_variants,
+    run_of,
+)
 
 if TYPE_CHECKING:
     from gengap.engine.planner import Plan  # it needs torch, which a declaration does not
@@ -78,7 +87,8 @@ class Study:
         storage: Folder that keeps the study while it runs; running it again continues. None keeps it in memory.
         runner: `"local"` trains in this process, `"ray"` on a Ray session or this machine's cores; or a `RayRunner`.
         callbacks: Callbacks of Keras that have a place where runs train together: EarlyStopping, LambdaCallback with
-            `on_epoch_end`, CSVLogger, TensorBoard, TerminateOnNaN; others are refused, with what to do instead.
+            `on_epoch_end`, CSVLogger, TensorBoard, TerminateOnNaN, ReduceLROnPlateau, LearningRateScheduler; others
+            are refused, with what to do instead.
 
     Raises:
         ModelError: A model cannot be used as given.
@@ -99,6 +109,7 @@ class Study:
     """
 
     @old_arguments("gengap.Study")
+    @gives_random_back
     def __init__(  # noqa: PLR0913  all but the model are keywords with defaults
         self,
         model: keras.Model | Mapping[str, keras.Model],
@@ -123,6 +134,7 @@ class Study:
         self.variants: tuple[Variant, ...] = self._callbacks.variants(
             make_variants(model, remedies, keep_trained=initial_weights == "auto")
         )
+        check_rates(self.variants, self._callbacks.rates)
         self.seeds = check_seeds(seeds)
         if task is not None:
             one_of(task, "task", ("binary", "multiclass", "regression"))
@@ -141,6 +153,7 @@ class Study:
         self.storage = None if storage is None else Path(storage)
         self.runner = choose_runner(runner)
 
+    @gives_random_back
     def run(  # noqa: PLR0913  as in `Model.fit`, and what a study adds
         self,
         x: Any,
@@ -283,7 +296,7 @@ class Study:
         given = as_splits(x, y, **splits, sample_weight=sample_weight, names=names, keep_frames=raw, progress=progress)
         models = [variant.model for variant in self.variants]
         work = arrange(given, models, self.kind, self.runs(), seeds=self.seeds, cv=cv, preprocess=preprocess)
-        check_stopping(self.variants, work.data)
+        check_watched(self.variants, work.data, self._callbacks.rates)
         held_out = work.described if work.folds is None else work.folds.held_out()
         settings = self._settings(held_out, epochs, batch_size, class_weight=class_weight, shuffle=shuffle)
         settings = replace(settings, wants_codes=wants_codes(given.train.y, models, self.kind))
@@ -382,5 +395,6 @@ class Study:
             from_logits=self._from_logits,
             initial_weights="keep" if self._initial_weights == "keep" else "fresh",
             keep_every_epoch=size <= _KEPT_EPOCHS_BYTES,
+            rates=self._callbacks.rates,
             **self._computation.of_training(),
         )

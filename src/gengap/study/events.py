@@ -1,12 +1,11 @@
 """Event files of TensorBoard, written as epochs end or afterwards."""
 
-import re
 import time
 from collections.abc import Mapping
-from itertools import chain, count
 from pathlib import Path
 
 from gengap.errors import MissingExtraError
+from gengap.naming import name_apart
 
 
 class Events:
@@ -62,10 +61,4 @@ def folder_of(name: str, known: dict[str, str]) -> str:
         >>> [folder_of(name, folders) for name in ("dropout(0.5)+l2(0.01)", "two layers", "two_layers", "two layers")]
         ['dropout_0.5_+l2_0.01_', 'two_layers', 'two_layers-2', 'two_layers']
     """
-    if name not in known:
-        safe = re.sub(r"[^\w.+\-]", "_", name)
-        safe = safe.replace(".", "_") if not safe.strip(".") else safe  # `..` would be the folder above
-        taken = {one.casefold() for one in known.values()}  # not every file system tells capital letters apart
-        numbered = (f"{safe}-{number}" for number in count(2))
-        known[name] = next(one for one in chain([safe], numbered) if one.casefold() not in taken)
-    return known[name]
+    return name_apart(name, known, kept=r"\w.+\-")

@@ -5,7 +5,7 @@ import platform
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +18,7 @@ from gengap._version import __version__
 from gengap.datasets.account import describe_data
 from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.training_data import TrainingData
+from gengap.engine.rates import describe_rates, rate_of
 from gengap.engine.restless import restless_layers
 from gengap.engine.runs import TrainingSettings
 from gengap.keras_models.frozen import digest_of_held
@@ -64,12 +65,27 @@ def make_manifest(
         "primary": {"score": settings.score, "epoch": primary_epoch},
         "seeds": list(seeds),
         "looks": [{"seeds": len(seeds), "time": now}],
-        "settings": _json_able(asdict(settings)),
+        "settings": _settings(settings, variants),
         "variants": {variant.name: describe_variant(variant, data.train.x) for variant in variants},
         "data": {**describe_data(data, kind), **dataset},
         "engine": engine,
         "backend": keras.config.backend(),
     }
+
+
+def _settings(settings: TrainingSettings, variants: Sequence[Variant]) -> dict[str, Any]:
+    """Return the settings as JSON; rates that nothing changes are left out, as before anything could.
+
+    Raises:
+        ValueError: A function gives no learning rate, or another one when it is asked again.
+    """
+    given = asdict(replace(settings, rates=()))
+    del given["rates"]
+    if settings.rates:
+        of_each = {one.name: rate_of(one.model.optimizer) for one in variants}
+        courses = {name: describe_rates(settings.rates, rate, settings.epochs) for name, rate in of_each.items()}
+        given["rates"] = next(iter(courses.values()))
+    return _json_able(given)
 
 
 def repeating_command(arguments: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gengap.datasets.folds import fold_seed
 from gengap.datasets.training_data import TrainingData
+from gengap.engine.measured_ways import remembered
 from gengap.engine.runs import Array, Collector, Listener, Run, RunRecord, TrainingSettings
 from gengap.engine.state import CheckpointListener, ChunkState
 from gengap.remedies.base import Variant
@@ -63,6 +64,7 @@ class Rounds:
         engine = partial(_light, training.engine, halt)
         self._training = replace(training, settings=settings, engine=engine, planner=planner)
         self._passes = training.passes(study.kind)
+        self._ways: dict[Any, Any] = {}
         self.manifest["settings"] = {**self.manifest["settings"], "training_score": False, "keep_every_epoch": False}
 
     @property
@@ -97,19 +99,23 @@ class Rounds:
         """Train variants with every seed of the study.
 
         Args:
-            variants: What is trained together.
+            variants: What is trained together; models other than the study's may change, as nobody else holds them.
             progress: Whether to show it.
 
         Returns:
             A result with their held-out scores and predictions, without weights.
         """
-        given = [run_of(one, seed) for seed in self.study.seeds for one in variants]
+        held = {id(one.model) for one in self.study.variants}
+        given = [
+            replace(run_of(one, seed), own=id(one.model) not in held) for seed in self.study.seeds for one in variants
+        ]
         folds = self._training.folds
         runs = given if folds is None else folds.runs(given)
         work = replace(self._training, runs=runs)
         names = [one.name for one in variants]
-        return self._in_memory(work, names, progress) if self._storage is None else self._in_store(
-            work, variants, progress)  # fmt: skip
+        with remembered(self._ways):  # what was measured of a cohort serves the next round's
+            return self._in_memory(work, names, progress) if self._storage is None else self._in_store(
+                work, variants, progress)  # fmt: skip
 
     def _in_memory(self, work: Training, names: Sequence[str], progress: bool) -> Result:
         collector = Collector()

@@ -72,12 +72,17 @@ def study_parameters(result: "Result") -> dict[str, Value]:
     return {name: _plain(value) for name, value in facts.items() if value not in (None, "", {}, [])}
 
 
-def study_metrics(result: "Result") -> dict[str, float]:
-    """Return mean and standard deviation over seeds of each variant's final numbers, as `variant/number/mean`."""
+def study_metrics(result: "Result", names: Mapping[str, str] | None = None) -> dict[str, float]:
+    """Return mean and standard deviation over seeds of each variant's final numbers, as `variant/number/mean`.
+
+    Args:
+        result: The result.
+        names: What variants are called there; None calls them as they are.
+    """
     values: dict[str, list[float]] = {}
     for run in tracked_runs(result):
         for name, value in run.metrics.items():
-            values.setdefault(f"{run.variant}/{name}", []).append(value)
+            values.setdefault(f"{(names or {}).get(run.variant, run.variant)}/{name}", []).append(value)
     spread = {name: float(np.std(v, ddof=1)) for name, v in values.items() if len(v) > 1}
     means = {f"{name}/mean": float(np.mean(v)) for name, v in values.items()}
     return means | {f"{name}/sd": value for name, value in spread.items()}

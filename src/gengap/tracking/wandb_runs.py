@@ -1,9 +1,11 @@
 """A result in Weights & Biases: a run for each variant and seed, grouped."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from gengap.errors import MissingExtraError, UnknownNameError
+from gengap.errors import MissingExtraError
+from gengap.study.values import one_of
 from gengap.tracking.records import TrackedRun, study_parameters, tracked_runs
 
 if TYPE_CHECKING:
@@ -34,25 +36,57 @@ def to_wandb(
         MissingExtraError: wandb is not installed.
         UnknownNameError: `group_by` or `mode` is none of these.
     """
-    try:
-        import wandb
-    except ImportError as reason:
-        raise MissingExtraError("Results go to Weights & Biases with: pip install 'gengap[wandb]'.") from reason
-    for name, value, known in (
-        ("group_by", group_by, ("seed", "variant")),
-        ("mode", mode, ("offline", "online")),
-    ):
-        if value not in known:
-            raise UnknownNameError(f"`{name}` must be {known[0]!r} or {known[1]!r}; received {value!r}.")
+    require_wandb()
+    check_choices(group_by, mode)
     common = study_parameters(result)
     return tuple(
-        _record(wandb, run, {**common, **run.parameters}, project=project, by=group_by, mode=mode, folder=folder)
+        _record(run, {**common, **run.parameters}, project=project, by=group_by, mode=mode, folder=folder)
         for run in tracked_runs(result)
     )
 
 
+def require_wandb() -> None:
+    """Check that wandb is there.
+
+    Raises:
+        MissingExtraError: It is not.
+    """
+    try:
+        import wandb  # noqa: F401  asked for before anything is written
+    except ImportError as reason:
+        raise MissingExtraError("Results go to Weights & Biases with: pip install 'gengap[wandb]'.") from reason
+
+
+def check_choices(group_by: str, mode: str) -> None:
+    """Check what runs are grouped by, and whether they are sent.
+
+    Raises:
+        UnknownNameError: One of the two is none of its words.
+    """
+    one_of(group_by, "grouping", ("seed", "variant"))
+    one_of(mode, "mode", ("offline", "online"))
+
+
+def begin_run(
+    name: str, group: str, job: str, config: Mapping[str, Any], *, project: str, mode: str, folder: str | Path | None
+) -> Any:
+    """Begin a run of Weights & Biases beside those that are open."""
+    import wandb
+
+    return wandb.init(
+        project=project,
+        group=group,
+        job_type=job,
+        name=name,
+        config=dict(config),
+        mode=mode,
+        dir=None if folder is None else str(folder),
+        reinit="create_new",
+        settings=wandb.Settings(console="off", silent=True),
+    )
+
+
 def _record(
-    wandb: Any,
     run: TrackedRun,
     config: dict[str, Any],
     *,
@@ -63,17 +97,7 @@ def _record(
 ) -> str:
     names = {"seed": f"seed {run.seed}", "variant": run.variant}
     other = next(name for name in names if name != by)
-    with wandb.init(
-        project=project,
-        group=names[by],
-        job_type=names[other],
-        name=run.name,
-        config=config,
-        mode=mode,
-        dir=None if folder is None else str(folder),
-        reinit="create_new",
-        settings=wandb.Settings(console="off", silent=True),
-    ) as record:
+    with begin_run(run.name, names[by], names[other], config, project=project, mode=mode, folder=folder) as record:
         for epoch in sorted({epoch for curve in run.curves.values() for epoch in curve}):
             record.log({name: curve[epoch] for name, curve in run.curves.items() if epoch in curve}, step=epoch)
         record.summary.update({**run.metrics, "status": run.status})

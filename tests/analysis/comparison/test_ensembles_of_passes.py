@@ -7,6 +7,7 @@ import pytest
 import gengap as gg
 from gengap.analysis.cases import held_out
 from gengap.analysis.comparison.ensembles import ensemble_values
+from gengap.analysis.comparison.gains import as_training_cases
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,21 @@ def test_the_mean_over_passes_with_the_variance_for_new_training_sets(folds):
     single = gg.ensembles(plain)["dropout(0.5)"]
     assert single.score.value == pytest.approx(row.score.value)
     assert row.score.high - row.score.low > single.score.high - single.score.low
+
+
+def test_a_gain_varies_with_the_cases_that_were_trained_on_too(folds):
+    held, found = held_out(folds, "test"), gg.ensembles(folds, score="brier_score")["baseline"]
+    y, runs = held.y_true, held.predictions("baseline", "best").astype(float)
+    squares = ((runs - y) ** 2).mean(axis=0)
+    role = as_training_cases(folds, held, "baseline", "best")
+    np.testing.assert_allclose(role, squares / squares.mean() - 1)
+    assert role.mean() == pytest.approx(0, abs=1e-12)
+    spread = ((runs - runs.mean(axis=0)) ** 2).mean(axis=0)
+    assert found.gain.value == pytest.approx(-spread.mean())  # so the larger residuals, the larger a gain elsewhere
+    # both roles of the cases, of which neither alone explains as much: 1.25 times the variance of their sum, at least
+    alone, both = (1.25 * np.var(one, ddof=1) / len(one) for one in (-spread, -spread - spread.mean() * role))
+    assert both > alone
+    assert (found.gain.high - found.gain.low) / 2 > 2 * np.sqrt(both)
 
 
 def test_they_are_options_and_no_score_ranks_them(folds):

@@ -198,7 +198,7 @@ def compare(
     reading = _Reading(result, held, baseline, chosen_score)
     judged = _family(reading, chosen_rule, rules)
     best, level = _best(reading, chosen_rule, larger_is_better=rules.larger_is_better), look_level(looks, alpha)
-    notes = _notes(reading, chosen_rule, level, judged) + ([] if best is None else [f"Best: {best}"])
+    notes = _notes(reading, chosen_rule, level, judged) + ([] if best is None else [str(best)])
     return Comparison(
         baseline=baseline,
         score=chosen_score,
@@ -306,7 +306,8 @@ def _best(reading: _Reading, rule: EpochRule, *, larger_is_better: bool) -> Winn
     read = reading.differences(rule)
     validation = held_out(reading.result, "validation")
     if reading.held is None or reading.held.part == "validation" or validation is None:
-        return winner(read, read, larger_is_better=larger_is_better)
+        part = "validation" if reading.held is None else reading.held.part
+        return winner(read, read, larger_is_better=larger_is_better, chosen_on=part)
     chosen = replace(reading, held=validation, means={}).differences(rule)
     return winner(chosen, read, larger_is_better=larger_is_better)
 

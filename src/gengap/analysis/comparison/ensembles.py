@@ -17,6 +17,7 @@ from gengap.analysis.comparison.estimators import (
     convention_of,
     larger_is_better,
 )
+from gengap.analysis.comparison.gains import as_training_cases
 from gengap.analysis.inference.looks import look_level, looks_of
 from gengap.analysis.inference.over_seeds import NOTHING, as_estimate
 from gengap.analysis.inference.simultaneous import comparison_level
@@ -231,7 +232,8 @@ def ensembles(
     zeros = {name: np.zeros_like(one) for name, one in together.items()}
     base = dict.fromkeys(result.variants, together[result.baseline])
     scores = reading.estimates(together, zeros, level)
-    gains = reading.estimates(together, alone, comparison_level(level, comparisons=len(result.variants)))
+    trained = {name: one + reading.as_training_cases(one - alone[name], name) for name, one in together.items()}
+    gains = reading.estimates(trained, alone, comparison_level(level, comparisons=len(result.variants)))
     apart = reading.estimates(together, base, family)
     return Ensembles(
         rows=tuple(
@@ -293,6 +295,12 @@ class _Reading:
             one.variant: NOTHING if found is None else as_estimate(found, level)
             for one, found in zip(family, estimates_with_skewness(family), strict=True)
         }
+
+    def as_training_cases(self, gain: Floats, variant: str) -> Floats:
+        """What units do to a gain by having been trained on; zeros where all runs saw the same cases."""
+        if self.rho(variant) is None:
+            return np.zeros(gain.shape[-1])
+        return _mean(gain) * as_training_cases(self.result, self.held, variant, self.rule)
 
     def rho(self, variant: str) -> float | None:
         """What new training sets add to the variance between cases, by convention; None for one training set."""

@@ -13,6 +13,7 @@ from gengap.analysis.claims import Claim, claim_of, given_of
 from gengap.analysis.comparison.contrasts import Pairs, pair
 from gengap.analysis.comparison.ensembles import ensemble_values
 from gengap.analysis.comparison.estimators import ScoreName, carriers, case_values, convention_of
+from gengap.analysis.comparison.gains import as_training_cases
 from gengap.analysis.curves import stopping_epochs
 from gengap.analysis.decision.best import AllPairs, all_pairs
 from gengap.analysis.run_curves import at_fold_epochs, choosing_curves, folds_of, has_fold_curves
@@ -139,6 +140,26 @@ class Reading:
         held = self.held if rule.patience is None else self._stopped(variant, rule.patience)
         one = variant, cast("EpochRule", "best" if rule.patience is not None else rule.name)
         return convention_of(self.result, held, (one, one), score=self.score)
+
+    def as_training_cases(self, first: "Option", second: "Option") -> Floats:
+        """What units do by having been trained on, where a mean forecast is compared with runs alone; else zeros.
+
+        Shape `(units,)` or `(1,)`. Of two variants the larger gain counts.
+        """
+        resampled = resampling_of(self.result)
+        if first.rule.ensemble == second.rule.ensemble or resampled is None or resampled.kind != "passes":
+            return np.zeros(1)
+        gains = {one: self._gain(one) for one in (first, second)}
+        most = max(gains, key=lambda one: abs(gains[one]))
+        assert self.held is not None  # noqa: S101  ensembles need forecasts
+        rule = cast("EpochRule", "best" if most.rule.patience is not None else most.rule.name)
+        role = as_training_cases(self.result, self.held, most.variant, rule)
+        return gains[most] * role * (1 if first.rule.ensemble else -1)
+
+    def _gain(self, option: "Option") -> float:
+        together, alone = (replace(option.rule, ensemble=one) for one in (True, False))
+        found = self.losses(option.variant, together) - self.losses(option.variant, alone)
+        return float(np.nanmean(found))
 
     @property
     def part(self) -> str:
@@ -342,13 +363,14 @@ def compared(reading: Reading, options: Sequence[Option]) -> AllPairs:
     for first in range(count):
         treated = reading.losses(options[first].variant, options[first].rule)
         for second in range(first + 1, count):
+            two = options[first], options[second]
             pairs[first][second] = pair(
                 options[first].variant,
                 primary_rule(reading.result),
-                treated,
+                treated + reading.as_training_cases(*two),
                 reading.losses(options[second].variant, options[second].rule),
                 new_cases=reading.new_cases,
                 carriers=carrying,
-                rho=reading.rho(*((one.variant, one.rule) for one in (options[first], options[second]))),
+                rho=reading.rho(*((one.variant, one.rule) for one in two)),
             )
     return all_pairs(pairs)

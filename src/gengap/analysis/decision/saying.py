@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from gengap.analysis.decision.recommendation import Recommendation
 
 _MOST_NAMED = 4
+_WORTH = 0.97
+"""A purchase that leaves more than this share of the bound lowers nothing that anyone would notice."""
 Blanks = dict[str, Value]
 
 
@@ -74,39 +76,71 @@ def why(said: "Recommendation") -> Message:
     return Message(f"decision.why.{said.reason}", blanks)
 
 
-def bound(said: "Recommendation") -> Message:
-    """How much could be lost by it."""
+def bound(said: "Recommendation", *, alone: bool = True) -> Message:
+    """How much could be lost by it.
+
+    Args:
+        said: The recommendation.
+        alone: Whether the sentence stands alone; beside a line on the claim it need not repeat that.
+    """
     if len(said.options) == 1:
         return Message("decision.bound.alone")
     if not math.isfinite(said.regret):
         return Message("decision.bound.unknown", {"claim": _claim(said)})
-    blanks: Blanks = {"bound": amount(said.regret), "score": _score(said), "confidence": 100 * said.confidence}
-    others: Blanks = {"claim": _claim(said), "count": len(said.options) - 1}
+    blanks: Blanks = {"bound": amount(said.regret), "score": _score(said)}
+    key, stops = "most", said.choice.rule.name != "last" and said.choice.epoch is not None
     if said.regret == 0:
-        return Message("decision.bound.none", {"confidence": 100 * said.confidence} | others)
-    stops = said.choice.rule.name != "last" and said.choice.epoch is not None
-    if stops and said.choice.variant == said.options[0].variant:
-        return Message("decision.bound.stop", blanks | others | {"epoch": max(round(said.choice.epoch or 1), 1)})
-    return Message("decision.bound.most", blanks | others)
+        key = "none"
+    elif stops and said.choice.variant == said.options[0].variant:
+        key, blanks = "stop", blanks | {"epoch": max(round(said.choice.epoch or 1), 1)}
+    if not alone:
+        return Message(f"decision.bound.{key}.short", blanks)
+    return Message(f"decision.bound.{key}", blanks | {"claim": _claim(said), "confidence": 100 * said.confidence})
 
 
 def more(said: "Recommendation") -> tuple[Message, ...]:
-    """What larger studies would change."""
-    found = []
-    if len(said.purchases) == 3:
-        seeds, cases, both = said.purchases
-        blanks: Blanks = {"seeds": seeds.seeds, "cases": cases.cases or 0}
-        found.append(Message("decision.more", blanks | _bounds(of_seeds=seeds, of_cases=cases, of_both=both)))
-    elif said.purchases:
-        seeds = said.purchases[0]
-        found.append(Message("decision.more_seeds", {"seeds": seeds.seeds} | _bounds(of_seeds=seeds)))
-    if said.enough is not None:
-        needed: Blanks = {"seeds": said.enough.seeds, "tolerance": amount(said.tolerance)}
-        if said.enough.cases is None:
-            found.append(Message("decision.enough_seeds", needed))
-        else:
-            found.append(Message("decision.enough", needed | {"cases": said.enough.cases}))
-    return tuple(found)
+    """What larger studies would change: only what lowers the bound is named as worth buying."""
+    if not said.purchases:
+        return ()
+    if said.regret <= said.tolerance:
+        return (Message("decision.more.needless", {"tolerance": amount(said.tolerance)}),)
+    return (*_offers(said), *_enough(said))
+
+
+def _offers(said: "Recommendation") -> list[Message]:
+    """What twice as much would do to the bound, and what would do nothing to it."""
+    seeds, *others = said.purchases
+    alone = {"seeds": seeds} | ({"cases": others[0]} if others else {})
+    helping = {name: one for name, one in alone.items() if _lowers(one, said.regret)}
+    sizes: Blanks = {"seeds": seeds.seeds, "units": _units(said), "cases": (others[0].cases or 0) if others else 0}
+    if not helping:
+        found = [Message("decision.more.neither" if others else "decision.more.not_seeds", sizes)]
+    else:
+        found = [
+            Message(f"decision.more.{name}", sizes | {"bound": amount(one.bound)}) for name, one in helping.items()
+        ]
+    if others and _lowers(others[1], min([said.regret, *(one.bound for one in helping.values())])):
+        found.append(Message("decision.more.both", sizes | {"bound": amount(others[1].bound)}))
+    if helping:
+        found += [Message(f"decision.more.not_{name}", sizes) for name in alone if name not in helping]
+    return found
+
+
+def _lowers(one: Purchase, bound: float) -> bool:
+    """Whether a purchase brings a bound down by more than its rounding."""
+    return one.bound <= _WORTH * bound
+
+
+def _enough(said: "Recommendation") -> list[Message]:
+    needed: Blanks = {"tolerance": amount(said.tolerance), "units": _units(said)}
+    if said.enough is None:
+        # a resampled study's cases are its training sets too, and what larger ones bring nobody knows beforehand
+        if said.given.key != "given":
+            return [Message("decision.enough.more_cases", needed)]
+        return [Message("decision.enough.never", needed)] if said.tolerance > 0 else []
+    if said.enough.cases is None:
+        return [Message("decision.enough_seeds", needed | {"seeds": said.enough.seeds})]
+    return [Message("decision.enough", needed | {"seeds": said.enough.seeds, "cases": said.enough.cases})]
 
 
 def notes(
@@ -127,8 +161,8 @@ def notes(
     return tuple(found)
 
 
-def _bounds(**offers: Purchase) -> Blanks:
-    return {name: amount(one.bound) for name, one in offers.items()}
+def _units(said: "Recommendation") -> Word:
+    return Word("unit.passes" if said.claim == "new training sets, cases and seeds" else "unit.seeds")
 
 
 def _score(said: "Recommendation") -> Word:

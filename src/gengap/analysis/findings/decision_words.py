@@ -25,19 +25,29 @@ SENTENCES: dict[str, str] = {
     "training score. The other's mean is better by {behind}: less than the {tolerance} that are taken not to matter.",
     "decision.bound.alone": "Nothing is said of what was not tried.",
     "decision.bound.unknown": "How much could be lost by it cannot be said from one seed, for {claim}.",
-    "decision.bound.none": "None of the {count} other options is better, with {confidence:.4g} % confidence, for "
-    "{claim}.",
-    "decision.bound.stop": "Stop near epoch {epoch}; then none of the {count} other options is worth more than {bound} "
+    "decision.bound.none": "No other option is better, with {confidence:.4g} % confidence, for {claim}.",
+    "decision.bound.stop": "Stop near epoch {epoch}; then no other option is worth more than {bound} "
     "in {score}, with {confidence:.4g} % confidence, for {claim}.",
-    "decision.bound.most": "At most {bound} in {score} is lost by it against the best of the {count} other options, "
+    "decision.bound.most": "At most {bound} in {score} is lost by it against the best other option, "
     "with {confidence:.4g} % confidence, for {claim}.",
-    "decision.more": "That bound would be about {of_seeds} with {seeds:,d} seeds (the price of looking again "
-    "included), {of_cases} with {cases:,d} held-out cases, and {of_both} with both.",
-    "decision.more_seeds": "That bound would be about {of_seeds} with {seeds:,d} seeds (the price of looking again "
+    "decision.bound.none.short": "No other option is better.",
+    "decision.bound.stop.short": "Stop near epoch {epoch}; then no other option is worth more than {bound} in {score}.",
+    "decision.bound.most.short": "At most {bound} in {score} is lost by it against the best other option.",
+    "decision.more.needless": "That is within the {tolerance} that are taken not to matter: a larger study would "
+    "change nothing of it.",
+    "decision.more.seeds": "That bound would be about {bound} with {seeds:,d} {units} (the price of looking again "
     "included).",
+    "decision.more.cases": "That bound would be about {bound} with {cases:,d} held-out cases.",
+    "decision.more.both": "With {seeds:,d} seeds and {cases:,d} held-out cases it would be about {bound}.",
+    "decision.more.not_seeds": "{seeds:,d} {units} alone would not lower it (looking again has its price).",
+    "decision.more.not_cases": "{cases:,d} held-out cases alone would not lower it.",
+    "decision.more.neither": "Neither {seeds:,d} seeds nor {cases:,d} held-out cases alone would lower that bound.",
     "decision.enough": "To bring it down to {tolerance} would take about {seeds:,d} seeds and {cases:,d} held-out "
     "cases.",
-    "decision.enough_seeds": "To bring it down to {tolerance} would take about {seeds:,d} seeds.",
+    "decision.enough_seeds": "To bring it down to {tolerance} would take about {seeds:,d} {units}.",
+    "decision.enough.never": "Nothing within reason would bring it down to {tolerance}, if the means stay as they are.",
+    "decision.enough.more_cases": "Without more cases nothing within reason would bring it down to {tolerance}; more "
+    "cases might, but by how much cannot be foretold, since training sets would grow with them.",
     "decision.lost": "Not considered, because {lost} of its {runs} runs diverged or have not come to an end: {option}.",
     "decision.all_lost": "Of every option some runs diverged or have not come to an end; they count in no mean, so "
     "shipping may do worse.",
@@ -56,6 +66,8 @@ WORDS: dict[str, str] = {
     "score.other": "the score",
     "smaller_is_better": "smaller is better",
     "larger_is_better": "larger is better",
+    "unit.seeds": "seeds",
+    "unit.passes": "passes",
     "claim.new": "new cases and new seeds, given this training set",
     "claim.these": "these cases and new seeds, given this training set",
 }

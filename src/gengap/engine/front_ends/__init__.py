@@ -21,6 +21,7 @@ def make_front_end(
     device: str,
     threads: int = 1,
     frozen: Frozen | None = None,
+    rates_differ: bool = False,
 ) -> tuple[FrontEnd, Stack, Updater]:
     """Return the front end that suits model and data, the stack of all other weights, and their updater.
 
@@ -35,14 +36,19 @@ def make_front_end(
         device: Where the runs train.
         threads: Cores that may share the work on sparse rows.
         frozen: What was computed once of the cases, in place of inputs; None where they enter the model as they are.
+        rates_differ: Whether runs will have learning rates of their own.
     """
     if frozen is not None:
         stack = Stack(models[0], weights, device=device, shared=frozen.places)
-        return DenseFrontEnd(frozen.loaders, batch_size=batch_size), stack, choose_updater(models, stack)
+        return (
+            DenseFrontEnd(frozen.loaders, batch_size=batch_size),
+            stack,
+            choose_updater(models, stack, rates_differ=rates_differ),
+        )
     place = sparse_kernel_place(models, splits["train"])
     if place is not None:
         stack = Stack(models[0], weights, device=device, outside=[place])
-        updater = choose_updater(models, stack)
+        updater = choose_updater(models, stack, rates_differ=rates_differ)
         if isinstance(updater, InPlace):  # else weights of several number formats: nobody would update the kernel
             sparse = SparseFrontEnd(
                 models, seeds, stack, updater, place=place, splits=splits, batch_size=batch_size, threads=threads
@@ -50,7 +56,7 @@ def make_front_end(
             return sparse, stack, updater
     stack = Stack(models[0], weights, device=device)
     dense = DenseFrontEnd(read_splits(models[0], splits, device=device), batch_size=batch_size)
-    return dense, stack, choose_updater(models, stack)
+    return dense, stack, choose_updater(models, stack, rates_differ=rates_differ)
 
 
 __all__ = ["DenseFrontEnd", "FrontEnd", "SparseFrontEnd", "StepCases", "make_front_end"]

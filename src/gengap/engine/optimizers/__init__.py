@@ -10,14 +10,15 @@ from gengap.engine.optimizers.stacked import StackedOptimizer
 from gengap.layers.stack import Stack
 
 
-def choose_updater(models: Sequence[Any], stack: Stack) -> Updater:
+def choose_updater(models: Sequence[Any], stack: Stack, *, rates_differ: bool = False) -> Updater:
     """Return the fastest door that is right for the optimizers of these runs.
 
     Args:
         models: The compiled model of each run.
         stack: Their weights.
+        rates_differ: Whether runs will have learning rates of their own, which Keras' optimizer on a stack cannot.
     """
-    for door in (InPlace, StackedOptimizer):
+    for door in (InPlace,) if rates_differ else (InPlace, StackedOptimizer):
         if door.fits(models, stack):
             return door(models, stack)
     return Apart(models, stack)

@@ -49,6 +49,11 @@ class Apart(Updater):
             for k, (optimizer, variables) in enumerate(zip(self._optimizers, self._variables, strict=True)):
                 optimizer.apply([gradient[k] for gradient in gradients], variables)
 
+    def set_rates(self, rates: Sequence[float], *, differ: bool) -> None:  # noqa: ARG002  they are apart anyway
+        """Set the rate of every optimizer."""
+        for optimizer, rate in zip(self._optimizers, rates, strict=True):
+            optimizer.learning_rate = rate
+
     def loss_scales(self) -> torch.Tensor | None:
         """Return the loss scale of each run, where any scales."""
         one = self._stack.flat.new_ones(())

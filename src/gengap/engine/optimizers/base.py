@@ -32,6 +32,16 @@ class Updater(ABC):
     def restore(self, state: Mapping[str, Array]) -> None:
         """Go on from a state that `state` returned."""
 
+    @abstractmethod
+    def set_rates(self, rates: Sequence[float], *, differ: bool) -> None:
+        """Let each run go on with another learning rate; the optimizers have no schedules then.
+
+        Args:
+            rates: One number a run.
+            differ: Whether runs of equal optimizers may come to differ; then they are one number each from the start,
+                so that no bit of a run depends on whether others happen to agree with it.
+        """
+
     def loss_scales(self) -> torch.Tensor | None:
         """Return what each run's objective is multiplied by before differentiation, `(K,)`; None for nothing."""
         return None
@@ -44,11 +54,6 @@ class Updater(ABC):
 def config(optimizer: Any) -> dict[str, Any]:
     """Return an optimizer's configuration without its name."""
     return {name: value for name, value in optimizer.get_config().items() if name != "name"}
-
-
-def has_schedule(optimizer: Any) -> bool:
-    """Tell whether the learning rate depends on the step."""
-    return isinstance(config(optimizer).get("learning_rate"), dict) or callable(config(optimizer).get("learning_rate"))
 
 
 def to_numpy(value: torch.Tensor) -> Array:

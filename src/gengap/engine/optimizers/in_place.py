@@ -8,10 +8,12 @@ import keras
 import numpy as np
 import torch
 
-from gengap.engine.optimizers.base import Array, Updater, config, has_schedule, to_numpy
+from gengap.engine.optimizers.base import Array, Updater, config, to_numpy
 from gengap.engine.optimizers.clipping import read_clipping
+from gengap.engine.rates import has_schedule
 from gengap.keras_models.clone import copy_optimizer, excluded_from_decay, rate_factors
 from gengap.kernels.optimizers import Strength, UpdateRule, decay_weights, rule_from_keras
+from gengap.kernels.transfer import upload
 from gengap.layers.stack import Stack
 
 _OWN_WORK = ("loss_scale_factor", "gradient_accumulation_steps", "use_ema")
@@ -85,6 +87,10 @@ class InPlace(Updater):
             for columns, factor in self._parts
         ]
 
+    def set_rates(self, rates: Sequence[float], *, differ: bool) -> None:
+        """Let each run go on with another rate."""
+        self.rates.set(rates, differ=differ)
+
     def state(self) -> dict[str, Array]:
         """Return slots and the step."""
         slots = {f"slot/{number}": to_numpy(slot) for number, slot in enumerate(self._slots)}
@@ -121,6 +127,11 @@ class LearningRates:
                 self._optimizer.iterations.assign(iterations)
                 return float(self._optimizer.learning_rate)
         return self._each if self._common is None else self._common
+
+    def set(self, rates: Sequence[float], *, differ: bool) -> None:
+        """Take other rates, one number a run; where all runs had one, and may not differ, they have one again."""
+        self._each = upload(torch.tensor(list(rates)).view(-1, 1), self._each.device)
+        self._common = None if differ or self._common is None else rates[0]
 
     def keep(self, index: torch.Tensor) -> None:
         """Keep the runs at these positions."""

@@ -59,6 +59,10 @@ class StackedOptimizer(Updater):
         with torch.no_grad():
             self._optimizer.apply([self._stack.gradient(place) for place in self._stack.trained()], self._variables)
 
+    def set_rates(self, rates: Sequence[float], *, differ: bool) -> None:  # noqa: ARG002  this door is not taken then
+        """Set the one rate of all runs, which began with one."""
+        self._optimizer.learning_rate = rates[0]
+
     def loss_scales(self) -> torch.Tensor | None:
         """Return the constant loss scale of all runs; Keras divides by it again."""
         factor = self._optimizer.loss_scale_factor

@@ -9,7 +9,7 @@ from typing import Any
 from gengap.analysis.findings.codes import CODES, Code
 from gengap.analysis.findings.wording import ENGLISH, Message, Word, Wording
 from gengap.errors import UnknownNameError
-from gengap.reporting.languages import en, en_strengths, zh, zh_findings, zh_strengths
+from gengap.reporting.languages import en, en_answer, en_strengths, zh, zh_answer, zh_findings, zh_strengths
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,10 @@ _CHINESE = Wording(
     {**ENGLISH.sentences, **zh_findings.SENTENCES}, {**ENGLISH.words, **zh_findings.WORDS}
 )  # a sentence without a translation is said in English
 LANGUAGES: Mapping[str, Language] = {
-    "en": Language("en", {**en.TEXTS, **en_strengths.TEXTS}, {}, ENGLISH, CODES),
+    "en": Language("en", {**en.TEXTS, **en_answer.TEXTS, **en_strengths.TEXTS}, {}, ENGLISH, CODES),
     "zh": Language(
         "zh-CN",
-        {**zh.TEXTS, **zh_strengths.TEXTS},
+        {**zh.TEXTS, **zh_answer.TEXTS, **zh_strengths.TEXTS},
         {**zh_strengths.FIGURE_WORDS, **zh.FIGURE_WORDS},
         _CHINESE,
         {**CODES, **{code: Code(code, *texts) for code, texts in zh_findings.CODES.items()}},

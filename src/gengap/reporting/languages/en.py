@@ -41,17 +41,6 @@ TEXTS: dict[str, str] = {
     "curve.loss": "objective, without penalty",
     "curve.penalty": "penalty",
     "curve.accuracy": "accuracy",
-    # decision
-    "title.decision": "What to ship",
-    "decision.bottom": "Bottom line",
-    "decision.action": "Do this",
-    "decision.risk": "Could be lost",
-    "decision.claim": "Claim",
-    "decision.says": "The bound is for {claim}, with {confidence} confidence. Scores are {score} ({better}) on the "
-    "{part} cases; what is lost, and by how much something is better or worse, counts upwards. "
-    "The score of what was chosen for looking best flatters; the bound allows for the choice.",
-    "decision.says_plain": "Nothing is claimed of other seeds. Scores are {score} ({better}) on the {part} cases, "
-    "given this training set; what is lost, and by how much something is better or worse, counts upwards.",
     # findings
     "title.findings": "What was found",
     "lead.findings": "Numbers in brackets are 95 % intervals; those of comparisons are simultaneous: all of them "

@@ -41,16 +41,6 @@ TEXTS: dict[str, str] = {
     "curve.loss": "目标函数（不含惩罚项）",
     "curve.penalty": "惩罚项",
     "curve.accuracy": "准确率",
-    # decision
-    "title.decision": "采用什么",
-    "decision.bottom": "要点",
-    "decision.action": "怎么做",
-    "decision.risk": "可能的损失",
-    "decision.claim": "适用范围",
-    "decision.says": "上界适用于{claim}，置信度 {confidence}。评分为{part}样本上的{score}（{better}）；"
-    "损失多少、好多少、差多少，均以正数计。因看来最好而被选中的，其评分往往过于乐观；上界已考虑到这一选择。",
-    "decision.says_plain": "对其他种子没有任何断言。评分为{part}样本上的{score}（{better}），就这一训练集而言；"
-    "损失多少、好多少、差多少，均以正数计。",
     # findings
     "title.findings": "结论",
     "lead.findings": "方括号内为 95 % 区间；变体比较的区间以 {confidence} 的置信度同时成立（一项研究允许的 5 % 错误中，"

@@ -21,16 +21,26 @@ SENTENCES: dict[str, str] = {
     "不到视为无关紧要的 {tolerance}。",
     "decision.bound.alone": "对没有试过的，什么也没有说。",
     "decision.bound.unknown": "只有一个种子，无法说出可能损失多少，适用于{claim}。",
-    "decision.bound.none": "以 {confidence:.4g} % 的置信度，其余 {count} 个选项都不比它好，适用于{claim}。",
-    "decision.bound.stop": "停在第 {epoch} 轮附近；这样，其余 {count} 个选项的{score}最多只能再好 {bound}，"
+    "decision.bound.none": "以 {confidence:.4g} % 的置信度，其余选项都不比它好，适用于{claim}。",
+    "decision.bound.stop": "停在第 {epoch} 轮附近；这样，其余选项的{score}最多只能再好 {bound}，"
     "置信度 {confidence:.4g} %，适用于{claim}。",
-    "decision.bound.most": "与其余 {count} 个选项中最好的相比，{score}最多损失 {bound}，置信度 {confidence:.4g} %，"
+    "decision.bound.most": "与其余选项中最好的相比，{score}最多损失 {bound}，置信度 {confidence:.4g} %，"
     "适用于{claim}。",
-    "decision.more": "用 {seeds:,d} 个种子，该上界约为 {of_seeds}（已计入再看一次的代价）；"
-    "用 {cases:,d} 个留出样本，约为 {of_cases}；两者都用，约为 {of_both}。",
-    "decision.more_seeds": "用 {seeds:,d} 个种子，该上界约为 {of_seeds}（已计入再看一次的代价）。",
+    "decision.bound.none.short": "其余选项都不比它好。",
+    "decision.bound.stop.short": "停在第 {epoch} 轮附近；这样，其余选项的{score}最多只能再好 {bound}。",
+    "decision.bound.most.short": "与其余选项中最好的相比，{score}最多损失 {bound}。",
+    "decision.more.needless": "这已不超过视为无关紧要的 {tolerance}：更大的研究不会改变这一点。",
+    "decision.more.seeds": "用 {seeds:,d} {units}，该上界约为 {bound}（已计入再看一次的代价）。",
+    "decision.more.cases": "用 {cases:,d} 个留出样本，该上界约为 {bound}。",
+    "decision.more.both": "用 {seeds:,d} 个种子和 {cases:,d} 个留出样本，约为 {bound}。",
+    "decision.more.not_seeds": "仅增加到 {seeds:,d} {units}不会降低它（再看一次有其代价）。",
+    "decision.more.not_cases": "仅增加到 {cases:,d} 个留出样本不会降低它。",
+    "decision.more.neither": "单独用 {seeds:,d} 个种子或单独用 {cases:,d} 个留出样本，都不会降低该上界。",
     "decision.enough": "要降到 {tolerance}，约需 {seeds:,d} 个种子和 {cases:,d} 个留出样本。",
-    "decision.enough_seeds": "要降到 {tolerance}，约需 {seeds:,d} 个种子。",
+    "decision.enough_seeds": "要降到 {tolerance}，约需 {seeds:,d} {units}。",
+    "decision.enough.never": "若均值保持不变，合理范围内没有什么能把它降到 {tolerance}。",
+    "decision.enough.more_cases": "在合理范围内，不增加样本就不能把它降到 {tolerance}；增加样本或许可以，"
+    "但能降到多少无法预知，因为训练集也会随之变大。",
     "decision.lost": "不予考虑，因为其 {runs} 次训练中有 {lost} 次发散或尚未完成：{option}。",
     "decision.all_lost": "每个选项都有训练发散或尚未完成；它们不计入均值，因此实际采用可能更差。",
     "decision.same": "每次训练都与上面的某个选项相同，不再计入：{options:；}。",
@@ -47,6 +57,8 @@ WORDS: dict[str, str] = {
     "score.other": "评分",
     "smaller_is_better": "越小越好",
     "larger_is_better": "越大越好",
+    "unit.seeds": "个种子",
+    "unit.passes": "轮划分",
     "claim.new": "新样本和新种子（就这一训练集而言）",
     "claim.these": "现有样本和新种子（就这一训练集而言）",
 }

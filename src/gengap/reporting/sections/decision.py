@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gengap.analysis.decision import saying
 from gengap.reporting.material import Material
 from gengap.reporting.section import Section
+from gengap.reporting.sections.answer import Drawn, answer
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ def decision_section(material: Material) -> Section | None:
     said = {
         "bottom": (saying.bottom_line(found),),
         "action": (saying.action(found), saying.why(found)),
-        "risk": (saying.bound(found), *saying.more(found)),
+        "risk": (saying.bound(found, alone=False), *saying.more(found)),
     }
     lines = [Line(name, text("list.sentence").join(map(text.write, parts))) for name, parts in said.items()]
     known = math.isfinite(found.regret)
@@ -42,4 +43,7 @@ def decision_section(material: Material) -> Section | None:
         part=text(f"part.{found.part}"),
     )
     notes = tuple(text.write(note) for note in found.notes)
-    return Section("decision", {"lines": (*lines, Line("claim", claim)), "notes": notes})
+    figure = answer(material, found)
+    drawn = figure if isinstance(figure, Drawn) else None
+    content = {"lines": (*lines, Line("claim", claim)), "notes": notes, "figure": figure, "drawn": drawn}
+    return Section("decision", content)
