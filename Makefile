@@ -10,7 +10,7 @@ export MPLBACKEND ?= Agg
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: env demo readme-pictures test test-all test-versions test-trackers wheel-check lint docs notebooks bench clean \
-	bench-gpu gpu-wheels bench-estimators bench-training bench-statistics bench-verification bench-uncertainty bench-faults bench-storage bench-decision bench-ensembles bench-resampling bench-search
+	bench-gpu gpu-wheels bench-estimators bench-training bench-statistics bench-verification bench-uncertainty bench-faults bench-storage bench-decision bench-ensembles bench-resampling bench-search bench-frozen bench-fine-tuning
 
 env: $(VENV)/.ready
 
@@ -89,6 +89,13 @@ bench-search: env
 	$(BIN)/python benchmarks/search_selection.py
 	$(BIN)/python -m benchmarks.search
 	$(BIN)/python -m benchmarks.search_real
+
+# A quarter of an hour on one core; JAX and TensorFlow take part where benchmarks/training/setup_rivals.sh has run.
+bench-frozen: env
+	$(BIN)/python benchmarks/frozen.py
+
+bench-fine-tuning: env
+	$(BIN)/python benchmarks/fine_tuning.py
 
 bench-training: env
 	$(BIN)/python -m benchmarks.training

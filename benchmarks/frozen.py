@@ -4,13 +4,16 @@
 handwritten digits blown up to that size, 5 folds x 10 seeds x 6 heads, and writes `benchmarks/results/frozen.json`;
 `--quick` takes MobileNetV2 at 48 x 48 and a few runs, and writes nothing. Both compute on one core, and seconds are the
 processor's, so that what else the machine does matters little; epochs of the plain `fit` are timed before the study and
-after it. How far the numbers agree is measured beside.
+after it, and then on JAX and TensorFlow where `benchmarks/training/setup_rivals.sh` has made their environments: the
+first epoch, which compiles, and a few more, which stand for the others. How far the numbers agree is measured beside.
 """
 
 import argparse
 import json
 import os
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -27,7 +30,9 @@ import gengap as gg
 sys.path.append(str(Path(__file__).parents[1]))
 from benchmarks.machine import machine
 
-RESULTS = Path(__file__).parent / "results" / "frozen.json"
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "frozen.json"
+RIVALS = {"jax": ROOT / ".venv-jax", "tensorflow": ROOT / ".venv-tf"}
 HEADS = ("dropout(0.5)", "l2(0.001)", "width(0.5)", "weight_decay(0.01)", "dropout(0.5)+l2(0.001)")
 
 
@@ -80,6 +85,27 @@ def agreement(model: keras.Model, x: np.ndarray, y: np.ndarray) -> dict[str, flo
     return {"whole_model": float(np.abs(whole - kept).max()), "keras_loop": float(np.abs(theirs - kept).max())}
 
 
+def rival_epochs(backend: str, model: keras.Model, x: np.ndarray, y: np.ndarray, epochs: int) -> dict[str, Any] | None:
+    """Return what epochs of the plain `fit` take on another backend; None where it has no environment here."""
+    python = RIVALS[backend] / "bin" / "python"
+    if not python.exists():
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder) / "model.keras")
+        np.savez(Path(folder) / "cases.npz", x=x, y=y)
+        command = [python, ROOT / "benchmarks" / "frozen_rival.py", backend, "model.keras", "cases.npz", str(epochs)]
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise RuntimeError(f"The rival on {backend} ended with:\n{run.stderr[-2000:]}")
+    return dict(json.loads(run.stdout.splitlines()[-1]))
+
+
+def one_fit_on(told: dict[str, Any], epochs: int) -> float:
+    """Return what all epochs take, extrapolated from a few after the first, which compiles."""
+    return float(told["first"] + (epochs - 1) * np.median(told["later"]))
+
+
 def measure(*, quick: bool) -> dict[str, Any]:
     """Time the study, with epochs of the plain `fit` before, in between and after."""
     size, cases, folds, seeds, epochs = (48, 60, 2, 2, 2) if quick else (96, 400, 5, 10, 20)
@@ -94,6 +120,9 @@ def measure(*, quick: bool) -> dict[str, Any]:
     whole_study = time.process_time() - started
     seconds += [plain_epoch(plain, x, y, first=False) for _ in range(1 if quick else 3)]
     one_fit = float(np.median(seconds)) * epochs
+    others = {name: rival_epochs(name, plain, x, y, 1 if quick else 3) for name in RIVALS}
+    raced = {name: told for name, told in others.items() if told is not None}
+    fits = {keras.config.backend(): one_fit, **{name: one_fit_on(told, epochs) for name, told in raced.items()}}
     return {
         "machine": told,
         "backend": keras.config.backend(),
@@ -106,6 +135,9 @@ def measure(*, quick: bool) -> dict[str, Any]:
         "plain_epoch_seconds": sorted(seconds),
         "one_plain_fit_seconds": one_fit,
         "study_over_one_fit": whole_study / one_fit,
+        "rivals": raced,
+        "one_plain_fit_seconds_by_backend": fits,
+        "study_over_fastest_fit": whole_study / min(fits.values()),
         "notes": list(result.manifest["plan"]["notes"]),
         "largest_difference": agreement(model, x, y),
     }

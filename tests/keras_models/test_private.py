@@ -312,6 +312,24 @@ def test_the_public_class_of_an_optimizer(name):
     assert private.optimizer_class(Mine()) is None
 
 
+@pytest.mark.parametrize("name", ["SGD", "AdamW", "Lion"])
+def test_an_optimizer_with_factors_is_its_base_at_other_rates(name):
+    base = getattr(keras.optimizers, name)
+    made, half, plain = private.with_factors(base)(0.1, weight_decay=0.2, factors=(0.5, 1.0)), base(0.05), base(0.1)
+    half.weight_decay = plain.weight_decay = 0.2
+    values = [[keras.Variable([1.0, -2.0]), keras.Variable([3.0])] for _ in range(3)]
+    gradients = [torch.tensor([0.3, 0.1]), torch.tensor([-0.2])]
+    with torch.no_grad():
+        for optimizer, own in zip((made, half, plain), values, strict=True):
+            for _ in range(2):
+                optimizer.apply(gradients, own)
+    rated, slower, faster = ([np.array(one) for one in own] for own in values)
+    np.testing.assert_allclose(rated[0], slower[0], rtol=1e-6)
+    np.testing.assert_allclose(rated[1], faster[1], rtol=1e-6)
+    assert [private.place_of(made, one) for one in values[0]] == [0, 1]
+    assert made.get_config()["factors"] == [0.5, 1.0]
+
+
 def test_what_every_layer_holds_besides_what_it_computes(sequential):
     layer = sequential.layers[0]
     assert set(private.NODES) <= set(vars(layer))

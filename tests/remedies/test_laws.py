@@ -28,6 +28,7 @@ ALWAYS = {
     "freeze": TWO | {"nested", "pretrained_and_frozen"},
     "thaw": {"review_net", "pretrained_and_frozen"},
     "learning_rate": {"review_net"},
+    "layer_rate": {"nested", "pretrained_and_frozen"},
 }
 """Models on which such remedies, and those of fine-tuning, are always tried."""
 

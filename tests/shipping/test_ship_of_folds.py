@@ -10,6 +10,7 @@ from keras import layers
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 import gengap as gg
+from gengap.errors import ModelError
 from gengap.shipping import card_words
 from gengap.verification.recalibration import Temperature
 
@@ -161,3 +162,19 @@ def test_both_languages_fill_the_same_blanks():
     assert card_words.ENGLISH.keys() == card_words.CHINESE.keys()
     for key, english in card_words.ENGLISH.items():
         assert blanks(english) == blanks(card_words.CHINESE[key]), key
+
+
+def test_a_head_on_a_frozen_backbone_is_retrained_and_what_was_thawed_says_what_to_do(pool):
+    body = keras.Sequential([keras.Input((5,)), layers.BatchNormalization(name="bn"), layers.Dense(4, "tanh")])
+    body.get_layer("bn").moving_mean.assign([300.0] * 5)
+    body.get_layer("bn").moving_variance.assign([1600.0] * 5)
+    model = keras.Sequential([keras.Input((5,)), body, layers.Dense(1, activation="sigmoid")])
+    model.compile(keras.optimizers.Adam(0.02), "binary_crossentropy")
+    study = gg.Study(gg.Freeze(body.name)(model), remedies=[gg.Thaw(body.name)], seeds=2)
+    result = study.run(pool, cv=2, **FIT)
+    shipped = gg.ship(result, "baseline", retrain_on=pool)
+    frozen = next(layer for layer in shipped.model.layers if isinstance(layer, keras.Sequential))
+    for ours, theirs in zip(frozen.get_weights(), body.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    with pytest.raises(ModelError, match="train this variant in a study of its own on all cases"):
+        gg.ship(result, f"thaw({body.name})", retrain_on=pool)

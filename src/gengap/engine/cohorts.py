@@ -17,7 +17,7 @@ from gengap.kernels.optimizers import rule_from_keras
 from gengap.layers.noise import FUSED_NOISE
 
 _PER_WEIGHT = ("_regularizer", "_initializer", "_constraint")
-_PER_RUN_RATES = ("weight_decay", "clipvalue", "clipnorm", "global_clipnorm")
+_PER_RUN_RATES = ("weight_decay", "clipvalue", "clipnorm", "global_clipnorm", "factors")
 
 
 def cohorts(runs: Sequence[Run], frozen: Sequence[str] | None = None) -> list[list[int]]:
@@ -46,8 +46,8 @@ def cohorts(runs: Sequence[Run], frozen: Sequence[str] | None = None) -> list[li
 def signature(model: Any) -> str:
     """Return what models must have in common to train together: graph, weights, losses, metrics, kind of optimizer.
 
-    Rates of noise layers, L1 and L2 strengths, constraints, and for optimizers with a kernel also learning rate, decay
-    and clipping are left out: they are one number per run.
+    Rates of noise layers, L1 and L2 strengths, constraints, and for optimizers with a kernel also learning rates, decay
+    and clipping are left out: they are numbers of each run.
     """
     graph, weights, trained = read_graph(model), model.weights, {id(weight) for weight in model.trainable_weights}
     parts = [

@@ -11,6 +11,7 @@ from gengap.datasets.output_kind import OutputKind, scored_answers
 from gengap.datasets.training_data import TrainingData
 from gengap.engine.runs import Array, Predictions, Run, RunRecord, TrainingSettings
 from gengap.engine.scoring import mean_score
+from gengap.keras_models.frozen import frozen_places
 
 _SCALARS = ("best_score", "reference_score", "best_epoch", "waited", "status")
 
@@ -138,6 +139,7 @@ class RunLog:
             parameters=self._parameters,
             seconds=time.perf_counter() - self._started if seconds is None else seconds,
             status=self._status,
+            frozen=frozen_places(self.run.model),
         )
 
     def state(self) -> tuple[dict[str, Array], dict[str, Any]]:

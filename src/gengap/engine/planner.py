@@ -18,6 +18,7 @@ from gengap.engine.runs import Run, TrainingSettings
 from gengap.errors import UnknownNameError
 from gengap.keras_models.fusable import why_not_fused
 from gengap.keras_models.graph import read_graph
+from gengap.keras_models.layer_names import learning
 from gengap.keras_models.private import all_layers, outputs_of_calls
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -183,7 +184,9 @@ def _kept(runs: Sequence[Run], settings: TrainingSettings) -> list[str]:
     """Say of each variant which of its layers are trained from the weights that they hold."""
     if settings.initial_weights == "keep":
         return []
-    kept = {run.variant: run.kept for run in runs if run.kept}
+    models = {run.variant: run.model for run in runs if run.kept}
+    given = {run.variant: run.kept for run in runs if run.kept}
+    kept = {name: own for name, model in models.items() if (own := learning(model, given[name]))}
     return [
         f"initial weights of {variant}: {', '.join(names[:_NAMED])}{' ...' if len(names) > _NAMED else ''} "
         f"({len(names)} layers) start from what they hold, as do frozen ones; all else is drawn for each seed"

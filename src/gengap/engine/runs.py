@@ -122,6 +122,7 @@ class RunRecord:
         parameters: Number of trainable parameters.
         seconds: Wall time of the run; a run trained with others carries its share.
         status: `"completed"`, or a sentence: `"diverged at epoch 7"`, `"stopped at epoch 12"`.
+        frozen: Places of the weights of frozen layers, which many runs have in common.
     """
 
     variant: str
@@ -134,6 +135,7 @@ class RunRecord:
     parameters: int
     seconds: float
     status: str = "completed"
+    frozen: Sequence[int] = ()
 
 
 class Listener(Protocol):

@@ -8,6 +8,7 @@ import keras
 
 from gengap.errors import ModelError, RemedyError
 from gengap.keras_models import private
+from gengap.keras_models.layer_rates import factors_of, has_layer_rates, set_factors
 from gengap.keras_models.object_copy import copy_object
 from gengap.keras_models.private import all_layers, decays, function_and_options, rate_of
 from gengap.keras_models.rebuild import Model, Operation, Rebuild, Rebuilt, copy_operation, is_graph
@@ -109,6 +110,7 @@ def compile_like(
         arguments = compile_arguments(original)
         copy.compile(**(arguments if edit is None else edit(arguments)))
     _exclude_like(copy, original, pairs)
+    _rate_like(copy, original, pairs)
 
 
 def recompile(model: Model, edit: Callable[[dict[str, Any]], dict[str, Any]] | None) -> bool:
@@ -147,11 +149,16 @@ def compile_config(model: Model) -> dict[str, Any]:
 
 def copy_optimizer(optimizer: Any) -> Any:
     """Return an optimizer of equal configuration and fresh state; a learning rate that is a function is passed on."""
-    config = optimizer.get_config()
+    return type(optimizer).from_config(optimizer_config(optimizer))
+
+
+def optimizer_config(optimizer: Any) -> dict[str, Any]:
+    """Return an optimizer's configuration, with a learning rate that is a function as it is."""
+    config: dict[str, Any] = optimizer.get_config()
     rate = rate_of(optimizer)
     if inspect.isfunction(rate):
         config["learning_rate"] = rate
-    return type(optimizer).from_config(config)
+    return config
 
 
 def _copy_metric(metric: Any) -> Any:
@@ -184,6 +191,21 @@ def _exclude_like(copy: Model, original: Model, pairs: Sequence[tuple[Operation,
         if (id(known[id(variable)]) in excluded if id(variable) in known else len(variable.shape) < 2)
     ]
     innermost(copy.optimizer).exclude_from_weight_decay(var_list=after)
+
+
+def rate_factors(model: Model) -> dict[int, float]:
+    """Return the factor of the learning rate of each trained weight of a compiled model, by `id`; {} without any."""
+    return factors_of(model, innermost(model.optimizer))
+
+
+def _rate_like(copy: Model, original: Model, pairs: Sequence[tuple[Operation, Operation]]) -> None:
+    """Let each weight of the copy learn at the factor of what it stands for, at 1 what is new."""
+    if not has_layer_rates(innermost(copy.optimizer)):
+        return
+    before = rate_factors(original)
+    paired = [both for pair in pairs for both in _variable_pairs(*pair)]
+    after = {id(new): before[id(old)] for old, new in paired if id(old) in before}
+    set_factors(copy, innermost(copy.optimizer), after)
 
 
 def innermost(optimizer: Any) -> Any:

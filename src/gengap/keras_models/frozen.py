@@ -25,6 +25,14 @@ def has_frozen_kernels(model: Any) -> bool:
     return any(is_frozen_kernel(step, trained) for step in read_graph(model).steps)
 
 
+def frozen_places(model: Any) -> tuple[int, ...]:
+    """Return the places among `model.weights` of the weights of frozen layers, which no training changes."""
+    frozen = {id(weight) for layer in all_layers(model) if not layer.trainable for weight in own_variables(layer)} - {
+        id(weight) for weight in model.trainable_weights
+    }
+    return tuple(place for place, weight in enumerate(model.weights) if id(weight) in frozen)
+
+
 def digest_of_held(model: Any, kept: Sequence[str] = ()) -> str | None:
     """Return a digest of the weights that runs of a model take from it: those of frozen layers, and of kept ones.
 

@@ -206,13 +206,18 @@ def _record(functional: Any, inputs: Sequence[Slot], steps: list[Step], slots: _
     def note(operation: Any, *args: Any, **kwargs: Any) -> Any:
         kwargs.pop("training", None)  # Keras 3.15 overrides a node's own `training` by that of the call
         inner = _functional(operation)
-        if inner is not None and not any(kwargs.values()) and len(args) == 1 and _fits(inner, args[0]):
+        if inner is not None and not _says_more(kwargs) and len(args) == 1 and _fits(inner, args[0]):
             return tree.flatten(_record(inner, tree.flatten(args[0]), steps, slots))
         outputs = tuple(slots.take() for _ in tree.flatten(operation.output))
         steps.append(Step(len(steps), operation, args, kwargs, outputs))
         return list(outputs)
 
     return run_through_graph(functional, inputs, lambda operation: partial(note, operation))
+
+
+def _says_more(kwargs: Mapping[str, Any]) -> bool:
+    """Tell whether a call is given more than its inputs; for inputs by name Keras notes a mask of each, mostly None."""
+    return any(leaf is not None and leaf is not False for leaf in tree.flatten(dict(kwargs)))
 
 
 def _fits(inner: Any, argument: Any) -> bool:

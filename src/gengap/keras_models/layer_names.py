@@ -1,9 +1,17 @@
 """Names of all layers of a model, inner ones too, that tell them apart and hold for its clones."""
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
-from gengap.keras_models.private import is_keras_own, layers_inside
+from gengap.keras_models.private import all_layers, is_keras_own, layers_inside
+
+
+def learning(model: Any, names: Collection[str]) -> tuple[str, ...]:
+    """Return those of some names of a model's layers (`names_told_apart`) that are not frozen, in their order."""
+    found = names_told_apart(model)
+    frozen = {found[id(layer)] for layer in all_layers(model, include_self=False) if not layer.trainable}
+    return tuple(name for name in names if name not in frozen)
 
 
 def names_told_apart(layer: Any) -> dict[int, str]:

@@ -274,6 +274,63 @@ def optimizer_class(optimizer: Any) -> type | None:
     return next((cls for cls in type(optimizer).__mro__ if cls.__module__.startswith("keras.src.optimizers.")), None)
 
 
+def with_factors(base: Any) -> Any:
+    """Return a subclass of one of Keras' optimizers with a factor of the learning rate for each variable.
+
+    Of an update only `update_step` is public, which Keras' own subclasses on torch go around and this one does not;
+    decoupled decay and the place of a variable are not.
+
+    Args:
+        base: The public class.
+
+    Returns:
+        The class: `factors`, in the order of the variables it is built for, are part of its configuration, and `plain`
+        is the base.
+    """
+
+    class WithLayerRates(base):  # type: ignore[misc]  # a class that only its caller knows
+        plain = base
+
+        def __init__(self, *args: Any, factors: Sequence[float] = (), **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.factors = tuple(map(float, factors))
+
+        def build(self, variables: Sequence[Any]) -> None:
+            if len(self.factors) != len(variables):
+                raise ValueError(
+                    f"{type(self).__name__} has learning rates for {len(self.factors)} trained weights, and the model "
+                    f"trains {len(variables)}: freeze and thaw before gg.LearningRate(factor, on=...), not after it, "
+                    "and compile anew with a plain optimizer where layers have changed."
+                )
+            super().build(variables)
+
+        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+            super().update_step(gradient, variable, learning_rate * self._factor(variable))
+
+        def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
+            for variable in variables if self.weight_decay is not None else ():
+                if self._use_weight_decay(variable):
+                    rate = keras.ops.cast(self.learning_rate, variable.dtype) * self._factor(variable)
+                    self.assign_sub(variable, variable * (rate * self.weight_decay))
+
+        def _factor(self, variable: Any) -> float:
+            return float(self.factors[self._get_variable_index(variable)])
+
+        def get_config(self) -> dict[str, Any]:
+            return {**super().get_config(), "factors": list(self.factors)}
+
+    return WithLayerRates
+
+
+def place_of(optimizer: Any, variable: Any) -> int:
+    """Return which of the variables a built optimizer has been built for is this one; nothing public says it.
+
+    Raises:
+        KeyError: It is none of them.
+    """
+    return int(optimizer._get_variable_index(variable))
+
+
 @dataclass(frozen=True, eq=False)
 class AttentionParts:
     """What an attention layer with projections is made of.

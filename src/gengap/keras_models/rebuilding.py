@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from gengap.errors import ModelError
+from gengap.keras_models.layer_rates import OWN_OBJECTS
 from gengap.keras_models.private import all_layers, is_keras_own
 from gengap.keras_models.shared_generators import constructors_keyed
 from gengap.results.remembered import NUM_CASES, UsersCode
@@ -60,7 +61,8 @@ def _from_configuration(config: Any, custom: Mapping[str, Any], variant: str) ->
             "give its classes `get_config`, and write lambdas as functions with a name."
         )
     try:
-        with keras.saving.custom_object_scope(dict(custom)), constructors_keyed(), warnings.catch_warnings():
+        known = {**OWN_OBJECTS, **custom}
+        with keras.saving.custom_object_scope(known), constructors_keyed(), warnings.catch_warnings():
             # what Keras warns of here is mended, or is an error, in `_with_weights`
             warnings.filterwarnings("ignore", r"`build\(\)` was called on layer", UserWarning)
             # Keras 3.15 takes a functional model's configuration apart while it reads it

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from gengap.keras_models.private import optimizer_class
+from gengap.keras_models.layer_rates import plain_class
 
 Strength = float | torch.Tensor
 """A number for all runs, or a tensor that broadcasts against the weights: `(K, 1, ...)` for stacked ones."""
@@ -181,12 +181,13 @@ def decay_weights(weights: torch.Tensor, *, learning_rate: Strength, weight_deca
 def rule_from_keras(optimizer: Any) -> UpdateRule | None:
     """Return the kernel of a Keras optimizer's update, or None where there is no kernel for it (take another door).
 
-    Only the update: learning rate, decoupled weight decay, clipping, EMA and accumulation stay the caller's.
+    Only the update: learning rate, its factors for layers, decoupled weight decay, clipping, EMA and accumulation
+    stay the caller's.
     A subclass of the user's own has no kernel, whatever it inherits.
     """
     import keras
 
-    kind = optimizer_class(optimizer)
+    kind = plain_class(optimizer)
     if kind is keras.optimizers.SGD:
         return SGD(optimizer.momentum, optimizer.nesterov)
     if kind is keras.optimizers.RMSprop:

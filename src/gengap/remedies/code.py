@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from gengap.errors import ModelError
-from gengap.keras_models.clone import compile_config, excluded_from_decay
+from gengap.keras_models.clone import compile_config, excluded_from_decay, rate_factors
 from gengap.keras_models.private import is_keras_own, operation_of
 from gengap.keras_models.rebuild import Model, Operation, function_of, is_graph, nodes_of
 from gengap.remedies.notation import snake
@@ -245,6 +245,11 @@ def _name_of(model: Model) -> str:
 def _compile(model: Model) -> Iterator[str]:
     """Yield the lines that compile a model as it was."""
     given = compile_config(model)
+    if rate_factors(model):
+        raise ModelError(
+            f"Model {model.name!r} has a learning rate for each layer, which Keras has no words for: keep it with "
+            "model.save(...)."
+        )
     plain = {"run_eagerly": False, "jit_compile": False, "steps_per_execution": 1}
     yield "model.compile("
     for name, value in given.items():

@@ -1,6 +1,6 @@
 """How much of a pretrained model learns, and how fast: freezing its beginning, thawing its end, smaller steps."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -8,9 +8,10 @@ import keras
 
 from gengap.errors import RemedyError, UnknownNameError
 from gengap.keras_models.anatomy import DROPOUTS, NORMALIZATIONS, Anatomy, Call, parts_of
-from gengap.keras_models.clone import innermost
+from gengap.keras_models.clone import innermost, optimizer_config
+from gengap.keras_models.layer_rates import NAMES, factors_of, listed, plain_class, with_layer_rates
 from gengap.keras_models.private import rate_of
-from gengap.remedies.base import Edit, Surgery
+from gengap.remedies.base import Edit, Model, Surgery
 from gengap.remedies.checks import check_choice, check_positive
 from gengap.remedies.explanation import Change
 from gengap.remedies.optimizing import with_config
@@ -25,14 +26,15 @@ class Freeze(Surgery):
 
     With few cases, how much of a pretrained model is trained is its strongest regularizer. What is frozen is computed
     once per case, for all runs that share it; so its noise layers are switched off as well, which Keras leaves on in
-    training even where nothing around them is trained (3.15). Batch normalizations that are frozen use the statistics
-    that they have.
+    training even where nothing around them is trained (3.15). Noise behind the last frozen layer with weights (a
+    dropout in front of the head) acts on what the trained layers see, and stays. Batch normalizations that are frozen
+    use the statistics that they have.
 
     Attributes:
         upto: The last layer that is frozen, by name, path, pattern or class, or the name of a model inside the model:
             it and all that leads to it. Default `"hidden"`: all hidden layers, so that only the head is trained.
-        noise: `"off"` sets the rates of noise layers in the frozen part to 0, `"keep"` leaves them, and then nothing
-            behind the first of them can be computed once.
+        noise: `"off"` sets the rates of noise layers in front of frozen weights to 0, `"keep"` leaves them, and then
+            nothing behind the first of them can be computed once.
 
     References:
         Yosinski, J. et al. (2014). How transferable are features in deep neural networks? NIPS 27. arXiv:1411.1792
@@ -59,7 +61,7 @@ class Freeze(Surgery):
         configs = {}
         for call in layers.values() if self.noise == "off" else ():
             strength = _NOISE.get(type(call.operation))
-            if strength is not None and getattr(call.operation, strength):
+            if strength is not None and getattr(call.operation, strength) and _meets_weights(anatomy, call, before):
                 configs[id(call.operation)] = {**call.operation.get_config(), strength: 0.0}
                 changes.append(Change(str(self), call.path, "its noise is switched off"))
         if not changes:
@@ -127,38 +129,95 @@ class Thaw(Surgery):
 
 @dataclass(frozen=True, eq=False)
 class LearningRate(Surgery):
-    """The optimizer's learning rate times a factor: a pretrained model is moved by small steps.
+    """The learning rate times a factor, of all layers or of some: a pretrained model is moved by small steps.
 
     It is no regularization by itself, but strengths that are found at one learning rate are those of that rate, which
-    is why they are searched together.
+    is why they are searched together. With `on`, the optimizer becomes a subclass of its own class that multiplies the
+    rate of each trained weight, schedules and decoupled decay included, and is saved with the model; factors of several
+    such remedies multiply. Keras reads it back once gengap is imported and `gengap.LearningRate` was asked for, and
+    without gengap with `compile=False`.
 
     Attributes:
         factor: What the learning rate is multiplied by, above 0; 1 is the identity.
+        on: Which layers learn at that rate, by role, name, path, pattern, class, or the name of a model inside the
+            model; `"hidden"` are all but the head. None changes the rate of the whole model.
 
     References:
         Bengio, Y. (2012). Practical recommendations for gradient-based training of deep architectures.
         arXiv:1206.5533
+        Howard, J. and Ruder, S. (2018). Universal language model fine-tuning for text classification. ACL.
+        arXiv:1801.06146
         Li, H. et al. (2020). Rethinking the hyperparameters for fine-tuning. ICLR. arXiv:2002.11770
     """
 
     factor: float
+    on: Any = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         check_positive(self, self.factor)
 
     def edit(self, anatomy: Anatomy) -> Edit:
-        """Give the optimizer another learning rate."""
+        """Give the optimizer another learning rate, or the chosen layers."""
+        model = anatomy.model
+        layers = [] if self.on is None else self._layers(anatomy)
         if self.factor == 1:
             return Edit(changes=(Change(str(self), "(optimizer)", reason="a factor of 1 changes nothing"),))
-        given = rate_of(innermost(anatomy.model.optimizer))
+        if self.on is not None:
+            return self._layerwise(model, layers)
+        given = rate_of(innermost(model.optimizer))
         if callable(given) or isinstance(given, keras.optimizers.schedules.LearningRateSchedule):
-            raise RemedyError(
-                f"{self} multiplies a number, and the learning rate of model {anatomy.model.name!r} follows a schedule "
-                "of its own: compile the model with another schedule, as a variant written by hand."
-            )
-        before = float(anatomy.model.optimizer.learning_rate)
+            return self._layerwise(model, [model])  # a schedule cannot be multiplied, its values can
+        before = float(model.optimizer.learning_rate)
         change = Change(str(self), "(optimizer)", f"learning rate {before:g} -> {before * self.factor:g}")
         return Edit(compile=with_config(learning_rate=before * float(self.factor)), changes=(change,))
+
+    def _layers(self, anatomy: Anatomy) -> list[Any]:
+        """Return the layers that `on` names.
+
+        Raises:
+            RemedyError: None of them is trained.
+        """
+        if self.on == "hidden":
+            anatomy.select("hidden")  # refuses models without hidden layers that learn
+            heads = {id(call.operation) for call in anatomy.weighted() if not anatomy.is_hidden(call)}
+            layers = [call.operation for call in anatomy.calls if id(call.operation) not in heads]
+        else:
+            layers = [call.operation for call in _chosen(anatomy, self.on)]
+        if not any(getattr(layer, "trainable_variables", ()) for layer in layers):
+            raise RemedyError(
+                f"{self}: no layer of model {anatomy.model.name!r} that it names has weights that are trained. What is "
+                f"frozen is thawed first: gg.Thaw(...) + gg.LearningRate({self.factor:g}, on=...)."
+            )
+        return layers
+
+    def _layerwise(self, model: Model, layers: Sequence[Any]) -> Edit:
+        """Give each weight of some layers its own rate; all others keep theirs."""
+        optimizer, factor = innermost(model.optimizer), float(self.factor)
+        kind = plain_class(optimizer)
+        if kind is None or kind.__name__ not in NAMES:
+            raise RemedyError(
+                f"{self} has learning rates for layers with one of Keras' optimizers {', '.join(NAMES)}, and model "
+                f"{model.name!r} is compiled with {type(optimizer).__name__}: compile it with one of these."
+            )
+        variables, before = model.trainable_variables, factors_of(model, optimizer)
+        chosen = {id(one) for layer in layers for one in getattr(layer, "trainable_variables", ())}
+        after = {id(one): before.get(id(one), 1.0) * (factor if id(one) in chosen else 1.0) for one in variables}
+
+        def compile_with(arguments: dict[str, Any]) -> dict[str, Any]:
+            plain = with_config()(arguments)["optimizer"]
+            return {**arguments, "optimizer": with_layer_rates(plain, optimizer_config(plain))}
+
+        def finish(treated: Model, _: Sequence[tuple[Any, Any]]) -> None:
+            # the graph is unchanged, so variables correspond one to one
+            innermost(treated.optimizer).factors = listed(variables, after)
+
+        changes = [
+            Change(str(self), layer.name, f"learns at {after[id(own[0])]:g} of the learning rate")
+            if (own := layer.trainable_variables)
+            else Change(str(self), layer.name, reason="nothing in it is trained")
+            for layer in {id(one): one for one in layers if getattr(one, "weights", ())}.values()
+        ]
+        return Edit(compile=compile_with, finish=finish, changes=tuple(changes))
 
 
 def _chosen(anatomy: Anatomy, name: Any) -> list[Call]:
@@ -184,6 +243,13 @@ def _reached(start: Iterable[Call], following: Any) -> set[int]:
             found.add(call.index)
             waiting += following(call)
     return found
+
+
+def _meets_weights(anatomy: Anatomy, noise: Call, frozen: set[int]) -> bool:
+    """Tell whether what a noise layer gives, in any of its calls, enters a frozen layer with weights."""
+    calls = [call for call in anatomy.calls if call.operation is noise.operation]
+    behind = _reached([one for call in calls for one in anatomy.consumers(call)], anatomy.consumers) & frozen
+    return any(getattr(anatomy.calls[index].operation, "weights", ()) for index in behind)
 
 
 def _is_frozen(operation: Any) -> bool:

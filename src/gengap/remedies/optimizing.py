@@ -8,7 +8,7 @@ import keras
 
 from gengap.errors import RemedyError
 from gengap.keras_models.anatomy import Anatomy, On
-from gengap.keras_models.clone import innermost
+from gengap.keras_models.clone import innermost, optimizer_config
 from gengap.remedies.base import Edit, Model, Surgery
 from gengap.remedies.checks import check_rate, check_strength
 from gengap.remedies.explanation import Change
@@ -23,7 +23,7 @@ def with_config(**changes: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
             raise RemedyError(
                 f"The optimizer is {optimizer!r}: compile the model with a plain one, Keras scales losses by itself."
             )
-        return {**arguments, "optimizer": type(optimizer).from_config({**optimizer.get_config(), **changes})}
+        return {**arguments, "optimizer": type(optimizer).from_config({**optimizer_config(optimizer), **changes})}
 
     return edit
 

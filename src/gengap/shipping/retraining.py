@@ -15,6 +15,7 @@ from gengap.datasets.training_data import TrainingData
 from gengap.engine.computation import Computation
 from gengap.errors import DataError, ModelError
 from gengap.keras_models.heads import input_names
+from gengap.keras_models.layer_names import learning
 from gengap.results.resampled import resampling_of
 from gengap.shipping.card_words import CardLanguage, say
 from gengap.shipping.choice import Chosen
@@ -120,19 +121,25 @@ def _model(chosen: Chosen) -> Any:
             f"Variant {chosen.variant!r} was trained on {share:.0%} of the training cases, on purpose: trained on more "
             "it would be another variant. Ship it as trained, or choose another."
         )
-    kept = manifest["variants"][chosen.variant].get("kept")
+    fold = None if resampling_of(chosen.result) is None else 0
+    model = chosen.result.model(chosen.variant, seed=chosen.seeds[0], epoch=chosen.rule, fold=fold, check=fold is None)
+    kept = learning(model, manifest["variants"][chosen.variant].get("kept") or ())  # frozen ones are as they were
     if manifest.get("settings", {}).get("initial_weights") == "keep" or kept:
+        instead = (
+            "ship the runs as trained"
+            if fold is None
+            else "train this variant in a study of its own on all cases, from the same model, and ship that one's runs"
+        )
         raise ModelError(
             "The study started from weights of the user's (`initial_weights='keep'`, or of layers that were trained "
-            "before), which a result does not hold: ship the runs as trained."
+            f"before), which a result does not hold: {instead}."
         )
     if manifest.get("settings", {}).get("rates"):
         raise ModelError(
             "Callbacks changed the learning rate of the study's runs (ReduceLROnPlateau, LearningRateScheduler), which "
             "a result cannot repeat on other cases: ship the runs as trained."
         )
-    fold = None if resampling_of(chosen.result) is None else 0
-    return chosen.result.model(chosen.variant, seed=chosen.seeds[0], epoch=chosen.rule, fold=fold, check=fold is None)
+    return model
 
 
 def _check_preprocess(chosen: Chosen, preprocess: Any) -> None:

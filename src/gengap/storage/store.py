@@ -6,9 +6,12 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, final
+
+import numpy as np
 
 from gengap.engine.runs import Array, RunRecord
 from gengap.engine.state import ChunkState
@@ -62,6 +65,7 @@ class Store:
         self._arrays = folder / ARRAYS
         self._ledger = ledger
         self._lock = lock
+        self._common: dict[str, Blob] = {}
 
     @staticmethod
     def exists(folder: str | Path) -> bool:
@@ -126,11 +130,25 @@ class Store:
         """
         key = (record.variant, record.seed)
         stale = self._ledger.run(key)
-        weights = files.write_arrays(self._arrays, *records.pack_weights(record))
+        common = records.common_weights(record)
+        shared = self._put_common(common) if common else None
+        weights = files.write_arrays(self._arrays, *records.pack_weights(record, shared))
         results = files.write_arrays(self._arrays, *records.pack_results(record, weights, self._study))
         self._ledger.put_run(key, Files(results, weights))
         if stale is not None:
             self._remove({stale.results, stale.weights} - {results, weights})
+
+    def _put_common(self, arrays: Mapping[str, Array]) -> Blob:
+        """Keep weights that many runs have in common, once; the first run of a session writes them in any case."""
+        content = blake2b(digest_size=16)
+        for name, array in arrays.items():
+            content.update(f"{name}{array.dtype}{array.shape}".encode())
+            content.update(np.ascontiguousarray(array).tobytes())
+        name = f"weights/{content.hexdigest()}"
+        if name not in self._common:
+            self.put_study(name, arrays, {})
+            self._common[name] = self._ledger.states()["study", name]
+        return self._common[name]
 
     def keys(self) -> list[Key]:
         """Return variant and seed of every run in the ledger, in the order of their finish, without reading files."""
@@ -142,7 +160,8 @@ class Store:
 
     def damaged(self) -> dict[Key, str]:
         """Return what is wrong with each damaged run, as a sentence; a store in order returns an empty mapping."""
-        found = {key: self._damage(row) for key, row in self._ledger.runs().items()}
+        looked_at: dict[Blob, str | None] = {}
+        found = {key: self._damage(row, looked_at) for key, row in self._ledger.runs().items()}
         return {key: _say_damaged(key, clause) for key, clause in found.items() if clause}
 
     def records(self) -> Iterator[RunRecord]:
@@ -265,10 +284,18 @@ class Store:
             raise StoreError(_DAMAGED_ROW)
         return records.unpack(self._arrays, *files.read_arrays(self._arrays, row.results))
 
-    def _damage(self, row: Files | None) -> str | None:
+    def _damage(self, row: Files | None, looked_at: dict[Blob, str | None]) -> str | None:
         if row is None:
             return _DAMAGED_ROW
-        return "; ".join(c for b in (row.results, row.weights) if (c := files.find_damage(self._arrays, b))) or None
+        found = [files.find_damage(self._arrays, row.results)]
+        try:
+            common = records.common_blob(self._arrays, row.weights)
+            if common is not None and common not in looked_at:
+                looked_at[common] = files.find_damage(self._arrays, common)
+            found.append(None if common is None else looked_at[common])
+        except StoreError as error:
+            found.append(str(error))
+        return "; ".join(clause for clause in found if clause) or None
 
     def _remove(self, blobs: Iterable[Blob]) -> None:
         for blob in blobs:

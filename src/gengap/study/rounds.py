@@ -220,7 +220,7 @@ class _Light:
         self._inner.on_epoch(run, epoch, logs)
 
     def on_record(self, record: RunRecord) -> None:
-        self._inner.on_record(replace(record, weights_last=(), weights_best=()))
+        self._inner.on_record(replace(record, weights_last=(), weights_best=(), frozen=()))
 
     def on_checkpoint(self, chunk_id: str, state: ChunkState) -> None:
         if isinstance(self._inner, CheckpointListener):

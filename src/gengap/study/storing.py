@@ -1,6 +1,7 @@
 """A study in a folder: what is left to train, under which plan, and what came of it."""
 
 import json
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -12,6 +13,7 @@ from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.training_data import TrainingData
 from gengap.engine.runs import Listener, Run, TrainingSettings
 from gengap.errors import GengapWarning, ModelError, StoreError
+from gengap.keras_models.frozen import frozen_places
 from gengap.runners.base import Engine, Planner, Runner, States
 from gengap.storage import Store, StoreListener, begin_or_continue, interruptible, with_look
 from gengap.storage.files import require_space, saying_unwritable
@@ -163,16 +165,22 @@ def _key(run: Run) -> Key:
 
 
 def _expected_size(training: Training, kind: OutputKind) -> int:
-    """Estimate the bytes of all runs: weights twice, predictions at two epochs and, where they are kept, at each."""
+    """Estimate the bytes of all runs: weights twice, predictions at two epochs and, where they are kept, at each.
+
+    Frozen weights count once for each variant.
+    """
     settings = training.settings
     everything = sum(map(len, training.data.held_out().values()))
     per_answer = kind.width * (8 + (4 * settings.epochs if settings.keep_every_epoch else 0))
 
     def size(run: Run) -> int:
         answers = everything if run.fold is None else len(run.fold.validation) + len(run.fold.test)
-        return 8 * int(run.model.count_params()) + per_answer * answers
+        return 8 * (int(run.model.count_params()) - frozen[id(run.model)]) + per_answer * answers
 
-    return sum(map(size, training.runs))
+    models = {id(run.model): run.model for run in training.runs}
+    places = {key: frozen_places(model) for key, model in models.items()}
+    frozen = {key: int(sum(math.prod(models[key].weights[p].shape) for p in own)) for key, own in places.items()}
+    return sum(map(size, training.runs)) + 4 * sum(frozen.values())
 
 
 def _existing(folder: Path) -> Path:

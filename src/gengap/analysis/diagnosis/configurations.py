@@ -1,6 +1,7 @@
 """In which respects two Keras models differ, read from their configurations, without Keras."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 
@@ -42,7 +43,9 @@ def _respects(model: Mapping[str, Any]) -> dict[str, str]:
     settings = optimizer.get("config", {}) if isinstance(optimizer, Mapping) else {}
     name = optimizer.get("class_name", "") if isinstance(optimizer, Mapping) else str(optimizer)
     kept = ("learning_rate", "weight_decay", "momentum", "use_ema", "clipnorm", "global_clipnorm", "clipvalue")
-    shown = ", ".join(f"{key} {_short(settings[key])}" for key in kept if settings.get(key) not in (None, False, 0.0))
+    settings = {**settings, "rates": _run_lengths(settings.get("factors") or ())}
+    named = [key for key in (*kept, "rates") if settings.get(key) not in (None, False, 0.0, "")]
+    shown = ", ".join(f"{key} {_short(settings[key])}" for key in named)
     kinds = [kind for kind, _ in layers if kind not in _NOISE + _NORMALIZATION + _PREPROCESSING + _NEUTRAL]
     return {
         "layers": ", ".join(kinds),
@@ -112,6 +115,11 @@ def _main(kind: str, config: Mapping[str, Any]) -> str:
 
 def _rate(config: Mapping[str, Any]) -> str:
     return f"{config.get('rate', config.get('stddev', '')):g}"
+
+
+def _run_lengths(factors: Sequence[float]) -> str:
+    """Return factors of trained weights as `0.1 of 12, 1 of 2`."""
+    return ", ".join(f"{_short(value)} of {len(list(equal))}" for value, equal in groupby(factors))
 
 
 def _short(value: Any) -> str:

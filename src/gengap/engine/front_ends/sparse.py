@@ -12,7 +12,7 @@ from scipy import sparse
 
 from gengap.engine.front_ends.base import SAMPLES_AT_ONCE, FrontEnd, StepCases
 from gengap.engine.optimizers.base import Array, to_numpy
-from gengap.engine.optimizers.in_place import InPlace, decays_at
+from gengap.engine.optimizers.in_place import InPlace, decays_at, factors_at
 from gengap.engine.penalties import read_strengths
 from gengap.keras_models.graph import read_graph
 from gengap.kernels.first_layer import FirstLayer
@@ -100,6 +100,8 @@ class SparseFrontEnd(FrontEnd):
         self._rows = {name: sparse.csr_matrix(_single(x)) for name, x in splits.items()}
         self._source = self._layer.source(self._rows["train"], device=stack.device)
         self._decay = decays_at(models, place, stack.device)
+        factors = factors_at(models, place)
+        self._factor = factors[0] if len(set(factors)) == 1 else torch.tensor(factors, device=stack.device)
         self._batches: list[Sequence[Any]] = []
         self._pieces: dict[str, Sequence[Any]] = {}
 
@@ -117,7 +119,7 @@ class SparseFrontEnd(FrontEnd):
     def update(self, step: int, gradients: Sequence[torch.Tensor]) -> None:
         """Update the kernels by the gradient of what `inputs` returned."""
         learning_rate = self._updater.rates.at(self._updater.iterations)
-        rate = learning_rate.flatten() if isinstance(learning_rate, torch.Tensor) else learning_rate
+        rate = (learning_rate.flatten() if isinstance(learning_rate, torch.Tensor) else learning_rate) * self._factor
         decay: float | torch.Tensor = 0.0 if self._decay is None else self._decay
         batches, ahead = self._at(step), self._at(step + 1) if step < max(map(len, self._batches)) else None
         (gradient,) = gradients
@@ -135,8 +137,9 @@ class SparseFrontEnd(FrontEnd):
     def keep(self, runs: Sequence[int]) -> None:
         """Drop all runs but those at these positions."""
         self._layer.keep(runs)
-        if self._decay is not None:
-            self._decay = self._decay[torch.as_tensor(list(runs), device=self._decay.device)]
+        index = torch.as_tensor(list(runs), device=self._stack.device)
+        self._decay = None if self._decay is None else self._decay[index]
+        self._factor = self._factor[index] if isinstance(self._factor, torch.Tensor) else self._factor
 
     def state(self) -> dict[str, Array]:
         """Return kernels and optimizer slots, `(K, features, units)` each."""

@@ -7,7 +7,8 @@ import torch
 
 from gengap.engine.optimizers.base import Array, Updater
 from gengap.engine.optimizers.variables import bind, load_optimizer, moving_averages, numpy_state, variable_over
-from gengap.keras_models.clone import copy_optimizer, excluded_from_decay
+from gengap.keras_models.clone import copy_optimizer, excluded_from_decay, innermost, rate_factors
+from gengap.keras_models.layer_rates import listed
 from gengap.layers.stack import Stack
 
 
@@ -33,7 +34,9 @@ class Apart(Updater):
             excluded = {id(variable) for variable in excluded_from_decay(model)}
             own = [v for v, place in zip(variables, places, strict=True) if id(model.weights[place]) in excluded]
             if own:
-                getattr(optimizer, "inner_optimizer", optimizer).exclude_from_weight_decay(var_list=own)
+                innermost(optimizer).exclude_from_weight_decay(var_list=own)
+            if factors := rate_factors(model):
+                innermost(optimizer).factors = listed([model.weights[place] for place in places], factors)
             with torch.no_grad():
                 optimizer.build(variables)
             self._optimizers.append(optimizer)

@@ -1,4 +1,4 @@
-"""SGD, RMSprop, Adam and AdamW of all runs in place: runs may differ in learning rate, decay and clipping."""
+"""SGD, RMSprop, Adam and AdamW of all runs in place: runs may differ in learning rates, decay and clipping."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -11,8 +11,8 @@ import torch
 from gengap.engine.optimizers.base import Array, Updater, config, to_numpy
 from gengap.engine.optimizers.clipping import read_clipping
 from gengap.engine.rates import has_schedule
-from gengap.keras_models.clone import copy_optimizer, excluded_from_decay
-from gengap.kernels.optimizers import UpdateRule, decay_weights, rule_from_keras
+from gengap.keras_models.clone import copy_optimizer, excluded_from_decay, rate_factors
+from gengap.kernels.optimizers import Strength, UpdateRule, decay_weights, rule_from_keras
 from gengap.kernels.transfer import upload
 from gengap.layers.stack import Stack
 
@@ -41,6 +41,7 @@ class InPlace(Updater):
         self._clipping = read_clipping(optimizers, stack.device)
         self.rates = LearningRates(optimizers, stack.device)
         self.decays = _decays(models, stack)
+        self._parts = _parts(models, stack)
         self.iterations = 0
 
     @staticmethod
@@ -70,8 +71,9 @@ class InPlace(Updater):
             ones = [1] * (value.ndim - 1)
             own_rate = rate.view(-1, *ones) if isinstance(rate, torch.Tensor) else rate
             decay_weights(value, learning_rate=own_rate, weight_decay=decay.view(-1, *ones))
-        if stack.flat.shape[1]:
-            self.rule.update(stack.flat, stack.gradients, self._slots, step=self.iterations, learning_rate=rate)
+        for columns, factor in self._parts:
+            weights, gradients, *slots = (one[:, columns] for one in (stack.flat, stack.gradients, *self._slots))
+            self.rule.update(weights, gradients, slots, step=self.iterations, learning_rate=rate * factor)
 
     def keep(self, runs: Sequence[int]) -> None:
         """Slice slots and strengths."""
@@ -80,6 +82,10 @@ class InPlace(Updater):
         self._clipping = self._clipping.keep(index)
         self.rates.keep(index)
         self.decays = [(place, decay.index_select(0, index)) for place, decay in self.decays]
+        self._parts = [
+            (columns, factor.index_select(0, index) if isinstance(factor, torch.Tensor) else factor)
+            for columns, factor in self._parts
+        ]
 
     def set_rates(self, rates: Sequence[float], *, differ: bool) -> None:
         """Let each run go on with another rate."""
@@ -142,7 +148,33 @@ def decays_at(models: Sequence[Any], place: int, device: torch.device) -> torch.
     return torch.tensor(strengths, device=device) if any(strengths) else None
 
 
+def factors_at(models: Sequence[Any], place: int) -> tuple[float, ...]:
+    """Return the factor of the learning rate of one weight in each run."""
+    return tuple(rate_factors(model).get(id(model.weights[place]), 1.0) for model in models)
+
+
 def _decays(models: Sequence[Any], stack: Stack) -> list[tuple[int, torch.Tensor]]:
-    """Return the decay of each run, `(K,)`, for every weight of the buffer that any run decays."""
+    """Return what each run's learning rate is multiplied by, `(K,)`, for every weight of the buffer that any decays."""
     found = ((place, decays_at(models, place, stack.device)) for place in stack.trained())
-    return [(place, decay) for place, decay in found if decay is not None]
+    return [
+        (place, decay * torch.tensor(factors_at(models, place), device=stack.device))
+        for place, decay in found
+        if decay is not None
+    ]
+
+
+def _parts(models: Sequence[Any], stack: Stack) -> list[tuple[slice, Strength]]:
+    """Return the columns of the buffer that have their learning rates in common, with a factor or one of each run."""
+    parts: list[tuple[slice, tuple[float, ...]]] = []
+    start = 0
+    for place in stack.trained():
+        stop, factors = start + stack.values[place][0].numel(), factors_at(models, place)
+        if parts and parts[-1][1] == factors:
+            parts[-1] = slice(parts[-1][0].start, stop), factors
+        else:
+            parts.append((slice(start, stop), factors))
+        start = stop
+    return [
+        (columns, factors[0] if len(set(factors)) == 1 else torch.tensor(factors, device=stack.device).view(-1, 1))
+        for columns, factors in parts
+    ]

@@ -9,8 +9,8 @@ import torch
 from gengap.engine.optimizers.base import Array, Updater, config
 from gengap.engine.optimizers.clipping import Clipping, read_clipping
 from gengap.engine.optimizers.variables import bind, load_optimizer, moving_averages, numpy_state, variable_over
-from gengap.keras_models.clone import copy_optimizer, excluded_from_decay
-from gengap.keras_models.private import is_keras_own
+from gengap.keras_models.clone import copy_optimizer, excluded_from_decay, rate_factors
+from gengap.keras_models.layer_rates import listed, plain_class
 from gengap.layers.stack import Stack
 
 _ELEMENTWISE = (
@@ -35,6 +35,8 @@ class StackedOptimizer(Updater):
         self._original = models[0].optimizer
         excluded = {id(variable) for variable in excluded_from_decay(models[0])}
         self._excluded = [place for place in stack.trained() if id(models[0].weights[place]) in excluded]
+        factors, trained = rate_factors(models[0]), stack.trained()
+        self._factors = listed([models[0].weights[place] for place in trained], factors) if factors else ()
         self._build()
 
     @staticmethod
@@ -42,7 +44,8 @@ class StackedOptimizer(Updater):
         """Tell whether all runs share an elementwise optimizer of Keras, their clipping aside."""
         optimizers = [model.optimizer for model in models]
         first = optimizers[0]
-        known = is_keras_own(first) and type(first).__name__ in _ELEMENTWISE
+        kind = plain_class(first)
+        known = kind is not None and kind.__name__ in _ELEMENTWISE
         clips = {"clipvalue", "clipnorm", "global_clipnorm"}
         first_config = config(first)
         same = all(type(one) is type(first) and config(one) == first_config for one in optimizers[1:])
@@ -91,6 +94,8 @@ class StackedOptimizer(Updater):
         self._optimizer = copy_optimizer(self._original)
         for clip in ("clipvalue", "clipnorm", "global_clipnorm"):
             setattr(self._optimizer, clip, None)
+        if self._factors:
+            self._optimizer.factors = self._factors
         values = {place: self._stack.values[place].detach() for place in self._stack.trained()}
         variables = {place: variable_over(value, self._stack.names[place]) for place, value in values.items()}
         for place, value in values.items():
