@@ -1,4 +1,4 @@
-"""Batch, layer, group and root-mean-square normalization of K runs, in float32 as Keras computes them."""
+"""Batch, layer and group normalization of K runs, in float32 as Keras computes them."""
 
 import torch
 from torch.nn import functional
@@ -86,26 +86,8 @@ class FusedGroupNormalization(Fused):
         return self.cast(result.movedim(-1, axis))
 
 
-class FusedRootMeanSquareNormalization(Fused):
-    """Each sample divided by its root mean square over the last axis, with each run's own scale."""
-
-    @classmethod
-    def fits(cls, node: StackedNode) -> bool:
-        """Other axes take the slow door."""
-        return list(node.operation.axis) == [-1]  # a list since it was built
-
-    def compute(self, x: torch.Tensor, context: PassContext) -> torch.Tensor:  # noqa: ARG002  the same in training
-        """Return the normalized input."""
-        layer = self.node.operation
-        wide = x.float() if x.dtype in {torch.float16, torch.bfloat16} else x
-        result = functional.rms_norm(wide, wide.shape[-1:], eps=layer.epsilon)
-        scale = self.node.weight(layer.scale)
-        return self.cast(result * scale.reshape(x.shape[0], *[1] * (x.ndim - 2), -1))
-
-
 FUSED_NORMALIZATIONS: dict[str, type[Fused]] = {
     "BatchNormalization": FusedBatchNormalization,
     "LayerNormalization": FusedLayerNormalization,
     "GroupNormalization": FusedGroupNormalization,
-    "RMSNormalization": FusedRootMeanSquareNormalization,
 }
