@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 import xarray as xr
@@ -22,6 +23,7 @@ from gengap.results import Result
 from gengap.study.assembly import assemble
 from gengap.study.inputs import check_data
 
+MODEL = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, use_bias=False)])
 VARIANTS, SEEDS, EPOCHS, CASES = ("baseline", "narrow", "wide"), 5, 6, 40
 SHIFTS = {"0": (0.0, 1.0), "hPa": (1013.25, 1.0), "Pa": (101_325.0, 80.0), "K": (273.15, 10.0), "small": (0.0, 1e-6),
           "year": (2000.0, 1.0), "large": (-3e6, 1e3)}  # fmt: skip
@@ -39,7 +41,7 @@ def trained(shift, scale, *, targets=1, old_runs=0):
     records = []
     for v, variant in enumerate(VARIANTS):
         for seed in range(SEEDS):
-            run = Run(variant, seed, None)
+            run = Run(variant, seed, MODEL)
             log = RunLog(run, kind, data, settings, training_cases=None, parameters=10)
             for epoch in range(EPOCHS):
                 noise = 0.3 + 0.15 * (epoch - 2 - v) ** 2 / (1 + v)

@@ -339,9 +339,12 @@ OPTIMIZERS = {
 def test_every_optimizer_takes_its_door_and_is_keras(name, make_data, settings, collect, monkeypatch):
     door, optimizer = OPTIMIZERS[name]
     taken = []
-    monkeypatch.setattr(
-        "gengap.engine.front_ends.choose_updater", lambda *a: taken.append(choose_updater(*a)) or taken[-1]
-    )
+
+    def chosen(*given, **options):
+        taken.append(choose_updater(*given, **options))
+        return taken[-1]
+
+    monkeypatch.setattr("gengap.engine.front_ends.choose_updater", chosen)
     check_contract(FAST["dense"], make_data(), settings, collect, optimizer=optimizer)
     assert {updater.name for updater in taken} == {door}
 
