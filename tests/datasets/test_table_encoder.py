@@ -158,3 +158,60 @@ def test_a_single_raw_row_is_read_as_its_training_table_was(rng):
         found = reading.read_numbers(pd.DataFrame({"cape": [900.0], "region": [region]}))
         assert found.tolist() == [[900.0, 0.0]], "unknown, as any other word"
     assert np.isnan(reading.read_numbers(pd.DataFrame({"cape": [900.0], "region": [""]}))[0, 1])
+
+
+CODES = ["007", "12E3", "TRUE", "1.10", "A1", "B7", "C1", "v2"]
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_words_that_look_like_numbers_are_themselves_in_any_file(rng, tmp_path, code):
+    """What a file holds of a column must not decide what its cells are: alone, each of these is a number or a truth."""
+    frame = pd.DataFrame({"code": rng.permutation(CODES * 5), "cape": rng.normal(900, 90, 40).round(1)})
+    frame["storm"] = rng.choice(["yes", "no"], 40)
+    path = tmp_path / "train.csv"
+    frame.to_csv(path, index=False)
+    part = tmp_path / "part.csv"
+    frame[frame["code"] == code].to_csv(part, index=False)
+    data = from_table(str(path), validation=str(part), target="storm")
+    column = data.feature_names.index(f"code={code}")
+    assert (data.validation.x[:, column] == 1).all()
+    whole = data.table.read_numbers(path)
+    np.testing.assert_array_equal(data.table.read_numbers(part), whole[(frame["code"] == code).to_numpy()])
+
+
+def test_a_point_that_was_of_thousands_in_training_is_not_read_otherwise_later(tmp_path):
+    rows = "\n".join(f"1.{n}00,5;{n};{n % 2}" for n in range(1, 10))
+    (tmp_path / "train.csv").write_text(f"people;shear;hail\n{rows}\n")
+    (tmp_path / "rows.csv").write_text("people;shear\n1.200;3\n")
+    data = from_table(str(tmp_path / "train.csv"), target="hail")
+    reading = type(data.table).from_dict(json.loads(json.dumps(data.table.to_dict())))
+    with pytest.raises(DataError, match=r"'people' .* holds '1.200' in row 1, .* may be one of thousands"):
+        reading.read_numbers(tmp_path / "rows.csv")
+    with pytest.raises(DataError, match=r"'people' of the table holds '1.200' in row 1"):
+        reading.read_numbers(pd.DataFrame({"people": ["1.200"], "shear": [3]}))
+    (tmp_path / "answers.csv").write_text("shear;hail\n1,5 ;1.200\n3,5;2.100\n")
+    with pytest.raises(DataError, match=r"'hail' of .* holds '1.200' in row 1, and other columns have decimal commas"):
+        from_table(str(tmp_path / "answers.csv"))
+    (tmp_path / "rows.csv").write_text("people;shear\n1200;3\n0.25;1\n")
+    assert reading.read_numbers(tmp_path / "rows.csv").tolist() == [[1200, 3], [0.25, 1]]
+
+
+def test_a_category_of_numbers_is_known_as_whole_and_with_a_point():
+    frame = pd.DataFrame({"grade": pd.Categorical([1.0, 2.0, 2.0, None]), "x": [1.0, 2.0, 3.0, 4.0]})
+    encoder = TableEncoder().fit(frame)
+    for grades in ([1.0, 2.0], [1, 2], ["1", "2"], ["1.0", "2.0"], pd.Categorical([1, 2])):
+        found = encoder.transform(pd.DataFrame({"grade": grades, "x": [1.0, 2.0]}))
+        assert found[:, :2].tolist() == [[1, 0], [0, 1]]
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-15, 1.0, 1e200])
+def test_numbers_of_any_unit_are_standardized_alike(unit):
+    numbers = np.array([2.0, 3.0, 5.0, 10.0])
+    found = TableEncoder().fit_transform(pd.DataFrame({"x": numbers * unit}))
+    np.testing.assert_allclose(found[:, 0], (numbers - numbers.mean()) / numbers.std(), rtol=1e-6, atol=1e-12)
+
+
+def test_words_without_a_code_are_named():
+    encoder = TableEncoder().fit(TRAIN)
+    assert encoder.unknown_words(TRAIN) == {}
+    assert encoder.unknown_words(TRAIN.assign(region=["", "Coast", "hills", "Coast"])) == {"region": (1, 3)}

@@ -45,6 +45,24 @@ def test_raw_rows_are_encoded_as_the_study_encoded_them(tmp_path):
     assert "| 2 | region | 词语的代码：coast = 1、hills = 2；其他词语为 0 |" in shipped.cards["zh"].to_markdown()
 
 
+def test_a_table_of_one_feature_is_forecast_and_unknown_words_are_said(monkeypatch, capsys, tmp_path):
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame({"region": rng.choice(["coast", "hills"], 40), "storm": rng.choice(["yes", "no"], 40)})
+    data = gg.datasets.from_table(table, target="storm")
+    model = keras.Sequential([keras.Input(data.train.x.shape[1:]), layers.Dense(1, activation="sigmoid")])
+    model.compile("adam", "binary_crossentropy")
+    path = gg.ship(gg.Study(model, seeds=2).run(data, epochs=1, progress=False), "baseline").save(tmp_path / "m.keras")
+    (tmp_path / "rows.csv").write_text("region\ncoast\nCoast\nhills\n")
+    code, said = run(monkeypatch, capsys, "predict", path[0], tmp_path / "rows.csv")
+    assert code == 0
+    assert len(said.out.splitlines()) == 4
+    assert "'region' holds words that the model does not know in 1 of 3 rows, first 'Coast' in row 2" in said.err
+    (tmp_path / "rows.csv").write_text("region\ncoast\n\nhills\n")
+    code, said = run(monkeypatch, capsys, "predict", path[0], tmp_path / "rows.csv")
+    assert code == 2
+    assert "a single column and a blank line, 2 lines below the names" in said.err
+
+
 def test_a_softmax_of_two_units_ships_the_probability_of_yes(data, tmp_path):
     model = keras.Sequential([keras.Input((5,)), layers.Dense(2, activation="softmax")])
     model.compile("adam", "sparse_categorical_crossentropy")

@@ -20,9 +20,9 @@ AMBIGUOUS = MARKS - {"", *_MAY_BE_LABELS}
 _EXPONENT = r"([eE][+-]?\d+|[dD][+-]\d+)?"
 _NUMBER = re.compile(rf"[+-]?(\d+(\.\d*)?|\.\d+){_EXPONENT}")
 _DECIMAL_COMMA = re.compile(rf"[+-]?\d*,\d+{_EXPONENT}")
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}([,.]\d{3})+")
-_COMMAS_OF_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
-_POINTS_OF_THOUSANDS = re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d+)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([,.]\d{3})+")
+_COMMAS_OF_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
+_POINTS_OF_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?")
 _GROUPED = re.compile(r"[+-]?(\d{1,3}([ '\u2019\u00a0\u2009\u202f_]\d{3})+([.,]\d+)?|\d{1,2}(,\d{2})+,\d{3})")
 
 
@@ -85,14 +85,20 @@ def grouped(cells: Sequence[str]) -> str | None:
 
 def decimal_commas(cells: Sequence[str]) -> bool:
     """Tell whether all cells are numbers, some of them with a comma that can only be decimal."""
-    commas = any(_DECIMAL_COMMA.fullmatch(cell) and not _THOUSANDS.fullmatch(cell) for cell in cells)
+    commas = any(_can_only_be_decimal(cell) for cell in cells if "," in cell)
     return commas and bool(np.isfinite(as_numbers(cells, decimal_comma=True)).all())
+
+
+def _can_only_be_decimal(cell: str) -> bool:
+    if "." in cell:
+        return _POINTS_OF_THOUSANDS.fullmatch(cell) is not None
+    return _DECIMAL_COMMA.fullmatch(cell) is not None and _THOUSANDS.fullmatch(cell) is None
 
 
 def points_may_be_of_thousands(cells: Sequence[str]) -> str | None:
     """Return a cell such as `1.234` of a column in which every point could be one of thousands."""
-    with_point = [cell.strip() for cell in cells if "." in cell]
-    if with_point and all(_THOUSANDS.fullmatch(cell) for cell in with_point):
+    with_point = [cell for cell in cells if "." in cell]
+    if with_point and all("," not in cell and _THOUSANDS.fullmatch(cell) for cell in with_point):
         return with_point[0]
     return None
 

@@ -1,6 +1,6 @@
 """Columns of a table as what they are: numbers, truth values, times or words, with what is missing said as missing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,22 +67,27 @@ def typed(column: "pd.Series", place: Place, missing: Sequence[str] | None = Non
     if kind in "iuf":
         return _numbers(column, place, missing)
     if kind in "mM" or isinstance(dtype, pd.PeriodDtype):
-        return _times(column)
+        return _times(column, place)
     return _of_objects(column, place, missing)
 
 
-def _times(column: "pd.Series") -> "pd.Series":
+def _times(column: "pd.Series", place: Place) -> "pd.Series":
     """Return times without a zone, and durations in seconds."""
     import pandas as pd
 
     if isinstance(column.dtype, pd.PeriodDtype):
-        starts: pd.Series = column.dt.to_timestamp().astype("datetime64[ns]")
-        return starts
+        return _times(column.dt.to_timestamp(), place)
     if column.dtype.kind == "m":
         seconds: pd.Series = column.dt.total_seconds()
         return seconds
     zoned = getattr(column.dtype, "tz", None) is not None
-    return (column.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else column).astype("datetime64[ns]")
+    plain = column.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else column
+    if (beyond := written_dates.beyond_nanoseconds(plain)) is not None:
+        raise DataError(
+            f"The {place} holds the date {plain.iloc[beyond]} in row {beyond + 1}, {written_dates.BEYOND}: leave it "
+            "blank, if it means that the date is missing."
+        )
+    return plain.astype("datetime64[ns]")
 
 
 def as_words(column: "pd.Series", missing: Sequence[str] | None = None) -> "pd.Series":
@@ -233,8 +238,11 @@ def _as_times(text: "pd.Series", present: NDArray[np.bool_], written: list[str],
         times[present] = written_dates.as_dates(written).to_numpy()
     except ValueError as reason:
         said, cell = reason.args
+        remedy = "leave it blank, if it means that the date is missing"
+        if written_dates.BEYOND not in said:
+            remedy = "write them as 2020-01-31; if they are names, put a letter before each"
         raise DataError(
-            f"The {place} holds dates, and {said} (first in row {_row_of(cell, text)}): write them as 2020-01-31."
+            f"The {place} holds dates, and {said} (first in row {_row_of(cell, text)}): {remedy}."
         ) from None
     return pd.Series(times, index=text.index, name=text.name)
 
@@ -297,6 +305,33 @@ def _too_long(cell: Any, row: int, place: Place) -> DataError:
         f"The {place} holds {cell} in row {row}, more digits than a 64-bit float keeps: leave the column out with "
         "`ignore` (--ignore) if it is a name; if it measures something, subtract the smallest value from it."
     )
+
+
+def has_decimal_commas(table: "pd.DataFrame") -> bool:
+    """Tell whether a column of text has commas that can only be decimal."""
+    return any(cells.decimal_commas(column) for _, column in _columns_of_text(table))
+
+
+def check_points(table: "pd.DataFrame", name: str) -> None:
+    """Refuse points that may be of thousands, in a table that is written with decimal commas.
+
+    Raises:
+        DataError: There are some.
+    """
+    for column, written in _columns_of_text(table):
+        if (found := cells.points_may_be_of_thousands(written)) is not None:
+            row = _row_of(found, _words(table[column], None))
+            raise DataError(
+                f"Column {column!r} of {name} holds {found!r} in row {row}, and other columns have decimal commas "
+                "(or those of the training table): its point may be one of thousands: write its numbers with a decimal "
+                "comma, or without points."
+            )
+
+
+def _columns_of_text(table: "pd.DataFrame") -> "Iterator[tuple[str, list[str]]]":
+    for name in table:
+        if table[name].dtype.kind == "O":
+            yield str(name), [cell.strip() for cell in table[name] if isinstance(cell, str) and cell.strip()]
 
 
 def check_exact(column: "pd.Series", place: Place) -> None:

@@ -71,7 +71,16 @@ def read_files(
         DataError: A file cannot be used; the sentence names the file, the column and what to do.
     """
     first = read_named(sources["train"], replace(wanted, encode=True), name=called("train"))
-    others = replace(wanted, target=first.target, ignore=(), features=first.features or None, encode=True)
+    words = tuple(one for one in first.features if first.split.x[one].dtype.kind == "O")  # whatever others hold of them
+    others = replace(
+        wanted,
+        target=first.target,
+        ignore=(),
+        features=first.features or None,
+        encode=True,
+        words=words,
+        decimal_comma=first.decimal_comma,
+    )
     read = {
         name: first if name == "train" else read_named(source, others, name=called(name))
         for name, source in sources.items()
@@ -143,6 +152,7 @@ def _reading(
         wanted.encoding,
         by_column=several and encoder is None,
         shape=() if several else _flat_shape(inputs),
+        decimal_comma=first.decimal_comma,
     )
 
 

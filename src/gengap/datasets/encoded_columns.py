@@ -1,5 +1,6 @@
 """One column of a table encoder: what is declared of it, what is learned from training rows, and how it is encoded."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -22,6 +23,7 @@ _NAMES = 20
 _DAY = 86400.0
 YEAR = 365.2425
 """Days of a year in the mean of the calendar."""
+_WHOLE = re.compile(r"^([+-]?\d+)\.0+$")
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,9 @@ def learn(column: "pd.Series", declared: DeclaredColumn) -> Learned:
         return Learned()
     values = column.to_numpy(np.float64)
     present = values[~np.isnan(values)]
-    mean, deviation = float(present.mean()), float(present.std())
-    return Learned(mean=mean, deviation=deviation if deviation > 1e-12 * max(1.0, abs(mean)) else 1.0)
+    unit = 2.0 ** (int(np.frexp(np.abs(present).max())[1]) - 1)  # a power of 2 rounds nothing; squares stay in range
+    mean, deviation = float((present / unit).mean()), float((present / unit).std())
+    return Learned(mean=mean * unit, deviation=deviation * unit if deviation > 1e-12 else 1.0)
 
 
 def encode(
@@ -186,13 +189,19 @@ def _of_words(
     column: "pd.Series", absent: NDArray[np.bool_], declared: DeclaredColumn, learned: Learned, *, one_hot: bool
 ) -> NDArray[Any]:
     codes_of = {word: code for code, word in enumerate(learned.words, 1)}
-    codes = np.array([codes_of.get(word, 0) for word in column], dtype=np.int32)
+    alike = {_whole(word): code for word, code in codes_of.items()}
+    codes = np.array([codes_of.get(word) or alike.get(_whole(word), 0) for word in column], dtype=np.int32)
     if not one_hot:
         # a blank is a word of its own where the training table has some, after all others
         return np.where(absent & declared.blanks, declared.size + 1, codes).astype(np.int32)
     hot = np.zeros((len(codes), declared.size + 1 + declared.blanks), np.float32)
     hot[np.arange(len(codes)), np.where(absent & declared.blanks, hot.shape[1] - 1, codes)] = 1
     return hot[:, 1:]
+
+
+def _whole(word: str) -> str:
+    """Write `3.0` as `3`: a category of numbers is written in either way, as its column has gaps or not."""
+    return _WHOLE.sub(r"\1", word)
 
 
 def _of_dates(column: "pd.Series", *, hours: bool) -> NDArray[np.float64]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from gengap.datasets.columns import check_points, has_decimal_commas
 from gengap.datasets.features import as_inputs
-from gengap.datasets.table_files import open_table, typed_frame
+from gengap.datasets.table_files import Wanted, open_table, typed_frame
 from gengap.errors import DataError, UnknownNameError
 
 _ANEW = "study the table anew with --encode, since this model takes numbers alone"
@@ -35,7 +36,9 @@ def read_rows(path: str | Path, features: Sequence[str] = ()) -> tuple[Any, list
         raise DataError(f"There is no file {path}.")
     if path.suffix == ".npz":
         return _arrays(path), []
-    table = open_table(path)
+    table = open_table(path, Wanted(answers=False))
+    if has_decimal_commas(table):
+        check_points(table, str(path))
     aside = [str(name) for name in table.columns if features and name not in set(features)]
     if missing := [name for name in features if name not in table]:
         raise UnknownNameError(f"{path} has no column {missing[0]!r}, which the model takes.")

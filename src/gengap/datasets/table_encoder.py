@@ -161,6 +161,24 @@ class TableEncoder(BaseEstimator, TransformerMixin):  # type: ignore[misc]  # sc
                 parts[column] = as_raw_numbers(plain[column], declared, learned, place)
         return parts if self.layout == "columns" else np.concatenate(list(parts.values()), axis=1)
 
+    def unknown_words(self, X: Any, *, name: str = "the table") -> dict[str, tuple[int, ...]]:
+        """Return the columns that hold words without a code, and the rows where they do, from 0.
+
+        Args:
+            X: As in `transform`.
+            name: As in `transform`.
+        """
+        self._check_fitted()
+        frame, found = as_frame(X, name), {}
+        for column, declared in self.declared_.items():
+            if declared.kind != "words":
+                continue
+            words = as_words(frame[column], self.missing)
+            codes = encode(words, declared, self.learned_[column], Place(name, column), one_hot=False)
+            if len(rows := np.flatnonzero((codes == 0) & (words != "").to_numpy())):
+                found[column] = tuple(rows.tolist())
+        return found
+
     @property
     def raw_columns(self) -> tuple[RawNumber, ...]:
         """What `numbers` makes of a row, in its order."""

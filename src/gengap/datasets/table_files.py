@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gengap.datasets.array_files import read_netcdf, read_npz
 from gengap.datasets.cells import AMBIGUOUS
-from gengap.datasets.columns import Place, as_words, check_exact, typed
+from gengap.datasets.columns import Place, as_words, check_exact, check_points, has_decimal_commas, typed
 from gengap.datasets.dates import as_times
 from gengap.datasets.features import as_inputs, check_row_numbers
 from gengap.datasets.frames import as_frame, is_frame
@@ -35,12 +35,14 @@ class NamedSplit:
         features: Names of a table's features in their order; empty for arrays.
         target: Name of the answers' column or array.
         name: What the file or table is called in messages.
+        decimal_comma: Whether it, or a table that it belongs to, has decimal commas.
     """
 
     split: Split
     features: tuple[str, ...]
     target: str
     name: str = ""
+    decimal_comma: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Wanted:
         encode: Whether features stay a frame of typed columns, for an encoder.
         answers: Whether the answers are needed; raw rows to predict have none.
         words: Features that are words, whatever a few rows hold.
+        decimal_comma: Whether a table that belongs to this one has decimal commas.
     """
 
     target: str | None = None
@@ -70,6 +73,7 @@ class Wanted:
     encode: bool = False
     answers: bool = True
     words: Sequence[str] = ()
+    decimal_comma: bool = False
 
 
 def read_split(
@@ -157,8 +161,14 @@ def _ending(path: Path) -> str:
 
 
 def _read_text(path: Path, wanted: Wanted) -> "pd.DataFrame":
-    as_text = [wanted.groups] if wanted.groups is not None else []
-    return read_text_table(path, encoding=wanted.encoding, as_text=as_text)
+    as_text = [*wanted.words, *([] if wanted.groups is None else [wanted.groups])]
+    return read_text_table(
+        path,
+        encoding=wanted.encoding,
+        as_text=as_text,
+        answers=wanted.answers,
+        decimal_comma=wanted.decimal_comma,
+    )
 
 
 def _read_parquet(path: Path, _: Wanted) -> "pd.DataFrame":
@@ -188,6 +198,10 @@ def _from_table(table: "pd.DataFrame", name: str, wanted: Wanted) -> NamedSplit:
     features = table.drop(columns=special) if wanted.features is None else table[list(wanted.features)]
     if wanted.features is None and features.columns.empty:
         raise DataError(f"{name} needs a column of features besides {_listed(special)}.")
+    decimal_comma = wanted.decimal_comma or has_decimal_commas(table)
+    if decimal_comma:
+        numbers = [one for one in features if one not in wanted.words]
+        check_points(table[[*numbers, *([target] if wanted.answers and target not in numbers else [])]], name)
     typed_features = typed_frame(features, name, wanted.missing, words=wanted.words)
     if wanted.features is None:
         _check_not_empty(typed_features, name, wanted.missing)
@@ -196,7 +210,7 @@ def _from_table(table: "pd.DataFrame", name: str, wanted: Wanted) -> NamedSplit:
     times = None if wanted.times is None else as_times(table[wanted.times], Place(name, wanted.times))
     groups = None if wanted.groups is None else _groups(table[wanted.groups], Place(name, wanted.groups), wanted)
     x = typed_features if wanted.encode else as_inputs(typed_features, name)
-    return NamedSplit(Split(x, y, groups=groups, times=times), tuple(features.columns), target, name)
+    return NamedSplit(Split(x, y, groups=groups, times=times), tuple(features.columns), target, name, decimal_comma)
 
 
 def typed_frame(

@@ -23,6 +23,7 @@ class TableReading:
         encoding: How text tables are written, None for UTF-8.
         by_column: Whether each column is an input by its name.
         shape: Shape of a case's inputs where they are one array, which flat rows are given.
+        decimal_comma: Whether the table has decimal commas, so that a point may be one of thousands.
     """
 
     features: tuple[str, ...]
@@ -33,6 +34,7 @@ class TableReading:
     encoding: str | None = None
     by_column: bool = False
     shape: tuple[int, ...] = ()
+    decimal_comma: bool = False
 
     def read_inputs(self, rows: Any, *, name: str = "the table") -> Any:
         """Read and encode raw rows for a model that was trained on this reading.
@@ -47,7 +49,7 @@ class TableReading:
         Raises:
             DataError: A column is missing, or a row cannot be read rightly; the sentence names file, column and row.
         """
-        x, name = self._read(rows, name)
+        x, name = self.typed(rows, name=name)
         return self.encoded(x, name=name)
 
     def read_numbers(self, rows: Any, *, name: str = "the table") -> Any:
@@ -65,11 +67,11 @@ class TableReading:
         """
         if self.encoder is None:
             raise DataError("There is no encoder whose columns could be read: take `read_inputs`.")
-        x, name = self._read(rows, name)
+        x, name = self.typed(rows, name=name)
         return self.encoder.numbers(x, name=name)
 
-    def _read(self, rows: Any, name: str) -> tuple[Any, str]:
-        """Typed features of raw rows, and what the table is called."""
+    def typed(self, rows: Any, *, name: str = "the table") -> tuple[Any, str]:
+        """Return typed features of raw rows, see `read_inputs`, and what the table is called."""
         declared = {} if self.encoder is None else self.encoder.declared_
         wanted = Wanted(
             self.target,
@@ -79,6 +81,7 @@ class TableReading:
             encode=True,
             answers=False,
             words=tuple(column for column, one in declared.items() if one.kind == "words"),
+            decimal_comma=self.decimal_comma,
         )
         read = read_named(rows, wanted, name=name)
         if not read.features:
@@ -101,7 +104,7 @@ class TableReading:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Return the reading that `to_dict` described."""
-        given = {one.name: values[one.name] for one in fields(cls)}
+        given = {one.name: values[one.name] for one in fields(cls) if one.name in values}
         tuples = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
         encoder = given["encoder"]
         return cls(**{**given, **tuples, "encoder": None if encoder is None else TableEncoder.from_dict(encoder)})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gengap.datasets.cells import MARKS, as_numbers, decimal_commas, points_may_be_of_thousands
+from gengap.datasets.cells import MARKS, as_numbers
 from gengap.errors import DataError
 
 if TYPE_CHECKING:
@@ -50,13 +50,22 @@ class _Lines:
     count: int
 
 
-def read_text_table(path: Path, *, encoding: str | None = None, as_text: Collection[str] = ()) -> "pd.DataFrame":
+def read_text_table(
+    path: Path,
+    *,
+    encoding: str | None = None,
+    as_text: Collection[str] = (),
+    answers: bool = True,
+    decimal_comma: bool = False,
+) -> "pd.DataFrame":
     """Read a text table, cells as they stand.
 
     Args:
         path: The file; what ends in `.gz` is unpacked.
         encoding: How its characters are written; None takes what a byte order mark says, else UTF-8.
         as_text: Columns that are left as text whatever they hold.
+        answers: Whether there is a column of answers besides those of features.
+        decimal_comma: Whether a table that belongs to this one has decimal commas, so that points may be of thousands.
 
     Returns:
         A column is of numbers or truth values where each of its cells is one, else of `str` as in the file, blanks as
@@ -65,10 +74,9 @@ def read_text_table(path: Path, *, encoding: str | None = None, as_text: Collect
     Raises:
         DataError: It is no text table, has no line of names, or lines of unequal length.
     """
-    lines = _split(_text_of(path, encoding), path)
+    lines = _split(_text_of(path, encoding), path, least=1 + answers)
     _check_names(lines, path)
-    table = _parsed(lines, as_text)
-    _check_points(table, path)
+    table = _parsed(lines, as_text, decimal_comma=decimal_comma)
     if len(table) != lines.count:
         raise DataError(
             f"{path} has {lines.count} rows or {len(table)}, depending on how its quotes and blank lines are read: "
@@ -77,13 +85,12 @@ def read_text_table(path: Path, *, encoding: str | None = None, as_text: Collect
     return _without_nameless(table, path)
 
 
-def _parsed(lines: _Lines, as_text: Collection[str]) -> "pd.DataFrame":
+def _parsed(lines: _Lines, as_text: Collection[str], *, decimal_comma: bool) -> "pd.DataFrame":
     """Parse the cells; numbers stay text where a point may be one of thousands, or a number has leading zeros."""
     import pandas as pd
 
     padded = re.search(rf"(?:^|[{re.escape(lines.separator)}\"])\s*0\d{{3}}", lines.text, re.MULTILINE) is not None
-    commas = lines.separator != "," and any("," in cell for row in lines.first for cell in row)
-    everything = padded or commas
+    everything = padded or decimal_comma or (lines.separator != "," and "," in lines.text)
     stays = lines.names if everything else [name for name in lines.names if name in as_text]
     table = pd.read_csv(
         io.StringIO(lines.text, newline=""),
@@ -96,22 +103,9 @@ def _parsed(lines: _Lines, as_text: Collection[str]) -> "pd.DataFrame":
         low_memory=False,
         skipinitialspace=True,
     )
-    words = [name for name in table if table[name].dtype.kind not in "biuf"]
-    return table.astype(dict.fromkeys(words, object))
-
-
-def _check_points(table: "pd.DataFrame", path: Path) -> None:
-    """Refuse points that may be of thousands, where the decimal comma of another column says that they may."""
-    cells = {name: [cell for cell in table[name] if cell] for name in table if table[name].dtype == object}
-    if not any(decimal_commas(column) for column in cells.values()):
-        return
-    for name, column in cells.items():
-        if (found := points_may_be_of_thousands(column)) is not None:
-            row = list(table[name]).index(found) + 1
-            raise DataError(
-                f"Column {name!r} of {path} holds {found!r} in row {row}, and other columns have decimal commas: its "
-                "point may be one of thousands: write its numbers with a decimal comma, or without points."
-            )
+    words = [str(name) for name in table if table[name].dtype.kind not in "biuf"]
+    # whole numbers beyond 64 bits are objects, too, and none of text
+    return table.assign(**{name: table[name].astype(object).map(str) for name in words})
 
 
 def _text_of(path: Path, encoding: str | None) -> str:
@@ -150,7 +144,7 @@ def _of_encoding(path: Path, content: bytes, encoding: str, reason: UnicodeError
     )
 
 
-def _split(text: str, path: Path) -> _Lines:
+def _split(text: str, path: Path, *, least: int) -> _Lines:
     """Find the separator and check that all lines have as many cells as the line of names."""
     declared, text = _declared_separator(text)
     if not text.strip():
@@ -161,8 +155,13 @@ def _split(text: str, path: Path) -> _Lines:
     try:
         rows = _rows(text, separator)
         head = next(rows)
-        if len(head) < 2:
+        if len(head) < least:
             raise _of_one_column(path, head, rows)
+        if len(head) == 1 and (blank := _blank_line(text)) is not None:
+            raise DataError(
+                f"{path} has a single column and a blank line, {blank} lines below the names, which may be a missing "
+                "value: write NA there, or delete the line."
+            )
         first = []
         for count, row in enumerate(rows, 1):
             _check_length(path, row, head, count)
@@ -175,6 +174,12 @@ def _split(text: str, path: Path) -> _Lines:
     if count == 0:
         raise DataError(f"{path} needs at least one row, a column of answers and one of features.")
     return _Lines(text, separator, tuple(name.strip() for name in head), tuple(first), count)
+
+
+def _blank_line(text: str) -> int | None:
+    """Return the first blank line between others, which in a single column may be a row."""
+    lines = text.strip().splitlines()
+    return next((number for number, line in enumerate(lines) if not line.strip('" ')), None)
 
 
 def _declared_separator(text: str) -> tuple[str | None, str]:

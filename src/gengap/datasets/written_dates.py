@@ -17,14 +17,22 @@ _MONTH = (
     r"(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
     r"|nov(?:ember)?|dec(?:ember)?)\.?"
 )
-_ISO = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([T ]\d{1,2}(:\d{2}(:\d{2}([.,]\d+)?)?)?(Z|[+-]\d{2}:?\d{2})?)?")
-_SLASHED = re.compile(rf"(\d{{4}})([/.])(\d{{1,2}})\2(\d{{1,2}}){_TIME}")
+_ZONE = r" ?(?:Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)"
+_ISO = re.compile(
+    rf"\d{{4}}-\d{{1,2}}-\d{{1,2}}(?:[T ]\d{{1,2}}(?::\d{{2}}(?::\d{{2}}(?:[.,]\d+)?)?)?(?:{_ZONE})?)?"
+    rf"|\d{{8}}T\d{{4}}(?:\d{{2}})?(?:{_ZONE})?"
+)
+_SLASHED = re.compile(rf"(\d{{4}})([/.-])(\d{{1,2}})\2(\d{{1,2}}){_TIME}")
 _DAY_OR_MONTH_FIRST = re.compile(rf"(\d{{1,2}})([/.-])(\d{{1,2}})\2(\d{{4}}){_TIME}")
 _CHINESE = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})日")
 _DAY_THEN_WORD = re.compile(rf"(\d{{1,2}})(?:st|nd|rd|th)?[ -]?{_MONTH},?[ -]?(\d{{4}}){_TIME}", re.IGNORECASE)
 _WORD_THEN_DAY = re.compile(rf"{_MONTH} (\d{{1,2}})(?:st|nd|rd|th)?,? (\d{{4}}){_TIME}", re.IGNORECASE)
 _SHORT_YEAR = re.compile(rf"(\d{{1,2}})([/.-])(\d{{1,2}})\2(\d{{2}}){_TIME}")
 _CLOCK_ALONE = re.compile(_CLOCK)
+_ZONE_OF_ZERO = re.compile(r" ?(?:UTC|GMT)$")
+_YEARS = (1678, 2261)
+BEYOND = f"beyond the years {_YEARS[0]} to {_YEARS[1]}"
+"""What is said of times that 64-bit nanoseconds do not reach."""
 _WRITTEN = (_ISO, _SLASHED, _DAY_OR_MONTH_FIRST, _CHINESE, _DAY_THEN_WORD, _WORD_THEN_DAY)
 
 
@@ -70,10 +78,20 @@ def as_dates(cells: Sequence[str]) -> "pd.Series":
     if times.isna().any():
         cell = cells[int(np.flatnonzero(times.isna().to_numpy())[0])]
         raise ValueError(f"{cell!r} is no date", cell)
+    if (beyond := beyond_nanoseconds(times)) is not None:
+        raise ValueError(f"{cells[beyond]!r} is {BEYOND}", cells[beyond])
     return times.dt.tz_localize(None).astype("datetime64[ns]")
 
 
+def beyond_nanoseconds(times: "pd.Series") -> int | None:
+    """Return the first place of a time that 64-bit nanoseconds do not reach."""
+    outside = (times.notna() & ~times.dt.year.between(*_YEARS)).to_numpy()
+    return int(np.argmax(outside)) if outside.any() else None
+
+
 def _iso(cell: str) -> str:
+    if _ISO.fullmatch(cell):
+        return _ZONE_OF_ZERO.sub("Z", cell).replace(",", ".")
     if match := _CHINESE.fullmatch(cell):
         return _date(match[1], match[2], match[3], None)
     if match := _SLASHED.fullmatch(cell):

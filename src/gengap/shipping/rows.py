@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gengap.datasets.row_files import read_rows
+from gengap.datasets.table_encoder import TableEncoder
 from gengap.datasets.table_reading import TableReading
 from gengap.errors import DataError, ModelError
 from gengap.experiments.users_code import why_unreadable
@@ -79,9 +80,22 @@ def _inputs(preprocessing: dict[str, Any], rows: str | Path) -> tuple[Any, list[
     if preprocessing.get("table") is None or Path(rows).suffix == ".npz":
         return read_rows(rows, list(preprocessing.get("features") or ()))
     reading = TableReading.from_dict(preprocessing["table"])
-    if preprocessing.get("inside"):  # the encoder is a part of the model
-        return reading.read_numbers(Path(rows)), []
-    return reading.read_inputs(Path(rows)), []
+    x, name = reading.typed(Path(rows))
+    notes = _of_unknown(reading.encoder, x)
+    if reading.encoder is not None and preprocessing.get("inside"):  # it is a part of the model
+        return reading.encoder.numbers(x, name=name), notes
+    return reading.encoded(x, name=name), notes
+
+
+def _of_unknown(encoder: TableEncoder | None, x: Any) -> list[str]:
+    """Say which words the model does not know: a mistyped one would change its forecast unseen."""
+    notes = []
+    for column, rows in (encoder.unknown_words(x) if encoder is not None else {}).items():
+        notes.append(
+            f"Column {column!r} holds words that the model does not know in {len(rows)} of {len(x)} rows, first "
+            f"{x[column].iloc[rows[0]]!r} in row {rows[0] + 1}: they count as unknown."
+        )
+    return notes
 
 
 def _card(path: Path) -> dict[str, Any]:
