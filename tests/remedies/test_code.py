@@ -74,3 +74,12 @@ def test_what_has_no_code_gets_a_sentence():
     model.compile("sgd", loss=lambda y, p: keras.ops.mean(y - p, -1))
     with pytest.raises(ModelError, match="cannot be written"):
         gr.to_code(model)
+
+
+def test_a_layer_that_reads_every_argument_from_its_configuration_is_written():
+    """Keras 3.15's Rescaling does; it ends the net that `gengap run` offers where answers are far from 1."""
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1), keras.layers.Rescaling(1500.0, offset=-1110.0)])
+    assert "keras.layers.Rescaling(1500.0, offset=-1110.0)" in gr.to_code(model)
+    assert rebuilt(model).layers[-1].get_config()["offset"] == -1110.0
+    without = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1), keras.layers.Rescaling(0.5)])
+    assert "keras.layers.Rescaling(0.5)," in gr.to_code(without)

@@ -186,7 +186,12 @@ def _write_call(cls: Any, prefix: str, config: dict[str, Any]) -> str:
     """Write a constructor with the arguments that differ from what it would choose by itself."""
     parameters = inspect.signature(cls).parameters
     required = [n for n, p in parameters.items() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
-    plain = cls.from_config({name: config[name] for name in required}).get_config()
+    chosen = {name: one.default for name, one in parameters.items() if one.default is not one.empty}
+    needed = {name: config[name] for name in required}
+    try:
+        plain = cls.from_config(needed).get_config()
+    except LookupError:  # some read every argument, as Rescaling does from Keras 3.15 on
+        plain = cls.from_config({**chosen, **needed}).get_config()
     words = [_write_argument(config[name]) for name in required]
     for name, value in config.items():
         if name in required or name in OMITTED or (name in plain and _equal(plain[name], value)):
