@@ -116,3 +116,14 @@ def test_what_the_encoder_learned_is_of_the_training_part_alone():
     assert data.table.encoder.learned_["cape"].mean == 0
     assert (data.validation.x == 100).all()
     np.testing.assert_array_equal(data.table.read_inputs(table.drop(columns="storm"))[40:], data.validation.x)
+
+
+def test_whole_numbers_that_are_called_labels_are_these_labels_and_no_others():
+    """Of 1, 2, 3 there are three labels: no fourth one, 0, that no case has."""
+    frame = pd.DataFrame({"cape": np.arange(30) * 7.5, "kind": [1, 2, 3] * 10})
+    data = from_table(frame, target="kind", task="multiclass")
+    assert data.label_names == ("1", "2", "3")
+    assert set(data.train.y.tolist()) == {0, 1, 2}
+    again = from_table(frame.assign(kind=[0, 1, 2] * 10), target="kind", task="multiclass")
+    assert (again.label_names, set(again.train.y.tolist())) == ((), {0, 1, 2})
+    assert set(from_table(frame, target="kind").train.y.tolist()) == {1, 2, 3}

@@ -50,7 +50,13 @@ class Inputs:
 
 
 def read_files(
-    sources: Mapping[str, Any], inputs: Inputs, wanted: Wanted, *, positive: str | None = None, share: bool = True
+    sources: Mapping[str, Any],
+    inputs: Inputs,
+    wanted: Wanted,
+    *,
+    positive: str | None = None,
+    labels: bool = False,
+    share: bool = True,
 ) -> DataFiles:
     """Read the splits of a study.
 
@@ -60,6 +66,7 @@ def read_files(
             an input where it has several.
         wanted: What to take from them. With `encode` the table is encoded by what its training cases hold.
         positive: The label that is 1, where there are two labels.
+        labels: Whether whole numbers are labels, be they 0, 1, 2 or not.
         share: Whether a fifth of the training cases is held out where there is no validation split.
 
     Returns:
@@ -86,7 +93,8 @@ def read_files(
         for name, source in sources.items()
     }
     names = {name: one.name for name, one in read.items()}
-    splits, label_names = encode_labels({name: one.split for name, one in read.items()}, names, positive=positive)
+    given = {name: one.split for name, one in read.items()}
+    splits, label_names = encode_labels(given, names, positive=positive, labels=labels)
     if wanted.times is not None and wanted.groups is None:
         splits = {name: _with_days(split) for name, split in splits.items()}
     notes = [_account(first, splits["train"], label_names, wanted)]

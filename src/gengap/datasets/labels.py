@@ -19,7 +19,7 @@ _NO_EVENT = {
 
 
 def encode_labels(
-    splits: Mapping[str, Split], names: Mapping[str, str], *, positive: str | None = None
+    splits: Mapping[str, Split], names: Mapping[str, str], *, positive: str | None = None, labels: bool = False
 ) -> tuple[dict[str, Split], tuple[str, ...]]:
     """Turn answers in words into integer codes, the same in every split.
 
@@ -30,6 +30,7 @@ def encode_labels(
         splits: Splits by name, `"train"` among them.
         names: What each split's file is called in messages.
         positive: The label that is 1, where there are two.
+        labels: Whether whole numbers, too, are labels; such as are codes already stay as they are.
 
     Returns:
         The splits, and the names of the labels in the order of their codes; none where answers stay as they are.
@@ -44,16 +45,25 @@ def encode_labels(
     if any(words.values()) and not all(words.values()):
         worded = " and ".join(names[name] for name, said in words.items() if said)
         raise DataError(f"Answers are words in {worded} and numbers in the other files: write them alike.")
-    if not words["train"] and positive is None:
+    named = words["train"] or positive is not None or (labels and _are_no_codes(answers["train"]))
+    if not named:
         truth = {name: y.astype(np.int64) for name, y in answers.items() if y.dtype == bool}
         return {name: replace(split, y=truth.get(name, split.y)) for name, split in splits.items()}, ()
     written = {name: _as_text(y) for name, y in answers.items()}
-    labels = _ordered(written["train"], positive, names["train"])
-    codes = {label: code for code, label in enumerate(labels)}
+    ordered = _ordered(written["train"], positive, names["train"])
+    codes = {label: code for code, label in enumerate(ordered)}
     for name, y in written.items():
         _check_known(y, codes, names[name], names["train"])
     coded = {name: np.array([codes[label] for label in y.tolist()], np.int64) for name, y in written.items()}
-    return {name: replace(split, y=coded[name]) for name, split in splits.items()}, labels
+    return {name: replace(split, y=coded[name]) for name, split in splits.items()}, ordered
+
+
+def _are_no_codes(y: NDArray[Any]) -> bool:
+    """Tell whether answers are whole numbers other than 0, 1, 2, ...: of 1 to 3 a fourth label 0 would be made."""
+    if y.ndim != 1 or y.dtype.kind not in "iuf" or (y != np.round(y)).any():
+        return False
+    found = np.unique(y)
+    return not np.array_equal(found, np.arange(len(found)))
 
 
 def _as_text(y: NDArray[Any]) -> NDArray[np.str_]:
@@ -69,7 +79,7 @@ def _ordered(y: NDArray[np.str_], positive: str | None, name: str) -> tuple[str,
     if positive is not None:
         return _with_positive(labels, positive, name)
     if len(labels) != 2:
-        whole = all(label.lstrip("+-").isdigit() for label in labels)
+        whole = all(label.lstrip("+-").isdecimal() for label in labels)
         return tuple(sorted(labels, key=int) if whole else labels)
     absent = [label for label in labels if _says_absence(label, labels)]
     if len(absent) == 1:

@@ -69,7 +69,7 @@ def from_table(
     wanted = Wanted(target, groups, tuple(ignore), times=times, missing=missing, encoding=encoding, encode=True)
     several = tuple(inputs) if len(inputs) > 1 else ()
     sources = {name: source for name, source in given.items() if source is not None}
-    read = read_files(sources, Inputs(names=several), wanted, positive=positive)
+    read = read_files(sources, Inputs(names=several), wanted, positive=positive, labels=task == "multiclass")
     return as_dataset(read, name=train if isinstance(train, str) else "table", task=task)
 
 

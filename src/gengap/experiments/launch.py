@@ -98,7 +98,9 @@ def study_from_files(
     loaded = None if model is None else load_model(model)
     paths = {name: path for name, path in data.items() if path is not None}
     inputs = Inputs() if loaded is None else inputs_of(loaded)
-    read = read_files(paths, inputs, replace(wanted, encode=wanted.encode or loaded is None), positive=positive)
+    wanted = replace(wanted, encode=wanted.encode or loaded is None)
+    labels = loaded is None and task == "multiclass"
+    read = read_files(paths, inputs, wanted, positive=positive, labels=labels)
     told = task if loaded is None else "regression"  # a model says itself what it predicts, below
     dataset = as_dataset(read, name=paths["train"].name, task=told)
     made: list[str] = []
