@@ -105,7 +105,7 @@ def _parsed(lines: _Lines, as_text: Collection[str], *, decimal_comma: bool) -> 
     )
     words = [str(name) for name in table if table[name].dtype.kind not in "biuf"]
     # whole numbers beyond 64 bits are objects, too, and none of text
-    return table.assign(**{name: table[name].astype(object).map(str) for name in words})
+    return table.assign(**{name: table[name].astype(object).map(str).astype(object) for name in words})
 
 
 def _text_of(path: Path, encoding: str | None) -> str:
