@@ -66,6 +66,16 @@ def test_a_folder_keeps_weights_beside(tmp_path):
             np.testing.assert_array_equal(one, other)
 
 
+def test_weights_are_found_from_another_folder_than_the_result_was_read_from(tmp_path, monkeypatch):
+    result = make()
+    result.save(tmp_path / "study")
+    monkeypatch.chdir(tmp_path)
+    again = Result.load("study")
+    monkeypatch.chdir("/")
+    for key, weights in result.weights.items():
+        np.testing.assert_array_equal(again.weights[key][0], weights[0])
+
+
 def test_names_never_become_paths(tmp_path):
     result = make()
     hostile = "../../etc/passwd"

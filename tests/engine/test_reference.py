@@ -124,6 +124,9 @@ def test_a_probability_that_becomes_nan_is_a_status_too():
     nan_at_once = net(optimizer=keras.optimizers.SGD(np.inf))
     (record,) = train(Run("a", 0, nan_at_once), epochs=3)
     assert record.status == "diverged at epoch 1: the loss is no longer finite"
+    finite_but_huge = net(optimizer=keras.optimizers.SGD(1e30))  # weights of 1e29 give infinity less infinity
+    (record,) = train(Run("a", 0, finite_but_huge), epochs=3)
+    assert record.status == "diverged at epoch 1: the loss is no longer finite"
 
 
 def test_an_average_of_weights_is_what_is_scored_and_kept():

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+import gengap as gg
 from gengap.errors import ModelError
 from gengap.keras_models import clone_compiled
 from gengap.keras_models.clone import excluded_from_decay
@@ -130,6 +131,19 @@ def test_masks_and_wrappers():
     np.testing.assert_allclose(
         clone_compiled(model).predict(data, verbose=0), model.predict(data, verbose=0), atol=1e-6
     )
+
+
+@pytest.mark.parametrize("inside", [layers.Dense, lambda width: keras.Sequential([layers.Dense(width)])])
+@pytest.mark.parametrize("copy", [clone_compiled, gg.L2(0.1)])
+def test_a_weight_of_two_layers_gets_a_sentence(copy, inside):
+    x, shared = keras.Input((3, 2)), inside(2)
+    h = layers.TimeDistributed(shared)(x) + shared(x[:, 0])
+    model = keras.Model(x, layers.Dense(1)(h))
+    model.compile("sgd", "mse")
+    with pytest.raises(
+        ModelError, match=r"kernel' is held by two layers, '.*' and '.*call one of the two layers in both"
+    ):
+        copy(model)
 
 
 def test_dtype_policies_survive():

@@ -92,3 +92,13 @@ def test_a_study_on_a_frozen_embedding_stores_it_once_and_goes_on(tmp_path, engi
         result = gg.Study(model, seeds=seeds, **study).run(x[8:], x[8:, 0] % 2, **given)
     assert sum(path.stat().st_size > 100_000 for path in (tmp_path / "s" / "arrays").iterdir()) == 1
     assert np.array_equal(result.model("l2(0.1)", seed=1).layers[0].get_weights()[0], words.get_weights()[0])
+
+
+def test_weights_are_found_from_another_folder_than_the_study_was_run_from(store, tmp_path, monkeypatch, make_record):
+    monkeypatch.chdir(tmp_path)
+    with Store.open("s") as opened:
+        records = list(opened.records())
+    monkeypatch.chdir("/")
+    for seed, record in enumerate(records):
+        expected = with_backbone(make_record(seed=seed)).weights_last
+        assert all(np.array_equal(ours, theirs) for ours, theirs in zip(record.weights_last, expected, strict=True))

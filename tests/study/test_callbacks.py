@@ -123,6 +123,7 @@ class Own(callbacks.Callback):
         (callbacks.SwapEMAWeights, TypeError, r"gg\.EMA"),
         (lambda: callbacks.LambdaCallback(on_batch_end=print), TypeError, "`on_epoch_end`"),
         (callbacks.LambdaCallback, TypeError, "does nothing"),
+        (lambda: callbacks.LearningRateScheduler(0.1), TypeError, "a function of the epoch; received 0.1"),
         (lambda: callbacks.EarlyStopping(monitor="val_accuracy", patience=3), ValueError, r"gg\.EarlyStopping"),
         (lambda: callbacks.EarlyStopping(patience=3, start_from_epoch=4), ValueError, r"gg\.EarlyStopping"),
         (Own, TypeError, "a callback of your own"),

@@ -167,12 +167,18 @@ def _train_epoch(  # noqa: PLR0917  private, and every argument is what its name
                 with noise.at(epoch, step):
                     model.train_on_batch(*(keras.tree.map_structure(as_tensor, one) for one in given))
             except RuntimeError:
-                if all(np.isfinite(one).all() for one in model.get_weights()):
+                if _is_finite(model, given[0]):
                     raise
-                return {"loss": np.nan}  # torch's cross-entropy refuses the NaN that the weights have become
+                return {"loss": np.nan}  # torch's cross-entropy refuses the NaN that the outputs have become
             added += added_losses(model) * len(batch) / len(order)
         logs = _flat_logs(model.get_metrics_result())
     return {**logs, "loss": logs["loss"] - penalty - added, "penalty": added}
+
+
+def _is_finite(model: keras.Model, x: Any) -> bool:
+    """Tell whether weights are, and what they make of a batch: huge ones give NaN as infinity less infinity."""
+    outputs = keras.tree.flatten(model.predict_on_batch(keras.tree.map_structure(as_tensor, x)))
+    return all(np.isfinite(one).all() for one in (*model.get_weights(), *outputs))
 
 
 @contextmanager

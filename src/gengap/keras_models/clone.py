@@ -19,6 +19,11 @@ OPAQUE = (
     "The subclassed model {name!r} cannot be cloned, and every run trains a clone: {reason}. Write get_config() and "
     "from_config() for its class, or build the model with keras.Sequential or keras.Model(inputs, outputs)."
 )
+TWO_HOLDERS = (
+    "Weight {weight!r} is held by two layers, {one!r} and {other!r}, as of a layer that stands in the graph and inside "
+    "a wrapper. Layers are copied by their configurations, which do not say so (Keras' clone_model and load_model "
+    "lose it as well): call one of the two layers in both places."
+)
 
 
 def clone_compiled(model: Model) -> Model:
@@ -68,10 +73,17 @@ def carry_weights(pairs: Sequence[tuple[Operation, Operation]]) -> list[tuple[st
 
     Returns:
         Path and shapes (`"(16, 1) -> (4, 1)"`) of each weight that kept its fresh value, because its shape changed.
+
+    Raises:
+        ModelError: Two layers hold one weight, and their copies would not.
     """
     fresh: list[tuple[str, str]] = []
+    carried: dict[int, tuple[Operation, Any]] = {}
     for original, copy in pairs:
         for before, after in _variable_pairs(original, copy):
+            holder, known = carried.setdefault(id(before), (original, after))
+            if known is not after:
+                raise ModelError(TWO_HOLDERS.format(weight=before.path, one=holder.name, other=original.name))
             if tuple(before.shape) == tuple(after.shape):
                 after.assign(before)
             else:

@@ -77,7 +77,8 @@ class Folder:
     """
 
     def __init__(self, path: str | Path, variants: Sequence[str] = ()) -> None:
-        self._path, self._variants = Path(path), list(variants)
+        self._path = Path(path).absolute()  # weights are read when asked for, from wherever the process has gone
+        self._variants = list(variants)
         self.result = self._path / "result.nc"
 
     def save(

@@ -84,7 +84,7 @@ class Store:
         Raises:
             StoreError: The folder holds a store or other files, another process writes there, or the disk is full.
         """
-        folder = Path(folder)
+        folder = Path(folder).absolute()  # results read weights when asked for, from wherever the process has gone
         content = json.dumps({**manifest, "id": uuid.uuid4().hex}, indent=1)
         ledger, lock = opening.create(folder, content, journal)
         return cls(folder, ledger, lock)
@@ -104,7 +104,7 @@ class Store:
         Raises:
             StoreError: There is no store, another process writes to it, or it needs a newer gengap.
         """
-        folder = Path(folder)
+        folder = Path(folder).absolute()  # results read weights when asked for, from wherever the process has gone
         if mode == "r":
             return cls(folder, opening.open_for_reading(folder), None)
         ledger, lock = opening.open_for_writing(folder, journal)

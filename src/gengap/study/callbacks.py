@@ -113,7 +113,7 @@ def read_callbacks(given: Sequence[Any], *, stored: bool) -> Callbacks:
         elif kind is keras.callbacks.ReduceLROnPlateau:
             rates.append(_plateau(one))
         elif kind is keras.callbacks.LearningRateScheduler:
-            rates.append(EpochSchedule(one.schedule))
+            rates.append(_schedule(one))
         elif kind is keras.callbacks.LambdaCallback:
             hearers.append(_lambda(one))
         elif kind is keras.callbacks.CSVLogger:
@@ -176,6 +176,12 @@ def _plateau(one: Any) -> ReduceOnPlateau:
         int(one.cooldown),
         float(one.min_lr),
     )
+
+
+def _schedule(one: Any) -> EpochSchedule:
+    if not callable(one.schedule):
+        raise TypeError(f"LearningRateScheduler takes a function of the epoch; received {one.schedule!r}.")
+    return EpochSchedule(one.schedule)
 
 
 def _lambda(one: Any) -> Callable[[], Any]:
