@@ -27,6 +27,9 @@ FUSED: dict[str, type[Fused] | type[RecurrentDoor]] = {
 }
 """The stacked kernel of each layer class, by the class's name in `keras.layers`."""
 
+_OF_CALLS = FUSED_ATTENTION | FUSED_SHAPES
+"""Kernels that judge a call by all its arguments."""
+
 
 def fused_door(node: StackedNode, args: Any, kwargs: Any) -> Door | None:
     """Return the stacked kernel for a step, or None where there is none for this layer as it is configured."""
@@ -35,7 +38,7 @@ def fused_door(node: StackedNode, args: Any, kwargs: Any) -> Door | None:
     name = type(node.operation).__name__
     if name == "TimeDistributed":
         return FusedTimeDistributed.takes(node, args, kwargs, FUSED.get)
-    judging = (FUSED_ATTENTION | FUSED_SHAPES).get(name)
+    judging = _OF_CALLS.get(name)
     if judging is not None:
         return judging(node) if judging.takes(node, args, kwargs) else None
     return _one_value_door(node, args, kwargs)
