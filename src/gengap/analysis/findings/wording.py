@@ -133,8 +133,10 @@ ENGLISH = Wording(
         "0 is better), given this training set",
         "GG112": "still gets better at the end: held-out {score} falls by {slope} per epoch, so it has not converged, "
         "given this training set",
-        "GG201": "does as well as the best network: {own:score} in the mean, {network} {other:score}, which is ahead "
-        "by no more than the {tolerance} that are taken not to matter, given this training set",
+        "GG201": "does as well as the best network: {own:score} in the mean, {network} {other:score}; {lead}, "
+        "given this training set",
+        "reference.behind": "the network is ahead by no more than the {tolerance} that are taken not to matter",
+        "reference.ahead": "the reference is ahead, though not for sure",
         "GG201.better": "is better than every network, the best of which is {network}: by {by:score} in the mean, by "
         "at least {least:score} with {confidence:.4g} % confidence, given this training set",
         "GG301": "differs from {baseline} in {count} respects ({differences:; })",

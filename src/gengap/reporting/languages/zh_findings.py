@@ -20,8 +20,9 @@ SENTENCES: dict[str, str] = {
     "GG113": "欠拟合：参数更多的 {bigger} 在训练样本上更好，在留出样本上也更好（{score}低 {loss}；就这一训练集而言）",
     "GG114": "未显示准确率高于总是预报最常见的类别：准确率的改进为 {gain:+}（大于 0 为更好；就这一训练集而言）",
     "GG112": "训练结束时仍在改善：留出样本的{score}每轮下降 {slope}，尚未收敛（就这一训练集而言）",
-    "GG201": "不逊于最好的网络：均值 {own:score}，{network} 为 {other:score}，后者领先不超过视为无关紧要的 {tolerance}"
-    "（就这一训练集而言）",
+    "GG201": "不逊于最好的网络：均值 {own:score}，{network} 为 {other:score}；{lead}（就这一训练集而言）",
+    "reference.behind": "后者领先不超过视为无关紧要的 {tolerance}",
+    "reference.ahead": "参照模型领先，但尚不能确定",
     "GG201.better": "优于所有网络，其中最好的是 {network}：均值差 {by:score}，至少差 {least:score}"
     "（置信度 {confidence:.4g} %，就这一训练集而言）",
     "GG301": "与 {baseline} 在 {count} 个方面不同（{differences:；}）",
