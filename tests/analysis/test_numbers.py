@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gengap import Result
-from gengap.analysis import compare, recommend
+from gengap.analysis import compare, gate, recommend
 from gengap.analysis.numbers import write_estimate, write_score, write_spread, write_tick
+from gengap.reporting import render_report
+from gengap.reporting.markdown import to_markdown
 
 SIZES = st.floats(1e-7, 1e3)
 
@@ -88,3 +90,15 @@ def test_tables_and_sentences_show_scores_of_tiny_units():
             list(map(float, re.findall(r"-?\d[\d.]*(?:e-\d+)?", one.replace("−", "-")))) for one in (plain, small)
         )
         assert [1e12 * one for one in scaled] == pytest.approx(exact, rel=0.01, abs=2e-3)
+
+
+def test_markdown_does_not_swallow_a_name_that_looks_like_a_tag():
+    y = np.arange(60) % 2
+    forecasts = np.random.default_rng(0).uniform(0.1, 0.9, (2, 3, 60))
+    made = dict(zip(("a", "<b>deep</b>"), forecasts, strict=True))
+    result = Result.from_predictions(y, made, task="binary", score="log_loss")
+    said = gate(result, variant="<b>deep</b>", against="a", no_worse_than=0.1).to_markdown()
+    for written in (said, to_markdown(render_report(result))):
+        prose = re.sub(r"```.*?```|`[^`\n]*`", "", written, flags=re.DOTALL)
+        assert r"\<b>deep\</b>" in prose
+        assert not re.search(r"(?<!\\)<(?=[a-z/])", prose)

@@ -6,6 +6,7 @@ import re
 MISSING = "–"
 _MINUS = "−"
 _HYPHEN_FOR_MINUS = re.compile(r"(?<![\w.])-(?=[.\d])")
+_TAG = re.compile(r"<(?=[A-Za-z/!?]|$)")
 _ROUNDING = 1e-9
 """Shares of an interval's ends that are errors of rounding."""
 _PLAIN = 8
@@ -57,6 +58,16 @@ def typewritten(written: str) -> str:
         '-0.3 [-1.0, 2.0]'
     """
     return written.replace(_MINUS, "-")
+
+
+def without_tags(text: str) -> str:
+    r"""Keep what looks like a tag in a name from being taken for one by Markdown, which would swallow it.
+
+    Example:
+        >>> print(without_tags("<b>net</b>, p < 0.0001"))
+        \<b>net\</b>, p < 0.0001
+    """
+    return _TAG.sub(r"\\<", text)
 
 
 def write_p(p: float) -> str:
