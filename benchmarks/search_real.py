@@ -164,8 +164,9 @@ def section(found: dict[str, Any]) -> str:
             change = f"{row['difference']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]" if row["remedy"] else ""
             lines.append(f"| | {row['role']} | {_code(row['remedy'])} | {change} | {row['verdict']} |")
     said = (
-        "Below 0 is better. Intervals are of the differences, for new seeds and new cases, and hold together at 95 % "
-        "within a data set. The remedies were chosen on validation, with seeds of their own, and read once on test; "
+        "Below 0 is better. Intervals are of the differences, for new seeds and new cases; within a data set all of "
+        "them hold at once with 95 % confidence. The remedies were chosen on validation, with seeds of their own, "
+        "and read once on test; "
         "`python -m benchmarks.search_real` trains all of it."
     )
     lines += ["", said]

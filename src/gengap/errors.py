@@ -19,6 +19,9 @@ GengapWarning (UserWarning)
 Plain `ValueError` and `TypeError` are raised where nobody would want to catch one of ours in particular.
 """
 
+from importlib import import_module
+from types import ModuleType
+
 
 class GengapError(Exception):
     """Base of every exception that gengap raises on purpose."""
@@ -50,6 +53,22 @@ class StudyChangedError(StoreError):
 
 class MissingExtraError(GengapError, ImportError):
     """An optional library is needed; the message gives the command that installs it."""
+
+
+def need(library: str, how: str) -> ModuleType:
+    """Return an optional library.
+
+    Args:
+        library: What it is imported as.
+        how: What needs it, and the command that installs it.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    try:
+        return import_module(library)
+    except ImportError as reason:
+        raise MissingExtraError(how) from reason
 
 
 class GengapWarning(UserWarning):

@@ -231,3 +231,22 @@ def test_trees_of_a_regression():
     wanted = HistGradientBoostingRegressor(max_iter=rounds, early_stopping=False).fit(data.train.x, data.train.y)
     found = result.test["prediction_best"].sel(variant="gradient-boosted trees", seed=0)
     np.testing.assert_allclose(found, wanted.predict(data.test.x), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("noise", "words"), [(0.22, "the reference is ahead"), (0.28, "the network is ahead by no more than the 0.50")]
+)
+def test_a_finding_says_which_of_the_two_is_ahead(noise, words):
+    """`Ahead by no more than the tolerance` was said of networks that were far behind."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 60)
+    net, one = (np.clip(y + rng.normal(0, sd, (3, 60)), 0.05, 0.95) for sd in (0.33, noise))
+    result = gg.Result.from_predictions(
+        y, {"net": net, "ref": one[:1].repeat(3, axis=0)}, task="binary", score="brier_score"
+    )
+    result.manifest["variants"]["ref"]["reference"] = "made"
+    said = gg.recommend(result, tolerance=0.5)
+    (finding,) = said.findings
+    assert words in str(finding)
+    scores = {one.variant: one.score for one in said.options}
+    assert ("reference is ahead" in words) == (scores["ref"] < scores["net"])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gengap.analysis.numbers import MISSING, typeset, write_estimate, write_p, write_spread
+from gengap.analysis.numbers import MISSING, typeset, write_estimate, write_p, write_score, write_spread
 from gengap.analysis.text_tables import Head, TextTable, terminal_width
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ AS_UNCERTAIN = "as uncertain"
 """The format of cells that get the digits their interval or spread leaves room for."""
 P_VALUE = "p"
 """The format of p values."""
+SCORE = "score"
+"""The format of scores, which have any units."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Spread:
             return write_spread(self.mean, self.sd)
         if math.isnan(self.mean):
             return MISSING
+        if spec == SCORE:
+            return write_score(self.mean) + ("" if math.isnan(self.sd) else f" ± {write_score(self.sd)}")
         return f"{self.mean:{spec}}" if math.isnan(self.sd) else f"{self.mean:{spec}} ± {self.sd:{spec}}"
 
     def fields(self, name: str) -> dict[str, float]:
@@ -41,25 +45,36 @@ class Spread:
 
 @dataclass(frozen=True)
 class IntervalEstimate:
-    """A value with its interval."""
+    """A value with its interval.
+
+    Attributes:
+        value: The value.
+        low: Lower end of the interval.
+        high: Upper end.
+        scale: Size of the numbers that it is a difference of; it says which of its digits are rounding.
+    """
 
     value: float
     low: float
     high: float
+    scale: float = 1.0
 
     def show(self, spec: str) -> str:
         """Write `value [low, high]`, all in the number format `spec`."""
         if spec == AS_UNCERTAIN:
-            return write_estimate(self.value, self.low, self.high)
+            return write_estimate(self.value, self.low, self.high, scale=self.scale)
         if math.isnan(self.value):
             return MISSING
+        if spec == SCORE:
+            low, high = write_score(self.low), write_score(self.high)
+            return write_score(self.value) + ("" if low == high == MISSING else f" [{low}, {high}]")
         if math.isnan(self.low) and math.isnan(self.high):
             return f"{self.value:{spec}}"
         return f"{self.value:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
 
     def __format__(self, spec: str) -> str:
         if spec in {"", "+"}:
-            return write_estimate(self.value, self.low, self.high, sign=spec == "+")
+            return write_estimate(self.value, self.low, self.high, sign=spec == "+", scale=self.scale)
         return typeset(self.show(spec))
 
     def fields(self, name: str) -> dict[str, float]:
@@ -77,7 +92,7 @@ class Column:
     Attributes:
         name: What programs call it.
         label: What people call it.
-        spec: Number format of its cells; `AS_UNCERTAIN` and `P_VALUE` are formats, too. Empty for words.
+        spec: Number format of its cells; `AS_UNCERTAIN`, `P_VALUE` and `SCORE` are formats, too. Empty for words.
         spare: 0 for what a reader cannot do without; the larger, the sooner a narrow terminal leaves the column out.
     """
 
@@ -94,6 +109,8 @@ class Column:
             return cell
         if isinstance(cell, Spread | IntervalEstimate):
             return typeset(cell.show(self.spec))
+        if self.spec == SCORE:
+            return write_score(cell)
         return write_p(cell) if self.spec == P_VALUE else typeset(f"{cell:{self.spec}}")
 
     def fields(self, cell: Cell) -> dict[str, Any]:

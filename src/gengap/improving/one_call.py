@@ -12,6 +12,7 @@ from scipy import sparse
 
 from gengap.analysis import compare, recommend
 from gengap.analysis.cases import is_reference, networks
+from gengap.analysis.numbers import typewritten
 from gengap.datasets.split import Dataset, Split
 from gengap.errors import StoreError
 from gengap.improving.dividing import Division, divide
@@ -275,7 +276,7 @@ def _sentence(result: Result, variant: str, remedy: str, found: SearchResult) ->
         return f"Ship the model as it is: none of {number} trials was worth changing it for."
     contrast, name = compare(result)[variant], found.score.replace("_", " ")
     where = "all cases, each held out once" if variant == SEARCHED else judged_on(result)
-    interval = f"{name} {contrast.difference:+.4f} [{contrast.low:+.4f}, {contrast.high:+.4f}]"
+    interval = f"{name} {typewritten(format(contrast.shown, '+'))}"
     if contrast.verdict.kind in {"better", "worse"}:
         verdict = f"{contrast.verdict.kind} than the model as it is"
         return f"Ship the model with {remedy}: {verdict} on {where} ({interval}), found in {number} trials."

@@ -3,6 +3,8 @@
 import re
 from html.parser import HTMLParser
 
+from gengap.analysis.numbers import without_tags
+
 _SILENT = {"style", "script", "svg", "form", "nav", "button", "select", "noscript", "title", "label"}
 """What a page has for the eye and the hand alone."""
 _VOID = {"meta", "input", "br", "wbr", "hr", "img", "link"}
@@ -38,7 +40,7 @@ class _Reader(HTMLParser):
         self._silent: list[str] = []
         self._rows: list[list[str]] = []
         self._term = self._tone = ""
-        self._pre = False
+        self._pre = self._code = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _VOID:
@@ -58,6 +60,7 @@ class _Reader(HTMLParser):
             self._pre, self._said = True, ""
         elif tag in {"b", "code"} and not self._pre:
             self._said += "**" if tag == "b" else "`"
+            self._code = tag == "code"
         elif tag == "span" and look == "tone":
             self._tone = "**"
             self._said += self._tone
@@ -68,7 +71,7 @@ class _Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if not self._silent:
-            self._said += data
+            self._said += data if self._pre or self._code else without_tags(data)
 
     def handle_endtag(self, tag: str) -> None:
         if self._silent:
@@ -82,6 +85,7 @@ class _Reader(HTMLParser):
             self._pre = False
         elif tag in {"b", "code"} and not self._pre:
             self._said += "**" if tag == "b" else "`"
+            self._code = False
         elif tag in {"th", "td"}:
             self._rows[-1].append(_one_line(self._said).replace("|", r"\|"))
         elif tag == "table":

@@ -6,9 +6,9 @@ from typing import Any
 
 from gengap.analysis import compare
 from gengap.analysis.cases import EpochRule, held_out
-from gengap.analysis.numbers import typewritten, write_estimate
+from gengap.analysis.numbers import typewritten, write_score
 from gengap.analysis.summary import at_epoch
-from gengap.analysis.tables import Cell, Column, ShownAsTable, Spread, Table
+from gengap.analysis.tables import SCORE, Cell, Column, ShownAsTable, Spread, Table
 from gengap.results import Result
 from gengap.searching.drawing import importances
 from gengap.searching.space import Space
@@ -64,12 +64,12 @@ class Picked:
         ]
         if strongest is not best:
             what = strongest.remedy or "the model as it is"
-            said.append(f"Strongest within one standard error of the best: {what} ({strongest.score:.4f}).")
+            said.append(f"Strongest within one standard error of the best: {what} ({write_score(strongest.score)}).")
         if best.remedy and best.remedy == chosen:
             anew = float(at_epoch(result, chosen, "val_score", self.rule).mean())
             said.append(
-                f"The best trial scored {best.score:.4f} with the seeds that it was chosen by, and {anew:.4f} with "
-                "fresh ones, on the same validation cases."
+                f"The best trial scored {write_score(best.score)} with the seeds that it was chosen by, and "
+                f"{write_score(anew)} with fresh ones, on the same validation cases."
             )
         for state, words in (("halted", "were halted"), ("diverged", "diverged")):
             if number := sum(one.state == state for one in self.trials):
@@ -143,7 +143,7 @@ def trials_table(found: SearchResult) -> Table:
     columns = (
         Column("trial", "trial", "d"),
         *(Column(name, name, spare=0) for name in names),
-        Column("score", f"validation {found.score.replace('_', ' ')}", ".4f", spare=0),
+        Column("score", f"validation {found.score.replace('_', ' ')}", SCORE, spare=0),
         Column("strength", "strength", ".2f", spare=3),
         Column("epochs", "epochs", ".1f", spare=2),
         Column("state", "", spare=1),
@@ -183,7 +183,7 @@ def say(result: Result, told: Mapping[str, Any], chosen: str, *, nested: bool) -
     if chosen == result.baseline:
         return f"Best of {number} trials on validation: the model as it is. Keep it, or search elsewhere."
     contrast = compare(result)[chosen]
-    numbers = typewritten(write_estimate(contrast.difference, contrast.low, contrast.high, sign=True))
+    numbers = typewritten(f"{contrast.shown:+}")
     told_verdict = f"{contrast.verdict.short} ({numbers})"
     if nested:
         return (

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gengap.errors import MissingExtraError
+from gengap.errors import need
 
 FIGURES = 3
 """Digits of a strength that is drawn: names stay readable, and no score knows the fourth."""
@@ -137,13 +137,7 @@ def need_optuna() -> Any:
     Raises:
         MissingExtraError: It is not installed.
     """
-    try:
-        import optuna
-    except ImportError as error:
-        raise MissingExtraError(
-            "A search draws its trials with Optuna, which is not installed: pip install 'gengap[search]'"
-        ) from error
-    return optuna
+    return need("optuna", "A search draws its trials with Optuna, which is not installed: pip install 'gengap[search]'")
 
 
 def _pair(given: tuple[Any, ...], name: str, *, whole: bool) -> Range:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gengap.analysis.cases import EpochRule
+from gengap.analysis.numbers import write_score
 from gengap.datasets.folds import CrossValidation
 from gengap.errors import DataError, ModelError, StudyChangedError
 from gengap.randomness import gives_random_back
@@ -293,7 +294,11 @@ def _tell(trying: Trying, n_trials: int, *, show: bool) -> None:
     from rich.console import Console
 
     leader = trying.leader
-    best = "none has finished" if leader is None else f"best so far {leader.score:.4f}: {leader.remedy or 'as it is'}"
+    best = (
+        "none has finished"
+        if leader is None
+        else f"best so far {write_score(leader.score)}: {leader.remedy or 'as it is'}"
+    )
     Console().print(f"{len(trying.trials)} of {n_trials} trials; {best}", highlight=False)
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from gengap.errors import MissingExtraError
+from gengap.errors import need
 from gengap.naming import name_apart
 
 
@@ -43,10 +43,7 @@ def require_tensorboard() -> None:
     Raises:
         MissingExtraError: It is not.
     """
-    try:
-        import tensorboard  # noqa: F401  asked for before anything is written
-    except ImportError as reason:
-        raise MissingExtraError("TensorBoard's files need TensorBoard: pip install 'gengap[tensorboard]'.") from reason
+    need("tensorboard", "TensorBoard's files need TensorBoard: pip install 'gengap[tensorboard]'.")
 
 
 def folder_of(name: str, known: dict[str, str]) -> str:

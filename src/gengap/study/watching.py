@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
+from gengap.analysis.numbers import write_score
 from gengap.datasets.folds import fold_seed
 from gengap.storage import Progress, Store
 
@@ -23,7 +24,7 @@ def progress_table(folder: str | Path) -> tuple[Table, bool]:
         A table with a row for each variant, and whether every run is stored.
 
     Raises:
-        StoreError: The folder holds no study.
+        StoreError: The folder contains no study.
     """
     with Store.open(folder) as store:
         manifest, progress = store.manifest, store.progress()
@@ -67,4 +68,4 @@ def tables(folder: str | Path, *, seconds: float = 1.0) -> Iterator[Table]:
 
 def _mean(runs: Sequence[Progress], score: str) -> str:
     values = [one.logs[score] for one in runs if score in one.logs]
-    return f"{np.mean(values):.4f}" if values else ""
+    return write_score(float(np.mean(values))) if values else ""

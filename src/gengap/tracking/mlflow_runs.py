@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gengap.errors import MissingExtraError
+from gengap.errors import need
 from gengap.naming import name_apart
 from gengap.tracking.records import TrackedRun, study_metrics, study_parameters, tracked_runs
 
@@ -75,10 +75,7 @@ def require_mlflow() -> None:
     Raises:
         MissingExtraError: It is not.
     """
-    try:
-        import mlflow  # noqa: F401  asked for before anything is written
-    except ImportError as reason:
-        raise MissingExtraError("Results go to MLflow with: pip install 'gengap[mlflow]'.") from reason
+    need("mlflow", "Results go to MLflow with: pip install 'gengap[mlflow]'.")
 
 
 def begin_study(experiment: str, name: str, tracking_uri: str | None) -> tuple[Any, str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from gengap.errors import MissingExtraError
+from gengap.errors import need
 from gengap.study.values import one_of
 from gengap.tracking.records import TrackedRun, study_parameters, tracked_runs
 
@@ -51,10 +51,7 @@ def require_wandb() -> None:
     Raises:
         MissingExtraError: It is not.
     """
-    try:
-        import wandb  # noqa: F401  asked for before anything is written
-    except ImportError as reason:
-        raise MissingExtraError("Results go to Weights & Biases with: pip install 'gengap[wandb]'.") from reason
+    need("wandb", "Results go to Weights & Biases with: pip install 'gengap[wandb]'.")
 
 
 def check_choices(group_by: str, mode: str) -> None:

@@ -22,7 +22,7 @@ from gengap.analysis.findings.wording import GIVEN
 from gengap.analysis.inference.looks import look_level, looks_of
 from gengap.analysis.inference.simultaneous import comparison_level, holm
 from gengap.analysis.summary import at_epoch
-from gengap.analysis.tables import AS_UNCERTAIN, P_VALUE, Cell, Column, IntervalEstimate, ShownAsTable, Table
+from gengap.analysis.tables import AS_UNCERTAIN, P_VALUE, Cell, Column, ShownAsTable, Table
 from gengap.errors import DataError, StatisticsWarning
 from gengap.results.checks import check_is_result
 from gengap.results.resampled import resampling_of
@@ -105,9 +105,8 @@ COLUMNS = _columns(GIVEN)
 
 
 def _cells(found: Contrast, *, verdict: str) -> tuple[Cell, ...]:
-    difference = IntervalEstimate(found.difference, found.low, found.high)
     numbers = (found.p, found.p_holm, found.effect_size, found.probability_better, found.correlation, found.seeds)
-    return (found.variant, found.rule, verdict, difference, *numbers, "; ".join(found.warnings))
+    return (found.variant, found.rule, verdict, found.shown, *numbers, "; ".join(found.warnings))
 
 
 def compare(

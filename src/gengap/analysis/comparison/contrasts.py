@@ -21,6 +21,7 @@ from gengap.analysis.inference.skewness import (
     skewness_of_difference,
     skewness_of_units,
 )
+from gengap.analysis.tables import IntervalEstimate
 
 FEW_SEEDS = 6
 """Below this the smallest variance estimates are so unsure that the interval rests on the normal law."""
@@ -75,6 +76,7 @@ class Contrast:
         seeds: Number of pairs.
         verdict: What may be said.
         warnings: What weakens it.
+        scale: Size of the two scores that it is a difference of.
     """
 
     variant: str
@@ -92,6 +94,12 @@ class Contrast:
     seeds: int
     verdict: Verdict
     warnings: tuple[str, ...]
+    scale: float = 1.0
+
+    @property
+    def shown(self) -> IntervalEstimate:
+        """The difference with its interval, which writes itself with the digits that it deserves."""
+        return IntervalEstimate(self.difference, self.low, self.high, self.scale)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +125,11 @@ class Pairs:
     units: Floats
     dropped: int
     rho: float | None = None
+
+    @property
+    def scale(self) -> float:
+        """Size of the scores: that of the larger mean."""
+        return max((abs(float(part.mean())) for part in (self.treated, self.untreated) if len(part)), default=1.0)
 
 
 def pair(
@@ -219,6 +232,7 @@ def _contrast(pairs: Pairs, estimate: MeanEstimate, rules: Rules) -> Contrast:
             given=rules.given,
         ),
         warnings=_warnings(estimate, rules, dropped=pairs.dropped),
+        scale=pairs.scale,
     )
 
 
@@ -268,6 +282,7 @@ def _undecided(pairs: Pairs, rules: Rules) -> Contrast:
             "one seed says nothing about seeds" if pairs.rho is None else f"only {len(of_seeds)} complete passes",
             *_dropped(pairs.dropped),
         ),
+        scale=pairs.scale,
     )
 
 

@@ -21,7 +21,7 @@ from gengap.analysis.comparison.gains import as_training_cases
 from gengap.analysis.inference.looks import look_level, looks_of
 from gengap.analysis.inference.over_seeds import NOTHING, as_estimate
 from gengap.analysis.inference.simultaneous import comparison_level
-from gengap.analysis.tables import Column, IntervalEstimate, ShownAsTable, Table
+from gengap.analysis.tables import SCORE, Column, IntervalEstimate, ShownAsTable, Table
 from gengap.errors import DataError
 from gengap.results.checks import check_is_result
 from gengap.results.resampled import resampling_of
@@ -166,10 +166,10 @@ class Ensembles(ShownAsTable):
 _COLUMNS = (
     Column("variant", "variant"),
     Column("members", "runs", ",d"),
-    Column("score", "score of the mean", ".4f"),
-    Column("single", "of a run alone", ".4f"),
-    Column("gain", "mean minus alone", ".4f"),
-    Column("difference", "minus the baseline's mean", ".4f"),
+    Column("score", "score of the mean", SCORE),
+    Column("single", "of a run alone", SCORE),
+    Column("gain", "mean minus alone", SCORE),
+    Column("difference", "minus the baseline's mean", SCORE),
 )
 
 

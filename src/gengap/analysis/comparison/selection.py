@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gengap.analysis.cases import Floats
+from gengap.analysis.numbers import write_score
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Winner:
         if difference == 0:
             return "as good as"
         better = difference > 0 if self.larger_is_better else difference < 0
-        return f"{abs(difference):.4f} {'better' if better else 'worse'} than"
+        return f"{write_score(abs(difference))} {'better' if better else 'worse'} than"
 
 
 def winner(

@@ -9,6 +9,7 @@ from gengap.analysis.cases import is_reference
 from gengap.analysis.decision.options import Option, Reading
 from gengap.analysis.decision.saying import amount
 from gengap.analysis.findings.codes import Finding, found
+from gengap.analysis.findings.wording import Message
 
 Floats = NDArray[np.float64]
 
@@ -47,6 +48,7 @@ def reference_findings(
             sure = {"by": -behind, "least": least, "confidence": 100 * confidence}
             seen.append(found("GG201.better", one.variant, "serious", network=name, **sure))
         elif inside[at] and behind <= tolerance:
+            lead = Message("reference.behind" if behind > 0 else "reference.ahead", {"tolerance": amount(tolerance)})
             scores = {"own": one.score, "other": options[best].score}
-            seen.append(found("GG201", one.variant, "serious", network=name, tolerance=amount(tolerance), **scores))
+            seen.append(found("GG201", one.variant, "serious", network=name, lead=lead, **scores))
     return tuple(seen)

@@ -19,6 +19,7 @@ from gengap.analysis.decision.options import check_alpha
 from gengap.analysis.decision.recommendation import reading_of
 from gengap.analysis.inference.intervals import limits
 from gengap.analysis.inference.resampled import FEWEST_PASSES, USUAL_PASSES
+from gengap.analysis.numbers import without_tags
 from gengap.errors import DataError, UnknownNameError
 from gengap.naming import did_you_mean
 from gengap.results.checks import check_is_result
@@ -111,7 +112,7 @@ class Gate:
         if self.advice is not None:
             rows.append(("to settle it", str(self.advice)))
         table = ["| | |", "|---|---|", *(f"| {_cell(name)} | {_cell(value)} |" for name, value in rows)]
-        notes = ["", *(f"- {note}" for note in self.notes)] if self.notes else []
+        notes = ["", *(f"- {without_tags(note)}" for note in self.notes)] if self.notes else []
         return (
             "\n".join([f"**{_cell(self.sentence)}** Worse counts upwards, below 0 is better.", "", *table, *notes])
             + "\n"
@@ -274,4 +275,4 @@ def _size(value: float) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return without_tags(text).replace("|", "\\|").replace("\n", " ")

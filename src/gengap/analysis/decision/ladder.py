@@ -52,8 +52,8 @@ class Gain:
     """What a larger rung has over a smaller one, paired by seed and by case.
 
     Attributes:
-        lower: Name of the rung that is climbed from.
-        upper: Name of the rung that is tried.
+        lower: Name of the smaller rung.
+        upper: Name of the larger one.
         gain: Score of the lower minus score of the upper, with its 95 % interval; positive is an improvement.
         se: Standard error of the gain, for new seeds and new cases.
         improves: Whether the rule goes on.

@@ -18,7 +18,7 @@ from gengap.analysis.decision.purchases import Market, Purchase
 from gengap.analysis.findings.codes import Finding
 from gengap.analysis.findings.wording import Message
 from gengap.analysis.inference.looks import looks_of
-from gengap.analysis.tables import Cell, Column, ShownAsTable, Table
+from gengap.analysis.tables import SCORE, Cell, Column, ShownAsTable, Table
 from gengap.errors import DataError
 from gengap.results.checks import check_is_result
 from gengap.results.resampled import resampling_of
@@ -114,12 +114,12 @@ def _columns(given: str) -> tuple[Column, ...]:
     return (
         Column("variant", "variant"),
         Column("rule", "read at", spare=0),
-        Column("score", "score", ".4f", spare=0),
+        Column("score", "score", SCORE, spare=0),
         Column("state", given, spare=0),
-        Column("regret", "loses at most", ".4f", spare=0),
+        Column("regret", "loses at most", SCORE, spare=0),
         Column("epoch", "epoch", ".1f"),
         Column("parameters", "parameters", ",d"),
-        Column("gap", "gap to training", ".4f"),
+        Column("gap", "gap to training", SCORE),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gengap.analysis.decision.options import Option, Reading
 from gengap.analysis.decision.purchases import Purchase
 from gengap.analysis.findings.wording import Message, Value, Word
+from gengap.analysis.numbers import write_number, write_score
 
 if TYPE_CHECKING:
     from gengap.analysis.decision.recommendation import Recommendation
@@ -19,15 +20,15 @@ Blanks = dict[str, Value]
 
 
 def amount(value: float) -> str:
-    """Write a size with two digits, without exponents.
+    """Write a size with two digits.
 
     Example:
-        >>> amount(0.02134), amount(1234.5), amount(0.0)
-        ('0.021', '1,234', '0')
+        >>> amount(0.02134), amount(1234.5), amount(0.0), amount(8.6e-14)
+        ('0.021', '1,234', '0', '8.6e-14')
     """
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
-    return f"{value:,.{max(1 - math.floor(math.log10(abs(value))), 0)}f}"
+    return write_number(value, max(1 - math.floor(math.log10(abs(value))), 0))
 
 
 def named(option: Option) -> Message:
@@ -63,7 +64,7 @@ def bottom_line(said: "Recommendation") -> Message:
 
 def action(said: "Recommendation") -> Message:
     """What to ship, with its score and which way that points."""
-    blanks: Blanks = {"choice": named(said.choice), "score": _score(said), "value": f"{said.choice.score:.4f}"}
+    blanks: Blanks = {"choice": named(said.choice), "score": _score(said), "value": write_score(said.choice.score)}
     return Message("decision.ship", blanks | {"better": _better(said)})
 
 

@@ -130,7 +130,7 @@ def _shares(result: "Result") -> Iterator[Finding]:
 
 
 def _penalty(result: "Result") -> Iterator[Finding]:
-    """Say where the loss that Keras prints holds a penalty: ranked by it, a variant is punished for its remedy."""
+    """Say where the loss that Keras prints includes a penalty: ranked by it, a variant is punished for its remedy."""
     if "penalty" not in result.history or "val_score" not in result.history:
         return
     for name in result.variants:

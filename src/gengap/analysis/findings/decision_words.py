@@ -10,9 +10,9 @@ SENTENCES: dict[str, str] = {
     "decision.unknown": "Which of {count} options is the best cannot be said, given this training set.",
     "decision.one": "The best of {count} options, given this training set: {choice}.",
     "decision.all": "Any of {count} options may be the best, given this training set.",
-    "decision.some": "Any of {left} of {count} options may be the best, given this training set; shown not to be: "
+    "decision.some": "{left} of {count} options may be the best, given this training set; shown not to be: "
     "{excluded:; }.",
-    "decision.some_of_many": "Any of {left} of {count} options may be the best, given this training set; the others "
+    "decision.some_of_many": "{left} of {count} options may be the best, given this training set; the others "
     "are shown not to be.",
     "decision.ship": "Ship {choice}: mean {score} {value} ({better}).",
     "decision.why.alone": "It is the only one.",
@@ -47,7 +47,7 @@ SENTENCES: dict[str, str] = {
     "decision.enough_seeds": "To bring it down to {tolerance} would take about {seeds:,d} {units}.",
     "decision.enough.never": "Nothing within reason would bring it down to {tolerance}, if the means stay as they are.",
     "decision.enough.more_cases": "Without more cases nothing within reason would bring it down to {tolerance}; more "
-    "cases might, but by how much cannot be foretold, since training sets would grow with them.",
+    "cases might, but by how much cannot be predicted, since training sets would grow with them.",
     "decision.lost": "Not considered, because {lost} of its {runs} runs diverged or have not come to an end: {option}.",
     "decision.all_lost": "Of every option some runs diverged or have not come to an end; they count in no mean, so "
     "shipping may do worse.",

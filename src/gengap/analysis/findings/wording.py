@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Union
 
 from gengap.analysis.findings import decision_words
-from gengap.analysis.numbers import typeset, typewritten, write_p
+from gengap.analysis.numbers import typeset, typewritten, write_p, write_score
 from gengap.analysis.tables import IntervalEstimate
 
 GIVEN = "given this training set"
@@ -86,9 +86,11 @@ class Wording:
 
 
 class _Real(float):
-    """A number that knows how people write it: with a true minus; the format `p` is that of p values."""
+    """A number that knows how people write it: with a true minus; the formats `p` and `score` are ours."""
 
     def __format__(self, spec: str) -> str:
+        if spec == "score":
+            return write_score(self)
         return write_p(self) if spec == "p" else typeset(super().__format__(spec))
 
 
@@ -131,16 +133,18 @@ ENGLISH = Wording(
         "0 is better), given this training set",
         "GG112": "still gets better at the end: held-out {score} falls by {slope} per epoch, so it has not converged, "
         "given this training set",
-        "GG201": "does as well as the best network: {own:.4f} in the mean, {network} {other:.4f}, which is ahead by no "
-        "more than the {tolerance} that are taken not to matter, given this training set",
-        "GG201.better": "is better than every network, the best of which is {network}: by {by:.4f} in the mean, by at "
-        "least {least:.4f} with {confidence:.4g} % confidence, given this training set",
+        "GG201": "does as well as the best network: {own:score} in the mean, {network} {other:score}; {lead}, "
+        "given this training set",
+        "reference.behind": "the network is ahead by no more than the {tolerance} that are taken not to matter",
+        "reference.ahead": "the reference is ahead, though not for sure",
+        "GG201.better": "is better than every network, the best of which is {network}: by {by:score} in the mean, by "
+        "at least {least:score} with {confidence:.4g} % confidence, given this training set",
         "GG301": "differs from {baseline} in {count} respects ({differences:; })",
         "GG302": "runs without a stopping rule trained for {epochs:, } epochs",
         "GG303": "its optimizer decays all weights by {strength:g}, biases perhaps included",
         "GG304": "learns from {share:.0%} of the training cases",
-        "GG305": "its printed validation loss at the best epoch, {printed:.4f}, includes a penalty of {penalty:.4f}; "
-        "its score, {score:.4f}, does not",
+        "GG305": "its printed validation loss at the best epoch, {printed:score}, includes a penalty of {penalty:score}"
+        "; its score, {score:score}, does not",
         "GG306": "its noise stays on in inference ({layers}), so each score and forecast holds one draw of it",
         "GG310": "the best epoch is chosen on the cases that evaluate it; there is no test split",
         "GG310.no_validation": "there is no validation split, so every choice was made on the test split",

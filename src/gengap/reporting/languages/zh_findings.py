@@ -20,15 +20,16 @@ SENTENCES: dict[str, str] = {
     "GG113": "欠拟合：参数更多的 {bigger} 在训练样本上更好，在留出样本上也更好（{score}低 {loss}；就这一训练集而言）",
     "GG114": "未显示准确率高于总是预报最常见的类别：准确率的改进为 {gain:+}（大于 0 为更好；就这一训练集而言）",
     "GG112": "训练结束时仍在改善：留出样本的{score}每轮下降 {slope}，尚未收敛（就这一训练集而言）",
-    "GG201": "不逊于最好的网络：均值 {own:.4f}，{network} 为 {other:.4f}，后者领先不超过视为无关紧要的 {tolerance}"
-    "（就这一训练集而言）",
-    "GG201.better": "优于所有网络，其中最好的是 {network}：均值差 {by:.4f}，至少差 {least:.4f}"
+    "GG201": "不逊于最好的网络：均值 {own:score}，{network} 为 {other:score}；{lead}（就这一训练集而言）",
+    "reference.behind": "后者领先不超过视为无关紧要的 {tolerance}",
+    "reference.ahead": "参照模型领先，但尚不能确定",
+    "GG201.better": "优于所有网络，其中最好的是 {network}：均值差 {by:score}，至少差 {least:score}"
     "（置信度 {confidence:.4g} %，就这一训练集而言）",
     "GG301": "与 {baseline} 在 {count} 个方面不同（{differences:；}）",
     "GG302": "没有停止规则的训练长短不一：{epochs:、} 轮",
     "GG303": "其优化器对所有权重施加 {strength:g} 的衰减，可能包括偏置",
     "GG304": "只用 {share:.0%} 的训练样本学习",
-    "GG305": "最佳轮次打印的验证损失 {printed:.4f} 含有惩罚项 {penalty:.4f}；其评分 {score:.4f} 不含",
+    "GG305": "最佳轮次打印的验证损失 {printed:score} 含有惩罚项 {penalty:score}；其评分 {score:score} 不含",
     "GG306": "其噪声在推理时仍然开启（{layers}），因此每个评分和预报都含有一次噪声抽样",
     "GG310": "最佳轮次就是在用来评价它的样本上选出的；没有测试集",
     "GG310.no_validation": "没有验证集，因此所有选择都是在测试集上作出的",

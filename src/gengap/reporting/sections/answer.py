@@ -13,7 +13,7 @@ from gengap.analysis.comparison.contrasts import Contrast
 from gengap.analysis.decision.recommendation import Recommendation
 from gengap.reporting.figures import inline_svg
 from gengap.reporting.material import Material
-from gengap.reporting.numbers import write_estimate, write_number
+from gengap.reporting.numbers import write_tick
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +32,7 @@ class Bar:
     """An interval as drawn; places are shares of the width, in %.
 
     Attributes:
-        at: Place of the difference; None where it lies beyond the picture.
+        at: Place of the difference; None beyond the picture.
         low: Place of the interval's lower end; of the difference where there is no interval.
         high: Place of its upper end.
         cut_low: Whether the interval goes on beyond the picture.
@@ -188,16 +188,12 @@ def _ticks(reach: Reach) -> tuple[tuple[float, str], ...]:
     power = 10.0 ** math.floor(math.log10(step))
     size = max(factor * power for factor in (1, 2, 5) if factor * power <= step * (1 + 1e-9))
     decimals = max(0, -math.floor(math.log10(size) + 1e-9))
-    return tuple((reach.place(at), write_number(at, decimals, sign=True)) for at in (-size, size))
+    return tuple((reach.place(at), write_tick(at, decimals)) for at in (-size, size))
 
 
 def _label(material: Material, comparison: Comparison, rows: Sequence[Contrast]) -> str:
     text = material.language
-    said = [
-        f"{one.variant}{text('list.colon')}{text(f'kind.{one.verdict.kind}')}, "
-        f"{write_estimate(one.difference, one.low, one.high, sign=True)}"
-        for one in rows
-    ]
+    said = [f"{one.variant}{text('list.colon')}{text(f'kind.{one.verdict.kind}')}, {one.shown:+}" for one in rows]
     return text("answer.label", **_blanks(material, comparison), rows=text("list.clause").join(said))
 
 

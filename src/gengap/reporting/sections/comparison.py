@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gengap.analysis.comparison.comparison import Comparison
 from gengap.analysis.comparison.contrasts import Contrast
 from gengap.reporting.material import Material
-from gengap.reporting.numbers import write_estimate, write_number, write_p
+from gengap.reporting.numbers import write_number, write_p, write_tick
 from gengap.reporting.section import Section
 from gengap.reporting.sections.findings import needs
 
@@ -111,7 +111,7 @@ def _row(material: Material, comparison: Comparison, found: Contrast) -> Compari
 
 
 def _reading(found: Contrast, *, primary: bool) -> Reading:
-    return Reading(found.rule, found, write_estimate(found.difference, found.low, found.high, sign=True), primary)
+    return Reading(found.rule, found, f"{found.shown:+}", primary)
 
 
 def scale_of(contrasts: Iterable[Contrast]) -> Scale:
@@ -123,7 +123,7 @@ def scale_of(contrasts: Iterable[Contrast]) -> Scale:
     step = next(size for size in _round_sizes((high - low) / _MOST_TICKS) if size >= (high - low) / _MOST_TICKS)
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
     marks = [k * step for k in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
-    return Scale(low, high, tuple((mark, write_number(mark, decimals, sign=True)) for mark in marks))
+    return Scale(low, high, tuple((mark, write_tick(mark, decimals)) for mark in marks))
 
 
 def _round_sizes(rough: float) -> tuple[float, ...]:

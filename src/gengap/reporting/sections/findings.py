@@ -14,7 +14,7 @@ from gengap.analysis.diagnosis.onset import Onset
 from gengap.analysis.inference.resampled import USUAL_PASSES
 from gengap.analysis.tables import IntervalEstimate
 from gengap.reporting.material import Material
-from gengap.reporting.numbers import write_estimate, write_number
+from gengap.reporting.numbers import write_estimate, write_score
 from gengap.reporting.section import Section
 from gengap.results import EpochRule
 
@@ -238,7 +238,7 @@ def verdict_sentence(material: Material, found: Contrast) -> str:
         "variant": found.variant,
         "amount": _amount(material, found),
         "score": text.name_of("score", comparison.score),
-        "margin": write_number(found.verdict.margin or float("nan"), 4),
+        "margin": write_score(found.verdict.margin or float("nan")),
         "claim": text(f"claim.{'these' if comparison.claim == 'this test set' else 'new'}"),
     }
     if kind != "cannot say":
@@ -254,7 +254,7 @@ def _amount(material: Material, found: Contrast) -> str:
     signed = found.verdict.kind == "equivalent"  # that sentence gives the gain in any case
     flipped = not comparison.larger_is_better if signed else found.difference < 0
     ends = (-found.difference, -found.high, -found.low) if flipped else (found.difference, found.low, found.high)
-    return write_estimate(*ends, sign=signed)
+    return write_estimate(*ends, sign=signed, scale=found.scale)
 
 
 def needs(material: Material, found: Contrast, form: Literal["needs", "short"] = "needs") -> str:

@@ -1,4 +1,4 @@
-"""How the result came about, and the command that repeats it."""
+"""Provenance of the result, and the command to reproduce it."""
 
 import json
 from collections.abc import Mapping
