@@ -141,7 +141,7 @@ def test_a_raw_table_becomes_a_report_and_a_model_that_forecasts_raw_rows(tmp_pa
         (["run", "--model", "model.keras", "--data", "train.csv", "--remedies", "magic(1)"], "no remedy named 'magic'"),
         (["run", "study.py"], "must define `study`"),
         (["run", "gone.py"], "There is no file gone.py"),
-        (["report", "nowhere"], "there is no folder nowhere"),
+        (["report", "nowhere"], "there is no folder"),
         (["demo", "soundings", "--seeds", "0"], "seeds"),
         (["run", "--model", "model.keras", "--data", "train.csv", "--test", "t.csv", "--cv", "5"], "omit --validation"),
         (["run", "study.py", "--cv", "5"], "--cv goes with --model"),
