@@ -1,7 +1,8 @@
-"""Layers with kernels that a model does not train."""
+"""What of a model is trained, and which layers with kernels are not."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from math import prod
 from typing import Any
 
 import keras
@@ -10,6 +11,11 @@ from gengap.keras_models.anatomy import is_weighted
 from gengap.keras_models.graph import Step, read_graph
 from gengap.keras_models.layer_names import names_told_apart
 from gengap.keras_models.private import all_layers, own_variables
+
+
+def num_trained(model: Any) -> int:
+    """Return how many numbers of a model are trained."""
+    return sum(prod(weight.shape) for weight in model.trainable_weights)
 
 
 def is_frozen_kernel(step: Step, trained: set[int]) -> bool:

@@ -2,7 +2,7 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -78,10 +78,11 @@ class InitialWeights:
             if layer.trainable and names.get(id(layer)) not in kept and _may_be_random(layer, own)
         ]
         self._draws: dict[str, Sequence[_Draw]] = {}
+        self._undrawn: dict[int, Array] | None = None
 
     def draw(self, seed: int) -> list[Array]:
         """Return values in the order of `model.weights`."""
-        values = {id(weight): weight for weight in self._model.weights}
+        values: dict[int, Any] = {}
         for identity, layer, own in self._layers:
             if identity in self._draws:
                 drawn = [one.value(seed) for one in self._draws[identity]]
@@ -92,7 +93,18 @@ class InitialWeights:
             draws = twin.draws() if any(weight.trainable for weight in own) else None
             if draws is not None and (not _is_users(layer) or _Twin(layer, identity, seed + 1).comes_from(draws)):
                 self._draws[identity] = draws
-        return [keras.ops.convert_to_numpy(values[id(weight)]) for weight in self._model.weights]
+        return self._complete(values)
+
+    def _complete(self, drawn: Mapping[int, Any]) -> list[Array]:
+        """Put what the model holds beside what was drawn: the same arrays for every seed, so none may be changed."""
+        weights = self._model.weights
+        if self._undrawn is None:
+            held = [weight for weight in weights if id(weight) not in drawn]
+            self._undrawn = {id(weight): np.array(keras.ops.convert_to_numpy(weight)) for weight in held}
+        return [
+            keras.ops.convert_to_numpy(drawn[id(weight)]) if id(weight) in drawn else self._undrawn[id(weight)]
+            for weight in weights
+        ]
 
 
 @dataclass(frozen=True)

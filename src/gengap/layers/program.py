@@ -31,6 +31,7 @@ from gengap.layers.doors import (
     stacked_leaves,
 )
 from gengap.layers.noise_keys import NoiseKeys, say_noisy
+from gengap.layers.of_each import of_each
 from gengap.layers.opening import as_computed, open_node
 from gengap.layers.probe import maps, sane, separates, unlike
 from gengap.layers.stack import Stack
@@ -315,10 +316,10 @@ def _keeps_state(operation: Any) -> bool:
 
 
 def _nodes(graph: Graph, models: Sequence[Any], seeds: Sequence[int], stack: Stack) -> list[StackedNode]:
-    graphs = {id(model): read_graph(model) for model in models}
+    graphs = of_each(models, read_graph)
     position = {id(weight): place for place, weight in enumerate(graph.model.weights)}
     identities = {id(layer): identity for identity, layer in identified_layers(graph.model)}
-    noises = {id(model): NoiseKeys(model) for model in models}
+    noises = of_each(models, NoiseKeys)
     occurrences: Counter[int] = Counter()
     nodes = []
     for step in graph.steps:
@@ -326,10 +327,8 @@ def _nodes(graph: Graph, models: Sequence[Any], seeds: Sequence[int], stack: Sta
         weights = [position[id(weight)] for weight in getattr(operation, "weights", ())]
         identity = f"{identities.get(id(operation), type(operation).__name__)}/{occurrences[id(operation)]}"
         occurrences[id(operation)] += 1
-        operations = [graphs[id(model)].steps[step.index].operation for model in models]
-        nodes.append(
-            StackedNode(step, operations, weights, seeds, identity, [noises[id(model)] for model in models], stack)
-        )
+        operations = [own.steps[step.index].operation for own in graphs]
+        nodes.append(StackedNode(step, operations, weights, seeds, identity, noises, stack))
     return nodes
 
 

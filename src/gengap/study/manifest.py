@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from gengap._version import __version__
 from gengap.datasets.account import describe_data
@@ -21,7 +20,7 @@ from gengap.datasets.training_data import TrainingData
 from gengap.engine.rates import describe_rates, rate_of
 from gengap.engine.restless import restless_layers
 from gengap.engine.runs import TrainingSettings
-from gengap.keras_models.frozen import digest_of_held
+from gengap.keras_models.frozen import digest_of_held, num_trained
 from gengap.remedies.base import Variant
 from gengap.results.checks import FORMAT
 from gengap.study.notebook import without_displays
@@ -133,7 +132,7 @@ def describe_variant(variant: Variant, x: Any) -> dict[str, Any]:
         "remedy": variant.remedy,
         "share": variant.share,
         "stopping": None if stopping is None else asdict(stopping),
-        "parameters": int(sum(np.prod(weight.shape) for weight in model.trainable_weights)),
+        "parameters": num_trained(model),
         "noise_at_inference": restless_layers(model, x),
         "held_weights": digest_of_held(model, variant.kept),
         "kept": list(variant.kept),
