@@ -51,6 +51,7 @@ class _BatchNormalization(torch.autograd.Function):
     def backward(ctx: Any, grad: torch.Tensor, *_: Any) -> tuple[torch.Tensor | None, ...]:
         centered, inverse, scale = ctx.saved_tensors
         of_beta = grad.sum(dim=1)
+        # These two sums, divided by the number of cases, are also the two means in the formula above.
         of_gamma = (grad * centered).sum(dim=1) * inverse
         share = scale / centered.shape[1]
         of_x = torch.addcmul(-(share * of_beta).unsqueeze(1), grad, scale.unsqueeze(1))
