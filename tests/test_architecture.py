@@ -271,6 +271,44 @@ def test_no_function_is_longer_than_a_screen():
     assert not too_long
 
 
+def long_signatures(tree: ast.AST, most: int = 19) -> dict[str, int]:
+    """Functions with more parameters than `fit_many`, which takes what `Model.fit` takes."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    counts = {one.name: len(one.args.posonlyargs + one.args.args + one.args.kwonlyargs) for one in functions}
+    return {name: count for name, count in counts.items() if count > most}
+
+
+def comments_per_100_lines(text: str) -> float:
+    """Comments that say something, beside code or above it, for 100 lines that are not blank."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    comments = [line for line in lines if re.search(r"(^|\s)# (?!noqa|type:|fmt:)", line)]
+    return 100 * len(comments) / max(len(lines), 1)
+
+
+def anys_per_1000_lines(text: str) -> float:
+    return 1000 * len(re.findall(r"\bAny\b", text)) / max(len(text.splitlines()), 1)
+
+
+def test_no_signature_is_longer_than_that_of_fit_many():
+    assert not {
+        str(path.relative_to(SOURCE)): found for path, tree in TREES.items() if (found := long_signatures(tree))
+    }
+    planted = f"def f({', '.join(f'option_{n}=None' for n in range(20))}): ..."
+    assert long_signatures(ast.parse(planted)) == {"f": 20}
+
+
+def test_kernels_say_why():
+    """Arithmetic that nobody explains cannot be maintained: derivations, rejected ways, limits of versions."""
+    assert comments_per_100_lines("\n".join(p.read_text() for p in (SOURCE / "kernels").glob("*.py"))) >= 3
+    assert comments_per_100_lines("x = 1\ny = 2  # noqa: E501\n") == 0
+
+
+def test_types_say_more_than_any():
+    """As many as the second edition of the house began with, to its size; more of them is a step back."""
+    assert anys_per_1000_lines("\n".join(p.read_text() for p in FILES)) <= 39
+    assert anys_per_1000_lines("x: Any\n") == 1000
+
+
 @pytest.mark.parametrize("module", ["gengap.results", "gengap.analysis", "gengap.verification", "gengap.reporting"])
 def test_a_result_is_read_without_keras_or_torch(module):
     code = f"import sys, {module}; assert not {{'keras', 'torch'}} & set(sys.modules), 'loaded'"

@@ -36,6 +36,7 @@ class _BatchNormalization(torch.autograd.Function):
     def forward(ctx: Any, x: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
         mean = x.mean(dim=1)
         centered = x - mean.unsqueeze(1)
+        # Divided by N, not N - 1: Keras normalizes with it and keeps the same as moving variance.
         variance = (centered * centered).mean(dim=1)
         inverse = (variance + epsilon).rsqrt()
         scale = inverse if gamma is None else inverse * gamma

@@ -64,6 +64,7 @@ class SGD(UpdateRule):
         learning_rate: Strength,
     ) -> None:
         """Apply `m = momentum * m - lr * g; w += m` (Nesterov: `w += momentum * m - lr * g`)."""
+        # Scaled first, as in Keras: momentum holds lr * g, so that a new rate does not reach steps that are under way.
         gradient.mul_(learning_rate)
         if not self.momentum:
             weights.sub_(gradient)
@@ -217,6 +218,7 @@ def _fused_adam(
 ) -> None:
     """Apply torch's fused Adam without its own bias correction, which stands elsewhere than Keras'."""
     # Private in torch since 2.4, used by torch.optim.Adam(fused=True); a test compares it with Keras.
+    # A step count at which its own correction is 1 in float32, since Keras' correction is in the rate already.
     first, second = moments
     steps = [torch.full((), _LONG_AGO, device=weights.device)]
     torch._fused_adam_(

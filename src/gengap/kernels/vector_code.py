@@ -95,7 +95,7 @@ def _add_to_rows(
 
 @intrinsic
 def _fetch_ahead(context: Context, indices: Kind, start: Kind) -> Intrinsic:
-    """Ask for the memory of a row's first indices, which nothing else foretells: rows come in random order."""
+    """Ask for the memory of a row's first indices, which no pattern announces: rows come in random order."""
 
     def emit(context: Context, builder: Builder, signature: Signature, arguments: Values) -> Value:
         data, number = context.make_array(signature.args[0])(context, builder, arguments[0]).data, ir.IntType(32)
