@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from gengap.experiments.run_options import OF_FILES, GivenModel, Kept, Table, Trained, Tried
+from gengap.experiments.run_options import OF_FILES, CaseFiles, GivenModel, Kept, Trained, Tried
 from gengap.improving import commands as of_improving
 from gengap.reporting import decision_commands as of_decisions
 from gengap.reporting import result_commands as of_results
@@ -129,7 +129,7 @@ def run(
     study_file: Annotated[Path | None, typer.Argument(help="A Python file that defines `study` and `fit`.")] = None,
     *,
     given: GivenModel,
-    table: Table,
+    files: CaseFiles,
     tried: Tried,
     trained: Trained,
     kept: Kept,
@@ -141,7 +141,7 @@ def run(
     from gengap.searching.commands import search_launch, search_notes
 
     check_output(kept.output, lang=kept.lang)
-    if study_file is None and given.model is None and table.data is None:
+    if study_file is None and given.model is None and files.data is None:
         raise typer.BadParameter("give a study file, or --model and --data; or --data alone, for a net made for it")
     if study_file is not None:
         _refuse_beside_a_study_file(context)
@@ -149,7 +149,7 @@ def run(
         launch = study_from_script(study_file, seeds=trained.seeds)
     else:
         of_shipping.use(given.code)
-        asked = _asked(given, table, tried, trained)
+        asked = _asked(given, files, tried, trained)
         launch = study_from_files(**asked)
     if kept.storage is not None or kept.runner is not None:
         launch = launch.placed(kept.storage, kept.runner)
@@ -169,24 +169,24 @@ def run(
     _name_files(kept.output)
 
 
-def _asked(given: GivenModel, table: Table, tried: Tried, trained: Trained) -> dict[str, Any]:
+def _asked(given: GivenModel, files: CaseFiles, tried: Tried, trained: Trained) -> dict[str, Any]:
     """Return what a study on files is asked for, as `study_from_files` takes it and a result's folder keeps it."""
     from gengap.datasets.table_files import Wanted
 
-    marks = None if table.missing is None else _listed(table.missing)
+    marks = None if files.missing is None else _listed(files.missing)
     return {
         "model": None if given.model == Path("auto") else given.model,
-        "data": {"train": table.data, "validation": table.validation, "test": table.test},
+        "data": {"train": files.data, "validation": files.validation, "test": files.test},
         "wanted": Wanted(
-            table.target,
-            table.groups,
-            _listed(table.ignore),
-            times=table.times,
+            files.target,
+            files.groups,
+            _listed(files.ignore),
+            times=files.times,
             missing=marks,
-            encoding=table.encoding,
-            encode=table.encode,
+            encoding=files.encoding,
+            encode=files.encode,
         ),
-        "positive": table.positive,
+        "positive": files.positive,
         "task": tried.task,
         "remedies": tried.remedies,
         "suggest": tried.suggest,

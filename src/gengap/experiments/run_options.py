@@ -20,7 +20,7 @@ class GivenModel:
 
 
 @dataclass(frozen=True)
-class Table:
+class CaseFiles:
     """The files of the cases, and what their columns are."""
 
     data: Annotated[Path | None, typer.Option(help="Training data: .csv, .parquet, .npz or .nc.")] = None
@@ -75,6 +75,6 @@ class Kept:
 
 
 OF_FILES = tuple(
-    one.name for group in (GivenModel, Table, Tried, Trained) for one in fields(group) if one.name != "seeds"
+    one.name for group in (GivenModel, CaseFiles, Tried, Trained) for one in fields(group) if one.name != "seeds"
 )
 """Options that a study file decides itself: beside one they would mislead."""
