@@ -135,8 +135,8 @@ def from_mean_squares(
     with np.errstate(divide="ignore", invalid="ignore"):
         df = np.where(uncertainty > 0, variance**2 / uncertainty, seeds - 1.0)
     return MeanEstimate(
-        # Where the interaction is subtracted, Satterthwaite's formula may fall below the degrees of freedom that the smaller
-        # of the two factors has by itself.
+        # Where the interaction is subtracted, Satterthwaite's formula may fall below the degrees of freedom that the
+        # smaller of the two factors has by itself.
         mean=np.asarray(mean),
         se=np.sqrt(variance),
         df=cast("Floats", np.maximum(df, min(seeds, units) - 1.0)),

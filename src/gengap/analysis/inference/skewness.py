@@ -68,8 +68,8 @@ def l_skewness(values: Floats) -> Floats:
         return np.full(ordered.shape[:-1], np.nan)
     ordered = ordered - ordered.mean(axis=-1, keepdims=True)
     rank = np.arange(n)
-    # Probability-weighted moments b1 and b2. Of centered values b0 is 0, so that l2 = 2 b1 - b0 and l3 = 6 b2 - 6 b1 + b0
-    # lose it, and with it the digits that a large common mean would cost.
+    # Probability-weighted moments b1 and b2. Of centered values b0 is 0, so that l2 = 2 b1 - b0 and l3 = 6 b2 - 6 b1 +
+    # b0 lose it, and with it the digits that a large common mean would cost.
     first = ordered @ (rank / (n - 1.0)) / n
     second = ordered @ (rank * (rank - 1) / ((n - 1.0) * (n - 2.0))) / n
     scale, third = 2 * first, 6 * second - 6 * first
