@@ -194,7 +194,7 @@ class FrozenParts:
         given = self._settings.frozen_memory
         return int(_SHARE_OF_MEMORY * free_memory(self._device)) if given is None else given
 
-    def _values(self, model: Any, graph: Graph, x: Any, digest: str) -> _Values:
+    def _values(self, model: keras.Model, graph: Graph, x: Any, digest: str) -> _Values:
         key = f"{digest}/{self._digest_of_cases(model, x)}"
         if key not in self._cache.values:
             self._cache.values[key] = self._computed(graph, read_cases(model, x))
@@ -215,7 +215,7 @@ class FrozenParts:
         parts = keep(blocks, [(one.shape[1:], one.dtype) for one in example], loader.num_cases, self._device)
         return _Values(parts, time.perf_counter() - started)
 
-    def _digest_of_cases(self, model: Any, x: Any) -> str:
+    def _digest_of_cases(self, model: keras.Model, x: Any) -> str:
         key = id(x), repr((input_specs(model), input_names(model)))
         if key not in self._cache.digests:
             digest, loader = blake2b(digest_size=16), read_cases(model, x)

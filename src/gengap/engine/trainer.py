@@ -94,11 +94,12 @@ class Trainer:
         self._num_cases = count_cases(data.train.x)
         models = [prepared.model for prepared in self._runs]
         self._y = _tensors(targets(data.train.y, first.kind), device)
-        weight = case_weights(data, settings)
+        answers = data.of(None, inputs=False)  # the front end alone is handed inputs
+        weight = case_weights(answers, settings)
         self._weight = None if weight is None else to_tensor(weight).to(device)
-        self._evaluation = Evaluation(first.kind, data, settings, device=device)
+        self._evaluation = Evaluation(first.kind, answers, settings, device=device)
         numbers = of_each(models, num_trained)
-        self._logs = [self._new_log(prepared, data, own) for prepared, own in zip(self._runs, numbers, strict=True)]
+        self._logs = [self._new_log(prepared, answers, own) for prepared, own in zip(self._runs, numbers, strict=True)]
         self._front_end, self.stack, self._updater = make_front_end(
             models,
             [prepared.weights for prepared in self._runs],

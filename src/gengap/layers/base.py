@@ -60,7 +60,7 @@ class Fused(Door):
 class Activation:
     """A layer's activation on all runs, as one batch where it is Keras' own."""
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: keras.Layer) -> None:
         function = layer.activation
         own = is_keras_function(function) or isinstance(function, keras.layers.Layer)
         linear = function in {None, keras.activations.linear}
@@ -84,7 +84,7 @@ def plain(node: StackedNode) -> bool:
     )
 
 
-def is_bare(layer: Any) -> bool:
+def is_bare(layer: keras.Layer) -> bool:
     """Tell whether one layer is Keras' own, without an activity penalty, LoRA or quantization on it."""
     return (
         is_keras_own(layer)

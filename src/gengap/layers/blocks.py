@@ -129,13 +129,13 @@ def _is_convolution(node: StackedNode) -> bool:
     )
 
 
-def _is_relu(layer: Any) -> bool:
+def _is_relu(layer: keras.Layer) -> bool:
     if type(layer) is keras.layers.ReLU:
         return layer.max_value is None and not layer.negative_slope and not layer.threshold
     return type(layer) is keras.layers.Activation and layer.activation is keras.activations.relu
 
 
-def _halves(layer: Any) -> bool:
+def _halves(layer: keras.Layer) -> bool:
     sizes = (tuple(layer.pool_size), tuple(layer.strides)) if type(layer) is keras.layers.AveragePooling2D else ()
     return sizes == ((2, 2), (2, 2)) and _last(layer)
 
@@ -147,5 +147,5 @@ def _same_numbers(first: StackedNode, node: StackedNode) -> bool:
     return is_layer and plain(node) and layer.compute_dtype == first.operation.compute_dtype
 
 
-def _last(layer: Any) -> bool:
+def _last(layer: keras.Layer) -> bool:
     return bool(layer.data_format == "channels_last")

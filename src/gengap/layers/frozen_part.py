@@ -55,7 +55,7 @@ Tried = dict[bytes, tuple[str, Any]]
 
 
 def find_frozen(
-    model: Any, inputs: Sequence[Any], *, tried: Tried | None = None, digest_of: Callable[[Step], bytes] | None = None
+    model: keras.Model, inputs: Sequence[Any], *, tried: Tried | None = None, digest_of: Callable[[Step], bytes] | None = None
 ) -> FrozenPart:
     """Return the part of a model that is worth computing once per case.
 
@@ -97,7 +97,7 @@ def find_frozen(
 class _Search:
     """A walk through the steps that only frozen ones lead to, each tried on a few cases."""
 
-    def __init__(self, model: Any, trained: set[int]) -> None:
+    def __init__(self, model: keras.Model, trained: set[int]) -> None:
         self._keys, self._trained = NoiseKeys(model), trained
         self.fixed: set[int] = set()
         self.sizes: dict[Slot, int] = {}
@@ -228,7 +228,7 @@ def _multiplies(step: Step, trained: set[int]) -> bool:
     return is_frozen_kernel(step, trained) and not isinstance(step.operation, keras.layers.Embedding)
 
 
-def _is_silent(operation: Any) -> bool:
+def _is_silent(operation: keras.Operation) -> bool:
     kind = FUSED_NOISE.get(type(operation).__name__)
     return kind is not None and getattr(operation, getattr(kind, "strength", "rate")) == 0
 

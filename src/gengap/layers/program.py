@@ -13,7 +13,7 @@ from gengap.errors import ModelError, SlowPathWarning
 from gengap.keras_models.graph import Graph, read_graph
 from gengap.keras_models.initial_weights import identified_layers
 from gengap.keras_models.opening import NotOpened
-from gengap.keras_models.private import all_layers
+from gengap.keras_models.private import all_layers, kind_of_operation
 from gengap.keras_models.separability import is_keras_made
 from gengap.layers import fused_door
 from gengap.layers.blocks import find_blocks
@@ -279,10 +279,10 @@ def may_mix(door: Door) -> bool:
     return not (known and is_keras_made(node.operation))
 
 
-def _holds_operations(layer: Any) -> bool:
+def _holds_operations(layer: keras.Layer) -> bool:
     """Tell whether a nested model holds operations besides layers, which nobody has asked whether they mix samples."""
     inside = getattr(layer, "operations", ())
-    return any(not isinstance(one, keras.layers.Layer) and type(one).__name__ != "NotEqual" for one in inside)
+    return any(not isinstance(one, keras.layers.Layer) and kind_of_operation(one) != "NotEqual" for one in inside)
 
 
 def say_batches(program: Program, batch_size: int) -> None:
@@ -303,7 +303,7 @@ def _modes(node: StackedNode) -> list[dict[str, bool]]:
     return [{"training": mode} for mode in (True, False)] if node.step.takes_training else [{}]
 
 
-def _keeps_state(operation: Any) -> bool:
+def _keeps_state(operation: keras.Operation) -> bool:
     if not isinstance(operation, keras.layers.Layer):
         return False
     layers = all_layers(operation)
@@ -332,7 +332,7 @@ def _nodes(graph: Graph, models: Sequence[Any], seeds: Sequence[int], stack: Sta
     return nodes
 
 
-def is_own_composite(operation: Any) -> bool:
+def is_own_composite(operation: keras.Operation) -> bool:
     """Tell whether an operation is a user's layer or model that holds layers."""
     return isinstance(operation, keras.layers.Layer) and not is_keras_made(operation) and len(all_layers(operation)) > 1
 

@@ -33,7 +33,7 @@ class NoiseLayer:
         kind: Which noise it makes.
     """
 
-    layer: Any
+    layer: keras.Layer
     index: int
     kind: Kind
 
@@ -132,19 +132,19 @@ MAX_RATE = 0.99
 """A scaled rate stops here: at 1 nothing of the signal is left."""
 
 
-def noise_layers(model: Any) -> list[NoiseLayer]:
+def noise_layers(model: keras.Model) -> list[NoiseLayer]:
     """Return the layers whose noise we make, in the model's own order, those of rate 0 too."""
     known = [(layer, _kind(layer)) for layer in all_layers(model)]
     kinds = [(layer, kind) for layer, kind in known if kind is not None]
     return [NoiseLayer(layer, index, kind) for index, (layer, kind) in enumerate(kinds)]
 
 
-def is_noise_layer(layer: Any) -> bool:
+def is_noise_layer(layer: keras.Layer) -> bool:
     """Tell whether a layer is one of Keras' own that do nothing but make noise."""
     return _kind(layer) is not None
 
 
-def all_layers(operation: Any) -> list[Any]:
+def all_layers(operation: keras.Operation) -> list[Any]:
     """Return a layer or model and all the layers inside; nothing for an operation that is not a layer."""
     if not isinstance(operation, keras.layers.Layer):
         return []
@@ -152,7 +152,7 @@ def all_layers(operation: Any) -> list[Any]:
     return layers_of(operation)
 
 
-def _kind(layer: Any) -> Kind | None:
+def _kind(layer: keras.Layer) -> Kind | None:
     """Return which noise a layer makes; None for other layers and for subclasses that compute something else."""
     for kind, classes in _classes().items():
         for cls in classes:

@@ -15,7 +15,6 @@ $$y = B\,[\,(A x)_f\,K_f\,]_f, \qquad K_f = \begin{pmatrix} \Re k_f & \Im k_f \\
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import keras
 import numpy as np
@@ -57,7 +56,7 @@ class SpectralConvolution:
         transform: The transforms for its planes.
     """
 
-    def __init__(self, layer: Any, transform: Transform) -> None:
+    def __init__(self, layer: keras.Layer, transform: Transform) -> None:
         self._layer, self._transform = layer, transform
         self._prepared: dict[torch.dtype, tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]] = {}
 
@@ -91,7 +90,7 @@ class SpectralConvolution:
         return tuple(part.to(kernel.device, dtype) for part in parts)  # type: ignore[return-value]  # four of four
 
 
-def spectral_convolution(layer: Any) -> SpectralConvolution | None:
+def spectral_convolution(layer: keras.Layer) -> SpectralConvolution | None:
     """Return a layer's convolution by frequencies where it is worth while: a `Conv2D` on small planes of known size."""
     plane = plane_of(layer)
     if plane is None or not is_worth_while(plane, tuple(layer.kernel.shape)):
@@ -99,7 +98,7 @@ def spectral_convolution(layer: Any) -> SpectralConvolution | None:
     return SpectralConvolution(layer, transform_of(plane, tuple(layer.kernel_size)))
 
 
-def plane_of(layer: Any) -> tuple[int, int] | None:
+def plane_of(layer: keras.Layer) -> tuple[int, int] | None:
     """Return the size of the planes that a `Conv2D` of stride 1 with padding `"same"` sees; None for all else."""
     if type(layer) is not keras.layers.Conv2D or not is_linear_in_channels(layer):
         return None

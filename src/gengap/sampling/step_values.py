@@ -25,12 +25,12 @@ from gengap.sampling.values import (
 )
 
 
-def contains(operation: Any, wanted: set[int]) -> bool:
+def contains(operation: keras.Operation, wanted: set[int]) -> bool:
     """Tell whether an operation is one of the layers of these ids, or holds one inside."""
     return any(id(layer) in wanted for layer in all_layers(operation))
 
 
-def has_parts(operation: Any) -> bool:
+def has_parts(operation: keras.Operation) -> bool:
     """Tell whether summing parts of channels pays: a window of more than one cell costs more than a product."""
     return is_linear_in_channels(operation) and math.prod(operation.kernel_size) > 1
 
@@ -42,7 +42,7 @@ def part_of(tensor: Any, part: slice) -> Any:
     return taken if mask is None else carry_mask(mask[part], taken)
 
 
-def in_dtype_of(value: Value, layer: Any) -> Value:
+def in_dtype_of(value: Value, layer: keras.Layer) -> Value:
     """Return a value in the number format that a noise layer computes in, as Keras casts what it is called with."""
     dtype = getattr(torch, layer.compute_dtype)
     if not isinstance(value, PerCase | PerMember) or sp.issparse(value.tensor) or value.tensor.dtype == dtype:
@@ -94,7 +94,7 @@ def on_device(value: Value, device: torch.device) -> Value:
     return value
 
 
-def sparse_dense(layer: Any, rows: Any, device: torch.device) -> torch.Tensor:
+def sparse_dense(layer: keras.Layer, rows: Any, device: torch.device) -> torch.Tensor:
     """Return a Dense layer's output for CSR rows, which are never written out."""
     product = rows.astype(np.float32) @ keras.ops.convert_to_numpy(layer.kernel)
     result = to_device(np.asarray(product), device)

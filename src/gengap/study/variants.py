@@ -9,7 +9,6 @@ import keras
 
 from gengap.analysis.tables import Column, Table
 from gengap.datasets.output_kind import OutputKind
-from gengap.datasets.training_data import TrainingData
 from gengap.engine.rates import RateRule, ReduceOnPlateau, has_schedule
 from gengap.engine.runs import Run
 from gengap.errors import DataError, ModelError
@@ -154,25 +153,25 @@ def _checked(model: Any, name: str) -> keras.Model:
     return model
 
 
-def check_watched(variants: Sequence[Variant], data: TrainingData, rates: Sequence[RateRule] = ()) -> None:
+def check_watched(variants: Sequence[Variant], rates: Sequence[RateRule] = (), *, validates: bool) -> None:
     """Check that there is something for stopping rules and falling learning rates to look at.
 
     Args:
         variants: The variants.
-        data: The splits.
         rates: What changes the learning rates between epochs.
+        validates: Whether there is a validation split.
 
     Raises:
         DataError: A variant stops early, or its rate falls, by a held-out score, and nothing is held out.
     """
     stopped = [variant.name for variant in variants if variant.stopping is not None]
     followed = [one.monitor for one in rates if isinstance(one, ReduceOnPlateau) and one.monitor.startswith("val_")]
-    if followed and data.validation is None:
+    if followed and not validates:
         raise DataError(
             f"ReduceLROnPlateau(monitor={followed[0]!r}) looks at a validation split: give `validation_data=` or "
             "`validation_split=`, or write monitor='loss'."
         )
-    if stopped and data.validation is None:
+    if stopped and not validates:
         raise DataError(
             f"{', '.join(map(repr, stopped))} would never stop: early stopping looks at the score on a validation "
             "split. Give `validation_data=` or `validation_split=`."
