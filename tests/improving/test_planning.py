@@ -17,7 +17,7 @@ def clock():
 def test_the_pilot_takes_a_tenth(clock):
     assert planning.epochs_of_pilot(clock[0], 0.5, runs=1) == 60
     assert planning.epochs_of_pilot(clock[0], 0.5, runs=5) == 12
-    assert planning.epochs_of_pilot(clock[0], 1e-4, runs=1) == 100
+    assert planning.epochs_of_pilot(clock[0], 1e-4, runs=1) == 1000
 
 
 def test_half_of_a_round_costs_the_same_however_few_runs_share_it():
@@ -68,6 +68,8 @@ def test_the_time_that_is_left_goes_into_seeds_of_the_finalists(clock):
     assert planning.seeds_to_judge(clock, Pace(48.0, 48), finish=Finish(3)) == 5
     at(180)  # the last training takes 52 s of the 114: 62 s to judge in, 31 at the price of trials
     assert planning.seeds_to_judge(clock, Pace(48.0, 48), finish=Finish(3, last=4)) == 4
+    cheap = Finish(3, last=4, alone=Pace(4.0, 4))  # the last training takes 12 s: 102 s to judge in, 51 runs
+    assert planning.seeds_to_judge(clock, Pace(48.0, 48), finish=cheap) == 17
     at(299)
     assert planning.seeds_to_judge(clock, Pace(48.0, 48), finish=Finish(3)) == 3
 
@@ -87,6 +89,10 @@ def test_runs_are_shorter_where_the_least_would_not_fit(clock):
     assert planning.epochs_that_fit(clock[0], 0.1, **epochs) == 50
     assert planning.epochs_that_fit(clock[0], 1.0, **epochs) == 42, "594 s for fourteen runs"
     assert planning.epochs_that_fit(clock[0], 10.0, **epochs) == 30, "which the check of the time refuses"
+    assert planning.epochs_that_fit(clock[0], 0.2, wanted=90, least=9, runs=5) == 26, "369 s for seventy runs of folds"
+    long = {"wanted": 603, "least": 400, "runs": 1}
+    assert planning.epochs_that_fit(clock[0], 1.0, **long) == 100, "no time is refused for the last of many epochs"
+    assert planning.epochs_that_fit(clock[0], 0.1, **long) == 424
 
 
 def test_a_time_in_which_nothing_can_be_done_is_refused_with_one_that_would_do(clock):

@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from gengap.analysis import compare, recommend
+from gengap.analysis import compare, diagnose, recommend
 from gengap.analysis.cases import is_reference, networks
+from gengap.analysis.comparison.contrasts import Contrast
+from gengap.analysis.findings.wording import Word
 from gengap.analysis.numbers import typewritten
 from gengap.datasets.split import Dataset, Split
 from gengap.errors import StoreError
 from gengap.improving.dividing import Division, divide
 from gengap.improving.improvement import Improvement
 from gengap.improving.planning import (
+    MOST_EPOCHS,
     Clock,
     Deadline,
     Finish,
@@ -78,9 +81,9 @@ def improve(
     """Improve a model within a time: one sentence, one report, one `.keras`.
 
     It checks and divides the cases (folds where they are few), measures what runs cost, searches the strengths of the
-    remedies that fit the model, judges the best with fresh seeds on cases that nothing was chosen by, beside the
-    model as it is and simple references, and ships what `recommend` says. Nothing that helps is an answer too: then the
-    model is shipped as it is.
+    remedies that fit the model, judges the best with fresh seeds on cases that no strength was chosen by, beside the
+    model as it is and simple references, and ships what `recommend` says: the model as it is, unless a finalist is
+    better in the mean by more than what is taken not to matter.
 
     Args:
         model: A compiled model; it stays as it is.
@@ -153,7 +156,7 @@ def improved(
     chosen.check(model)
     fit = {**judging, "batch_size": batch_size}
     trying, deadline, alone, said = _prepared(model, chosen, fit, clock, seed=seed, progress=progress)
-    finish = Finish(2 * trying.rounds.num_folds, _SEEDS_OF_LAST) if division.folds else Finish(3)
+    finish = Finish(2 * trying.rounds.num_folds, _SEEDS_OF_LAST, alone) if division.folds else Finish(3)
     pace = _search(trying, clock, alone, deadline, finish)
     seeds = seeds_to_judge(clock, pace, finish=finish)
     judge = {"seeds": fresh_seeds(trying.study.seeds, seeds), "references": _references(division)}
@@ -253,14 +256,37 @@ def _shipped(model: Model, found: SearchResult, division: Division, fit: Mapping
     """Ship what is recommended, and say it in one sentence."""
     result = found.result
     named, choice = recommend(result).choice.variant, recommend(networks(result)).choice
-    beside = f" Mind that {named} does as well or better." if is_reference(result, named) else ""
+    beside = _unskilled(result, choice.variant) + (_simpler(found, named) if is_reference(result, named) else "")
     if division.folds is not None:
         remedy = found.remedy if choice.variant == SEARCHED else ""
         final = _final(model, remedy, division, fit)
-        return ship(final, remedy or final.baseline), _sentence(result, choice.variant, remedy, found) + beside
+        return ship(final, remedy or final.baseline), _sentence(found, remedy) + beside
     rule: Any = choice.rule.name if choice.rule.name in {"best", "last"} else None
-    sentence = _sentence(result, choice.variant, choice.variant, found)
-    return ship(result, choice.variant, epoch=rule), sentence + beside
+    remedy = "" if choice.variant == result.baseline else choice.variant
+    return ship(result, choice.variant, epoch=rule), _sentence(found, remedy) + beside
+
+
+def _unskilled(result: Result, variant: str) -> str:
+    """Say that even what is shipped is no better than a forecast that is always the same, where that is so."""
+    found = [one for one in diagnose(networks(result)).findings if one.subject == variant]
+    codes = {one.code for one in found if one.message.values.get("rule") != Word("last")}
+    constant = "the mean of the answers" if result.manifest["task"] == "regression" else "the base rates"
+    if "GG111" in codes:
+        return (
+            f" Mind that it is worse than always forecasting {constant}: scale inputs and answers to about 1, or "
+            "compile it with a larger learning rate, and improve it again."
+        )
+    return f" It is not shown to beat always forecasting {constant}." if "GG110" in codes else ""
+
+
+def _simpler(found: SearchResult, reference: str) -> str:
+    """Say that a simple model does as well, or better."""
+    contrast = compare(found.result)[reference]
+    return f" Mind that {reference} does as well or better: {_interval(found, contrast)}, {contrast.verdict.short}."
+
+
+def _interval(found: SearchResult, contrast: Contrast) -> str:
+    return f"{found.score.replace('_', ' ')} {typewritten(format(contrast.shown, '+'))}"
 
 
 def _final(model: Model, remedy: str, division: Division, fit: Mapping[str, Any]) -> Result:
@@ -270,13 +296,29 @@ def _final(model: Model, remedy: str, division: Division, fit: Mapping[str, Any]
     return study.run(**own)
 
 
-def _sentence(result: Result, variant: str, remedy: str, found: SearchResult) -> str:
-    number = len(found.trials)
-    if variant == result.baseline:
-        return f"Ship the model as it is: none of {number} trials was worth changing it for."
-    contrast, name = compare(result)[variant], found.score.replace("_", " ")
-    where = "all cases, each held out once" if variant == SEARCHED else judged_on(result)
-    interval = f"{name} {typewritten(format(contrast.shown, '+'))}"
+def _sentence(found: SearchResult, remedy: str) -> str:
+    """Return what to ship, and what is known of it; the difference is said whichever way the choice went.
+
+    So an interval is not shown only where it pleases, although the finalists are chosen on the cases it is read on.
+
+    Args:
+        found: The search, its finalists judged.
+        remedy: What is shipped; empty for the model as it is.
+    """
+    result, number = found.result, len(found.trials)
+    folds = SEARCHED in result.variants
+    judged = SEARCHED if folds else remedy or found.remedy
+    chosen = found.result.manifest["search"].get("folds", [judged])
+    if not any(chosen):
+        return f"Ship the model as it is: none of {number} trials was better on the cases that were chosen on."
+    contrast = compare(result)[judged]
+    where = "all cases, each held out once" if folds else judged_on(result)
+    interval = _interval(found, contrast)
+    if not remedy:
+        tried = f"what each fold chose of {number} trials" if folds else f"{judged}, the best of {number} trials,"
+        small = " (so small a gain is taken not to matter)" if contrast.difference < 0 else ""
+        against = f"{tried} comes to {interval} against it on {where}"
+        return f"Ship the model as it is; {against}: {contrast.verdict.short}{small}."
     if contrast.verdict.kind in {"better", "worse"}:
         verdict = f"{contrast.verdict.kind} than the model as it is"
         return f"Ship the model with {remedy}: {verdict} on {where} ({interval}), found in {number} trials."
@@ -288,7 +330,7 @@ def _sentence(result: Result, variant: str, remedy: str, found: SearchResult) ->
 
 def judged_on(result: Result) -> str:
     """Return what the finalists were judged on, in words."""
-    return "test cases that nothing was chosen by" if result.test.sizes else "validation cases"
+    return "test cases that no strength was chosen by" if result.test.sizes else "validation cases"
 
 
 def _more(found: SearchResult, clock: Clock, *, hurried: bool) -> tuple[str, ...]:
@@ -303,7 +345,12 @@ def _more(found: SearchResult, clock: Clock, *, hurried: bool) -> tuple[str, ...
             "seeds, the report) did not fit, or the machine became slower meanwhile."
         )
     late = float((found.result.runs["best_epoch"] >= found.result.runs["epochs"]).mean())
-    if late > 0.5:
+    if late > 0.5 and int(found.result.runs["epochs"].max()) >= MOST_EPOCHS:
+        said.append(
+            f"Most runs were still getting better when they ended, after {MOST_EPOCHS:,} epochs, the most that are "
+            "tried: compile the model with a larger learning rate."
+        )
+    elif late > 0.5:
         said.append("Most runs were still getting better when they ended: more time would go into longer training.")
     else:
         said.append(f"Twice the time would try about {2 * number} strengths and judge with more seeds.")
