@@ -59,6 +59,8 @@ _SEEDS_OF_LAST = 5
 """Seeds of the study on one split whose model is shipped, where folds have judged."""
 _TREES_CELLS, _LINEAR_CELLS = 200_000, 20_000_000
 """Cases times features up to which references take seconds."""
+_WORTH_REPEATING = 0.05
+"""Share of the time up to which two epochs are measured twice."""
 REPORT, MODEL = "report.html", "model.keras"
 
 
@@ -190,8 +192,9 @@ def _prepared(
     rounds = Rounds(Study(model, seeds=1), {**fit, "epochs": 2})
     check_held_out(rounds)
     untreated, folds = rounds.study.variants[0], rounds.num_folds
-    first = rounds.train([untreated])
-    an_epoch = float(first.runs["seconds"].sum()) / 2 / folds
+    an_epoch = _an_epoch(rounds, untreated)
+    if 2 * folds * an_epoch < _WORTH_REPEATING * clock.left:
+        an_epoch = min(an_epoch, _an_epoch(rounds, untreated))  # the first time in a process holds what is made once
     most = epochs_of_pilot(clock, an_epoch, runs=folds)
     pilot = rounds.with_epochs(most).train([EarlyStopping(_PATIENCE).treat(Variant("", model))])
     best = float(pilot.runs["best_epoch"].mean())
@@ -210,6 +213,12 @@ def _prepared(
         said.append(f"In more time every run would have {wanted} epochs, in which strong remedies get further.")
     alone = Pace(an_epoch * epochs * folds, folds)
     return Trying(rounds, space, drawing, progress=progress), deadline, alone, tuple(said)
+
+
+def _an_epoch(rounds: Rounds, untreated: Variant) -> float:
+    """Return the seconds of an epoch of one run."""
+    trained = rounds.train([untreated])
+    return float(trained.runs["seconds"].sum()) / rounds.epochs / rounds.num_folds
 
 
 def _search(trying: Trying, clock: Clock, alone: Pace, deadline: Deadline, finish: Finish) -> Pace:
@@ -316,9 +325,9 @@ def _sentence(found: SearchResult, remedy: str) -> str:
     interval = _interval(found, contrast)
     if not remedy:
         tried = f"what each fold chose of {number} trials" if folds else f"{judged}, the best of {number} trials,"
-        small = " (so small a gain is taken not to matter)" if contrast.difference < 0 else ""
         against = f"{tried} comes to {interval} against it on {where}"
-        return f"Ship the model as it is; {against}: {contrast.verdict.short}{small}."
+        yet = _although_better(result) if contrast.difference < 0 else ""
+        return f"Ship the model as it is; {against}: {contrast.verdict.short}{yet}."
     if contrast.verdict.kind in {"better", "worse"}:
         verdict = f"{contrast.verdict.kind} than the model as it is"
         return f"Ship the model with {remedy}: {verdict} on {where} ({interval}), found in {number} trials."
@@ -326,6 +335,16 @@ def _sentence(found: SearchResult, remedy: str) -> str:
         f"Ship the model with {remedy}, the best guess of {number} trials: against the model as it is on {where} "
         f"({interval}), {contrast.verdict.short}."
     )
+
+
+def _although_better(result: Result) -> str:
+    """Say why the model as it is is shipped although the mean of what was found is better."""
+    advice = recommend(networks(result))
+    if advice.choice.variant != result.baseline:
+        return " (yet no trial was better than it over all folds)"
+    if advice.reason == "unchanged":
+        return " (so small a gain is taken not to matter)"
+    return f" (yet at its {advice.choice.rule} it does as well)"
 
 
 def judged_on(result: Result) -> str:
