@@ -55,9 +55,22 @@ def test_rounds_end_early_enough_to_judge(clock):
 def test_the_first_round_is_small_where_runs_are_dear(clock):
     clock, at = clock
     at(30)
-    assert planning.first_trials(clock, Pace(1.0, 5), each=5) == 8
-    assert planning.first_trials(clock, Pace(30.0, 5), each=5) == 4, "150 s: the model as it is and four trials"
-    assert planning.first_trials(clock, Pace(300.0, 5), each=5) == 2
+    assert planning.first_trials(clock, Pace(1.0, 5), each=5, finish=Finish(10)) == 8
+    # 150 s until 60 % are over, 14.5 s a trial: the model as it is and nine trials; judging takes 12 times 10 s
+    assert planning.first_trials(clock, Pace(10.0, 5), each=5, finish=Finish(10)) == 8
+    assert planning.first_trials(clock, Pace(15.0, 5), each=5, finish=Finish(10)) == 2, "84 s: judging takes 186"
+    assert planning.first_trials(clock, Pace(300.0, 5), each=5, finish=Finish(10)) == 2
+
+
+def test_finalists_are_trained_for_as_long_as_fits(clock):
+    clock, at = clock
+    at(230)  # nine runs of 30 take 30 x 39 / 60 = 19.5 s, in judging 21.5: all of it fits into 64
+    assert Finish(3).epochs(clock, Pace(30.0, 30), planned=40) == 40
+    at(280)  # 14 s are left beside the writing
+    assert Finish(3).epochs(clock, Pace(30.0, 30), planned=40) == 26
+    at(299)
+    assert Finish(3).epochs(clock, Pace(30.0, 30), planned=40) == 5
+    assert Finish(3).epochs(clock, Pace(30.0, 30), planned=3) == 3
 
 
 def test_the_time_that_is_left_goes_into_seeds_of_the_finalists(clock):
@@ -89,7 +102,7 @@ def test_runs_are_shorter_where_the_least_would_not_fit(clock):
     assert planning.epochs_that_fit(clock[0], 0.1, **epochs) == 50
     assert planning.epochs_that_fit(clock[0], 1.0, **epochs) == 42, "594 s for fourteen runs"
     assert planning.epochs_that_fit(clock[0], 10.0, **epochs) == 30, "which the check of the time refuses"
-    assert planning.epochs_that_fit(clock[0], 0.2, wanted=90, least=9, runs=5) == 26, "369 s for seventy runs of folds"
+    assert planning.epochs_that_fit(clock[0], 0.2, wanted=90, least=9, runs=5) == 21, "294 s for seventy runs of folds"
     long = {"wanted": 603, "least": 400, "runs": 1}
     assert planning.epochs_that_fit(clock[0], 1.0, **long) == 100, "no time is refused for the last of many epochs"
     assert planning.epochs_that_fit(clock[0], 0.1, **long) == 424

@@ -21,9 +21,10 @@ _FULL = 1.5
 """What a run costs that keeps weights and training scores, in runs of a round."""
 _JUDGED = 2.0
 """The same together with others, with what is computed of them: 90 runs took 29 s where trials would have taken 13."""
-_SAVED_BY_FOLDS = 1.25
-"""Times that runs cost less in a round than among the folds of one trial, where their epoch was measured: that is
-company already, and trials that differ in more than strengths are programs apart (143 cases, 5 trials: no less)."""
+_TREATED = 1.45
+"""What a trial costs, in runs of the model as it is: five trials of a small Conv1D net took 37 s, it alone 5.2 s."""
+_AT_LEAST = 1.1
+"""What judging costs at least, in seconds of a round of as many runs: 24 and 54 s where that was 32 and 45."""
 _FOR_WRITING = 6.0
 """Seconds for the report, its figures and the model, on a machine that is not idle."""
 
@@ -127,6 +128,13 @@ class Finish:
         """Return the seconds of all of it, with the fewest seeds."""
         return self.but_for_judging(pace) + _JUDGED * pace.seconds_for(_SEEDS_TO_JUDGE[0] * self.finalists)
 
+    def epochs(self, clock: Clock, pace: Pace, *, planned: int) -> int:
+        """Return how many epochs the finalists have: as planned, or as many as fit into what is left, five at least."""
+        writing = _FOR_WRITING * pace.slowness
+        judging = _AT_LEAST * pace.seconds_for(_SEEDS_TO_JUDGE[0] * self.finalists)
+        needed = judging + self.but_for_judging(pace) - writing
+        return max(min(planned, 5), min(planned, floor(planned * (clock.left - writing) / max(needed, 1e-9))))
+
 
 class Deadline:
     """Ends all runs of a round at the end of an epoch where what comes after them would be late.
@@ -169,7 +177,7 @@ def epochs_that_fit(clock: Clock, an_epoch: float, *, wanted: int, least: int, r
         least: Epochs that a run needs.
         runs: Runs of a trial with one seed.
     """
-    saved = 2.0 if runs == 1 else _SAVED_BY_FOLDS
+    saved = 2.0 if runs == 1 else 1.0  # folds are company already, and trials may be programs apart
     fit = floor((saved * clock.left - _FOR_WRITING) / max(_fewest(runs) * an_epoch, 1e-9))
     return min(wanted, max(min(least, _MOST_NEEDED), fit))
 
@@ -213,16 +221,17 @@ def seeds_of_trials(clock: Clock, a_run: float, *, runs: int) -> int:
     return next((seeds for seeds in (3, 2) if fit >= 24 * seeds), 1)
 
 
-def first_trials(clock: Clock, pilot: Pace, *, each: int) -> int:
+def first_trials(clock: Clock, pilot: Pace, *, each: int, finish: Finish) -> int:
     """Return how many trials the first round has: from 2 to 8, as many as fit even if company saved nothing.
 
     Args:
         clock: The time that there is.
         pilot: What runs of the model as it is cost, alone.
         each: Runs of a trial.
+        finish: What comes after the last round.
     """
-    spare = _FOR_SEARCH * clock.seconds - clock.spent
-    return max(2, min(8, _MOST_TRIALS, floor(pilot.runs * spare / pilot.seconds / each) - 1))
+    spare = min(_FOR_SEARCH * clock.seconds - clock.spent, clock.left - finish.seconds(pilot))
+    return max(2, min(8, _MOST_TRIALS, floor(pilot.runs * spare / (_TREATED * pilot.seconds) / each) - 1))
 
 
 def trials_that_fit(clock: Clock, pace: Pace, *, done: int, each: int, together: int, finish: Finish) -> int:
