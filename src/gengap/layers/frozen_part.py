@@ -55,7 +55,11 @@ Tried = dict[bytes, tuple[str, Any]]
 
 
 def find_frozen(
-    model: keras.Model, inputs: Sequence[Any], *, tried: Tried | None = None, digest_of: Callable[[Step], bytes] | None = None
+    model: keras.Model,
+    inputs: Sequence[Any],
+    *,
+    tried: Tried | None = None,
+    digest_of: Callable[[Step], bytes] | None = None,
 ) -> FrozenPart:
     """Return the part of a model that is worth computing once per case.
 

@@ -17,7 +17,9 @@ from gengap.datasets.intake import as_splits
 from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Task
 from gengap.deprecated import old_arguments
+from gengap.engine.callbacks import read_callbacks
 from gengap.engine.computation import OF_TRAINING, Computation, check_computation
+from gengap.engine.rates import check_rates
 from gengap.engine.runs import Collector, Listener, Run, TrainingSettings
 from gengap.engine.scoring import choose_score
 from gengap.keras_models.clone import clone_compiled
@@ -31,7 +33,6 @@ from gengap.runners.base import Runner
 from gengap.runners.serialization import custom_objects
 from gengap.study.assembly import assemble
 from gengap.study.beside import keep_references, with_references
-from gengap.study.callbacks import read_callbacks
 from gengap.study.engines import Engine, choose_engine, choose_runner, engine_functions
 from gengap.study.fit_arguments import refuse_arguments
 from gengap.study.fold_references import references_of
@@ -44,13 +45,13 @@ from gengap.study.storing import open_store, record_look, train_missing
 from gengap.study.training import Training, arrange, check_class_weight
 from gengap.study.values import flag, one_of, positive
 from gengap.study.variants import (
-    check_rates,
     check_seeds,
     check_watched,
     common_output,
     declared,
     make_variants,
     run_of,
+    told_apart,
 )
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Study:
         DataError: A reference lacks a method, or has the name of a variant.
         MissingExtraError: The runner's library is not installed.
         ValueError: `computation` asks for what a study, or Keras' own loop, does not read.
-        TypeError: A callback has no place in a study.
+        TypeError: A callback has no place where runs train together.
 
     Example:
         >>> import gengap as gg, keras
@@ -133,7 +134,7 @@ class Study:
         self.variants: tuple[Variant, ...] = self._callbacks.variants(
             make_variants(model, remedies, keep_trained=initial_weights == "auto")
         )
-        check_rates(self.variants, self._callbacks.rates)
+        check_rates({f"variant {one.name!r}": one.model for one in self.variants}, self._callbacks.rates)
         self.seeds = check_seeds(seeds)
         if task is not None:
             one_of(task, "task", ("binary", "multiclass", "regression"))
@@ -362,11 +363,10 @@ class Study:
 
     @contextmanager
     def _shown(self, inner: Listener, runs: Sequence[Run], training: Training, *, show: bool) -> Iterator[Listener]:
-        epochs = training.settings.epochs
         places = {} if training.folds is None else training.folds.places
         with (
-            self._callbacks.heard(inner, places) as told,
-            shown(told, runs=runs, num_epochs=epochs, score=self.score, show=show) as listener,
+            self._callbacks.heard(inner, partial(told_apart, places)) as told,
+            shown(told, runs=runs, num_epochs=training.settings.epochs, score=self.score, show=show) as listener,
         ):
             yield listener
 
