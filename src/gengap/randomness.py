@@ -13,6 +13,9 @@ Part = str | int
 P = ParamSpec("P")
 R = TypeVar("R")
 
+LEVELS = 1 << 16
+"""Uniform numbers that decide what is dropped have 16 bits: rates are rounded to multiples of 1 / 65,536."""
+
 
 def gives_random_back(function: Callable[P, R]) -> Callable[P, R]:
     """Let a function leave the state of Python's global `random` as it was.

@@ -9,12 +9,11 @@ import torch
 
 from gengap.kernels.compiled_recurrence import GRU, LSTM, is_compiled, recur
 from gengap.kernels.recurrence import GatedRecurrentUnit, LongShortTermMemory
+from gengap.layers.activations import ELEMENTWISE
 from gengap.layers.base import torch_dtype
 from gengap.layers.dense import stacked_matmul
 from gengap.layers.doors import Door, PassContext, StackedNode, StackedTensor
 from gengap.layers.recurrent_noise import Factors, RecurrentDropout
-
-_ELEMENTWISE = {"tanh", "sigmoid", "relu", "linear", "hard_sigmoid", "softsign", "softplus", "elu", "selu", "gelu"}
 
 
 class Recurrence:
@@ -227,6 +226,16 @@ class RecurrentDoor(Door):
         self._recurrences = [Recurrence(node, layer) for layer in self.layers(node.operation)]
         self._dropout = RecurrentDropout(node, [self.layers(operation) for operation in node.operations])
 
+    @staticmethod
+    def pays_alone(x: torch.Tensor) -> bool:
+        """Tell whether it is faster than Keras' own code for one run: compiled it is, on a card cuDNN is."""
+        return is_compiled(x)
+
+    @property
+    def width(self) -> int:
+        """How many numbers a step of a case takes while it is computed: the gates and states of all layers."""
+        return sum(8 * one.layer.units for one in self._recurrences)
+
     @final
     def __call__(self, context: PassContext, *args: Any, mask: StackedTensor | None = None, **_: Any) -> Any:
         """Go through time, and hand on the mask where all steps are returned."""
@@ -296,7 +305,7 @@ def _fits(layer: keras.Layer) -> bool:
         and layer.activity_regularizer is None
         and layer.compute_dtype == cell.compute_dtype
         and all(getattr(keras.activations, getattr(f, "__name__", ""), None) is f for f in functions)
-        and all(f.__name__ in _ELEMENTWISE for f in functions)
+        and all(f.__name__ in ELEMENTWISE for f in functions)
     )
 
 

@@ -15,6 +15,7 @@ $$y = B\,[\,(A x)_f\,K_f\,]_f, \qquad K_f = \begin{pmatrix} \Re k_f & \Im k_f \\
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import keras
 import numpy as np
@@ -22,7 +23,8 @@ import torch
 from numpy.typing import NDArray
 
 from gengap.kernels.window import pad_same
-from gengap.sampling.doors import activate_own, is_linear_in_channels
+from gengap.layers import traits_of
+from gengap.layers.activations import Activation
 
 _WORTH = 1.4
 """How many times fewer multiplications there must be: small matrices are multiplied a little slower than windows."""
@@ -56,8 +58,8 @@ class SpectralConvolution:
         transform: The transforms for its planes.
     """
 
-    def __init__(self, layer: keras.Layer, transform: Transform) -> None:
-        self._layer, self._transform = layer, transform
+    def __init__(self, layer: Any, transform: Transform) -> None:
+        self._layer, self._transform, self._activation = layer, transform, Activation(layer)
         self._prepared: dict[torch.dtype, tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]] = {}
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
@@ -72,7 +74,7 @@ class SpectralConvolution:
         first, second = torch.bmm(by_pair, kernels).view(pairs, rows, 2, filters).unbind(2)
         planes = torch.baddbmm(bias, backward[0].expand(rows, -1, -1), first.transpose(0, 1))
         planes.baddbmm_(backward[1].expand(rows, -1, -1), second.transpose(0, 1))
-        return activate_own(self._layer, planes.view(rows, height, width, filters))
+        return self._activation.on_rows(planes.view(rows, height, width, filters))
 
     def _prepare(self, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         kernel, transform = self._layer.kernel.value, self._transform
@@ -90,7 +92,7 @@ class SpectralConvolution:
         return tuple(part.to(kernel.device, dtype) for part in parts)  # type: ignore[return-value]  # four of four
 
 
-def spectral_convolution(layer: keras.Layer) -> SpectralConvolution | None:
+def spectral_convolution(layer: Any) -> SpectralConvolution | None:
     """Return a layer's convolution by frequencies where it is worth while: a `Conv2D` on small planes of known size."""
     plane = plane_of(layer)
     if plane is None or not is_worth_while(plane, tuple(layer.kernel.shape)):
@@ -98,9 +100,9 @@ def spectral_convolution(layer: keras.Layer) -> SpectralConvolution | None:
     return SpectralConvolution(layer, transform_of(plane, tuple(layer.kernel_size)))
 
 
-def plane_of(layer: keras.Layer) -> tuple[int, int] | None:
+def plane_of(layer: Any) -> tuple[int, int] | None:
     """Return the size of the planes that a `Conv2D` of stride 1 with padding `"same"` sees; None for all else."""
-    if type(layer) is not keras.layers.Conv2D or not is_linear_in_channels(layer):
+    if type(layer) is not keras.layers.Conv2D or not traits_of(layer).sums_channels:
         return None
     if layer.padding != "same" or {*layer.strides, *layer.dilation_rate} != {1}:
         return None

@@ -13,7 +13,8 @@ from gengap.kernels.small_planes import (
     sum_planes,
     tiles_are_worth_while,
 )
-from gengap.sampling.doors import activate_own, activation_name, is_channels_last, is_rectifier
+from gengap.layers.activations import Activation, is_rectifier
+from gengap.layers.pooling import is_channels_last
 from gengap.sampling.masks import Block
 from gengap.sampling.spectral import plane_of
 from gengap.sampling.values import Deferred, Masked, PerMember, Value
@@ -77,10 +78,10 @@ def take_in(operation: keras.Operation, value: Deferred) -> Deferred | None:
 
 def _own_activation(layer: keras.Layer, value: Deferred) -> Deferred | PerMember:
     """Apply the activation that a layer carries: a rectifier on the way, any other afterwards."""
-    name = activation_name(layer)
-    if name == "relu":
+    activation = Activation(layer)
+    if activation.name == "relu":
         return replace(value, ending=Ending(rectify=True))
-    return value if name == "linear" else PerMember(activate_own(layer, value.tensor))
+    return value if activation.name == "linear" else PerMember(activation.on_rows(value.tensor))
 
 
 def _pool_of(operation: keras.Operation, plane: tuple[int, int]) -> tuple[int, int] | None:
