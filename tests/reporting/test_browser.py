@@ -231,9 +231,15 @@ def test_paper_shows_all_of_every_table_and_what_is_folded(chromium, files, name
 
 @pytest.mark.parametrize(
     ("name", "width", "scheme"),
-    [("en", 1280, "light"), ("en", 1280, "dark"), ("zh", 390, "dark"), ("hostile", 390, "light")],
+    [
+        ("en", 1280, "light"),
+        ("zh", 390, "dark"),
+        pytest.param("en", 1280, "dark", marks=pytest.mark.slow),
+        pytest.param("hostile", 390, "light", marks=pytest.mark.slow),
+    ],
 )
 def test_axe_finds_nothing_serious(chromium, files, name, width, scheme):
+    """Both schemes, widths and languages always, in two pages; more pages when there is time."""
     package = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed")
     show(chromium, files[name], width=width, scheme=scheme)
     source = (Path(package.__file__).parent / "axe.min.js").read_text()
