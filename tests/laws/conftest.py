@@ -33,7 +33,7 @@ def table():
 def pytest_generate_tests(metafunc):
     """A law sees every model, or those whose turn it is while the others wait for time: laws of one model differ."""
     if "example" in metafunc.fixturenames:
-        turn = getattr(metafunc.module, "TURN", None)
+        turn = getattr(metafunc.module, "TURNS", {}).get(metafunc.function.__name__)
         waits = [one.slow or turn not in {None, place % 2} for place, one in enumerate(table().values())]
         marked = [
             pytest.param(name, marks=pytest.mark.slow if w else ()) for name, w in zip(table(), waits, strict=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-TURN = 0  # the models of even places; the others are studied twice in `test_study_twice.py`
+TURNS = {"test_alone": 0}  # the models of even places; the others are studied twice in `test_study_twice.py`
 
 
 def test_alone(bench):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-TURN = 1  # the models of odd places; the others are trained alone in `test_alone_as_together.py`
+TURNS = {"test_twice": 1}  # the models of odd places; the others are trained alone in `test_alone_as_together.py`
 
 
 def same_plan(first, again):
