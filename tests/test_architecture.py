@@ -139,25 +139,31 @@ def others_private_parts(library: str, tree: ast.Module) -> list[str]:
 
 
 FILES = sorted(p for p in SOURCE.rglob("*.py") if p.parent != SOURCE or p.name != "__init__.py")
-TREES = {path: ast.parse(path.read_text()) for path in FILES}
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 over_files = pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
 
 
 @over_files
 def test_imports_point_downwards(path):
     assert room(path) in ORDER, f"{room(path)} is no room of the architecture"
-    assert not upward_imports(room(path), TREES[path])
+    assert not upward_imports(room(path), tree_of(path))
 
 
 @over_files
 def test_rooms_keep_to_their_libraries(path):
-    assert not forbidden_libraries(room(path), TREES[path])
+    assert not forbidden_libraries(room(path), tree_of(path))
 
 
 @over_files
 def test_one_file_opens_the_private_parts_of_keras(path):
     if path != SOURCE / PRIVATE_PARTS:
-        assert not list(keras_private_parts(TREES[path]))
+        assert not list(keras_private_parts(tree_of(path)))
 
 
 @pytest.mark.parametrize("library", OTHERS_PRIVATE_PARTS)
@@ -233,13 +239,15 @@ def test_rooms_of_the_analysis_look_only_at_those_before_them():
         if here == "__init__":
             continue
         assert here in ANALYSIS, f"{here} is no room of the analysis"
-        for name in imports_of(TREES[path]):
+        for name in imports_of(tree_of(path)):
             if match := re.match(r"gengap\.analysis\.(\w+)", name):
                 assert ANALYSIS.index(match[1]) <= ANALYSIS.index(here), f"{path}: {name}"
 
 
 def test_only_the_command_line_opens_the_examples():
-    openers = {room(p) for p in FILES if any(name.split(".")[0] == "gengap_examples" for name in imports_of(TREES[p]))}
+    openers = {
+        room(p) for p in FILES if any(name.split(".")[0] == "gengap_examples" for name in imports_of(tree_of(p)))
+    }
     assert openers <= {"cli"}
 
 
@@ -260,7 +268,8 @@ def test_no_file_of_the_core_is_longer_than_a_reader_can_hold():
 def test_no_function_is_longer_than_a_screen():
     """Bodies only: the public docstring of a function of many options may be as long as it must."""
     too_long = {}
-    for path, tree in TREES.items():
+    for path in FILES:
+        tree = tree_of(path)
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 documented = isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant)
