@@ -168,7 +168,7 @@ def test_one_file_opens_the_private_parts_of_keras(path):
 
 @pytest.mark.parametrize("library", OTHERS_PRIVATE_PARTS)
 def test_one_file_opens_the_private_parts_of_another_library(library):
-    openers = {str(p.relative_to(SOURCE)) for p in FILES if others_private_parts(library, TREES[p])}
+    openers = {str(p.relative_to(SOURCE)) for p in FILES if others_private_parts(library, tree_of(p))}
     assert openers == {OTHERS_PRIVATE_PARTS[library][0]}
 
 
@@ -299,9 +299,7 @@ def anys_per_1000_lines(text: str) -> float:
 
 
 def test_no_signature_is_longer_than_that_of_fit_many():
-    assert not {
-        str(path.relative_to(SOURCE)): found for path, tree in TREES.items() if (found := long_signatures(tree))
-    }
+    assert not {str(path.relative_to(SOURCE)): found for path in FILES if (found := long_signatures(tree_of(path)))}
     planted = f"def f({', '.join(f'option_{n}=None' for n in range(20))}): ..."
     assert long_signatures(ast.parse(planted)) == {"f": 20}
 
