@@ -72,7 +72,7 @@ def data_for(name, shape):
         x = sparse.csr_matrix(x * (x > 1)) if name == "sparse rows" else x
         return Split(x, (rng.random(size) > 0.5).astype(np.float32), sample_weight=rng.random(size) + 0.5)
 
-    return TrainingData(split(28), split(20))
+    return TrainingData(split(20), split(12))
 
 
 def train(members, data, device):
