@@ -18,6 +18,7 @@ from gengap.improving.dividing import divide
 from gengap.improving.saying import sentence, without_skill
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_many_cases_are_split_and_the_finalists_stand_beside_references(net, noisy, few_trials, tmp_path):
     before = net.get_weights()
     found = gg.improve(net, *noisy, minutes=1, output=tmp_path / "out", progress=False)

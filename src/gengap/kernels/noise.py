@@ -7,8 +7,7 @@ import numpy as np
 import torch
 
 from gengap.kernels.transfer import upload
-
-_LEVELS = 65_536
+from gengap.randomness import LEVELS
 
 
 def draw_uniform(keys: Sequence[int], shape: Sequence[int], *, device: torch.device | str = "cpu") -> torch.Tensor:
@@ -56,10 +55,10 @@ def keep_scale(uniform: torch.Tensor, rates: torch.Tensor, *, dtype: torch.dtype
         Factors, of the shape of `uniform`.
     """
     spread = (-1,) + (1,) * (uniform.ndim - 1)
-    threshold = (rates * _LEVELS).round().to(torch.int32) - _LEVELS // 2
+    threshold = (rates * LEVELS).round().to(torch.int32) - LEVELS // 2
     scale = torch.where(rates < 1, 1 / (1 - rates), 0.0).to(dtype)
     # rate 1 has threshold 32,768, one beyond int16: its scale is 0 anyway
-    kept = uniform >= threshold.clamp(max=_LEVELS // 2 - 1).to(torch.int16).view(spread)
+    kept = uniform >= threshold.clamp(max=LEVELS // 2 - 1).to(torch.int16).view(spread)
     return kept * scale.view(spread)
 
 

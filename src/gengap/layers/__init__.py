@@ -1,12 +1,13 @@
-"""Stacked kernels of Keras layers: one file per family, one table of all."""
+"""Stacked kernels of Keras layers: one file per family, which says how it is recognised, computed and sampled."""
 
 import inspect
 from typing import Any
 
 from keras import tree
 
+from gengap.layers.activations import FUSED_ACTIVATIONS
 from gengap.layers.attention import FUSED_ATTENTION
-from gengap.layers.base import Fused, plain
+from gengap.layers.base import Fused, Traits, is_plain, is_plain_in_all
 from gengap.layers.convolution import FUSED_CONVOLUTIONS
 from gengap.layers.dense import FUSED_DENSE, SparseInputDense
 from gengap.layers.doors import Door, SparseProduct, StackedNode, StackedTensor
@@ -17,18 +18,27 @@ from gengap.layers.recurrent import FUSED_RECURRENT, RecurrentDoor
 from gengap.layers.shapes import FUSED_SHAPES
 from gengap.layers.time_distributed import FusedTimeDistributed
 
-FUSED: dict[str, type[Fused] | type[RecurrentDoor]] = {
+OF_ONE_VALUE: dict[str, type[Fused]] = {
+    **FUSED_ACTIVATIONS,
     **FUSED_DENSE,
     **FUSED_CONVOLUTIONS,
     **FUSED_NORMALIZATIONS,
     **FUSED_NOISE,
     **FUSED_POOLING,
-    **FUSED_RECURRENT,
 }
+"""Families of layers that make one value of one, by the name of the class in `keras.layers`."""
+
+FUSED: dict[str, type[Fused] | type[RecurrentDoor]] = {**OF_ONE_VALUE, **FUSED_RECURRENT}
 """The stacked kernel of each layer class, by the class's name in `keras.layers`."""
 
 _OF_CALLS = FUSED_ATTENTION | FUSED_SHAPES
 """Kernels that judge a call by all its arguments."""
+
+
+def traits_of(operation: Any) -> Traits:
+    """Return what is true of what a layer computes; nothing special of what is not plain or has no family."""
+    family = OF_ONE_VALUE.get(type(operation).__name__)
+    return Traits() if family is None or not is_plain(operation) else family.traits(operation)
 
 
 def fused_door(node: StackedNode, args: Any, kwargs: Any) -> Door | None:
@@ -50,7 +60,7 @@ def _one_value_door(node: StackedNode, args: Any, kwargs: Any) -> Door | None:
     heeds_masks = door is not None and issubclass(door, RecurrentDoor)
     others = {name: value for name, value in kwargs.items() if not (heeds_masks and name == "mask")}
     one_value = len(args) == 1 and isinstance(args[0], StackedTensor) and not any(tree.flatten(others))
-    if door is None or not one_value or not plain(node) or not door.fits(node):
+    if door is None or not one_value or not is_plain_in_all(node) or not door.fits(node):
         return None
     if heeds_masks:
         return door(node)

@@ -6,9 +6,10 @@ from typing import Any
 import keras
 import torch
 
-from gengap.keras_models.private import AttentionParts, all_layers, attention_mask, attention_parts, causal_mask
+from gengap.keras_models.attention_parts import AttentionParts
+from gengap.keras_models.private import attention_mask, attention_parts, causal_mask
 from gengap.kernels.compiled_attention import attend, attend_where_seen
-from gengap.layers.base import is_bare, torch_dtype
+from gengap.layers.base import is_plain_in_all, torch_dtype
 from gengap.layers.dense import stacked_matmul
 from gengap.layers.doors import Door, PassContext, StackedNode, StackedTensor
 from gengap.layers.noise import FusedDropout
@@ -30,7 +31,7 @@ class ProjectedAttention(Door):
     def takes(cls, node: StackedNode, args: Any, kwargs: Any) -> bool:
         """Tell whether the kernel can do this call of the layer: of sequences, without gates, scores or flags."""
         parts = attention_parts(node.operation)
-        if parts is None or not all(map(is_bare, all_layers(node.operation))):
+        if parts is None or not is_plain_in_all(node):
             return False
         given = _arguments(node.operation, args, kwargs)
         values = [given.get(name) for name in ("query", "value", "key")]
@@ -130,7 +131,7 @@ class FusedAttention(Door):
         known = {name for name, value in kwargs.items() if value is not None and value is not False}
         masks = kwargs.get("mask")
         return (
-            is_bare(node.operation)
+            is_plain_in_all(node)
             and all(one.dropout == 0 for one in node.operations)
             and len(args) == 1
             and isinstance(args[0], list | tuple)
@@ -190,13 +191,13 @@ class FusedAttention(Door):
         return value.reshape(len(value), *[1] * (ndim - 2), -1)
 
 
-def _parts(layer: Any) -> AttentionParts:
+def _parts(layer: keras.Layer) -> AttentionParts:
     parts = attention_parts(layer)
     assert parts is not None  # noqa: S101  `takes` has asked
     return parts
 
 
-def _arguments(layer: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+def _arguments(layer: keras.Layer, args: Any, kwargs: Any) -> dict[str, Any]:
     """Return a call's arguments by name."""
     names = [name for name in inspect.signature(type(layer).call).parameters if name != "self"]
     return {**dict(zip(names, args, strict=False)), **kwargs}

@@ -9,10 +9,10 @@ import torch
 from keras import tree
 
 from gengap.keras_models.graph import Graph, Slot, Step
-from gengap.keras_models.private import is_keras_own
 from gengap.kernels.blocks import convolve_relu_pool
 from gengap.kernels.convolution import is_small
-from gengap.layers.base import Activation, plain
+from gengap.layers.activations import FusedActivation, is_rectifier
+from gengap.layers.base import is_plain_in_all
 from gengap.layers.convolution import FusedConvolution
 from gengap.layers.doors import Door, PassContext, StackedNode, StackedTensor
 from gengap.layers.noise import FusedDropout
@@ -39,7 +39,7 @@ class ConvolutionBlock(Door):
         kinds = [type(node.operation) for node in between]
         relus = [node for node, kind in zip(between, kinds, strict=True) if kind is not keras.layers.SpatialDropout2D]
         self._convolution, self._pooling = FusedConvolution(convolution), FusedPooling(pooling)
-        self._relu = Activation(relus[0].operation) if relus else None
+        self._relu = FusedActivation(relus[0]) if relus else None
         dropouts = [node for node in between if node not in relus]
         self._dropout = FusedDropout(dropouts[0]) if dropouts else None
 
@@ -63,7 +63,7 @@ class ConvolutionBlock(Door):
 
     def _in_turn(self, x: torch.Tensor, context: PassContext) -> torch.Tensor:
         x = self._convolution.compute(x, context)
-        x = x if self._relu is None else self._relu(x)
+        x = x if self._relu is None else self._relu.compute(x, context)
         x = x if self._dropout is None else self._dropout.compute(x, context)
         return self._pooling.compute(x, context)
 
@@ -107,7 +107,7 @@ def _chain(step: Step, nodes: Mapping[int, StackedNode], follower: Mapping[Slot,
             return []
         chain.append(nodes[following.index])
         layer = following.operation
-        if not rectified and _is_relu(layer):
+        if not rectified and is_rectifier(layer):
             rectified = True
         elif rectified and not dropped and type(layer) is keras.layers.SpatialDropout2D and _last(layer):
             dropped = True
@@ -119,7 +119,7 @@ def _is_convolution(node: StackedNode) -> bool:
     layer = node.operation
     return (
         type(layer) is keras.layers.Conv2D
-        and plain(node)
+        and is_plain_in_all(node)
         and layer.activation in {keras.activations.relu, keras.activations.linear}
         and _last(layer)
         and (layer.strides, layer.dilation_rate, layer.padding, layer.groups) == ((1, 1), (1, 1), "same", 1)
@@ -129,13 +129,7 @@ def _is_convolution(node: StackedNode) -> bool:
     )
 
 
-def _is_relu(layer: Any) -> bool:
-    if type(layer) is keras.layers.ReLU:
-        return layer.max_value is None and not layer.negative_slope and not layer.threshold
-    return type(layer) is keras.layers.Activation and layer.activation is keras.activations.relu
-
-
-def _halves(layer: Any) -> bool:
+def _halves(layer: keras.Layer) -> bool:
     sizes = (tuple(layer.pool_size), tuple(layer.strides)) if type(layer) is keras.layers.AveragePooling2D else ()
     return sizes == ((2, 2), (2, 2)) and _last(layer)
 
@@ -143,9 +137,9 @@ def _halves(layer: Any) -> bool:
 def _same_numbers(first: StackedNode, node: StackedNode) -> bool:
     """Tell whether a layer is one of Keras' own, without a penalty, in the number format of the first."""
     layer = node.operation
-    is_layer = isinstance(layer, keras.layers.Layer) and is_keras_own(layer)
-    return is_layer and plain(node) and layer.compute_dtype == first.operation.compute_dtype
+    plain = isinstance(layer, keras.layers.Layer) and is_plain_in_all(node)
+    return plain and layer.compute_dtype == first.operation.compute_dtype
 
 
-def _last(layer: Any) -> bool:
+def _last(layer: keras.Layer) -> bool:
     return bool(layer.data_format == "channels_last")

@@ -6,8 +6,10 @@ import keras
 import torch
 
 from gengap.kernels.convolution import convolve
-from gengap.layers.base import Activation, Fused
+from gengap.layers.activations import Activation
+from gengap.layers.base import Fused, Traits
 from gengap.layers.doors import PassContext, StackedNode
+from gengap.layers.pooling import is_channels_last
 
 
 class _Convolution(Fused):
@@ -24,7 +26,7 @@ class _Convolution(Fused):
         """Return the activated convolution."""
         last = x.movedim(2, -1) if self._channels_first else x
         result = self.convolve(last)
-        return self._activation(result.movedim(-1, 2) if self._channels_first else result)
+        return self._activation(result.movedim(-1, 2) if self._channels_first else result, owned=True)
 
     def convolve(self, x: torch.Tensor) -> torch.Tensor:
         """Return the convolution of channels-last activations."""
@@ -34,11 +36,18 @@ class _Convolution(Fused):
 class FusedConvolution(_Convolution):
     """Conv1D, Conv2D, Conv3D."""
 
+    @classmethod
+    def traits(cls, layer: Any) -> Traits:
+        """Without groups every channel of the input adds to every filter."""
+        known = is_channels_last(layer) and layer.groups == 1 and layer.dtype_policy.name == "float32"
+        return Traits(sums_channels=known, makes_new_values=known, takes_half=known)
+
     def convolve(self, x: torch.Tensor) -> torch.Tensor:
         """Convolve, with the layer's groups."""
         layer = self.node.operation
         common = x[0] if x.stride(0) == 0 and len(x) > 1 else x  # one batch under all kernels
-        return convolve(common, self.weight("kernel"), self.bias(), groups=layer.groups, **_window(layer))
+        kernel, bias = self.weight("kernel", like=x), self.bias(like=x)
+        return convolve(common, kernel, bias, groups=layer.groups, **_window(layer))
 
 
 class FusedDepthwiseConvolution(_Convolution):
@@ -85,15 +94,34 @@ class FusedTransposedConvolution(Fused):
             axis = 2 if layer.data_format == "channels_first" else result.ndim - 1
             shape = [size if dim in {0, axis} else 1 for dim, size in enumerate(result.shape)]
             result = result + bias.reshape(shape)
-        return self._activation(result)
+        return self._activation(result, owned=True)
+
+    def rows(self, x: torch.Tensor, *, owned: bool = False) -> torch.Tensor:
+        """Return the activated convolution by Keras' own code, which is faster for a single run."""
+        del owned
+        return self.node.operation.call(x)  # type: ignore[no-any-return]  # Keras' `call`
 
 
-def _depthwise(x: torch.Tensor, kernel: Any, bias: torch.Tensor | None, layer: Any) -> torch.Tensor:
+def channel_parts(layer: Any, x: torch.Tensor) -> torch.Tensor:
+    """Return what each input channel adds to a convolution, `(cases, channels, *space, filters)`, without the bias.
+
+    A masked convolution is the sum of these parts times the mask: one matrix product instead of a convolution for
+    every member. The channels stand where the kernel stacks runs.
+
+    Args:
+        layer: A convolution that `sums_channels`, see `Traits`.
+        x: `(cases, *space, channels)`.
+    """
+    kernels = layer.kernel.value.movedim(-2, 0).unsqueeze(-2)
+    return convolve(x.movedim(-1, 0).unsqueeze(-1), kernels, **_window(layer)).movedim(0, 1)
+
+
+def _depthwise(x: torch.Tensor, kernel: Any, bias: torch.Tensor | None, layer: keras.Layer) -> torch.Tensor:
     one_per_group = kernel.flatten(-2).unsqueeze(-2)
     return convolve(x, one_per_group, bias, groups=x.shape[-1], **_window(layer))
 
 
-def _window(layer: Any) -> dict[str, Any]:
+def _window(layer: keras.Layer) -> dict[str, Any]:
     return {"strides": layer.strides, "padding": layer.padding, "dilation": layer.dilation_rate}
 
 

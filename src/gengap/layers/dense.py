@@ -4,7 +4,8 @@ from typing import Any
 
 import torch
 
-from gengap.layers.base import Activation, Fused
+from gengap.layers.activations import Activation
+from gengap.layers.base import Fused, Traits
 from gengap.layers.doors import Door, PassContext, StackedNode, StackedTensor
 
 
@@ -18,7 +19,19 @@ class FusedDense(Fused):
     def compute(self, x: torch.Tensor, context: PassContext) -> torch.Tensor:  # noqa: ARG002  the same in training
         """Return `(K, B, ..., units)`."""
         kernel, bias = self.weight("kernel"), self.bias()
-        return self._activation(stacked_matmul(x, kernel, bias))
+        return self._activation(stacked_matmul(x, kernel, bias), owned=True)
+
+    @classmethod
+    def traits(cls, layer: Any) -> Traits:
+        """Return that it makes values of its own."""
+        return Traits(makes_new_values=layer.dtype_policy.name == "float32")
+
+    def rows(self, x: torch.Tensor, *, owned: bool = False) -> torch.Tensor:
+        """Return `(rows, ..., units)`; `x` is never written to."""
+        del owned
+        kernel, bias = self.weight("kernel")[0], self.bias()
+        product = torch.matmul(x, kernel)
+        return self._activation.on_rows(product if bias is None else product.add_(bias[0]))
 
 
 class SparseInputDense(Door):
@@ -74,7 +87,7 @@ class FusedEinsumDense(Fused):
         z = torch.einsum(self._equation, x, kernel)
         if bias is not None:
             z = z + bias.reshape(bias.shape[0], *[1] * (z.ndim - bias.ndim), *bias.shape[1:])
-        return self._activation(z)
+        return self._activation(z, owned=True)
 
 
 class FusedEmbedding(Fused):

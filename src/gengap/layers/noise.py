@@ -3,10 +3,11 @@
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, final
+from typing import Any, final
 
 import torch
 
+from gengap.keras_models.noise_kinds import mask_shape, strength_of
 from gengap.kernels.noise import draw_normal, draw_uniform, drop, keep_scale
 from gengap.layers.base import Fused
 from gengap.layers.doors import PassContext, StackedNode
@@ -18,12 +19,10 @@ Draw = Callable[..., torch.Tensor]
 class FusedNoise(Fused):
     """Noise in training, nothing in inference."""
 
-    strength: ClassVar[str] = "rate"
-
     @final
     def __init__(self, node: StackedNode) -> None:
         super().__init__(node)
-        self.strengths = node.strengths(lambda layer: getattr(layer, self.strength))
+        self.strengths = node.strengths(strength_of)
         self._silent = not bool(self.strengths.any())
         self._seeds = list(dict.fromkeys(node.seeds))
         self._row = torch.tensor([self._seeds.index(seed) for seed in node.seeds], device=self.strengths.device)
@@ -88,8 +87,6 @@ class FusedGaussianDropout(FusedNoise):
 class FusedGaussianNoise(FusedNoise):
     """Addition of normal noise."""
 
-    strength: ClassVar[str] = "stddev"
-
     def disturb(self, x: torch.Tensor, context: PassContext) -> torch.Tensor:
         """Add."""
         return x + self.broadcast(self.strengths, x) * self.draw(draw_normal, x.shape[1:], context).to(x.dtype)
@@ -125,15 +122,10 @@ class _Alone:
 
 def _noise_shape(layer: object, of_run: Sequence[int]) -> tuple[int, ...]:
     """Return the shape of the mask of one run: 1 along axes that share it."""
-    shape = tuple(of_run)
-    if type(layer).__name__.startswith("Spatial"):
-        channels_first = getattr(layer, "data_format", "channels_last") == "channels_first"
-        ones = (1,) * (len(shape) - 2)
-        return (shape[0], shape[1], *ones) if channels_first else (shape[0], *ones, shape[-1])
-    given = getattr(layer, "noise_shape", None)
-    if given is None:
-        return shape
-    return tuple(size if wanted is None else wanted for wanted, size in zip(given, shape, strict=True))
+    cases, *of_row = of_run
+    declared = getattr(layer, "noise_shape", None)
+    rows = cases if declared is None or declared[0] is None else int(declared[0])
+    return (rows, *mask_shape(layer, of_row))
 
 
 FUSED_NOISE: dict[str, type[Fused]] = {

@@ -63,6 +63,15 @@ class FusedLayerNormalization(Fused):
             result = result + self.node.weight(layer.beta).reshape(shape)
         return self.cast(result)
 
+    def rows(self, x: torch.Tensor, *, owned: bool = False) -> torch.Tensor:
+        """Return the normalized rows; the scale and offset of a single run are part of torch's kernel."""
+        layer = self.node.operation
+        count = len(layer.axis)
+        if [axis % x.ndim for axis in layer.axis] != list(range(x.ndim - count, x.ndim)):
+            return super().rows(x, owned=owned)
+        gamma, beta = (None if one is None else self.node.weight(one)[0] for one in (layer.gamma, layer.beta))
+        return functional.layer_norm(x, x.shape[-count:], gamma, beta, layer.epsilon)
+
 
 class FusedGroupNormalization(Fused):
     """Each sample normalized over groups of channels, with each run's own scale and offset."""
@@ -84,6 +93,11 @@ class FusedGroupNormalization(Fused):
         if layer.center:
             result = result + self.node.weight(layer.beta).reshape(shape)
         return self.cast(result.movedim(-1, axis))
+
+    def rows(self, x: torch.Tensor, *, owned: bool = False) -> torch.Tensor:
+        """Return the normalized rows by Keras' own code, which is faster for a single run."""
+        del owned
+        return self.node.operation.call(x)  # type: ignore[no-any-return]  # Keras' `call`
 
 
 FUSED_NORMALIZATIONS: dict[str, type[Fused]] = {

@@ -9,12 +9,11 @@ import torch
 
 from gengap.kernels.compiled_recurrence import GRU, LSTM, is_compiled, recur
 from gengap.kernels.recurrence import GatedRecurrentUnit, LongShortTermMemory
+from gengap.layers.activations import ELEMENTWISE
 from gengap.layers.base import torch_dtype
 from gengap.layers.dense import stacked_matmul
 from gengap.layers.doors import Door, PassContext, StackedNode, StackedTensor
 from gengap.layers.recurrent_noise import Factors, RecurrentDropout
-
-_ELEMENTWISE = {"tanh", "sigmoid", "relu", "linear", "hard_sigmoid", "softsign", "softplus", "elu", "selu", "gelu"}
 
 
 class Recurrence:
@@ -25,7 +24,7 @@ class Recurrence:
         layer: The first run's LSTM, GRU or SimpleRNN.
     """
 
-    def __init__(self, node: StackedNode, layer: Any) -> None:
+    def __init__(self, node: StackedNode, layer: keras.Layer) -> None:
         self._node, self.layer, self._cell = node, layer, layer.cell
 
     def __call__(self, x: torch.Tensor, mask: torch.Tensor | None, noise: Factors) -> torch.Tensor:
@@ -215,7 +214,7 @@ class RecurrentDoor(Door):
 
     @classmethod
     @abstractmethod
-    def layers(cls, operation: Any) -> Sequence[Any]:
+    def layers(cls, operation: keras.Operation) -> Sequence[Any]:
         """Return the recurrent layers of one run's operation."""
 
     @abstractmethod
@@ -226,6 +225,16 @@ class RecurrentDoor(Door):
         super().__init__(node)
         self._recurrences = [Recurrence(node, layer) for layer in self.layers(node.operation)]
         self._dropout = RecurrentDropout(node, [self.layers(operation) for operation in node.operations])
+
+    @staticmethod
+    def pays_alone(x: torch.Tensor) -> bool:
+        """Tell whether it is faster than Keras' own code for one run: compiled it is, on a card cuDNN is."""
+        return is_compiled(x)
+
+    @property
+    def width(self) -> int:
+        """How many numbers a step of a case takes while it is computed: the gates and states of all layers."""
+        return sum(8 * one.layer.units for one in self._recurrences)
 
     @final
     def __call__(self, context: PassContext, *args: Any, mask: StackedTensor | None = None, **_: Any) -> Any:
@@ -242,7 +251,7 @@ class FusedRecurrent(RecurrentDoor):
     """LSTM, GRU or SimpleRNN of all runs."""
 
     @classmethod
-    def layers(cls, operation: Any) -> Sequence[Any]:
+    def layers(cls, operation: keras.Operation) -> Sequence[Any]:
         """Return the layer itself."""
         return [operation]
 
@@ -260,7 +269,7 @@ class FusedBidirectional(RecurrentDoor):
     """Two recurrent layers over the same sequence, from both ends."""
 
     @classmethod
-    def layers(cls, operation: Any) -> Sequence[Any]:
+    def layers(cls, operation: keras.Operation) -> Sequence[Any]:
         """Return both directions."""
         return [operation.forward_layer, operation.backward_layer]
 
@@ -286,7 +295,7 @@ class FusedBidirectional(RecurrentDoor):
         return total / 2 if layer.merge_mode == "ave" else total
 
 
-def _fits(layer: Any) -> bool:
+def _fits(layer: keras.Layer) -> bool:
     cell = layer.cell
     functions = [cell.activation, *([cell.recurrent_activation] if hasattr(cell, "recurrent_activation") else [])]
     return (
@@ -296,7 +305,7 @@ def _fits(layer: Any) -> bool:
         and layer.activity_regularizer is None
         and layer.compute_dtype == cell.compute_dtype
         and all(getattr(keras.activations, getattr(f, "__name__", ""), None) is f for f in functions)
-        and all(f.__name__ in _ELEMENTWISE for f in functions)
+        and all(f.__name__ in ELEMENTWISE for f in functions)
     )
 
 

@@ -9,7 +9,7 @@ import keras
 import torch
 
 from gengap.keras_models.private import is_keras_own
-from gengap.layers.base import is_bare, torch_dtype
+from gengap.layers.base import is_plain_in_all, torch_dtype
 from gengap.layers.doors import Door, PassContext, StackedNode, StackedTensor
 
 
@@ -48,7 +48,7 @@ class FusedConcatenate(Door):
         """Tell whether values without masks are put together, along another axis than that of the cases."""
         return (
             isinstance(node.operation, keras.layers.Concatenate)  # an operation of this name has no number format
-            and is_bare(node.operation)
+            and is_plain_in_all(node)
             and not kwargs
             and len(args) == 1
             and isinstance(args[0], list | tuple)

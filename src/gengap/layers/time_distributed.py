@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from gengap.layers.base import Fused, is_bare, plain
+from gengap.layers.base import Fused, is_plain_in_all
 from gengap.layers.doors import Door, PassContext, StackedNode, StackedTensor
 from gengap.layers.noise import FusedNoise
 from gengap.layers.normalization import FusedBatchNormalization
@@ -34,10 +34,12 @@ class FusedTimeDistributed(Door):
         """
         layer, inside = node.operation, _inside(node)
         kind = kernel_of(type(inside.operation).__name__)
-        wrapped = is_bare(layer) and len(args) == 1 and isinstance(args[0], StackedTensor) and args[0].value.ndim > 3
+        wrapped = (
+            is_plain_in_all(node) and len(args) == 1 and isinstance(args[0], StackedTensor) and args[0].value.ndim > 3
+        )
         if not wrapped or kind is None or not issubclass(kind, Fused):
             return None
-        alone = not issubclass(kind, FusedNoise | FusedBatchNormalization) and plain(inside) and kind.fits(inside)
+        alone = not issubclass(kind, FusedNoise | FusedBatchNormalization) and kind.fits(inside)
         masked = args[0].mask is not None or kwargs.get("mask") is not None
         heeds = "mask" in inspect.signature(inside.operation.call).parameters
         formats = layer.compute_dtype == inside.operation.compute_dtype

@@ -31,18 +31,23 @@ class Footprint:
 
     def __init__(self, steps: Sequence[Step], *, cached: bool) -> None:
         self._steps, self._cached = steps, cached
-        self._bytes = 0.0
+        self._bytes, self._inside = 0.0, 0.0
 
     def note(self, values: Iterable[Value], rows: int) -> None:
         """Learn what one step read and wrote in a pass of `rows` rows."""
         self._bytes = max(self._bytes, sum(map(_size, values)) / rows)
+
+    def note_inside(self, numbers: int) -> None:
+        """Learn how many numbers a row takes within a step, while it is computed."""
+        self._inside = max(self._inside, 4.0 * numbers)
 
     def rows(self, memory_limit: int) -> int:
         """Return how many rows fit; before the first pass a guess by the shapes that the model declares."""
         if not self._bytes:
             return max(1, min(_FIRST_ROWS, memory_limit // (_COPIES * self._declared)))
         limit = memory_limit // _COPIES
-        return max(1, int((min(limit, CACHE) if self._cached else limit) // self._bytes))
+        fit = (min(limit, CACHE) if self._cached else limit) // self._bytes
+        return max(1, int(min(fit, memory_limit // self._inside) if self._inside else fit))
 
     @cached_property
     def _declared(self) -> int:

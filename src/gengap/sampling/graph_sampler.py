@@ -12,25 +12,22 @@ import torch
 from gengap.engine.computation import Precision
 from gengap.keras_models.graph import Graph, Step, read_graph
 from gengap.kernels.small_planes import TiledConvolution
-from gengap.sampling.doors import (
-    Door,
-    activate_own,
-    channel_parts,
-    find_door,
-    find_door_in_place,
-    is_linear_in_channels,
-    makes_new_values,
-    needs_full_precision,
-    scales_channels,
-)
+from gengap.layers import traits_of
+from gengap.layers.activations import Activation
+from gengap.layers.base import is_plain
+from gengap.layers.convolution import channel_parts
+from gengap.layers.doors import Door
+from gengap.layers.recurrent import RecurrentDoor
+from gengap.layers.single import rows_door
 from gengap.sampling.footprint import Footprint
 from gengap.sampling.found_noise import ModelNoise, treats_rows_alone
 from gengap.sampling.masks import Block
 from gengap.sampling.noise_layers import NoiseLayer, NoiseStrength
 from gengap.sampling.sampler import Sampler, dense, no_gradients, noise_of, plain
-from gengap.sampling.spectral import spectral_convolution
+from gengap.sampling.spectral import SpectralConvolution, spectral_convolution
 from gengap.sampling.step_values import (
     as_rows,
+    call_door_of,
     call_step,
     contains,
     has_parts,
@@ -40,6 +37,7 @@ from gengap.sampling.step_values import (
     part_of,
     plain_value,
     sparse_dense,
+    take_door,
     to_device,
 )
 from gengap.sampling.switch import NoiseSource, NoiseSwitch
@@ -74,7 +72,12 @@ class GraphSampler(Sampler):
     """
 
     def __init__(
-        self, model: Any, source: NoiseSource, noise: ModelNoise | None = None, *, precision: Precision = "float32"
+        self,
+        model: keras.Model,
+        source: NoiseSource,
+        noise: ModelNoise | None = None,
+        *,
+        precision: Precision = "float32",
     ) -> None:
         self._graph: Graph = read_graph(model)
         self._source, self._precision = source, precision
@@ -96,13 +99,15 @@ class GraphSampler(Sampler):
             id(step.operation) not in self._noise for step in self._graph.steps if step.index in self._noisy
         )
         self._before, self._after = self._split()
+        self._layers = {step.index: rows_door(step) for step in self._graph.steps if step.index not in self._noisy}
+        self._traits = {step.index: traits_of(step.operation) for step in self._graph.steps}
         self._tiled = self._tiled_convolutions()
         self._dtype = torch.bfloat16 if self._precision == "bfloat16" and self._half_pays() else torch.float32
-        self._doors = {step.index: self._door(step) for step in self._after}
-        self._overwriting = {step.index: find_door_in_place(step.operation) for step in self._owners()}
+        self._spectral = self._spectral_convolutions()
+        self._calls: dict[int, Door | None] = {}
+        self._owned = {step.index for step in self._owners()}
         self._bare = self._without_checks()
         self._alone = {step.index for step in self._after if self._treats_rows_alone(step)}
-        self._scaling = {step.index for step in self._after if scales_channels(step.operation)}
         self._summable = {step.index for step in self._after if has_parts(step.operation)}
         self._footprint = Footprint(self._after, cached=self._device.type == "cpu")
         self._loaded: dict[int, Value] = {}
@@ -177,10 +182,15 @@ class GraphSampler(Sampler):
         self._kept = {index: PerCase(part_of(plain_value(value), part)) for index, value in self._loaded.items()}
         self._focus, self._once, self._parts = (block.first_case, block.cases), {}, {}
 
-    def _door(self, step: Step) -> Door | None:
+    def _spectral_convolutions(self) -> dict[int, SpectralConvolution]:
+        """Return the convolutions of small planes that are done by frequencies, by step."""
         # In half precision torch copies the matrices of a batch, and a direct convolution is as fast and more exact.
-        spectral = self._device.type == "cpu" and self._dtype == torch.float32 and step.index not in self._tiled
-        return (spectral_convolution(step.operation) if spectral else None) or find_door(step.operation)
+        if self._device.type != "cpu" or self._dtype != torch.float32:
+            return {}
+        found = {
+            step.index: spectral_convolution(step.operation) for step in self._after if step.index not in self._tiled
+        }
+        return {index: one for index, one in found.items() if one is not None}
 
     def _tiled_convolutions(self) -> dict[int, TiledConvolution]:
         """Return the convolutions of small planes that compiled code computes, by step."""
@@ -191,19 +201,19 @@ class GraphSampler(Sampler):
 
     def _half_pays(self) -> bool:
         """Tell whether a convolution is left that half precision makes faster: compiled ones are faster without."""
-        return any(is_linear_in_channels(step.operation) and step.index not in self._tiled for step in self._after)
+        return any(self._traits[step.index].sums_channels and step.index not in self._tiled for step in self._after)
 
     def _without_checks(self) -> set[int]:
         """Return the steps whose Keras layer may be called without what Keras checks and converts around every call.
 
-        These are the layers that have a door, of plain float32. The inputs' readers are not among them: what a user
-        hands in is to be checked.
+        These are the layers of one value that have a kernel, of plain float32. The inputs' readers are not among them:
+        what a user hands in is to be checked.
         """
         inputs = {slot.index for slot in self._graph.inputs}
         return {
             step.index
             for step in self._graph.steps
-            if find_door(step.operation) is not None
+            if self._layers.get(step.index) is not None
             and step.operation.dtype_policy.name == "float32"
             and not inputs & set(self._reads[step.index])
         }
@@ -214,7 +224,8 @@ class GraphSampler(Sampler):
     def _owners(self) -> list[Step]:
         """Return the steps that alone read a value which shares its memory with no other: they may overwrite it."""
         readers = Counter(index for step in self._graph.steps for index in self._reads[step.index])
-        new = {slot.index for step in self._after if makes_new_values(step.operation) for slot in step.outputs}
+        makers = [step for step in self._after if self._traits[step.index].makes_new_values]
+        new = {slot.index for step in makers for slot in step.outputs}
         alone = {index for index in new - self._results if readers[index] == 1}
         return [step for step in self._after if self._reads[step.index] and set(self._reads[step.index]) <= alone]
 
@@ -263,7 +274,7 @@ class GraphSampler(Sampler):
         """Compute a step on channels-last planes, their mask kept apart or used on the way; None where it is none."""
         if isinstance(value, Deferred) and (taken := take_in(step.operation, value)) is not None:
             return taken
-        if isinstance(value, Masked) and step.index in self._scaling:
+        if isinstance(value, Masked) and self._traits[step.index].scales_channels:
             return self._behind_mask(step, value)
         untouched = isinstance(value, Masked) and isinstance(value.base, PerCase)
         if isinstance(value, Masked) and untouched and step.index in self._summable and block.members > 1:
@@ -305,8 +316,9 @@ class GraphSampler(Sampler):
         if step.index in self._bare and all(map(is_unmasked, given.values())):
             return [PerCase(step.operation.call(*given.values()))]
         sparse = next((tensor for tensor in given.values() if sp.issparse(tensor)), None)
-        if sparse is not None and type(step.operation) is keras.layers.Dense and len(given) == 1:
-            return [PerCase(sparse_dense(step.operation, sparse, self._device))]
+        dense_layer = type(step.operation) is keras.layers.Dense and is_plain(step.operation)
+        if sparse is not None and dense_layer and len(given) == 1:
+            return [PerCase(sparse_dense(step, sparse, self._device))]
         given = {index: to_device(dense(t), self._device) if sp.issparse(t) else t for index, t in given.items()}
         return [PerCase(tensor) for tensor in call_step(step, given)]
 
@@ -320,10 +332,10 @@ class GraphSampler(Sampler):
         return Masked(taken or PerMember(self._on_base(step, value.base.tensor)), value.mask)
 
     def _on_base(self, step: Step, tensor: torch.Tensor) -> torch.Tensor:
-        door = self._doors[step.index]
-        if door is not None:
-            return door(tensor)
-        result: torch.Tensor = call_step(step, {self._reads[step.index][0]: tensor.float()})[0]
+        """Compute a step on the values before a mask, which others may read too."""
+        door = self._layers.get(step.index)
+        x = tensor if self._traits[step.index].takes_half else tensor.float()
+        result: torch.Tensor = call_step(step, {self._reads[step.index][0]: x})[0] if door is None else door.rows(x)
         return result
 
     def _sum_parts(self, step: Step, value: Masked, block: Block) -> PerMember | Deferred:
@@ -342,20 +354,38 @@ class GraphSampler(Sampler):
         alone = block.cases == 1
         summed = torch.mm(weights[0], parts[0].flatten(1)) if alone else torch.bmm(weights, parts.flatten(2))
         summed = summed.view(block.rows, *parts.shape[2:])
-        return PerMember(activate_own(layer, summed))
+        return PerMember(Activation(layer).on_rows(summed))
 
     def _fold(self, step: Step, values: dict[int, Value], block: Block) -> list[Value]:
         """Call a step on all cases and members as one batch."""
-        door = self._overwriting.get(step.index) or self._doors[step.index]
-        full = door is None or needs_full_precision(step.operation)
-        dtype = torch.float32 if full else self._dtype
+        dtype = self._dtype if self._traits[step.index].takes_half else torch.float32
         given = {
             index: per_member(on_device(values[index], self._device), block.cases, block.members, dtype)
             for index in self._reads[step.index]
         }
+        door = self._layers.get(step.index)
         if door is not None and len(given) == 1 and all(map(is_unmasked, given.values())):
-            return [PerMember(door(next(iter(given.values()))))]
-        return [PerMember(tensor) for tensor in call_step(step, given)]
+            x, spectral = next(iter(given.values())), self._spectral.get(step.index)
+            owned = step.index in self._owned
+            return [PerMember(door.rows(x, owned=owned) if spectral is None else spectral(x))]
+        called = self._called(step, given)
+        if called is None:
+            return [PerMember(tensor) for tensor in call_step(step, given)]
+        self._footprint.note(map(PerMember, given.values()), block.rows)
+        if isinstance(called, RecurrentDoor):
+            self._footprint.note_inside(called.width * max(x.shape[1] for x in given.values()))
+        return [PerMember(tensor) for tensor in take_door(called, step, given)]
+
+    def _called(self, step: Step, given: dict[int, Any]) -> Door | None:
+        """Return the kernel that computes a step of several values, or of one that carries a mask; None for Keras."""
+        if step.index in self._noisy:
+            return None
+        if step.index not in self._calls:
+            door = call_door_of(step, given)
+            recurrent = isinstance(door, RecurrentDoor)
+            pays = not recurrent or all(map(RecurrentDoor.pays_alone, given.values()))
+            self._calls[step.index] = door if pays else None
+        return self._calls[step.index]
 
 
 _OPAQUE_ROWS = 1024

@@ -7,10 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from gengap.randomness import key
-
-_LEVELS = 1 << 16
-"""Uniform numbers have 16 bits; rates are rounded to multiples of 1 / 65,536, and kept values rescaled accordingly."""
+from gengap.randomness import LEVELS, key
 
 _WORDS_PER_COUNT = 16
 """16-bit numbers that one step of Philox' counter gives."""
@@ -89,10 +86,13 @@ class MaskStream:
 
 
 def dropout_factor(stream: MaskStream, block: Block, size: int, rate: float) -> NDArray[np.float32]:
-    """Return inverted dropout's factors: 0 with probability `rate`, else `1 / (1 - rate)`; `(cases, members, size)`."""
-    threshold = round(rate * _LEVELS)
+    """Return inverted dropout's factors: 0 with probability `rate`, else `1 / (1 - rate)`; `(cases, members, size)`.
+
+    Kept values are rescaled by the rate as it is rounded.
+    """
+    threshold = round(rate * LEVELS)
     kept = stream.uniform(block, size) >= threshold
-    scale = _LEVELS / (_LEVELS - threshold) if threshold < _LEVELS else 0.0
+    scale = LEVELS / (LEVELS - threshold) if threshold < LEVELS else 0.0
     return np.multiply(kept, np.float32(scale), dtype=np.float32)
 
 
@@ -110,7 +110,7 @@ def alpha_factor_and_summand(
     stream: MaskStream, block: Block, size: int, rate: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return alpha dropout's factor and summand: dropped values become SELU's floor, mean and variance are kept."""
-    kept = stream.uniform(block, size) >= round(rate * _LEVELS)
+    kept = stream.uniform(block, size) >= round(rate * LEVELS)
     a = ((1 - rate) * (1 + rate * _ALPHA_PRIME**2)) ** -0.5
     b = -a * _ALPHA_PRIME * rate
     factor = np.multiply(kept, np.float32(a), dtype=np.float32)

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from gengap.errors import UnknownNameError
+from gengap.keras_models.noise_kinds import NoiseKind, mask_shape, noise_kind, shares_rows, strength_of
 from gengap.keras_models.private import all_layers as layers_of
 from gengap.sampling.masks import (
     Block,
@@ -19,7 +20,6 @@ from gengap.sampling.masks import (
     gaussian_summand,
 )
 
-Kind = Literal["dropout", "spatial", "gaussian_dropout", "gaussian_noise", "alpha"]
 Array = NDArray[np.float32]
 
 
@@ -33,30 +33,22 @@ class NoiseLayer:
         kind: Which noise it makes.
     """
 
-    layer: Any
+    layer: keras.Layer
     index: int
-    kind: Kind
+    kind: NoiseKind
 
     @property
     def trained_strength(self) -> float:
         """Its dropout rate, or the standard deviation of additive noise, as the model has it."""
-        return float(self.layer.stddev if self.kind == "gaussian_noise" else self.layer.rate)
+        return strength_of(self.layer)
 
     def mask_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         """Return the shape of one row's noise for one row's input of `shape`: 1 where values share it."""
-        if self.kind == "spatial":
-            channels_first = getattr(self.layer, "data_format", "channels_last") == "channels_first"
-            channel = 0 if channels_first else len(shape) - 1
-            return tuple(size if axis == channel else 1 for axis, size in enumerate(shape))
-        declared = getattr(self.layer, "noise_shape", None)
-        if declared is None:
-            return tuple(shape)
-        return tuple(size if want is None else want for want, size in zip(declared[1:], shape, strict=True))
+        return mask_shape(self.layer, shape)
 
     def drawn_by_all(self, *, fixed_mask: bool) -> bool:
         """Return whether all cases share one mask: asked for, or since `noise_shape` has a batch axis of 1."""
-        declared = getattr(self.layer, "noise_shape", None)
-        return fixed_mask or (declared is not None and declared[0] == 1)
+        return fixed_mask or shares_rows(self.layer)
 
     def draw(
         self, stream: MaskStream, block: Block, shape: Sequence[int], strength: float
@@ -132,16 +124,16 @@ MAX_RATE = 0.99
 """A scaled rate stops here: at 1 nothing of the signal is left."""
 
 
-def noise_layers(model: Any) -> list[NoiseLayer]:
+def noise_layers(model: keras.Model) -> list[NoiseLayer]:
     """Return the layers whose noise we make, in the model's own order, those of rate 0 too."""
-    known = [(layer, _kind(layer)) for layer in all_layers(model)]
+    known = [(layer, noise_kind(layer)) for layer in all_layers(model)]
     kinds = [(layer, kind) for layer, kind in known if kind is not None]
     return [NoiseLayer(layer, index, kind) for index, (layer, kind) in enumerate(kinds)]
 
 
-def is_noise_layer(layer: Any) -> bool:
+def is_noise_layer(layer: keras.Layer) -> bool:
     """Tell whether a layer is one of Keras' own that do nothing but make noise."""
-    return _kind(layer) is not None
+    return noise_kind(layer) is not None
 
 
 def all_layers(operation: Any) -> list[Any]:
@@ -150,23 +142,3 @@ def all_layers(operation: Any) -> list[Any]:
         return []
     # Keras has no public way to the layers inside wrappers, attention and subclassed models.
     return layers_of(operation)
-
-
-def _kind(layer: Any) -> Kind | None:
-    """Return which noise a layer makes; None for other layers and for subclasses that compute something else."""
-    for kind, classes in _classes().items():
-        for cls in classes:
-            if isinstance(layer, cls) and type(layer).call is cls.call:
-                return kind
-    return None
-
-
-def _classes() -> dict[Kind, tuple[Any, ...]]:
-    layers = keras.layers
-    return {
-        "spatial": (layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D),
-        "dropout": (layers.Dropout,),
-        "gaussian_dropout": (layers.GaussianDropout,),
-        "gaussian_noise": (layers.GaussianNoise,),
-        "alpha": (layers.AlphaDropout,),
-    }

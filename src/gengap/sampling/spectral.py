@@ -23,7 +23,8 @@ import torch
 from numpy.typing import NDArray
 
 from gengap.kernels.window import pad_same
-from gengap.sampling.doors import activate_own, is_linear_in_channels
+from gengap.layers import traits_of
+from gengap.layers.activations import Activation
 
 _WORTH = 1.4
 """How many times fewer multiplications there must be: small matrices are multiplied a little slower than windows."""
@@ -58,7 +59,7 @@ class SpectralConvolution:
     """
 
     def __init__(self, layer: Any, transform: Transform) -> None:
-        self._layer, self._transform = layer, transform
+        self._layer, self._transform, self._activation = layer, transform, Activation(layer)
         self._prepared: dict[torch.dtype, tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]] = {}
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
@@ -73,7 +74,7 @@ class SpectralConvolution:
         first, second = torch.bmm(by_pair, kernels).view(pairs, rows, 2, filters).unbind(2)
         planes = torch.baddbmm(bias, backward[0].expand(rows, -1, -1), first.transpose(0, 1))
         planes.baddbmm_(backward[1].expand(rows, -1, -1), second.transpose(0, 1))
-        return activate_own(self._layer, planes.view(rows, height, width, filters))
+        return self._activation.on_rows(planes.view(rows, height, width, filters))
 
     def _prepare(self, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         kernel, transform = self._layer.kernel.value, self._transform
@@ -101,7 +102,7 @@ def spectral_convolution(layer: Any) -> SpectralConvolution | None:
 
 def plane_of(layer: Any) -> tuple[int, int] | None:
     """Return the size of the planes that a `Conv2D` of stride 1 with padding `"same"` sees; None for all else."""
-    if type(layer) is not keras.layers.Conv2D or not is_linear_in_channels(layer):
+    if type(layer) is not keras.layers.Conv2D or not traits_of(layer).sums_channels:
         return None
     if layer.padding != "same" or {*layer.strides, *layer.dilation_rate} != {1}:
         return None

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from gengap.keras_models.graph import Step
 from gengap.keras_models.private import mask_of
-from gengap.sampling.doors import (
-    activate,
-    is_linear_in_channels,
-)
+from gengap.kernels.sparse import multiply, sparse_batches
+from gengap.layers import traits_of
+from gengap.layers.dense import SparseInputDense
+from gengap.layers.doors import Door, PassContext, SparseProduct, StackedTensor
+from gengap.layers.single import call_door, single_node
 from gengap.sampling.noise_layers import all_layers
 from gengap.sampling.sampler import dense
 from gengap.sampling.values import (
@@ -32,7 +33,7 @@ def contains(operation: Any, wanted: set[int]) -> bool:
 
 def has_parts(operation: Any) -> bool:
     """Tell whether summing parts of channels pays: a window of more than one cell costs more than a product."""
-    return is_linear_in_channels(operation) and math.prod(operation.kernel_size) > 1
+    return traits_of(operation).sums_channels and math.prod(operation.kernel_size) > 1
 
 
 def part_of(tensor: Any, part: slice) -> Any:
@@ -66,13 +67,38 @@ def is_unmasked(tensor: Any) -> bool:
 
 def call_step(step: Step, given: dict[int, Any]) -> list[Any]:
     """Call a step as Keras wrote it, in inference mode; returns its flat results."""
-    by_index: list[Any] = [None] * (max(given, default=-1) + 1)
-    for index, value in given.items():
-        by_index[index] = value
-    args, kwargs = step.arguments(by_index)
+    args, kwargs = _arguments(step, given)
     if step.takes_training:
         kwargs = {**kwargs, "training": False}
     return list(keras.tree.flatten(step.operation(*args, **kwargs)))
+
+
+def call_door_of(step: Step, given: dict[int, Any]) -> Door | None:
+    """Return the kernel that computes a step of such values, as training has it for K runs: here for one."""
+    return call_door(step, *_arguments(step, _stacked(given)))
+
+
+def take_door(door: Door, step: Step, given: dict[int, Any]) -> list[Any]:
+    """Return the flat results of a step by its kernel, in inference mode, with their masks on them."""
+    args, kwargs = _arguments(step, _stacked(given))
+    results = keras.tree.flatten(door(PassContext(training=False), *args, **kwargs))
+    return [carry_mask(None if one.mask is None else one.mask.squeeze(0), one.value.squeeze(0)) for one in results]
+
+
+def _arguments(step: Step, given: dict[int, Any]) -> tuple[Any, Any]:
+    by_index: list[Any] = [None] * (max(given, default=-1) + 1)
+    for index, value in given.items():
+        by_index[index] = value
+    return step.arguments(by_index)
+
+
+def _stacked(given: dict[int, Any]) -> dict[int, StackedTensor]:
+    """Return values as those of a single run."""
+    return {index: StackedTensor(value.unsqueeze(0), _of_one(mask_of(value))) for index, value in given.items()}
+
+
+def _of_one(mask: Any) -> Any:
+    return None if mask is None else mask.unsqueeze(0)
 
 
 def as_rows(x: Any, device: torch.device) -> Any:
@@ -94,10 +120,9 @@ def on_device(value: Value, device: torch.device) -> Value:
     return value
 
 
-def sparse_dense(layer: Any, rows: Any, device: torch.device) -> torch.Tensor:
-    """Return a Dense layer's output for CSR rows, which are never written out."""
-    product = rows.astype(np.float32) @ keras.ops.convert_to_numpy(layer.kernel)
-    result = to_device(np.asarray(product), device)
-    if layer.use_bias:
-        result = result + layer.bias.value
-    return activate(layer, result)
+def sparse_dense(step: Step, rows: Any, device: torch.device) -> torch.Tensor:
+    """Return a plain Dense layer's output for CSR rows, which are never written out: as training's first layer does."""
+    (batch,) = sparse_batches(rows, np.arange(rows.shape[0]), batch_size=rows.shape[0], device=device)
+    product = multiply(batch, step.operation.kernel.value)
+    result = SparseInputDense(single_node(step))(PassContext(training=False), SparseProduct(product.unsqueeze(0)))
+    return result.value.squeeze(0)  # type: ignore[no-any-return]  # a door's result

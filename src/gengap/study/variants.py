@@ -1,6 +1,5 @@
 """The variants of a study: from one model and remedies, or from models written by hand."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,11 +8,11 @@ import keras
 
 from gengap.analysis.tables import Column, Table
 from gengap.datasets.output_kind import OutputKind
-from gengap.datasets.training_data import TrainingData
 from gengap.engine.rates import RateRule, check_followed
 from gengap.engine.runs import Run
 from gengap.errors import DataError, ModelError
 from gengap.keras_models.clone import compile_config
+from gengap.keras_models.frozen import num_trained
 from gengap.keras_models.heads import output_names
 from gengap.keras_models.initial_weights import learned_layers
 from gengap.keras_models.outputs import describe_output
@@ -116,7 +115,7 @@ def declared(variants: Sequence[Variant], *, title: str) -> Table:
     rows = [
         (
             variant.name,
-            sum(math.prod(weight.shape) for weight in variant.model.trainable_weights),
+            num_trained(variant.model),
             variant.share,
             None if variant.stopping is None else f"patience {variant.stopping.patience}",
         )
@@ -164,20 +163,20 @@ def told_apart(places: Mapping[int, tuple[int, int]], run: Run) -> dict[str, str
     return {"variant": run.variant, **dict(zip(("seed", "fold"), places.get(run.seed, (run.seed,)), strict=False))}
 
 
-def check_watched(variants: Sequence[Variant], data: TrainingData, rates: Sequence[RateRule] = ()) -> None:
+def check_watched(variants: Sequence[Variant], rates: Sequence[RateRule] = (), *, validates: bool) -> None:
     """Check that there is something for stopping rules and falling learning rates to look at.
 
     Args:
         variants: The variants.
-        data: The splits.
         rates: What changes the learning rates between epochs.
+        validates: Whether there is a validation split.
 
     Raises:
         DataError: A variant stops early, or its rate falls, by a held-out score, and nothing is held out.
     """
     stopped = [variant.name for variant in variants if variant.stopping is not None]
-    check_followed(rates, held_out=data.validation is not None)
-    if stopped and data.validation is None:
+    check_followed(rates, held_out=validates)
+    if stopped and not validates:
         raise DataError(
             f"{', '.join(map(repr, stopped))} would never stop: early stopping looks at the score on a validation "
             "split. Give `validation_data=` or `validation_split=`."

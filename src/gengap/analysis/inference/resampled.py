@@ -23,9 +23,9 @@ def convention(treated: Floats, untreated: Floats, constant: Floats | None = Non
 
     A case is a test case in one fold of every pass and a training case in all others, and what it does there hardly
     shows in the spread of folds or passes: one study cannot estimate its own share. So it is a convention, chosen by
-    simulation (`make bench-resampling`): a quarter, and one where a variant forecasts worse than a constant, as networks
-    do that have memorized their training cases: what a case does as a training case then counts as much as what it
-    does as a test case. (A half left intervals of such variants at 89 to 93 % in place of 95.)
+    simulation (`make bench-resampling`): a quarter, and one where a variant forecasts worse than a constant, as
+    networks do that have memorized their training cases: what a case does as a training case then counts as much as
+    what it does as a test case. (A half left intervals of such variants at 89 to 93 % in place of 95.)
 
     Args:
         treated: Losses of the variant, smaller is better, shape `(passes, cases)`; a pass with NaN does not count.
