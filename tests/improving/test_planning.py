@@ -56,18 +56,18 @@ def test_the_first_round_is_small_where_runs_are_dear(clock):
     clock, at = clock
     at(30)
     assert planning.first_trials(clock, Pace(1.0, 5), each=5, finish=Finish(10)) == 8
-    # 150 s until 60 % are over, 14.5 s a trial: the model as it is and nine trials; judging takes 12 times 10 s
+    # 150 s until 60 % are over, 14.5 s a trial: the model as it is and nine trials; 84 s for the judging
     assert planning.first_trials(clock, Pace(10.0, 5), each=5, finish=Finish(10)) == 8
-    assert planning.first_trials(clock, Pace(15.0, 5), each=5, finish=Finish(10)) == 2, "84 s: judging takes 186"
+    assert planning.first_trials(clock, Pace(20.0, 5), each=5, finish=Finish(10)) == 2, "108 s: judging takes 162"
     assert planning.first_trials(clock, Pace(300.0, 5), each=5, finish=Finish(10)) == 2
 
 
 def test_finalists_are_trained_for_as_long_as_fits(clock):
     clock, at = clock
-    at(230)  # nine runs of 30 take 30 x 39 / 60 = 19.5 s, in judging 21.5: all of it fits into 64
+    at(230)  # nine runs of 30 take 30 x 39 / 60 = 19.5 s, in judging 25.4: all of it fits into 64
     assert Finish(3).epochs(clock, Pace(30.0, 30), planned=40) == 40
     at(280)  # 14 s are left beside the writing
-    assert Finish(3).epochs(clock, Pace(30.0, 30), planned=40) == 26
+    assert Finish(3).epochs(clock, Pace(30.0, 30), planned=40) == 22
     at(299)
     assert Finish(3).epochs(clock, Pace(30.0, 30), planned=40) == 5
     assert Finish(3).epochs(clock, Pace(30.0, 30), planned=3) == 3

@@ -23,8 +23,8 @@ _JUDGED = 2.0
 """The same together with others, with what is computed of them: 90 runs took 29 s where trials would have taken 13."""
 _TREATED = 1.45
 """What a trial costs, in runs of the model as it is: five trials of a small Conv1D net took 37 s, it alone 5.2 s."""
-_AT_LEAST = 1.1
-"""What judging costs at least, in seconds of a round of as many runs: 24 and 54 s where that was 32 and 45."""
+_WITH_FEWEST = 1.3
+"""What judging with the fewest seeds costs, in seconds of a round of as many runs: .4 to 1.25 on five data sets."""
 _FOR_WRITING = 6.0
 """Seconds for the report, its figures and the model, on a machine that is not idle."""
 
@@ -126,13 +126,12 @@ class Finish:
 
     def seconds(self, pace: Pace) -> float:
         """Return the seconds of all of it, with the fewest seeds."""
-        return self.but_for_judging(pace) + _JUDGED * pace.seconds_for(_SEEDS_TO_JUDGE[0] * self.finalists)
+        return self.but_for_judging(pace) + _WITH_FEWEST * pace.seconds_for(_SEEDS_TO_JUDGE[0] * self.finalists)
 
     def epochs(self, clock: Clock, pace: Pace, *, planned: int) -> int:
         """Return how many epochs the finalists have: as planned, or as many as fit into what is left, five at least."""
         writing = _FOR_WRITING * pace.slowness
-        judging = _AT_LEAST * pace.seconds_for(_SEEDS_TO_JUDGE[0] * self.finalists)
-        needed = judging + self.but_for_judging(pace) - writing
+        needed = self.seconds(pace) - writing
         return max(min(planned, 5), min(planned, floor(planned * (clock.left - writing) / max(needed, 1e-9))))
 
 
