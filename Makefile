@@ -37,11 +37,12 @@ test-all: env
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
 	$(MAKE) test-versions
 
-# The suite's core on the lowest version of every dependency and the newest Keras and torch, each in its environment.
+# The suite's core on the lowest version of every dependency and on the newest, there on every Python that is here,
+# each in its environment.
 # The first time torch brings some GB of CUDA with it; GENGAP_TORCH_INDEX may name an index of CPU builds.
 test-versions: env
 	$(BIN)/python scripts/try_versions.py oldest
-	$(BIN)/python scripts/try_versions.py newest
+	for version in 3.11 3.12 3.13; do $(BIN)/python scripts/try_versions.py newest --python $$version || exit 1; done
 
 # MLflow, TensorBoard and Weights & Biases want hundreds of packages: an environment of their own, made once.
 test-trackers: .venv-trackers/.ready

@@ -2,10 +2,11 @@
 
 `python benchmarks/frozen.py` takes EfficientNetB0 at 96 x 96 with random weights (none can be downloaded here), 400
 handwritten digits blown up to that size, 5 folds x 10 seeds x 6 heads, and writes `benchmarks/results/frozen.json`;
-`--quick` takes MobileNetV2 at 48 x 48 and a few runs, and writes nothing. Both compute on one core, and seconds are the
-processor's, so that what else the machine does matters little; epochs of the plain `fit` are timed before the study and
-after it, and then on JAX and TensorFlow where `benchmarks/training/setup_rivals.sh` has made their environments: the
-first epoch, which compiles, and a few more, which stand for the others. How far the numbers agree is measured beside.
+`--quick` takes MobileNetV2 at 48 x 48 and a few runs, and writes nothing. Both compute on one core, and seconds are
+the processor's, so that what else the machine does matters little; epochs of the plain `fit` are timed on JAX and
+TensorFlow where `benchmarks/training/setup_rivals.sh` has made their environments (the first epoch, which compiles,
+and a few more, which stand for the others), then on torch before the study and after it. How far the numbers agree is
+measured beside.
 """
 
 import argparse
@@ -113,6 +114,7 @@ def measure(*, quick: bool) -> dict[str, Any]:
     x, y = images(cases, size)
     model, plain = (backbone_with_head(size, x, quick=quick) for _ in range(2))
     told = machine("keras", "torch")
+    others = {name: rival_epochs(name, plain, x, y, 1 if quick else 3) for name in RIVALS}
     seconds = [plain_epoch(plain, x, y, first=n == 0) for n in range(2 if quick else 4)][1:]
     started = time.process_time()
     study = gg.Study(model, remedies=list(heads), seeds=seeds)
@@ -120,7 +122,6 @@ def measure(*, quick: bool) -> dict[str, Any]:
     whole_study = time.process_time() - started
     seconds += [plain_epoch(plain, x, y, first=False) for _ in range(1 if quick else 3)]
     one_fit = float(np.median(seconds)) * epochs
-    others = {name: rival_epochs(name, plain, x, y, 1 if quick else 3) for name in RIVALS}
     raced = {name: told for name, told in others.items() if told is not None}
     fits = {keras.config.backend(): one_fit, **{name: one_fit_on(told, epochs) for name, told in raced.items()}}
     return {

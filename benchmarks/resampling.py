@@ -42,7 +42,7 @@ NULLS = 2
 Row = dict[str, Any]
 
 
-RHOS = {"rho = 0": 0.0, "rho = 1/4": RHO, "rho = 1/2": RHO_WORSE}
+RHOS = {"rho = 0": 0.0, "rho = 1/4": RHO, "rho = 1/2": 0.5, "rho = 1": RHO_WORSE}
 
 
 # --- one study ------------------------------------------------------------------------------------------------------
@@ -113,21 +113,21 @@ def of_folds(values: Floats, folds: Integers, *, corrected: bool) -> Floats:
 
 
 def ways(studies: list[Study], worse: Floats) -> dict[str, Floats]:
-    """Ends of the intervals of every way, `(studies, 4, contrasts)`; `worse` says where the convention is 1/2."""
+    """Ends of the intervals of every way, `(studies, 4, contrasts)`; `worse` says where the convention is 1."""
     passes, crossed, folds = (
         np.stack([getattr(one, name) for one in studies]) for name in ("passes", "crossed", "folds")
     )
     found = {f"passes, {name}": of_passes(passes, rho) for name, rho in RHOS.items()}
-    tool = np.where(worse[:, None], found["passes, rho = 1/2"], found["passes, rho = 1/4"])
+    tool = np.where(worse[:, None], found["passes, rho = 1"], found["passes, rho = 1/4"])
     apart = {name: of_passes(crossed, rho) for name, rho in RHOS.items() if rho}
-    found["crossed, as the tool would"] = np.where(worse[:, None], apart["rho = 1/2"], apart["rho = 1/4"])
+    found["crossed, as the tool would"] = np.where(worse[:, None], apart["rho = 1"], apart["rho = 1/4"])
     found["corrected t"] = of_folds(passes, folds, corrected=True)
     found["naive t"] = of_folds(passes, folds, corrected=False)
     return {"passes, as the tool does": tool} | found
 
 
 def some_studies(index: int, stream: int, studies: int) -> tuple[Floats, dict[str, Floats], Floats]:
-    """Means of contrasts, ends of all intervals and whether the convention was 1/2, of some studies."""
+    """Means of contrasts, ends of all intervals and whether the convention was 1, of some studies."""
     setting, rng = SETTINGS[index], np.random.default_rng([40, index, stream])
     parts = []
     for start in range(0, studies, BATCH):

@@ -36,7 +36,7 @@ on average over training sets and hardly ever on one; and two have a true effect
 The standard error counts passes and cases as random and lets the variance between cases count 1 + rho times
 (`gengap.analysis.inference.resampled`). No estimate of the variance of cross-validation is unbiased (Bengio and
 Grandvalet 2004), and a study cannot see its own rho: what a case does as a training case hardly shows in the spread of
-passes. So rho is a convention: 1/4, and 1/2 where a variant does worse than the constant forecast.
+passes. So rho is a convention: 1/4, and 1 where a variant does worse than the constant forecast.
 
 ## Targets
 

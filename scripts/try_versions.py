@@ -1,16 +1,18 @@
 """Run the suite's core on the oldest versions that gengap supports, or the newest, each in its environment.
 
-    python scripts/try_versions.py oldest|newest [--keras X] [--torch X] [pytest arguments]
+    python scripts/try_versions.py oldest|newest [--python 3.13] [--keras X] [--torch X] [pytest arguments]
 
 The bounds are read from pyproject.toml: the oldest are the lowest that it names of every dependency (as uv resolves
-them), the newest the latest releases of Keras and torch below their upper bounds, beside what `constraints.txt` pins.
-The environment, `.venv-oldest` or `.venv-newest`, is made once. Torch from PyPI brings CUDA with it on Linux, some GB
+them), the newest the latest releases of all of them, of Keras and torch below their upper bounds. `--python` takes
+another interpreter than this one, and says where there is none. The environment, `.venv-oldest`, `.venv-newest` or
+`.venv-newest-3.13`, is made once. Torch from PyPI brings CUDA with it on Linux, some GB
 the first time; GENGAP_TORCH_INDEX may name an index of CPU builds (https://download.pytorch.org/whl/cpu).
 """
 
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -36,16 +38,28 @@ def main() -> int:
     parser.add_argument("which", choices=("oldest", "newest"))
     for package in ("keras", "torch"):
         parser.add_argument(f"--{package}", help=f"requirement instead of pyproject's, e.g. '{package}==3.14.1'")
+    parser.add_argument("--python", help="version of another interpreter, e.g. 3.13")
     parser.add_argument("tests", nargs="*", default=CORE)
     arguments, more = parser.parse_known_args()
     wanted = [getattr(arguments, name) or requirement(name, arguments.which) for name in ("keras", "torch")]
-    python = environment(arguments.which, wanted)
-    print(f"{arguments.which}: {', '.join(wanted)}", flush=True)
+    base = interpreter(arguments.python)
+    if base is None:
+        print(f"{arguments.which}: there is no python{arguments.python} here, so nothing ran on it", flush=True)
+        return 0
+    python = environment("-".join(filter(None, (arguments.which, arguments.python))), wanted, base)
+    print(f"{arguments.which}: {', '.join(wanted)} on {base}", flush=True)
     command = [str(python), "-m", "pytest", "-q", "-m", "not slow and not browser", *more, *arguments.tests]
     if arguments.which == "oldest":  # what newer libraries below them have come to warn of is nothing of gengap's
         command[4:4] = ["-W", "ignore::DeprecationWarning", "-W", "ignore::FutureWarning"]
     backend = {"KERAS_BACKEND": "torch", "MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
     return subprocess.run(command, cwd=ROOT, env={**os.environ, **backend}, check=False).returncode
+
+
+def interpreter(version: str | None) -> str | None:
+    """Return the interpreter of a version, None where it is not there; without a version this one."""
+    if version is None or version == ".".join(map(str, sys.version_info[:2])):
+        return sys.executable
+    return shutil.which(f"python{version}")
 
 
 def requirement(package: str, which: str) -> str:
@@ -67,26 +81,24 @@ def lowest(python: Path, wanted: list[str]) -> list[str]:
     return [one for one in given.splitlines() if one.partition("==")[0] not in named]
 
 
-def environment(which: str, wanted: list[str]) -> Path:
+def environment(name: str, wanted: list[str], base: str) -> Path:
     """Return the interpreter of an environment that has these versions, made anew where they have changed."""
-    folder = ROOT / f".venv-{which}"
+    folder = ROOT / f".venv-{name}"
     python, ready = folder / "bin" / "python", folder / ".ready"
     stamp = "\n".join([*wanted, (ROOT / "pyproject.toml").read_text()])
     if ready.exists() and ready.read_text() == stamp:
         return python
     if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        subprocess.run([base, "-m", "venv", str(folder)], check=True)
     index = os.environ.get("GENGAP_TORCH_INDEX")
     pip = [str(python), "-m", "pip", "install", "--quiet"]
     subprocess.run([*pip, "--upgrade", "pip>=25.1"], check=True)
     pins = folder / "constraints.txt"
-    if which == "oldest":
+    lows = []
+    if name.startswith("oldest"):
         subprocess.run([*pip, "uv"], check=True)
-        pins.write_text("\n".join([*lowest(python, wanted), *wanted]) + "\n")
-    else:
-        lines = (ROOT / "constraints.txt").read_text().splitlines()
-        others = [one for one in lines if not re.match(r"(keras|torch)==|#", one.strip())]
-        pins.write_text("\n".join([*others, *wanted]) + "\n")
+        lows = lowest(python, wanted)
+    pins.write_text("\n".join([*lows, *wanted]) + "\n")
     pip += ["--constraint", str(pins), *(["--extra-index-url", index] if index else [])]
     subprocess.run([*pip, "--upgrade", "--group", "test", "--editable", ".", *wanted], cwd=ROOT, check=True)
     ready.write_text(stamp)

@@ -2,6 +2,8 @@
 
 import importlib.util
 import os
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,41 @@ import pytest
 os.environ.setdefault("KERAS_BACKEND", "torch")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+TOGETHER = ("tests/laws/", "tests/reporting/")
+"""Folders whose files look at the same studies and pages, which are made once in a worker."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Hand out files as `--dist loadfile` does, and the files of these folders together."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class LoadFolders(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = super()._split_scope(nodeid)
+            return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+
+    return LoadFolders(config, log)
+
+
+def pytest_collection_finish(session):
+    """Let the planner time two steps in the place of seven: how well it measures is not what studies of tests ask.
+
+    A study of a test often has fewer steps than a measurement; `tests/engine/test_planner.py` brings its own times.
+    """
+    if session.config.option.collectonly or "keras" not in sys.modules:
+        return
+    engine = import_module("gengap.engine.fused")
+    timed = engine.timed
+
+    def timed_briefly(steps, **given):
+        return timed(steps[:2], **given)
+
+    engine.timed = timed_briefly
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +63,37 @@ def rng():
     import numpy as np  # only now: it counts the threads allowed above when it is first imported
 
     return np.random.default_rng(20261122)
+
+
+@pytest.fixture
+def draw_only(monkeypatch):
+    """Return a function that leaves figures out of the report's sections, but for those that it is told.
+
+    Drawing takes most of a page's time, and many tests read words and tables alone. That everything is drawn, for every
+    task and in both languages, is asked in `tests/reporting/test_writing.py`.
+    """
+    from markupsafe import Markup
+
+    import gengap.reporting.writing  # noqa: F401  loads the sections
+
+    def leave_out(_plot, *, name, label, **_):
+        return Markup('<svg id="{}" role="img" aria-label="{}"></svg>').format(name, label)
+
+    def choose(*drawn):
+        sections = {name.rpartition(".")[2]: module for name, module in sys.modules.items() if ".sections." in name}
+        drawing = {name for name, module in sections.items() if hasattr(module, "inline_svg")}
+        assert len(drawing) > 4
+        assert drawing >= set(drawn)
+        for name in drawing - set(drawn):
+            monkeypatch.setattr(sections[name], "inline_svg", leave_out)
+
+    return choose
+
+
+@pytest.fixture
+def undrawn(draw_only):
+    """Leave the figures out of every report of a test."""
+    draw_only()
 
 
 @pytest.fixture

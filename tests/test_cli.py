@@ -20,6 +20,20 @@ def gengap(*arguments, cwd=None):
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=240, cwd=cwd)
 
 
+@pytest.fixture
+def gengap_here(monkeypatch, capsys):
+    """Run a command in this process, which has imported already what it needs."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["gengap", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, int(end.value.code or 0), said.out, said.err)
+
+    return run
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
@@ -48,10 +62,11 @@ def test_help_loads_neither_keras_nor_torch():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_table_is_resampled_with_its_groups_whole(files, tmp_path):
+@pytest.mark.usefixtures("undrawn")
+def test_a_table_is_resampled_with_its_groups_whole(files, gengap_here, tmp_path):
     table = pd.read_csv(files / "train.csv").assign(day=np.arange(80) // 2)
     table.to_csv(tmp_path / "days.csv", index=False)
-    answer = gengap(
+    answer = gengap_here(
         "run", "--model", files / "model.keras", "--data", tmp_path / "days.csv",
         "--groups", "day", "--target", "storm", "--remedies", "l2(0.01)",
         "--cv", 3, "--seeds", 3, "--epochs", 1, "--output", tmp_path / "out",
@@ -67,15 +82,15 @@ def test_a_table_is_resampled_with_its_groups_whole(files, tmp_path):
     assert "given this training set" not in page
 
 
-def test_doctor_names_versions_backend_and_device():
-    answer = gengap("doctor")
+def test_doctor_names_versions_backend_and_device(gengap_here):
+    answer = gengap_here("doctor")
     assert answer.returncode == 0
     assert f"keras         {keras.__version__}" in answer.stdout
     assert "Keras backend: torch" in answer.stdout
     assert "Device: " in answer.stdout
 
 
-def test_a_model_and_a_table_give_a_report(files, tmp_path):
+def test_a_model_and_a_table_give_a_report(files, gengap_here, undrawn, tmp_path):
     answer = gengap(
         "run", "--model", files / "model.keras", "--data", files / "train.csv",
         "--remedies", "l2(0.01), dropout(0.5)+l2(0.01)", "--seeds", 2, "--epochs", 2, "--output", tmp_path / "out",
@@ -88,7 +103,7 @@ def test_a_model_and_a_table_give_a_report(files, tmp_path):
     assert {"report.html", "result.nc", "table.csv", "learning_curves.svg"} <= {
         p.name for p in (tmp_path / "out").iterdir()
     }
-    again = gengap("report", tmp_path / "out", "--output", tmp_path / "again.html")
+    again = gengap_here("report", tmp_path / "out", "--output", tmp_path / "again.html")
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "again.html").stat().st_size > 10_000
 

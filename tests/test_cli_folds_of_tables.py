@@ -53,6 +53,7 @@ def test_each_fold_learns_its_own_encoding(table):
         assert island.any() == (start + 7 in np.asarray(run.fold.train)), "a word of held-out cases alone is unknown"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_command_ends_in_a_report(table, tmp_path):
     folder = tmp_path / "out"
     options = ["--target", "outcome", "--groups", "day", "--cv", "3", "--seeds", "3", "--epochs", "1"]

@@ -113,6 +113,15 @@ def test_what_is_whole_comes_back(kind, tmp_path):
     assert str(summarize(again)) == str(summarize(result))
 
 
+@pytest.fixture(scope="module")
+def whole_tree(tmp_path_factory):
+    """A whole file as it was read, each test's to copy and break."""
+    path = tmp_path_factory.mktemp("whole") / "r.nc"
+    make().to_netcdf(path)
+    with xr.open_datatree(path, engine="h5netcdf") as stored:
+        return stored.load()
+
+
 def changed(part, **variables):
     """Return a change of a tree that puts arrays in the place of others."""
 
@@ -224,11 +233,9 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("what", list(BROKEN))
-def test_what_is_not_whole_is_refused_in_a_sentence(what, tmp_path):
+def test_what_is_not_whole_is_refused_in_a_sentence(what, whole_tree, tmp_path):
     change, sentence = BROKEN[what]
-    make().to_netcdf(tmp_path / "r.nc")
-    with xr.open_datatree(tmp_path / "r.nc", engine="h5netcdf") as stored:
-        tree = stored.load()
+    tree = whole_tree.copy(deep=True)
     change(tree)
     tree.to_netcdf(tmp_path / "broken.nc", engine="h5netcdf")
     with pytest.raises(StoreError, match=rf"^The result in .*broken\.nc cannot be used: .*{sentence}") as caught:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from gengap.experiments.run_options import OF_FILES, CaseFiles, GivenModel, Kept, Trained, Tried
 from gengap.improving import commands as of_improving
 from gengap.reporting import decision_commands as of_decisions
 from gengap.reporting import result_commands as of_results
+from gengap.reporting.option_groups import in_groups
 from gengap.reporting.terminal import say, show_table
 from gengap.shipping import commands as of_shipping
 from gengap.tracking import commands as of_tracking
@@ -121,100 +123,77 @@ def _resample(
 
 
 @app.command()
-def run(  # noqa: PLR0913  each is an option of the command
+@in_groups
+def run(
     context: typer.Context,
     study_file: Annotated[Path | None, typer.Argument(help="A Python file that defines `study` and `fit`.")] = None,
     *,
-    model: Annotated[
-        Path | None, typer.Option(help="A saved, compiled model: model.keras; auto, or none: a net for the table.")
-    ] = None,
-    code: Annotated[
-        Path | None, typer.Option(help="Your Python file of own losses, metrics and layers of --model: it is executed.")
-    ] = None,
-    data: Annotated[Path | None, typer.Option(help="Training data: .csv, .parquet, .npz or .nc.")] = None,
-    validation: Annotated[
-        Path | None, typer.Option(help="Validation data; without, a fifth of --data is held out.")
-    ] = None,
-    test: Annotated[Path | None, typer.Option(help="Test data, read once, at the end.")] = None,
-    target: Annotated[str | None, typer.Option(help="Column of the answers; the last one by default.")] = None,
-    groups: Annotated[str | None, typer.Option(help="Column of groups of dependent cases (days, patients).")] = None,
-    times: Annotated[
-        str | None, typer.Option(help="Column of times: the latest are held out, a day is a group.")
-    ] = None,
-    positive: Annotated[str | None, typer.Option(help="Of two labels the one that is the event.")] = None,
-    ignore: Annotated[str, typer.Option(help="Columns that are neither features nor answers: 'id, name'.")] = "",
-    encode: Annotated[
-        bool, typer.Option("--encode", help="Encode words, dates and blanks, and standardize, for --model.")
-    ] = False,
-    missing: Annotated[str | None, typer.Option(help="What means missing: '-999, M'; '' for nothing else.")] = None,
-    encoding: Annotated[str | None, typer.Option(help="Of text files: utf-8 (default), cp1252, gb18030.")] = None,
-    task: Annotated[
-        Literal["binary", "multiclass", "regression"] | None, typer.Option(help="What --model auto is to predict.")
-    ] = None,
-    remedies: Annotated[str, typer.Option(help='What to try: "l2(0.001), dropout(0.5)+l2(0.001)".')] = "",
-    suggest: Annotated[bool, typer.Option("--suggest", help="Let gengap choose the remedies.")] = False,
-    search: Annotated[int | None, typer.Option(min=1, help="Search strengths in so many trials instead.")] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds; 10 by default, 5 with --cv.")] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs of every run, at most.")] = 30,
-    batch_size: Annotated[int, typer.Option(min=1, help="Cases a step.")] = 32,
-    cv: Annotated[int | None, typer.Option(min=2, help="Resample: folds; a new division for each seed.")] = None,
-    output: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("gengap-study"),
-    storage: Annotated[Path | None, typer.Option(help="Folder that keeps the study; again: continues.")] = None,
-    runner: Annotated[str | None, typer.Option(help="Where to train: local or ray.")] = None,
-    lang: Annotated[str, typer.Option(help="Language of the report: en or zh.")] = "en",
+    given: GivenModel,
+    files: CaseFiles,
+    tried: Tried,
+    trained: Trained,
+    kept: Kept,
 ) -> None:
     """Run a study: of a saved model, or a net made for it, on a data file; or of a study file, which is executed."""
-    from gengap.datasets.table_files import Wanted
     from gengap.experiments.launch import study_from_files, study_from_script
     from gengap.experiments.relaunch import keep
     from gengap.reporting.output import check_output
     from gengap.searching.commands import search_launch, search_notes
 
-    check_output(output, lang=lang)
-    if study_file is None and model is None and data is None:
+    check_output(kept.output, lang=kept.lang)
+    if study_file is None and given.model is None and files.data is None:
         raise typer.BadParameter("give a study file, or --model and --data; or --data alone, for a net made for it")
     if study_file is not None:
         _refuse_beside_a_study_file(context)
         asked: dict[str, Any] | None = None
-        launch = study_from_script(study_file, seeds=seeds)
+        launch = study_from_script(study_file, seeds=trained.seeds)
     else:
-        of_shipping.use(code)
-        marks = None if missing is None else _listed(missing)
-        asked = {
-            "model": None if model == Path("auto") else model,
-            "data": {"train": data, "validation": validation, "test": test},
-            "wanted": Wanted(
-                target, groups, _listed(ignore), times=times, missing=marks, encoding=encoding, encode=encode
-            ),
-            "positive": positive,
-            "task": task,
-            "remedies": remedies,
-            "suggest": suggest,
-            "seeds": seeds,
-            "fit": {"epochs": epochs, "batch_size": batch_size},
-            "cv": cv,
-        }
+        of_shipping.use(given.code)
+        asked = _asked(given, files, tried, trained)
         launch = study_from_files(**asked)
-    if storage is not None or runner is not None:
-        launch = launch.placed(storage, runner)
+    if kept.storage is not None or kept.runner is not None:
+        launch = launch.placed(kept.storage, kept.runner)
+    search = tried.search
     for note in launch.notes if search is None else search_notes(launch.notes):
         typer.echo(note)
     seen = f"{len(launch.study.variants)} variants x {len(launch.study.seeds)} seeds"
-    typer.echo(f"{seen if search is None else f'{search} trials'}{f' x {cv} folds' if cv else ''}")
+    folds = f" x {trained.cv} folds" if trained.cv else ""
+    typer.echo(f"{seen if search is None else f'{search} trials'}{folds}")
     try:
         result = launch.run() if search is None else search_launch(launch, search)
     except KeyboardInterrupt as stop:
         raise _interrupted(stop) from None
-    _write(result, output, lang=lang)
+    _write(result, kept.output, lang=kept.lang)
     if asked is not None:
-        keep(output, asked)
-    _name_files(output)
+        keep(kept.output, asked)
+    _name_files(kept.output)
 
 
-_OF_FILES = (
-    *("model", "code", "data", "validation", "test", "target", "groups", "times", "positive", "ignore", "encode"),
-    *("missing", "encoding", "task", "remedies", "suggest", "search", "epochs", "batch_size", "cv"),
-)
+def _asked(given: GivenModel, files: CaseFiles, tried: Tried, trained: Trained) -> dict[str, Any]:
+    """Return what a study on files is asked for, as `study_from_files` takes it and a result's folder keeps it."""
+    from gengap.datasets.table_files import Wanted
+
+    marks = None if files.missing is None else _listed(files.missing)
+    return {
+        "model": None if given.model == Path("auto") else given.model,
+        "data": {"train": files.data, "validation": files.validation, "test": files.test},
+        "wanted": Wanted(
+            files.target,
+            files.groups,
+            _listed(files.ignore),
+            times=files.times,
+            missing=marks,
+            encoding=files.encoding,
+            encode=files.encode,
+        ),
+        "positive": files.positive,
+        "task": tried.task,
+        "remedies": tried.remedies,
+        "suggest": tried.suggest,
+        "seeds": trained.seeds,
+        "fit": {"epochs": trained.epochs, "batch_size": trained.batch_size},
+        "cv": trained.cv,
+    }
 
 
 def _listed(text: str) -> list[str]:
@@ -224,7 +203,7 @@ def _listed(text: str) -> list[str]:
 
 def _refuse_beside_a_study_file(context: typer.Context) -> None:
     """Refuse options that a study file decides itself: ignored, they would mislead."""
-    for name in _OF_FILES:
+    for name in OF_FILES:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
             option = f"--{name.replace('_', '-')}"

@@ -1,7 +1,8 @@
 """Randomness as a pure function: what is drawn depends on what it is for, never on what was drawn before."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from hashlib import blake2b
 from typing import ParamSpec, TypeVar
@@ -24,13 +25,20 @@ def gives_random_back(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        state = random.getstate()
-        try:
+        with random_given_back():
             return function(*args, **kwargs)
-        finally:
-            random.setstate(state)
 
     return wrapped
+
+
+@contextmanager
+def random_given_back() -> Iterator[None]:
+    """Leave the state of Python's global `random` as it was before this block; see `gives_random_back`."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
 
 
 def key(seed: int, *parts: Part) -> int:

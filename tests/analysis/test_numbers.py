@@ -25,6 +25,7 @@ SIZES = st.floats(1e-7, 1e3)
         ((-0.084, -0.181, 1e-17), "−0.084 [−0.181, 0.000]"),  # an error of rounding
         ((-0.084, -0.181, 0.0), "−0.084 [−0.181, 0.000]"),
         ((12.0, 0.04, 30.0), "+12 [+0.04, +30]"),
+        ((10.5, 0.5, 20.5), "+10 [+0.5, +20]"),  # a half is rounded to the even zero
         ((0.0, 0.0, 0.0), "0.0000 [0.0000, 0.0000]"),
         ((-3e-7, -4e-7, -2e-7), "−0.0000003 [−0.0000004, −0.0000002]"),
     ],
@@ -92,6 +93,7 @@ def test_tables_and_sentences_show_scores_of_tiny_units():
         assert [1e12 * one for one in scaled] == pytest.approx(exact, rel=0.01, abs=2e-3)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_markdown_does_not_swallow_a_name_that_looks_like_a_tag():
     y = np.arange(60) % 2
     forecasts = np.random.default_rng(0).uniform(0.1, 0.9, (2, 3, 60))

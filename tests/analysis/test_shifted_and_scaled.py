@@ -21,7 +21,7 @@ from gengap.engine.runs import Run, TrainingSettings
 from gengap.errors import DataError, DataWarning
 from gengap.results import Result
 from gengap.study.assembly import assemble
-from gengap.study.inputs import check_data
+from gengap.study.training import check_data
 
 MODEL = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, use_bias=False)])
 VARIANTS, SEEDS, EPOCHS, CASES = ("baseline", "narrow", "wide"), 5, 6, 40

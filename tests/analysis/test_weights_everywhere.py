@@ -132,6 +132,7 @@ class TestShiftedLabels:
         assert not self.shares(weight)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_diagrams_of_the_report_that_count_cases_once_say_so():
     from gengap.reporting import render_report
 

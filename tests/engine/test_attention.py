@@ -93,9 +93,16 @@ def attentions(program):
     return [door for door in program.choices if isinstance(door, ProjectedAttention | FusedAttention)]
 
 
-@pytest.mark.parametrize("compiled", [True, False])
-@pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("name", LAYERS)
+def ways():
+    """Every layer in training, compiled or not; in inference one of both in turn, the other when there is time."""
+    for place, name in enumerate(LAYERS):
+        for training in (True, False):
+            for compiled in (True, False):
+                waits = not training and compiled == place % 2
+                yield pytest.param(name, training, compiled, marks=pytest.mark.slow if waits else ())
+
+
+@pytest.mark.parametrize(("name", "training", "compiled"), list(ways()))
 def test_outputs_and_gradients_are_those_of_keras(name, training, compiled, monkeypatch):
     if not compiled:
         monkeypatch.setattr(compiled_attention, "_CACHE", 0)

@@ -273,8 +273,15 @@ def _quiet():
         yield
 
 
-@pytest.mark.parametrize("front", ["plain", "embedding", "masking"])
-@pytest.mark.parametrize("name", [*SEQUENCES])
+def fronts():
+    """Every layer without a mask and with one, made by an embedding or by `Masking` in turn; the rest is slow."""
+    for place, name in enumerate(SEQUENCES):
+        for turn, front in enumerate(("embedding", "masking", "plain")):
+            waits = turn == place % 2
+            yield pytest.param(name, front, marks=pytest.mark.slow if waits else (), id=f"{name}-{front}")
+
+
+@pytest.mark.parametrize(("name", "front"), list(fronts()))
 def test_layers_of_sequences(name, front):
     start, h, x = begin(front)
     check(keras.Model(start, end(SEQUENCES[name](h))), x)

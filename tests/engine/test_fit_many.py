@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import callbacks, layers
 
 from gengap.engine.computation import Computation
 from gengap.engine.fit_many import fit_many
@@ -71,3 +71,64 @@ def test_bad_input_is_said_in_one_sentence():
     unbuilt.compile("sgd", "binary_crossentropy")
     with pytest.raises(ModelError, match="not built"):
         fit_many([unbuilt], X, Y, seeds=[0])
+
+
+def test_callbacks_act_on_each_model_by_itself(tmp_path):
+    held = {"validation_data": (X[:30], 1 - Y[:30]), "epochs": 30, "batch_size": 8}
+    heard = []
+    given = [
+        callbacks.EarlyStopping(patience=2, restore_best_weights=True),
+        callbacks.ReduceLROnPlateau(factor=0.5, patience=1, min_delta=0.0),
+        callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: heard.append((logs["model"], logs["seed"], epoch))),
+        callbacks.CSVLogger(tmp_path / "log.csv"),
+    ]
+    models = [model(), model(7)]
+    found = fit_many(models, X, Y, seeds=[4, 4], callbacks=given, **held)
+    assert sorted(heard) == [(place, 4, epoch) for place, one in enumerate(found) for epoch in one.epoch]
+    for one, history in zip(models, found, strict=True):
+        assert history.status.startswith("stopped at epoch")
+        loss, _ = one.evaluate(X[:30], 1 - Y[:30, None], verbose=0)
+        assert min(history.history["val_loss"]) == pytest.approx(loss, abs=1e-4), "the best weights are back"
+        assert history.history["learning_rate"][-1] < history.history["learning_rate"][0]
+    rows = (tmp_path / "log.csv").read_text().splitlines()
+    assert rows[0].startswith("model,seed,epoch,")
+    assert len(rows) == 1 + len(heard)
+
+
+def test_a_schedule_gives_every_model_the_rates_of_keras_own_callback():
+    schedule = callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.5 if epoch else rate)
+    own = model()
+    own.fit(X, Y, epochs=3, callbacks=[schedule], verbose=0)
+    (history,) = fit_many([model()], X, Y, seeds=[0], epochs=3, callbacks=schedule)
+    assert history.history["learning_rate"] == pytest.approx(own.history.history["learning_rate"], rel=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "said"),
+    [
+        (callbacks.ModelCheckpoint("best.keras"), TypeError, "`restore_best_weights=True` leaves each model"),
+        (callbacks.History(), TypeError, "fit_many returns them"),
+        (callbacks.EarlyStopping(patience=2), DataError, "give `validation_data=`"),
+        (callbacks.ReduceLROnPlateau(), DataError, "monitor='loss'"),
+        (callbacks.LearningRateScheduler(lambda *_: "0.1"), ValueError, "must return a rate"),
+    ],
+)
+def test_callbacks_that_cannot_be_had_are_refused_before_anything_trains(given, error, said):
+    untouched = model()
+    before = untouched.get_weights()
+    with pytest.raises(error, match=said):
+        fit_many([untouched], X, Y, seeds=[0], callbacks=[given])
+    assert all(np.array_equal(one, other) for one, other in zip(before, untouched.get_weights(), strict=True))
+
+
+def test_a_model_has_one_stopping_rule_and_a_rate_that_callbacks_can_change():
+    held = {"seeds": [0], "validation_data": (X[:30], Y[:30])}
+    with pytest.raises(ValueError, match="one stopping rule"):
+        fit_many([model()], X, Y, stopping=StoppingRule(2), callbacks=callbacks.EarlyStopping(patience=2), **held)
+    scheduled = model()
+    scheduled.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.1, 10)), "binary_crossentropy")
+    with pytest.raises(ModelError, match="optimizer of model 1 has a schedule of its own"):
+        fit_many(
+            [model(), scheduled], X, Y, **{**held, "seeds": [0, 1]},
+            callbacks=callbacks.LearningRateScheduler(lambda epoch: 0.1),
+        )  # fmt: skip

@@ -5,9 +5,11 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import pytest
+import torch
 from keras import layers, ops
 
 import gengap as gg
+from gengap.engine import frozen as engine_frozen
 from gengap.engine.fit_inputs import as_runs, as_training
 from gengap.engine.frozen_cache import frozen_cache
 from gengap.engine.fused import train_fused
@@ -16,6 +18,7 @@ from gengap.engine.runs import Collector
 from gengap.engine.state import ChunkState
 from gengap.errors import ModelError
 from gengap.keras_models.graph import read_graph
+from gengap.layers import frozen_part
 
 RNG = np.random.default_rng(5)
 IMAGES = RNG.normal(size=(40, 8, 8, 2)).astype("float32")
@@ -305,6 +308,36 @@ class States(Collector):
 
     def on_checkpoint(self, chunk_id: str, state: ChunkState) -> None:
         self.states.append((chunk_id, state))
+
+
+def test_what_is_known_of_one_model_serves_another_only_where_weights_inputs_and_ways_are_equal(monkeypatch):
+    tried, looked = {}, []
+    attempt = frozen_part._Search._try
+
+    def counted(self, step, values):
+        looked.append(step.operation)
+        return attempt(self, step, values)
+
+    def found(model, x):
+        looked.clear()
+        digest_of = engine_frozen._digest_of_step
+        part = frozen_part.find_frozen(model, [torch.from_numpy(x[:4])], tried=tried, digest_of=digest_of)
+        assert part == frozen_part.find_frozen(model, [torch.from_numpy(x[:4])])  # as if nothing were known
+        return len(looked) - alone
+
+    monkeypatch.setattr(frozen_part._Search, "_try", counted)
+    model = compiled(on_images(conv(), layers.Rescaling(0.5), conv(2), *head()))
+    frozen_part.find_frozen(model, [torch.from_numpy(IMAGES[:4])])
+    alone = len(looked)
+    assert found(model, IMAGES) == alone
+    assert found(gg.clone_compiled(model), IMAGES) == 0
+    assert found(model, IMAGES[4:]) == alone
+    other = gg.clone_compiled(model)
+    other.layers[2].kernel.assign(2 * other.layers[2].kernel)
+    assert 0 < found(other, IMAGES) < alone  # what precedes the changed layer is known
+    trained_too = gg.clone_compiled(model)
+    trained_too.layers[0].trainable = True
+    assert frozen_part.find_frozen(trained_too, [torch.from_numpy(IMAGES[:4])], tried=tried).cut == ()
 
 
 def test_training_goes_on_from_a_checkpoint_that_holds_no_frozen_weight():

@@ -95,6 +95,7 @@ def test_what_is_named_is_what_keras_predicts_twice():
         assert np.array_equal(first, second) == (not expected)
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("engine", ["fused", "keras"])
 def test_the_audit_and_the_report_say_so(engine, tmp_path):
     models = {"plain": compiled(net(layers.Dropout(0.3))), "forced": compiled(net(ForcedDropout(0.3, name="mc")))}

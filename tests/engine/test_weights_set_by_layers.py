@@ -1,5 +1,7 @@
 """Layers that set a trainable weight while they are called train as in Keras' own fit, or alone."""
 
+from functools import cache
+
 import keras
 import numpy as np
 import pytest
@@ -50,13 +52,20 @@ def net(middle):
     return model
 
 
-@pytest.mark.parametrize("engine", ["auto", "fused", "keras"])
+GIVEN = {"validation_data": (X[40:], Y[40:]), "epochs": 3, "batch_size": 8, "shuffle": False}
+
+
+@cache
+def curves_of_fit(middle):
+    return net(middle).fit(X[:40], Y[:40], verbose=0, **GIVEN).history
+
+
+@pytest.mark.parametrize("engine", ["fused", "keras"])
 @pytest.mark.parametrize("middle", MIDDLES)
 def test_curves_are_those_of_fit(middle, engine):
-    given = {"validation_data": (X[40:], Y[40:]), "epochs": 3, "batch_size": 8, "shuffle": False}
-    expected = net(middle).fit(X[:40], Y[:40], verbose=0, **given).history
+    expected = curves_of_fit(middle)
     study = gg.Study(net(middle), seeds=2, engine=engine, initial_weights="keep")
-    result = study.run(X[:40], Y[:40], progress=False, **given)
+    result = study.run(X[:40], Y[:40], progress=False, **GIVEN)
     for name in ("loss", "val_loss"):
         for seed in result.seeds:
             got = result.history[name].sel(variant="baseline", seed=seed)

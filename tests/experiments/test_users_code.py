@@ -48,6 +48,7 @@ def gengap(monkeypatch, capsys, *arguments):
 
 
 @pytest.mark.filterwarnings("ignore::gengap.errors.SlowPathWarning")  # it says rightly that the layer is looped
+@pytest.mark.usefixtures("undrawn")
 def test_from_a_model_of_own_parts_to_forecasts(folder, monkeypatch, capsys):
     assert use_code(Path("own_for_tests.py")) == ("ScaledForTests", "loss_of_tests")
     own = sys.modules["own_for_tests"]

@@ -27,4 +27,4 @@ def few_trials(monkeypatch):
     monkeypatch.setattr("gengap.improving.dividing.FEW", 300)
     monkeypatch.setattr("gengap.improving.planning._MOST_TRIALS", 8)
     monkeypatch.setattr("gengap.improving.planning._SEEDS_TO_JUDGE", (2, 2))
-    monkeypatch.setattr("gengap.improving.planning._MOST_EPOCHS", 3)
+    monkeypatch.setattr("gengap.improving.planning.MOST_EPOCHS", 3)

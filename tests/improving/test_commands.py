@@ -34,6 +34,7 @@ def test_a_table_alone_becomes_a_model_that_predicts_its_rows(table, few_trials,
     assert len(rows.splitlines()) == 121
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_run_searches_in_place_of_remedies(table, tmp_path):
     given = ("run", "--data", table, "--epochs", 2, "--output", tmp_path / "out", "--search", 2)
     said = run(*given)

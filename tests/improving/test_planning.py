@@ -17,7 +17,7 @@ def clock():
 def test_the_pilot_takes_a_tenth(clock):
     assert planning.epochs_of_pilot(clock[0], 0.5, runs=1) == 60
     assert planning.epochs_of_pilot(clock[0], 0.5, runs=5) == 12
-    assert planning.epochs_of_pilot(clock[0], 1e-4, runs=1) == 100
+    assert planning.epochs_of_pilot(clock[0], 1e-4, runs=1) == 1000
 
 
 def test_half_of_a_round_costs_the_same_however_few_runs_share_it():
@@ -55,9 +55,22 @@ def test_rounds_end_early_enough_to_judge(clock):
 def test_the_first_round_is_small_where_runs_are_dear(clock):
     clock, at = clock
     at(30)
-    assert planning.first_trials(clock, Pace(1.0, 5), each=5) == 8
-    assert planning.first_trials(clock, Pace(30.0, 5), each=5) == 4, "150 s: the model as it is and four trials"
-    assert planning.first_trials(clock, Pace(300.0, 5), each=5) == 2
+    assert planning.first_trials(clock, Pace(1.0, 5), each=5, finish=Finish(10)) == 8
+    # 150 s until 60 % are over, 14.5 s a trial: the model as it is and nine trials; judging takes 12 times 10 s
+    assert planning.first_trials(clock, Pace(10.0, 5), each=5, finish=Finish(10)) == 8
+    assert planning.first_trials(clock, Pace(15.0, 5), each=5, finish=Finish(10)) == 2, "84 s: judging takes 186"
+    assert planning.first_trials(clock, Pace(300.0, 5), each=5, finish=Finish(10)) == 2
+
+
+def test_finalists_are_trained_for_as_long_as_fits(clock):
+    clock, at = clock
+    at(230)  # nine runs of 30 take 30 x 39 / 60 = 19.5 s, in judging 21.5: all of it fits into 64
+    assert Finish(3).epochs(clock, Pace(30.0, 30), planned=40) == 40
+    at(280)  # 14 s are left beside the writing
+    assert Finish(3).epochs(clock, Pace(30.0, 30), planned=40) == 26
+    at(299)
+    assert Finish(3).epochs(clock, Pace(30.0, 30), planned=40) == 5
+    assert Finish(3).epochs(clock, Pace(30.0, 30), planned=3) == 3
 
 
 def test_the_time_that_is_left_goes_into_seeds_of_the_finalists(clock):
@@ -68,6 +81,8 @@ def test_the_time_that_is_left_goes_into_seeds_of_the_finalists(clock):
     assert planning.seeds_to_judge(clock, Pace(48.0, 48), finish=Finish(3)) == 5
     at(180)  # the last training takes 52 s of the 114: 62 s to judge in, 31 at the price of trials
     assert planning.seeds_to_judge(clock, Pace(48.0, 48), finish=Finish(3, last=4)) == 4
+    cheap = Finish(3, last=4, alone=Pace(4.0, 4))  # the last training takes 12 s: 102 s to judge in, 51 runs
+    assert planning.seeds_to_judge(clock, Pace(48.0, 48), finish=cheap) == 17
     at(299)
     assert planning.seeds_to_judge(clock, Pace(48.0, 48), finish=Finish(3)) == 3
 
@@ -87,6 +102,10 @@ def test_runs_are_shorter_where_the_least_would_not_fit(clock):
     assert planning.epochs_that_fit(clock[0], 0.1, **epochs) == 50
     assert planning.epochs_that_fit(clock[0], 1.0, **epochs) == 42, "594 s for fourteen runs"
     assert planning.epochs_that_fit(clock[0], 10.0, **epochs) == 30, "which the check of the time refuses"
+    assert planning.epochs_that_fit(clock[0], 0.2, wanted=90, least=9, runs=5) == 21, "294 s for seventy runs of folds"
+    long = {"wanted": 603, "least": 400, "runs": 1}
+    assert planning.epochs_that_fit(clock[0], 1.0, **long) == 100, "no time is refused for the last of many epochs"
+    assert planning.epochs_that_fit(clock[0], 0.1, **long) == 424
 
 
 def test_a_time_in_which_nothing_can_be_done_is_refused_with_one_that_would_do(clock):

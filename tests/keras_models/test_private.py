@@ -315,8 +315,9 @@ def test_the_public_class_of_an_optimizer(name):
 @pytest.mark.parametrize("name", ["SGD", "AdamW", "Lion"])
 def test_an_optimizer_with_factors_is_its_base_at_other_rates(name):
     base = getattr(keras.optimizers, name)
-    made, half, plain = private.with_factors(base)(0.1, weight_decay=0.2, factors=(0.5, 1.0)), base(0.05), base(0.1)
-    half.weight_decay = plain.weight_decay = 0.2
+    made, half, plain = private.with_factors(base)(0.1), base(0.05), base(0.1)
+    made.factors = (0.5, 1.0)
+    made.weight_decay = half.weight_decay = plain.weight_decay = 0.2
     values = [[keras.Variable([1.0, -2.0]), keras.Variable([3.0])] for _ in range(3)]
     gradients = [torch.tensor([0.3, 0.1]), torch.tensor([-0.2])]
     with torch.no_grad():
@@ -327,13 +328,58 @@ def test_an_optimizer_with_factors_is_its_base_at_other_rates(name):
     np.testing.assert_allclose(rated[0], slower[0], rtol=1e-6)
     np.testing.assert_allclose(rated[1], faster[1], rtol=1e-6)
     assert [private.place_of(made, one) for one in values[0]] == [0, 1]
-    assert made.get_config()["factors"] == [0.5, 1.0]
 
 
 def test_what_every_layer_holds_besides_what_it_computes(sequential):
     layer = sequential.layers[0]
     assert set(private.NODES) <= set(vars(layer))
     assert set(private.BOOKKEEPING) & set(vars(layer))
+
+
+def test_metrics_are_changed_before_they_are_built(sequential):
+    container = private.compile_metrics(sequential)
+    private.change_given_metrics(container, lambda given: None if given is None else ["mse"])
+    sequential.fit(np.ones((2, 3)), np.ones((2, 2)), verbose=0)
+    assert [metric.name for metric in private.flat_metrics(container)[0][0].metrics] == ["mse"]
+
+
+def test_constructors_are_announced_and_the_class_is_given_back():
+    before, told = vars(keras.Operation)["__new__"], []
+    with private.operations_told(told.append):
+        L.Dense(1)
+    assert L.Dense in told
+    assert vars(keras.Operation)["__new__"] is before
+
+
+def test_a_call_is_replaced_and_given_back():
+    layer = L.Activation("relu")
+    assert private.call_in_place(layer) is None
+    private.replace_call(layer, lambda x: x + 1)
+    assert private.call_in_place(layer) is not None
+    assert float(layer(torch.tensor([-3.0]))[0]) == -2
+    private.replace_call(layer, None)
+    assert float(layer(torch.tensor([-3.0]))[0]) == 0
+
+
+def test_attributes_of_every_layer_are_none_of_the_users():
+    class Mine(L.Layer):
+        def __init__(self):
+            super().__init__()
+            self.count = 0
+
+    assert set(vars(Mine())) - private.attributes_of_every_layer() <= {"count", "_buffers"}
+
+
+def test_operations_are_known_by_the_name_of_their_class():
+    x = keras.Input((3,))
+    found = [private.operation_of(one) for one in (keras.ops.relu(x), x + x, keras.ops.concatenate([x, x]))]
+    assert [private.kind_of_operation(one) for one in found] == ["Relu", "Add", "Concatenate"]
+
+
+def test_what_keras_wraps_around_new_objects(sequential):
+    assert all(isinstance(one, private.SAVEABLE) for one in (sequential, sequential.layers[0], sequential.optimizer))
+    assert "build" in private.REWRAPPED
+    assert "build" in vars(sequential.layers[0])
 
 
 def test_every_function_has_a_test():

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import gengap as gg
+from gengap.engine.measured_ways import remembered
 from gengap.errors import GengapWarning
 from gengap.keras_models.clone import clone_compiled
 
@@ -30,8 +31,13 @@ def table():
 
 
 def pytest_generate_tests(metafunc):
+    """A law sees every model, or those whose turn it is while the others wait for time: laws of one model differ."""
     if "example" in metafunc.fixturenames:
-        marked = [pytest.param(name, marks=pytest.mark.slow if one.slow else ()) for name, one in table().items()]
+        turn = getattr(metafunc.module, "TURNS", {}).get(metafunc.function.__name__)
+        waits = [one.slow or turn not in {None, place % 2} for place, one in enumerate(table().values())]
+        marked = [
+            pytest.param(name, marks=pytest.mark.slow if w else ()) for name, w in zip(table(), waits, strict=True)
+        ]
         metafunc.parametrize("example", marked)
 
 
@@ -43,7 +49,7 @@ class Bench:
         rng = np.random.default_rng(5)
         self.x, self.y = self.example.cases(40, rng)
         self.held_out = self.example.cases(20, rng)
-        self.models = {}
+        self.models, self.ways = {}, {}
 
     def model(self, noise=1.0):
         """Return the user's own model."""
@@ -75,7 +81,8 @@ class Bench:
             warnings.simplefilter("ignore", GengapWarning)  # what loops, what is evaluated in batches, what never rests
             study = gg.Study(self.model(noise), seeds=seeds, engine=engine, **self.example.study)
             given = {"validation_data": self.held_out, "epochs": EPOCHS, "batch_size": BATCH, "progress": False}
-            return study.run(self.x, self.y, **given)
+            with remembered(self.ways):
+                return study.run(self.x, self.y, **given)
 
 
 @cache

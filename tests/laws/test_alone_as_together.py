@@ -2,6 +2,8 @@
 
 import numpy as np
 
+TURNS = {"test_alone": 0}  # the models of even places; the others are studied twice in `test_study_twice.py`
+
 
 def test_alone(bench):
     together, alone = bench.studied(), bench.study(seeds=(1,))

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+TURNS = {"test_twice": 1}  # the models of odd places; the others are trained alone in `test_alone_as_together.py`
+
 
 def same_plan(first, again):
     """Tell whether the same runs were computed together in the same way; what the planner measured may differ."""

@@ -12,6 +12,8 @@ from gengap.errors import ModelError
 from gengap.keras_models.initial_weights import draw_initial_weights
 
 BATCH, EPOCHS = 16, 2
+TURNS = {"test_fit_trains_the_same": 0, "test_both_engines_train_the_same": 1}
+"""Keras trains every model too, by `fit` without noise or by its own loop with noise; both when there is time."""
 
 
 def columns(y):

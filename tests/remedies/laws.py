@@ -137,21 +137,21 @@ def mixed_precision():
 
 
 def recurrent():
-    start = keras.Input((7,), dtype="int32")
+    start = keras.Input((4,), dtype="int32")
     x = layers.Embedding(11, 6, mask_zero=True)(start)
     x = layers.Bidirectional(layers.LSTM(4, return_sequences=True))(x)
     x = layers.GRU(4)(x)
     model = keras.Model(start, layers.Dense(1, activation="sigmoid")(x))
     model.compile("adam", "binary_crossentropy")
-    return model, RNG.integers(0, 11, (12, 7)), _binary(12)
+    return model, RNG.integers(0, 11, (12, 4)), _binary(12)
 
 
 def masked_sequential():
     """The most common model of texts: its masks are operations between its layers, which `add` refuses."""
     parts = [layers.Embedding(11, 6, mask_zero=True), layers.LSTM(4, return_sequences=True), layers.LSTM(4)]
-    model = keras.Sequential([keras.Input((7,), dtype="int32"), *parts, layers.Dense(1, activation="sigmoid")])
+    model = keras.Sequential([keras.Input((4,), dtype="int32"), *parts, layers.Dense(1, activation="sigmoid")])
     model.compile("adam", "binary_crossentropy")
-    return model, RNG.integers(0, 11, (12, 7)), _binary(12)
+    return model, RNG.integers(0, 11, (12, 4)), _binary(12)
 
 
 class Scale(layers.Layer):

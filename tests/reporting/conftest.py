@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from functools import cache
 from html.parser import HTMLParser
 
 import numpy as np
@@ -159,6 +160,12 @@ def result():
 @pytest.fixture(scope="session")
 def source(result):
     return render_report(result)
+
+
+@pytest.fixture(scope="session")
+def source_of():
+    """The pages of other tasks, drawn when they are first asked for."""
+    return cache(lambda task: render_report(make_result(task)))
 
 
 @pytest.fixture

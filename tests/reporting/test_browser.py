@@ -10,6 +10,10 @@ from gengap.analysis.diagnosis.stopping import early_stopping
 pytestmark = pytest.mark.browser
 
 
+def when_there_is_time(cases):
+    return [pytest.param(*case, marks=pytest.mark.slow) for case in cases]
+
+
 A4_WITHOUT_MARGINS = 710
 """CSS pixels across 188 mm."""
 
@@ -148,7 +152,9 @@ def stopping_table(browser):
     return run(browser, f"{rows}.map(row => [...row.cells].map(cell => [cell.innerText.trim(), cell.dataset.value]))")
 
 
-@pytest.mark.parametrize(("patience", "min_delta"), [(1, 0), (2, 0), (3, 0.004), (8, 0), (2, 0.05)])
+@pytest.mark.parametrize(
+    ("patience", "min_delta"), [(1, 0), (3, 0.004), (8, 0), *when_there_is_time([(2, 0), (2, 0.05)])]
+)
 def test_early_stopping_is_computed_for_any_rule(opened, result, patience, min_delta):
     fill = "const i = document.querySelector(`#stopping [name=${arguments[0]}]`); i.value = arguments[1];"
     for name, value in {"patience": patience, "min_delta": min_delta}.items():
@@ -183,8 +189,10 @@ def test_hostile_names_are_shown_and_do_nothing(chromium, files, hostile_name):
     assert hostile_name in run(chromium, "document.querySelector('#verification').textContent")
 
 
-@pytest.mark.parametrize("name", ["en", "zh", "hostile"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(
+    ("name", "width"),
+    [("en", 390), ("zh", 1280), ("hostile", 390), *when_there_is_time([("en", 1280), ("zh", 390), ("hostile", 1280)])],
+)
 def test_nothing_sticks_out_of_the_page(chromium, files, name, width):
     show(chromium, files[name], width=width)
     assert run(chromium, "document.documentElement.scrollWidth") <= width
@@ -205,8 +213,9 @@ def test_the_first_screen_holds_words_and_figure_side_by_side(chromium, files, n
     assert run(chromium, below) >= run(chromium, edges, "#decision .decision")[2]
 
 
-@pytest.mark.parametrize("name", ["en", "zh"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(
+    ("name", "width"), [("en", 1280), ("zh", 390), *when_there_is_time([("en", 390), ("zh", 1280)])]
+)
 def test_no_table_is_cut(chromium, files, name, width):
     show(chromium, files[name], width=width)
     wider = """[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth)
@@ -231,9 +240,15 @@ def test_paper_shows_all_of_every_table_and_what_is_folded(chromium, files, name
 
 @pytest.mark.parametrize(
     ("name", "width", "scheme"),
-    [("en", 1280, "light"), ("en", 1280, "dark"), ("zh", 390, "dark"), ("hostile", 390, "light")],
+    [
+        ("en", 1280, "light"),
+        ("zh", 390, "dark"),
+        pytest.param("en", 1280, "dark", marks=pytest.mark.slow),
+        pytest.param("hostile", 390, "light", marks=pytest.mark.slow),
+    ],
 )
 def test_axe_finds_nothing_serious(chromium, files, name, width, scheme):
+    """Both schemes, widths and languages always, in two pages; more pages when there is time."""
     package = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed")
     show(chromium, files[name], width=width, scheme=scheme)
     source = (Path(package.__file__).parent / "axe.min.js").read_text()

@@ -9,7 +9,6 @@ import xarray as xr
 
 from gengap.analysis.comparison.contrasts import Contrast
 from gengap.analysis.comparison.verdicts import Verdict
-from gengap.reporting import render_report
 from gengap.reporting.languages import get_language
 from gengap.reporting.markdown import to_markdown
 from gengap.reporting.material import Material
@@ -42,8 +41,8 @@ def test_every_variant_has_its_interval_and_zero_is_where_nothing_differs(result
     assert (figure.low, figure.high) == ("better", "worse")  # log loss: smaller is better
 
 
-def test_words_say_what_the_picture_shows_and_markdown_has_none_of_it(result):
-    page = render_report(result)
+def test_words_say_what_the_picture_shows_and_markdown_has_none_of_it(result, source):
+    page = source
     drawn = page[page.index('<figure class="answer">') : page.index("</figure>")]
     label = re.search(r'role="img" aria-label="(.*?)"', drawn)[1]
     for one in Material(result, get_language("en")).comparison.contrasts:

@@ -32,7 +32,8 @@ def chosen():
     return choice()
 
 
-def test_before_and_after_stand_side_by_side(chosen):
+def test_before_and_after_stand_side_by_side(chosen, draw_only):
+    draw_only("noise")
     page = render_report(make_result(seeds=2, epochs=2, cases=20), rate_choice=chosen)
     section = page[page.index('id="title-noise"') :].partition("</section>")[0]
     cells = [html.unescape(re.sub("<.*?>", "", cell)) for cell in re.findall(r"<td.*?</td>", section)]
@@ -45,12 +46,14 @@ def test_before_and_after_stand_side_by_side(chosen):
     assert "<svg" in section
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(("weight", "said"), [(0.3, "No rate"), (3.0, "The chosen rate helps")])
 def test_the_verdict_is_that_of_the_interval(weight, said):
     found = choice(weight=weight)
     assert said in render_report(make_result(seeds=2, epochs=2, cases=20), rate_choice=found)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_regression_has_its_own_rows_and_chinese_its_own_words():
     page = render_report(make_result(seeds=2, epochs=2, cases=20), rate_choice=choice("regression"), lang="zh")
     section = page[page.index('id="title-noise"') :].partition("</section>")[0]
@@ -59,10 +62,12 @@ def test_a_regression_has_its_own_rows_and_chinese_its_own_words():
     assert "连续分级概率评分" in section
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_without_a_choice_there_is_no_section():
     assert "title-noise" not in render_report(make_result(seeds=2, epochs=2, cases=20))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_case_says_what_it_is_a_case_of():
     result = make_result(seeds=2, epochs=2, cases=20)
     members = np.random.default_rng(0).beta(4, 6, (50, 2)).astype(np.float32)

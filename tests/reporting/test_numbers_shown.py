@@ -200,6 +200,7 @@ def test_the_other_epoch_is_described(result, page):
     as_shown([-most.difference, -most.high, -most.low], numbers(shown), shown)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_onset_of_a_curve_that_falls_and_then_rises(make, read_page):
     result = make(epochs=10)
     curve = np.array([9, 8, 7, 6, 5, 3, 5, 7, 9, 11]) / 10  # lowest at epoch 6, well above it from 7 on
@@ -273,7 +274,8 @@ def text(markup):
     return html.unescape(re.sub(r"<.*?>", "", markup)).replace("\u00a0", " ")
 
 
-def test_predictive_distributions(result):
+def test_predictive_distributions(result, draw_only):
+    draw_only("cases")
     members = np.random.default_rng(0).beta(4, 6, (500, 8)).astype(np.float32)
     coords = {"seed": ("member", np.zeros(500, int)), "sample": np.arange(40, 48)}
     members = xr.DataArray(members, dims=("member", "sample"), coords=coords)
@@ -288,7 +290,8 @@ def test_predictive_distributions(result):
     assert "Histogram of 500 members." in source
 
 
-def test_predictive_distributions_of_known_cases_say_what_happened(result):
+def test_predictive_distributions_of_known_cases_say_what_happened(result, draw_only):
+    draw_only("cases")
     members = np.random.default_rng(0).beta(4, 6, (50, 2)).astype(np.float32)
     coords = {"seed": ("member", np.zeros(50, int)), "sample": [7, 90]}
     members = xr.DataArray(members, dims=("member", "sample"), coords=coords)
@@ -354,21 +357,21 @@ def test_provenance(result, page):
         assert f"Model of {name}" in text
 
 
-def test_no_number_has_more_digits_than_anyone_reads(make, read_page):
-    for task in ("binary", "multiclass", "regression"):
-        page = read_page(render_report(make(task)))
+def test_no_number_has_more_digits_than_anyone_reads(source, source_of, read_page):
+    for one in (source, source_of("multiclass"), source_of("regression")):
+        page = read_page(one)
         shown = [text for text in page.texts if "0.1.0" not in text and not text.startswith(("{", "[", '"use strict'))]
         long = [found for text in shown for found in re.findall(r"\d\.\d{7,}", text) if "{" not in text]
         assert long == []
 
 
-def test_regression_and_labels_show_their_own_scores(make, read_page):
+def test_regression_and_labels_show_their_own_scores(make, source_of, read_page):
     regression = make("regression")
-    row = read_page(render_report(regression)).tables["scores"][1]
+    row = read_page(source_of("regression")).tables["scores"][1]
     error = (regression.test["prediction_best"].sel(variant="baseline") - regression.test["y_true"]) ** 2
     assert float(row[4][1]) == pytest.approx(float(error.mean()), rel=1e-5)
     labels = make("multiclass")
-    row = read_page(render_report(labels)).tables["scores"][1]
+    row = read_page(source_of("multiclass")).tables["scores"][1]
     p = labels.test["prediction_best"].sel(variant="baseline").values.astype(float)
     loss = np.mean(
         [sklearn_log_loss(labels.test["y_true"], one, labels=[0, 1, 2]) for one in p / p.sum(-1, keepdims=True)]

@@ -43,6 +43,7 @@ def test_nothing_is_written_through_a_link(tmp_path, result, name):
     assert not list(tmp_path.glob("elsewhere*"))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_output_may_be_written_again_and_leaves_notes_alone(tmp_path, result):
     (tmp_path / "notes.md").write_text("mine")
     for _ in range(2):
@@ -89,6 +90,7 @@ def test_a_folder_without_the_right_to_write_is_said(tmp_path, monkeypatch):
         check_output(tmp_path, lang="en")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_report_replaces_a_report_only(tmp_path, result):
     (tmp_path / "thesis.html").write_text("<!doctype html><p>about gengap</p>")
     (tmp_path / "data.csv").write_text("a,b")

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from gengap.errors import MissingExtraError, StoreError
-from gengap.reporting import findings, render_report
+from gengap.reporting import findings
 from gengap.reporting.markdown import to_markdown
 from gengap.reporting.output import DEFAULT_NAMES, check_report, report_of_folder
 from gengap.reporting.printing import find_browser
@@ -15,13 +15,12 @@ BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="module")
-def markdown(result):
-    return to_markdown(render_report(result))
+def markdown(source):
+    return to_markdown(source)
 
 
-def test_markdown_has_every_section_finding_and_table(result, markdown):
-    page = render_report(result)
-    titles = [re.sub("<.*?>", "", one) for one in re.findall(r"<h2.*?>(.*?)</h2>", page)]
+def test_markdown_has_every_section_finding_and_table(result, source, markdown):
+    titles = [re.sub("<.*?>", "", one) for one in re.findall(r"<h2.*?>(.*?)</h2>", source)]
     assert [line[3:] for line in markdown.splitlines() if line.startswith("## ")] == titles
     for sentence in findings(result):
         assert f"**: {sentence}\n" in markdown
@@ -74,13 +73,12 @@ def test_nothing_of_somebody_else_is_written_over(tmp_path):
             check_report(tmp_path / DEFAULT_NAMES[form], lang="en", form=form)
 
 
-def test_the_style_for_paper_shows_every_column_and_opens_details(result):
-    page = render_report(result)
-    paper = page[page.index("@media print") : page.index("</style>")]
+def test_the_style_for_paper_shows_every_column_and_opens_details(source):
+    paper = source[source.index("@media print") : source.index("</style>")]
     for rule in (".scroll { overflow: visible; }", "details::details-content { content-visibility: visible;",
                  "thead { display: table-header-group; }", "tr, li, figure"):  # fmt: skip
         assert rule in paper
-    assert 'addEventListener("beforeprint"' in page
+    assert 'addEventListener("beforeprint"' in source
 
 
 @pytest.mark.slow

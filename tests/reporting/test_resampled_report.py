@@ -17,6 +17,7 @@ def result(resampled, rng):
     return resampled(values)
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     ("lang", "said", "never"),
     [

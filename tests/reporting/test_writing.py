@@ -43,8 +43,11 @@ def test_identifiers_are_unique(page):
 
 @pytest.mark.parametrize("task", ["multiclass", "regression"])
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_every_task_in_every_language(make, read_page, task, lang):
-    page = read_page(render_report(make(task), lang=lang))
+def test_every_task_in_every_language(make, source_of, read_page, draw_only, task, lang):
+    """Labels are drawn in English and numbers in both: what is drawn is the same, and its words are looked up late."""
+    if (task, lang) == ("multiclass", "zh"):
+        draw_only("verification")
+    page = read_page(source_of(task) if lang == "en" else render_report(make(task), lang=lang))
     assert set(page.tables) == EVERYTHING
     assert ("html", {"lang": {"en": "en", "zh": "zh-CN"}[lang]}) in page.tags
 
@@ -157,12 +160,14 @@ def test_a_variant_that_is_lost_altogether_is_said_to_be(make, read_page):
 
 @pytest.mark.parametrize(("variants", "seeds", "title"), [(("only",), 1, "One variant × one seed"),
                                                           (("a", "b"), 2, "2 variants × 2 seeds")])  # fmt: skip
+@pytest.mark.usefixtures("undrawn")
 def test_the_headline_counts(make, variants, seeds, title):
     result = make(variants=variants, seeds=seeds)
     result.manifest["data"].pop("name")
     assert f"<h1>{title}</h1>" in render_report(result)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_results_from_elsewhere_do_not_claim_to_be_repeatable():
     histories = {"a": [{"loss": [1.0, 0.5, 0.4], "val_loss": [1.0, 0.8, 0.7]}]}
     source = render_report(Result.from_histories(histories, task="regression"))

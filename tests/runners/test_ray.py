@@ -124,6 +124,7 @@ def dying(runs, data, settings, listener, *, plan, states):
     train_fused(runs, data, settings, listener, plan=plan)
 
 
+@pytest.mark.slow
 def test_a_lost_worker_costs_nothing_before_its_last_checkpoint(cluster, runs, data, settings):
     listener, near = Remembering(), Collector()
     plan = in_three_chunks(runs)

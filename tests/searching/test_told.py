@@ -19,7 +19,8 @@ def found(make_net, parts):
     return gg.search(make_net(), space, train, validation_data=validation, test_data=test, **HALVES)
 
 
-def test_the_report_tells_of_the_search(found):
+def test_the_report_tells_of_the_search(found, draw_only):
+    draw_only("strengths")
     page = render_report(found.result)
     assert "How the strength was found" in page
     assert "6 trials, with 2 seeds each" in page
@@ -28,6 +29,7 @@ def test_the_report_tells_of_the_search(found):
     assert "强度是怎样找到的" in render_report(found.result, lang="zh")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_study_has_no_such_section(found):
     bare = gg.Result(
         found.result.history, found.result.runs, found.result.validation, found.result.test,

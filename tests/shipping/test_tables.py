@@ -88,6 +88,7 @@ def test_a_fitted_preprocessing_is_said(data):
         gg.ship(fitted, "baseline", retrain_on=data)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_two_commands(monkeypatch, capsys, tmp_path):
     rng = np.random.default_rng(0)
     table = pd.DataFrame(rng.normal(size=(120, 3)).round(3), columns=["a", "b", "c"])

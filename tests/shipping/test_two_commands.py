@@ -37,6 +37,7 @@ def table(tmp_path, rng):
     return tmp_path / "storms.csv", frame
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("cv", [(), ("--cv", 3)])
 def test_two_commands(monkeypatch, capsys, table, tmp_path, cv):
     path, frame = table

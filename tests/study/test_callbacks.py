@@ -63,7 +63,7 @@ def test_a_callback_that_fails_takes_no_training_with_it():
     def fail(epoch, logs):
         raise RuntimeError("no network")
 
-    with pytest.warns(GengapWarning, match=r"RuntimeError: no network\); the study goes on without it"):
+    with pytest.warns(GengapWarning, match=r"RuntimeError: no network\); the training goes on without it"):
         result = run([callbacks.LambdaCallback(on_epoch_end=fail)])
     assert (result.runs["status"] == "completed").all()
 

@@ -98,7 +98,7 @@ def test_rows_of_the_comparison_are_paired_by_case(linear):
     assert gate.exit_code == 0
 
 
-def test_curves_diagnosis_and_report_speak_of_networks_alone(linear, tmp_path):
+def test_curves_diagnosis_and_report_speak_of_networks_alone(linear, tmp_path, draw_only):
     _, result = linear
     assert [one.variant for one in gg.diagnose(result).variants] == ["baseline"]
     assert not [one for one in gg.audit(result).findings if "regression" in str(one.subject)]
@@ -107,6 +107,7 @@ def test_curves_diagnosis_and_report_speak_of_networks_alone(linear, tmp_path):
     for lang in ("en", "zh"):
         page = tmp_path / f"{lang}.html"
         gg.report(result, page, lang=lang)
+        draw_only()  # the first page is drawn
         assert "logistic regression" in page.read_text()
         assert "GG201" in page.read_text()
 

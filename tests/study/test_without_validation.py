@@ -33,8 +33,11 @@ def test_class_weights_of_a_regression_are_told_what_serves():
         gg.Study(net(), seeds=1).run(X, Y, validation_split=0.2, epochs=1, class_weight={0: 1.0}, progress=False)
 
 
-@pytest.mark.parametrize("lang", ["en", "zh"])
-@pytest.mark.parametrize("seeds", [1, 2])
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(
+    ("seeds", "lang"),
+    [(1, "en"), (2, "zh"), *(pytest.param(*given, marks=pytest.mark.slow) for given in ((1, "zh"), (2, "en")))],
+)
 def test_no_sentence_speaks_of_a_choice_on_validation(tmp_path, lang, seeds):
     study = gg.Study(net(), remedies=["l2(0.1)", "dropout(0.2)"], seeds=seeds)
     result = study.run(X, Y, test_data=(X + 1, Y), epochs=2, progress=False)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gengap as gg
+from gengap.engine.events import folder_of
 from gengap.errors import DataError, UnknownNameError
-from gengap.study.events import folder_of
 
 
 @pytest.mark.parametrize(("form", "read"), [("csv", pd.read_csv), ("parquet", pd.read_parquet)])

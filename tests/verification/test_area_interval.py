@@ -58,8 +58,13 @@ def test_weights_count_as_so_many_cases_at_most():
     assert uneven.high - uneven.low > 1.2 * (even.high - even.low)
 
 
-@pytest.mark.parametrize("grouped", [False, True])
-@pytest.mark.parametrize("shift", [0.5, 1.2, 2.5])
+@pytest.mark.parametrize(
+    ("shift", "grouped"),
+    [
+        *((0.5, True), (1.2, False), (2.5, True)),
+        *(pytest.param(*given, marks=pytest.mark.slow) for given in ((0.5, False), (1.2, True), (2.5, False))),
+    ],
+)
 def test_they_cover_with_two_or_three_events(shift, grouped):
     # the interval from influences alone covered .89 to .95 of such areas and .75 to .9 of such differences
     truth, worse = norm.cdf(shift / np.sqrt(2)), norm.cdf(shift / np.sqrt(3))

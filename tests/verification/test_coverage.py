@@ -26,8 +26,14 @@ def share_covered(score, n, *, grouped, ignore_groups=False, studies=300):
     return np.mean(hits)
 
 
-@pytest.mark.parametrize("score", ["brier_score", "brier_skill_score", "roc_auc", "peirce_skill_score", "log_loss"])
-@pytest.mark.parametrize("grouped", [False, True])
+def scores():
+    """Every score with cases in groups or without, in turn; the other when there is time."""
+    for place, score in enumerate(["brier_score", "brier_skill_score", "roc_auc", "peirce_skill_score", "log_loss"]):
+        for grouped in (False, True):
+            yield pytest.param(score, grouped, marks=pytest.mark.slow if grouped == place % 2 else ())
+
+
+@pytest.mark.parametrize(("score", "grouped"), list(scores()))
 def test_intervals_cover_what_they_claim(score, grouped):
     # 300 studies: standard error .013 at .95
     assert 0.91 <= share_covered(score, 200, grouped=grouped) <= 0.995

@@ -8,15 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import lazy_loader as lazy
 import numpy as np
-import properscoring
 import pytest
-import scoringrules
 from sklearn import metrics
 
 import gengap.verification as gv
 from gengap.errors import DataError
 from gengap.verification import SCORES
+
+# only in the worker that asks them: they compile for seconds when they are imported
+properscoring, scoringrules = lazy.load("properscoring"), lazy.load("scoringrules")
 
 TABLE = [name for name in SCORES if hasattr(gv.Contingency, name)]
 every_score = pytest.mark.parametrize("name", list(SCORES))

@@ -1,15 +1,17 @@
 """Values worked by hand, published numbers, and other people's code."""
 
+import lazy_loader as lazy
 import numpy as np
-import properscoring
 import pytest
-import scoringrules
 from scipy.stats import norm
 from sklearn import metrics
 from sklearn.isotonic import IsotonicRegression
 
 import gengap.verification as gv
 from gengap.errors import UnknownNameError
+
+# only in the worker that asks them: they compile for seconds when they are imported
+properscoring, scoringrules = lazy.load("properscoring"), lazy.load("scoringrules")
 
 FINLEY = gv.Contingency(28.0, 72.0, 23.0, 2680.0)
 

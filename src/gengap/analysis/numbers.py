@@ -163,7 +163,7 @@ def write_estimate(
 
 def _with_sign(value: float, decimals: int, *, nothing: float, sign: bool) -> str:
     """Write a number, with its first digit where it would be written as a zero; what is `nothing` or less is one."""
-    if abs(value) <= nothing or abs(value) >= 0.5 * 10.0**-decimals:
+    if abs(value) <= nothing or abs(value) > 0.5 * 10.0**-decimals:  # a half itself is rounded to the even zero
         return write_number(value, decimals, sign=sign)
     needed = -math.floor(math.log10(abs(value)))
     if needed > max(decimals, 4) + 2:

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from gengap.datasets.arrays import plain_array
-from gengap.datasets.cases import arrays_of, count_cases
+from gengap.datasets.cases import arrays_of, count_cases, plain_array
 from gengap.datasets.climatology import climatology
 from gengap.datasets.data_audit import audit_data, hashed_rows
 from gengap.datasets.output_kind import OutputKind, scored_answers

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from gengap.datasets.arrays import check_magnitude
-from gengap.datasets.cases import arrays_of, count_cases
+from gengap.datasets.cases import arrays_of, check_magnitude, count_cases
 from gengap.datasets.split import Split
 from gengap.errors import DataError
 

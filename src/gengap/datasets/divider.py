@@ -147,8 +147,8 @@ class Divider:
             if rarest < folds:
                 what = "cases" if self._units is None else "groups"
                 raise DataError(
-                    f"The rarer label is in {rarest} {what}, which cannot be in each of {folds} folds: give a smaller "
-                    "`cv`."
+                    f"The rarer label is in {rarest} {what}, which cannot be in each of {folds} folds: take fewer "
+                    "folds, or judge on a test split (`test_data`)."
                 )
 
     def _next_validates(self, tests: Sequence[Rows], own: int) -> tuple[Fold, ...]:

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from gengap.datasets.arrays import plain_array
-from gengap.datasets.cases import arrays_of, count_cases, take
+from gengap.datasets.cases import arrays_of, count_cases, plain_array, take
 from gengap.datasets.frames import as_frame, is_frame
 from gengap.datasets.loaders import read_batches, yields_batches
 from gengap.datasets.split import Dataset, Split

@@ -1,7 +1,7 @@
 """The splits of a study as one value: what every part of the way from the user's data to the first step is handed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,11 +34,13 @@ class TrainingData:
 
         Args:
             fold: The run's own cases of each split, or None.
-            inputs: Whether inputs are wanted; without, only answers and weights are taken.
+            inputs: Whether inputs are wanted; without, only answers and weights are taken: who scores is handed these.
         """
-        if fold is None:
+        if fold is None and inputs:
             return self
         named = {"train": self.train, **self.held_out()}
+        if fold is None:
+            return TrainingData(**{name: replace(one, x=None) for name, one in named.items()})
         return TrainingData(**{name: _part(one, fold.rows(name), inputs=inputs) for name, one in named.items()})
 
 

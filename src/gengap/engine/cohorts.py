@@ -43,7 +43,7 @@ def cohorts(runs: Sequence[Run], frozen: Sequence[str] | None = None) -> list[li
     return [sorted(group, key=lambda position: (seeds[runs[position].seed], position)) for group in groups.values()]
 
 
-def signature(model: Any) -> str:
+def signature(model: keras.Model) -> str:
     """Return what models must have in common to train together: graph, weights, losses, metrics, kind of optimizer.
 
     Rates of noise layers, L1 and L2 strengths, constraints, and for optimizers with a kernel also learning rates, decay
@@ -71,7 +71,7 @@ def describe_step(step: Step) -> Any:
     return type(operation).__qualname__, _config(operation), arguments, step.outputs
 
 
-def _config(operation: Any) -> Any:
+def _config(operation: keras.Operation) -> Any:
     if not isinstance(operation, keras.layers.Layer):
         return _value(operation)
     if isinstance(operation, keras.Model):
@@ -121,7 +121,7 @@ def _describe(leaf: Any) -> Mapping[str, Any]:
     return {name: value for name, value in vars(leaf).items() if isinstance(value, str | int | float | tuple | None)}
 
 
-def _optimizer(optimizer: Any) -> Any:
+def _optimizer(optimizer: keras.optimizers.Optimizer) -> Any:
     described = config(optimizer)
     if rule_from_keras(optimizer) is not None:
         free = _PER_RUN_RATES if has_schedule(optimizer) else (*_PER_RUN_RATES, "learning_rate")

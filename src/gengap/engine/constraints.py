@@ -7,6 +7,7 @@ import keras
 import torch
 
 from gengap.keras_models.private import is_keras_own
+from gengap.layers.of_each import of_each
 from gengap.layers.stack import Stack
 
 _BY_AXIS = {"MaxNorm", "UnitNorm", "MinMaxNorm"}
@@ -22,7 +23,7 @@ class Constraints:
 
     def __init__(self, models: Sequence[Any], stack: Stack) -> None:
         self._stack = stack
-        weights = [model.weights for model in models]
+        weights = of_each(models, lambda model: model.weights)
         self._apply = [
             (place, _together([own[place].constraint for own in weights]))
             for place in range(len(stack.trainable))

@@ -17,7 +17,14 @@ from gengap.errors import ModelError
 from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.graph import Step, read_graph
 from gengap.keras_models.outputs import targets
-from gengap.keras_models.private import all_layers, compile_config, function_and_options, is_keras_own, origin_of
+from gengap.keras_models.private import (
+    all_layers,
+    attributes_of_every_layer,
+    compile_config,
+    function_and_options,
+    is_keras_own,
+    origin_of,
+)
 from gengap.layers.moment import INFERENCE, Moment
 from gengap.layers.noise_hooks import HookedNoise
 from gengap.layers.noise_keys import NoiseKeys, is_foreign, say_noisy
@@ -27,7 +34,7 @@ _LIBRARIES = {"keras", "gengap", "builtins"}
 
 
 def why_not_together(
-    model: Any, inputs: Callable[[Any], Sequence[Any]], train: Callable[[Any], object], *, keep: bool = False
+    model: keras.Model, inputs: Callable[[Any], Sequence[Any]], train: Callable[[Any], object], *, keep: bool = False
 ) -> str | None:
     """Return why the runs of a model have to train one after another; None where they need not.
 
@@ -59,7 +66,7 @@ def why_not_together(
     return reason
 
 
-def _refuse_computed_constants(model: Any) -> None:
+def _refuse_computed_constants(model: keras.Model) -> None:
     """Refuse a graph with numbers that a layer made of its weights while the model was built.
 
     They are no function of the inputs, so Keras does not know the layer, and torch ends the second step of training.
@@ -107,7 +114,7 @@ def examine_run(run: Run, data: TrainingData, settings: TrainingSettings) -> str
     )
 
 
-def _check_clone(model: Any, inputs: Callable[[Any], Sequence[Any]]) -> None:
+def _check_clone(model: keras.Model, inputs: Callable[[Any], Sequence[Any]]) -> None:
     """Check that a clone computes what the model does, unless its output is another at each call."""
 
     def outputs(one: Any) -> Any:
@@ -129,7 +136,7 @@ def _check_clone(model: Any, inputs: Callable[[Any], Sequence[Any]]) -> None:
 class _Layers:
     """A walk through a model's graph that calls every layer of a user's several times."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: keras.Model) -> None:
         self._model, self._keys = model, NoiseKeys(model)
         self._reason: str | None = None
 
@@ -166,7 +173,7 @@ class _Layers:
         return first
 
 
-def _unreachable(operation: Any) -> str:
+def _unreachable(operation: keras.Operation) -> str:
     return (
         f"Layer {operation.name!r} ({type(operation).__name__}) gives two results when it is called twice on one batch "
         "with the same seeds: it draws random numbers that no seed reaches, or keeps a state outside itself. Draw with "
@@ -175,7 +182,7 @@ def _unreachable(operation: Any) -> str:
     )
 
 
-def _compiled_with_own_code(model: Any) -> bool:
+def _compiled_with_own_code(model: keras.Model) -> bool:
     """Tell whether something of a user's takes part in a step outside the layers."""
     given = compile_config(model)
     parts = tree.flatten([given.get(name) for name in ("loss", "metrics", "weighted_metrics")])
@@ -189,7 +196,7 @@ def _is_users(kind: type) -> bool:
     return origin_of(kind) not in _LIBRARIES | {"torch", "numpy", "random"}
 
 
-def _draws_outside_layers(model: Any, train: Callable[[Any], object]) -> str | None:
+def _draws_outside_layers(model: keras.Model, train: Callable[[Any], object]) -> str | None:
     with HookedNoise(model, 0).at(1, 1) as shared:
         train(model)
         drawn = shared.drawn()
@@ -198,7 +205,7 @@ def _draws_outside_layers(model: Any, train: Callable[[Any], object]) -> str | N
     return f"its loss, metrics, optimizer or penalties draw random numbers ({', '.join(drawn)})"
 
 
-def _assigned(operation: Any, scope: keras.StatelessScope) -> str | None:
+def _assigned(operation: keras.Operation, scope: keras.StatelessScope) -> str | None:
     """Say which trainable weight a call has set itself, as `SpectralNormalization` does: the optimizer owns those."""
     for weight in getattr(operation, "trainable_weights", ()):
         if scope.get_current_value(weight) is not None:
@@ -206,10 +213,10 @@ def _assigned(operation: Any, scope: keras.StatelessScope) -> str | None:
     return None
 
 
-def _attributes(operation: Any) -> dict[tuple[int, str], Any]:
+def _attributes(operation: keras.Operation) -> dict[tuple[int, str], Any]:
     """Return the plain values that the layers of an operation hold besides their variables, in comparable form."""
     layers = all_layers(operation) if isinstance(operation, keras.Layer) else [operation]
-    ignored = set(vars(keras.layers.Layer())) - {"_buffers"} | {"call"}
+    ignored = attributes_of_every_layer() | {"call"}
     return {
         (place, name): _comparable(value)
         for place, layer in enumerate(layers)

@@ -1,19 +1,26 @@
 """Trains many Keras models as fast as one, in place: the engine without a study."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from gengap.datasets.split import Task
 from gengap.deprecated import old_arguments
+from gengap.engine.callbacks import Callbacks, read_callbacks
 from gengap.engine.computation import OF_TRAINING, Computation, check_computation
 from gengap.engine.fit_inputs import as_runs, as_training
 from gengap.engine.fused import train_fused
+from gengap.engine.rates import RateRule, check_followed, check_rates, describe_rates, rate_of
 from gengap.engine.runs import Array, Collector
 from gengap.errors import DataError
 from gengap.remedies.stopping import StoppingRule
+
+_CHECKPOINTS = (
+    "`restore_best_weights=True` leaves each model with the weights of its best epoch, and "
+    'gg.Study(models, storage="folder") keeps every run on disk and goes on after a crash'
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +55,7 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
     class_weight: Mapping[int, float] | None = None,
     shuffle: bool = True,
     initial_weights: Literal["fresh", "keep"] = "fresh",
+    callbacks: Sequence[Any] = (),
     stopping: StoppingRule | None = None,
     restore_best_weights: bool = False,
     task: Task | None = None,
@@ -73,8 +81,12 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
         class_weight: What each label counts.
         shuffle: Whether each epoch sees the cases in a new order.
         initial_weights: `"fresh"` draws each model's weights from its seed, `"keep"` starts from what it has.
+        callbacks: Callbacks of Keras, which act on each model by itself, as in a study: EarlyStopping, LambdaCallback
+            with `on_epoch_end`, CSVLogger, TensorBoard, TerminateOnNaN, ReduceLROnPlateau, LearningRateScheduler. They
+            are told `model`, the place in `models`, and `seed`. Others are refused, with what to do instead.
         stopping: When a model stops by itself.
-        restore_best_weights: Whether models end with the weights of their best epoch instead of the last.
+        restore_best_weights: Whether models end with the weights of their best epoch instead of the last; so does
+            `EarlyStopping(restore_best_weights=True)`.
         task: What the models predict; None reads it from loss and last activation.
         score: The held-out score that says which epoch is best; None takes the task's own.
         output: Name of the output that is scored, for models with several.
@@ -88,8 +100,10 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
 
     Raises:
         DataError: Lengths of `models` and `seeds`, or of `x` and `y`, differ; or what needs validation data has none.
-        ModelError: A model is not compiled or not built.
-        ValueError: `computation` holds a memory limit.
+        ModelError: A model is not compiled or not built, or has a learning rate that no callback can change.
+        ValueError: `computation` holds a memory limit, or a callback is set up as models that train together cannot
+            have it.
+        TypeError: A callback has no place where models train together.
 
     Example:
         >>> from gengap.engine.fit_many import fit_many
@@ -103,9 +117,11 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
         [4, 4, 4]
     """
     check_computation(computation, *OF_TRAINING, "plan", by="fit_many")
-    if validation_data is None and (stopping is not None or restore_best_weights):
+    called = _read(callbacks, stopping)
+    best = restore_best_weights or called.restores_best
+    if validation_data is None and (called.stopping is not None or best):
         raise DataError("`stopping` and `restore_best_weights` look at a validation split: give `validation_data=`.")
-    runs = as_runs(models, seeds, stopping=stopping)
+    runs = as_runs(models, seeds, stopping=called.stopping)
     data, settings = as_training(
         models,
         x,
@@ -122,16 +138,35 @@ def fit_many(  # noqa: PLR0913  `Model.fit` has as many, and all but three are k
         class_weight=class_weight,
         initial_weights=initial_weights,
         training_score=training_score,
+        rates=called.rates,
         **computation.of_training(),
     )
+    _check_rates(called.rates, models, epochs, held_out=data.validation is not None)
     collector = Collector()
-    train_fused(runs, data, settings, collector, plan=computation.plan, device=computation.device)
+    with called.heard(collector, lambda run: {"model": int(run.variant), "seed": run.seed}) as listener:
+        train_fused(runs, data, settings, listener, plan=computation.plan, device=computation.device)
     records = {int(record.variant): record for record in collector.records}
     histories = []
     for position, model in enumerate(models):
         record = records[position]
-        model.set_weights(list(record.weights_best if restore_best_weights else record.weights_last))
+        model.set_weights(list(record.weights_best if best else record.weights_last))
         history = {name: np.asarray(values).tolist() for name, values in record.history.items()}
         trained = list(range(len(next(iter(history.values())))))
         histories.append(History(history, trained, record.status, record.best_epoch))
     return histories
+
+
+def _read(given: Sequence[Any], stopping: StoppingRule | None) -> Callbacks:
+    """Read callbacks, among them the stopping rule, which can be given in either way."""
+    found = read_callbacks(given, checkpoints=_CHECKPOINTS)
+    if found.stopping is not None and stopping is not None:
+        raise ValueError("Give `stopping` or the callback EarlyStopping: a model has one stopping rule.")
+    return replace(found, stopping=found.stopping or stopping)
+
+
+def _check_rates(rates: Sequence[RateRule], models: Sequence[Any], epochs: int, *, held_out: bool) -> None:
+    """Check, before anything trains, that models which train together can share what changes their rates."""
+    check_rates({f"model {place}": model for place, model in enumerate(models)}, rates)
+    check_followed(rates, held_out=held_out)
+    for model in models if rates else ():
+        describe_rates(rates, rate_of(model.optimizer), epochs)

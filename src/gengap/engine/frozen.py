@@ -24,10 +24,10 @@ from gengap.engine.runs import Run, TrainingSettings
 from gengap.errors import GengapError
 from gengap.keras_models.frozen import has_frozen_kernels
 from gengap.keras_models.fusable import why_not_fused
-from gengap.keras_models.graph import Graph, Slot, input_specs, read_graph
+from gengap.keras_models.graph import Graph, Slot, Step, input_specs, read_graph
 from gengap.keras_models.heads import input_names
 from gengap.kernels.transfer import upload
-from gengap.layers.frozen_part import PROBED, FrozenPart, find_frozen, in_bytes
+from gengap.layers.frozen_part import PROBED, FrozenPart, Tried, bytes_of, find_frozen, in_bytes
 
 _AT_ONCE = 32
 """Cases that are computed together, as Keras' `predict` has it."""
@@ -93,6 +93,7 @@ class FrozenParts:
         self._settings, self._device, self._cache, self._clone_of = settings, device, cache, clone_of
         self._splits = {"train": data.train.x, **{name: split.x for name, split in data.held_out().items()}}
         self._found: dict[int, _Found] = {}
+        self._tried: Tried = {}
         self._computed_at: dict[tuple[int, tuple[int, ...]], Frozen] = {}
 
     def find(self, run: Run) -> _Found:
@@ -166,7 +167,7 @@ class FrozenParts:
         model = self._clone_of(run)
         loader = read_cases(model, self._splits["train"])
         cases = [upload(one, self._device) for one in loader.span(0, min(PROBED, loader.num_cases))]
-        part = find_frozen(model, cases)
+        part = find_frozen(model, cases, tried=self._tried, digest_of=_digest_of_step)
         if not part.cut:
             return _Found(part)
         graph = read_graph(model)
@@ -193,7 +194,7 @@ class FrozenParts:
         given = self._settings.frozen_memory
         return int(_SHARE_OF_MEMORY * free_memory(self._device)) if given is None else given
 
-    def _values(self, model: Any, graph: Graph, x: Any, digest: str) -> _Values:
+    def _values(self, model: keras.Model, graph: Graph, x: Any, digest: str) -> _Values:
         key = f"{digest}/{self._digest_of_cases(model, x)}"
         if key not in self._cache.values:
             self._cache.values[key] = self._computed(graph, read_cases(model, x))
@@ -214,14 +215,14 @@ class FrozenParts:
         parts = keep(blocks, [(one.shape[1:], one.dtype) for one in example], loader.num_cases, self._device)
         return _Values(parts, time.perf_counter() - started)
 
-    def _digest_of_cases(self, model: Any, x: Any) -> str:
+    def _digest_of_cases(self, model: keras.Model, x: Any) -> str:
         key = id(x), repr((input_specs(model), input_names(model)))
         if key not in self._cache.digests:
             digest, loader = blake2b(digest_size=16), read_cases(model, x)
             for start in range(0, loader.num_cases, 4096):
                 for one in loader.span(start, start + 4096):
                     digest.update(f"{one.dtype}{tuple(one.shape)}".encode())
-                    digest.update(_bytes_of(one))
+                    digest.update(bytes_of(one))
             self._cache.digests[key] = x, digest.hexdigest()
         return self._cache.digests[key][1]
 
@@ -273,7 +274,7 @@ def _in_files(
         try:
             for block in blocks:
                 for file, part in zip(files, block, strict=True):
-                    file.write(_bytes_of(part))
+                    file.write(bytes_of(part))
             for file in files:
                 file.flush()
         except OSError as error:
@@ -287,9 +288,28 @@ def _in_files(
         ]
 
 
-def _bytes_of(tensor: torch.Tensor) -> Any:
-    """Return the bytes of a tensor, as an array that shares them; NumPy has no bfloat16."""
-    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+def _digest_of_step(step: Step) -> bytes:
+    """Return a digest of what one step computes, whatever the values are called that it reads."""
+    names: dict[int, int] = {}
+
+    def numbered(leaf: Any) -> Any:
+        if isinstance(leaf, Slot):
+            return Slot(names.setdefault(leaf.index, len(names)))
+        return np.frombuffer(bytes_of(leaf), np.uint8) if torch.is_tensor(leaf) else leaf
+
+    digest = blake2b(digest_size=16)
+    _take_in(digest, step, numbered)
+    return digest.digest()
+
+
+def _take_in(digest: Any, step: Step, numbered: Callable[[Any], Any]) -> None:
+    """Add a step to a digest: operation, configuration, number format, weights, and what it reads and gives."""
+    args, kwargs, outputs = tree.map_structure(numbered, (step.args, step.kwargs, step.outputs))
+    own = replace(step, args=args, kwargs=kwargs, outputs=outputs)
+    policies = getattr(step.operation, "dtype_policy", None)
+    digest.update(repr((describe_step(own), getattr(policies, "name", None))).encode())
+    for weight in getattr(step.operation, "weights", ()):
+        digest.update(bytes_of(keras.ops.convert_to_tensor(weight)))
 
 
 def _name(dtype: torch.dtype) -> str:
@@ -316,16 +336,11 @@ def _digest_of_part(graph: Graph) -> str:
     def numbered(leaf: Any) -> Any:
         if isinstance(leaf, Slot):
             return Slot(numbers.setdefault(leaf.index, len(numbers)))
-        return np.frombuffer(_bytes_of(leaf), np.uint8) if torch.is_tensor(leaf) else leaf
+        return np.frombuffer(bytes_of(leaf), np.uint8) if torch.is_tensor(leaf) else leaf
 
     digest = blake2b(repr((keras.config.floatx(), keras.config.image_data_format())).encode(), digest_size=16)
     tree.map_structure(numbered, list(graph.inputs))
     for step in graph.steps:
-        args, kwargs, outputs = tree.map_structure(numbered, (step.args, step.kwargs, step.outputs))
-        own = replace(step, args=args, kwargs=kwargs, outputs=outputs)
-        policies = getattr(step.operation, "dtype_policy", None)
-        digest.update(repr((describe_step(own), getattr(policies, "name", None))).encode())
-        for weight in getattr(step.operation, "weights", ()):
-            digest.update(_bytes_of(keras.ops.convert_to_tensor(weight)))
+        _take_in(digest, step, numbered)
     digest.update(repr([numbered(slot).index for slot in graph.output_slots()]).encode())
     return digest.hexdigest()

@@ -1,7 +1,7 @@
 """The inputs of a study on the device, whatever the user brought: batches of many runs at once."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,18 @@ def read_cases(model: Any, x: Any, *, device: str = "cpu") -> BatchLoader:
         raise DataError(f"The model has {len(specs)} inputs, but `x` holds {len(parts)}.")
     columns = [Column(part, shape, dtype, device) for part, (shape, dtype) in zip(parts, specs, strict=True)]
     return BatchLoader(columns, device=device)
+
+
+def read_splits(model: Any, splits: Mapping[str, Any], *, device: str) -> dict[str, BatchLoader]:
+    """Return what reads the inputs of every split; splits of the same cases share it.
+
+    Args:
+        model: A model of the runs.
+        splits: Inputs of every split, by name.
+        device: Where batches are wanted.
+    """
+    loaders = {id(x): read_cases(model, x, device=device) for x in splits.values()}
+    return {name: loaders[id(x)] for name, x in splits.items()}  # folds are parts of the same cases
 
 
 class Column:

@@ -20,7 +20,7 @@ class Objective:
         model: A compiled model of the runs, which share their losses.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: keras.Model) -> None:
         self._model = model
         self._losses: list[_Reduced] | None = None
 

@@ -25,7 +25,7 @@ class Metrics:
             batches of the training.
     """
 
-    def __init__(self, model: Any, batch_size: int) -> None:
+    def __init__(self, model: keras.Model, batch_size: int) -> None:
         self._model, self._batch_size = model, batch_size
         self._metrics: list[tuple[CompiledMetric, PerRun | None]] | None = None
 

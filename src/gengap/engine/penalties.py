@@ -7,6 +7,7 @@ import keras
 import torch
 
 from gengap.kernels.penalties import add_penalty_gradient, penalty_values
+from gengap.layers.of_each import of_each
 from gengap.layers.stack import Stack
 
 
@@ -25,7 +26,7 @@ class Penalties:
         self._stack = stack
         self._known: list[tuple[int, torch.Tensor, torch.Tensor, bool, bool]] = []
         self._others: list[tuple[int, list[Any]]] = []
-        weights = [model.weights for model in models]
+        weights = of_each(models, lambda model: model.weights)
         for place in stack.trained():
             regularizers = [own[place].regularizer for own in weights]
             strengths = [read_strengths(one) for one in regularizers]

@@ -207,7 +207,7 @@ def choose_device(device: Device) -> str:
     return device
 
 
-def bytes_per_run(model: Any, batch_size: int, cut: Sequence[int] = ()) -> int:
+def bytes_per_run(model: keras.Model, batch_size: int, cut: Sequence[int] = ()) -> int:
     """Estimate what one more run in a chunk takes: weights, gradients, slots, and activations there and back.
 
     Args:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from gengap.errors import DataError, ModelError
+
 LEARNING_RATE = "learning_rate"
 """The name of the rate in a run's history, as in Keras' logs."""
 
@@ -134,6 +136,42 @@ def has_schedule(optimizer: Any) -> bool:
     """Tell whether the learning rate of a Keras optimizer depends on the step."""
     rate = optimizer.get_config().get("learning_rate")
     return isinstance(rate, dict) or callable(rate)
+
+
+def check_rates(models: Mapping[str, Any], rules: Sequence[RateRule]) -> None:
+    """Check that the optimizers let callbacks set their rate.
+
+    Args:
+        models: Compiled models, by what they are called in a sentence.
+        rules: What changes the learning rates between epochs.
+
+    Raises:
+        ModelError: An optimizer has a schedule of its own, which sets the rate at every step.
+    """
+    for name, model in models.items() if rules else ():
+        if has_schedule(getattr(model.optimizer, "inner_optimizer", model.optimizer)):
+            raise ModelError(
+                f"The optimizer of {name} has a schedule of its own, which sets the rate at every step, so that no "
+                "callback can: compile it with a number, or leave out ReduceLROnPlateau and LearningRateScheduler."
+            )
+
+
+def check_followed(rules: Sequence[RateRule], *, held_out: bool) -> None:
+    """Check that there is something for falling rates to look at.
+
+    Args:
+        rules: What changes the learning rates between epochs.
+        held_out: Whether there is a validation split.
+
+    Raises:
+        DataError: A rate follows a held-out score, and nothing is held out.
+    """
+    followed = [one.monitor for one in rules if isinstance(one, ReduceOnPlateau) and one.monitor.startswith("val_")]
+    if followed and not held_out:
+        raise DataError(
+            f"ReduceLROnPlateau(monitor={followed[0]!r}) looks at a validation split: give `validation_data=` or "
+            "`validation_split=`, or write monitor='loss'."
+        )
 
 
 def differ_by_run(rules: Sequence[RateRule]) -> bool:

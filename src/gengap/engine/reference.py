@@ -21,6 +21,7 @@ from gengap.engine.runs import Listener, Run, RunRecord, TrainingSettings
 from gengap.errors import DataError
 from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.compile_state import judge_logits_at_zero, named_values
+from gengap.keras_models.frozen import num_trained
 from gengap.keras_models.fusable import leaves_more_than_an_output
 from gengap.keras_models.heads import as_returned, as_taken
 from gengap.keras_models.initial_weights import draw_initial_weights
@@ -58,8 +59,7 @@ def train_alone(run: Run, data: TrainingData, settings: TrainingSettings, listen
     judge_logits_at_zero(model, kind)
     num_cases = count_cases(data.train.x)
     chosen = subset(run.seed, num_cases, share=run.share) if run.share < 1 else None
-    parameters = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
-    log = RunLog(run, kind, data, settings, training_cases=chosen, parameters=parameters)
+    log = RunLog(run, kind, data, settings, training_cases=chosen, parameters=num_trained(model))
     noise = HookedNoise(model, run.seed)
     at_once = settings.batch_size if may_mix_samples(model) else max(settings.batch_size, _CASES_PER_PREDICTION)
     x_own = data.train.x if chosen is None else take(data.train.x, np.flatnonzero(chosen))

@@ -3,9 +3,8 @@
 from typing import Any
 
 import keras
-import numpy as np
 
-from gengap.datasets.cases import count_cases, take
+from gengap.datasets.cases import count_cases, few_cases, take
 from gengap.engine.examination import same_numbers
 from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.graph import Step, read_graph
@@ -14,9 +13,6 @@ from gengap.keras_models.private import all_layers, is_keras_own
 from gengap.layers.moment import INFERENCE, Moment
 from gengap.layers.noise_hooks import HookedNoise
 from gengap.layers.noise_keys import NoiseKeys, is_foreign
-
-_CASES = 32
-"""As many as `predict` takes at once: a rare draw might leave a few cases all as they are."""
 
 
 def restless_layers(model: keras.Model, x: Any) -> list[str]:
@@ -34,7 +30,8 @@ def restless_layers(model: keras.Model, x: Any) -> list[str]:
         return []  # Keras tells every layer of its own to rest, whatever `training` it was called with in the graph
     clone = clone_compiled(model)
     clone.set_weights(model.get_weights())
-    some = take(as_taken(clone, x), np.arange(min(_CASES, count_cases(x))))
+    taken = as_taken(clone, few_cases(x))
+    some = take(taken, slice(count_cases(taken)))
     if keras.backend.backend() != "torch":
         noise = HookedNoise(clone, 0)
         first, second = (_predicted(clone, some, noise, moment) for moment in (1, 2))

@@ -33,9 +33,11 @@ from gengap.engine.running_means import RunningMeans
 from gengap.engine.runs import Array, Listener, Run, TrainingSettings
 from gengap.engine.state import CheckpointListener, ChunkState, HaltingListener, Interrupted, nest, unnest
 from gengap.engine.step import Batch, TrainingStep
+from gengap.keras_models.frozen import num_trained
 from gengap.keras_models.outputs import targets
 from gengap.kernels.transfer import upload
 from gengap.layers.doors import PassContext
+from gengap.layers.of_each import of_each
 from gengap.layers.program import Program
 
 
@@ -92,10 +94,12 @@ class Trainer:
         self._num_cases = count_cases(data.train.x)
         models = [prepared.model for prepared in self._runs]
         self._y = _tensors(targets(data.train.y, first.kind), device)
-        weight = case_weights(data, settings)
+        answers = data.of(None, inputs=False)  # the front end alone is handed inputs
+        weight = case_weights(answers, settings)
         self._weight = None if weight is None else to_tensor(weight).to(device)
-        self._evaluation = Evaluation(first.kind, data, settings, device=device)
-        self._logs = [self._new_log(prepared, data) for prepared in self._runs]
+        self._evaluation = Evaluation(first.kind, answers, settings, device=device)
+        numbers = of_each(models, num_trained)
+        self._logs = [self._new_log(prepared, answers, own) for prepared, own in zip(self._runs, numbers, strict=True)]
         self._front_end, self.stack, self._updater = make_front_end(
             models,
             [prepared.weights for prepared in self._runs],
@@ -353,11 +357,10 @@ class Trainer:
     def _share_out(self, seconds: float) -> None:
         self._seconds = [spent + seconds / len(self._seconds) for spent in self._seconds]
 
-    def _new_log(self, prepared: PreparedRun, data: TrainingData) -> RunLog:
+    def _new_log(self, prepared: PreparedRun, data: TrainingData, parameters: int) -> RunLog:
         run = prepared.run
         number = self._num_cases if run.fold is None else len(run.fold.train)
         chosen = subset(run.seed, number, share=run.share) if run.share < 1 else None
-        parameters = sum(int(np.prod(weight.shape)) for weight in prepared.model.trainable_weights)
         return RunLog(prepared.run, prepared.kind, data, self._settings, training_cases=chosen, parameters=parameters)
 
 

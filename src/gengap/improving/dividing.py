@@ -14,6 +14,8 @@ from gengap.errors import DataError
 FEW = 2000
 """Cases below which a fifth of them is too small a test: then every case is a test case once."""
 FOLDS = 5
+_LEAST_FOLDS = 3
+"""With fewer, no fold is left to choose on."""
 _SEVERAL = "Cases of several inputs or outputs are not divided: give `validation_data` and `test_data`."
 
 
@@ -58,8 +60,9 @@ def divide(x: Any, y: Any, *, validation_data: Any, test_data: Any, several: boo
     train = _by_place(x if isinstance(x, Split) else _as_split(x, y))
     if validation_data is None and test_data is None and len(train) < FEW:
         rest, held, _ = hold_out(train)
-        folds = {"x": train, "cv": CrossValidation(FOLDS, redraw=False)}
-        return Division({"x": rest, "validation_data": held}, folds, (_few(len(train)),))
+        number = _folds(train)
+        folds = {"x": train, "cv": CrossValidation(number, redraw=False)}
+        return Division({"x": rest, "validation_data": held}, folds, (_few(len(train), number),))
     said = []
     if test_data is None:
         train, test_data, how = hold_out(train)
@@ -83,15 +86,27 @@ def of_dataset(data: Dataset, *, raw: Mapping[str, Any] | None = None, fold: boo
         return Division({"x": data}, None, ())
     pool = data.pooled()
     if fold and len(pool) < FEW:
-        folds = {**(raw or {"x": pool}), "cv": CrossValidation(FOLDS, redraw=False)}
-        return Division({"x": data}, folds, (_few(len(pool)),))
+        number = _folds(pool)
+        folds = {**(raw or {"x": pool}), "cv": CrossValidation(number, redraw=False)}
+        return Division({"x": data}, folds, (_few(len(pool), number),))
     train, test, how = hold_out(data.train)
     said = f"{len(test):,} cases were held out to judge on ({how})."
     return Division({"x": replace(data, train=train, test=test)}, None, (said,))
 
 
-def _few(number: int) -> str:
-    return f"{number:,} cases are few, so all of them are judged on, in {FOLDS} folds."
+def _few(number: int, folds: int) -> str:
+    return f"{number:,} cases are few, so all of them are judged on, in {folds} folds."
+
+
+def _folds(pool: Split) -> int:
+    """Return the number of folds: five, or as few as three where cases, groups or a rare label are fewer."""
+    if isinstance(pool.y, Mapping):
+        return FOLDS
+    answers = np.asarray(pool.y)
+    units = np.arange(len(answers)) if pool.groups is None else np.asarray(pool.groups)
+    labels = np.unique(answers) if answers.size == len(answers) else ()
+    apart = [units] if len(labels) != 2 else [units[answers.reshape(-1) == label] for label in labels]
+    return max(_LEAST_FOLDS, min(FOLDS, *(len(np.unique(one)) for one in apart)))
 
 
 def _as_split(x: Any, y: Any) -> Split:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from gengap.analysis import compare, recommend
+from gengap.analysis import recommend
 from gengap.analysis.cases import is_reference, networks
-from gengap.analysis.numbers import typewritten
 from gengap.datasets.split import Dataset, Split
 from gengap.errors import StoreError
 from gengap.improving.dividing import Division, divide
@@ -31,6 +30,7 @@ from gengap.improving.planning import (
     seeds_to_judge,
     trials_that_fit,
 )
+from gengap.improving.saying import afterwards, sentence, simpler, without_skill
 from gengap.randomness import gives_random_back
 from gengap.remedies import EarlyStopping
 from gengap.remedies.base import Model, Variant
@@ -56,6 +56,8 @@ _SEEDS_OF_LAST = 5
 """Seeds of the study on one split whose model is shipped, where folds have judged."""
 _TREES_CELLS, _LINEAR_CELLS = 200_000, 20_000_000
 """Cases times features up to which references take seconds."""
+_WORTH_REPEATING = 0.05
+"""Share of the time up to which two epochs are measured twice."""
 REPORT, MODEL = "report.html", "model.keras"
 
 
@@ -78,9 +80,9 @@ def improve(
     """Improve a model within a time: one sentence, one report, one `.keras`.
 
     It checks and divides the cases (folds where they are few), measures what runs cost, searches the strengths of the
-    remedies that fit the model, judges the best with fresh seeds on cases that nothing was chosen by, beside the
-    model as it is and simple references, and ships what `recommend` says. Nothing that helps is an answer too: then the
-    model is shipped as it is.
+    remedies that fit the model, judges the best with fresh seeds on cases that no strength was chosen by, beside the
+    model as it is and simple references, and ships what `recommend` says: the model as it is, unless a finalist is
+    better in the mean by more than what is taken not to matter.
 
     Args:
         model: A compiled model; it stays as it is.
@@ -153,18 +155,20 @@ def improved(
     chosen.check(model)
     fit = {**judging, "batch_size": batch_size}
     trying, deadline, alone, said = _prepared(model, chosen, fit, clock, seed=seed, progress=progress)
-    finish = Finish(2 * trying.rounds.num_folds, _SEEDS_OF_LAST) if division.folds else Finish(3)
+    finish = Finish(2 * trying.rounds.num_folds, _SEEDS_OF_LAST, alone) if division.folds else Finish(3)
     pace = _search(trying, clock, alone, deadline, finish)
     seeds = seeds_to_judge(clock, pace, finish=finish)
     judge = {"seeds": fresh_seeds(trying.study.seeds, seeds), "references": _references(division)}
-    fit = {**fit, "epochs": trying.rounds.epochs}
+    planned = trying.rounds.epochs
+    fit = {**fit, "epochs": finish.epochs(clock, pace, planned=planned)}
     found = concluded(trying, model, judge, fit, seed=seed, storage=None, progress=progress)
-    shipped, sentence = _shipped(model, found, division, fit)
+    shipped, told = _shipped(model, found, division, fit)
     result = found.result
     files = _written(result, shipped, place)
     how = (*division.said, *(reasons(chosen) if space is None else ()), *said, *found.notes)
-    more = _more(found, clock, hurried=deadline.met)
-    return Improvement(sentence, (*how, found.sentence, *more), found, result, shipped, files, clock.spent / 60)
+    cut = (fit["epochs"], planned) if fit["epochs"] < planned else None
+    more = afterwards(found, clock, hurried=deadline.met, cut=cut)
+    return Improvement(told, (*how, found.sentence, *more), found, result, shipped, files, clock.spent / 60)
 
 
 def check_place(folder: Path, lang: str) -> None:
@@ -187,8 +191,9 @@ def _prepared(
     rounds = Rounds(Study(model, seeds=1), {**fit, "epochs": 2})
     check_held_out(rounds)
     untreated, folds = rounds.study.variants[0], rounds.num_folds
-    first = rounds.train([untreated])
-    an_epoch = float(first.runs["seconds"].sum()) / 2 / folds
+    an_epoch = _an_epoch(rounds, untreated)
+    if 2 * folds * an_epoch < _WORTH_REPEATING * clock.left:
+        an_epoch = min(an_epoch, _an_epoch(rounds, untreated))  # the first time in a process holds what is made once
     most = epochs_of_pilot(clock, an_epoch, runs=folds)
     pilot = rounds.with_epochs(most).train([EarlyStopping(_PATIENCE).treat(Variant("", model))])
     best = float(pilot.runs["best_epoch"].mean())
@@ -209,6 +214,12 @@ def _prepared(
     return Trying(rounds, space, drawing, progress=progress), deadline, alone, tuple(said)
 
 
+def _an_epoch(rounds: Rounds, untreated: Variant) -> float:
+    """Return the seconds of an epoch of one run."""
+    trained = rounds.train([untreated])
+    return float(trained.runs["seconds"].sum()) / rounds.epochs / rounds.num_folds
+
+
 def _search(trying: Trying, clock: Clock, alone: Pace, deadline: Deadline, finish: Finish) -> Pace:
     """Try strengths, round after round, as long as there is time; return what rounds cost.
 
@@ -217,7 +228,7 @@ def _search(trying: Trying, clock: Clock, alone: Pace, deadline: Deadline, finis
     """
     each = len(trying.study.seeds) * trying.rounds.num_folds
     pace: Pace | None = None
-    number = first_trials(clock, alone, each=each)
+    number = first_trials(clock, alone, each=each, finish=finish)
     while number:
         begun, computed = clock.spent, process_time()
         trained = trying.advance(number)
@@ -253,14 +264,14 @@ def _shipped(model: Model, found: SearchResult, division: Division, fit: Mapping
     """Ship what is recommended, and say it in one sentence."""
     result = found.result
     named, choice = recommend(result).choice.variant, recommend(networks(result)).choice
-    beside = f" Mind that {named} does as well or better." if is_reference(result, named) else ""
+    beside = without_skill(result, choice.variant) + (simpler(found, named) if is_reference(result, named) else "")
     if division.folds is not None:
         remedy = found.remedy if choice.variant == SEARCHED else ""
         final = _final(model, remedy, division, fit)
-        return ship(final, remedy or final.baseline), _sentence(result, choice.variant, remedy, found) + beside
+        return ship(final, remedy or final.baseline), sentence(found, remedy) + beside
     rule: Any = choice.rule.name if choice.rule.name in {"best", "last"} else None
-    sentence = _sentence(result, choice.variant, choice.variant, found)
-    return ship(result, choice.variant, epoch=rule), sentence + beside
+    remedy = "" if choice.variant == result.baseline else choice.variant
+    return ship(result, choice.variant, epoch=rule), sentence(found, remedy) + beside
 
 
 def _final(model: Model, remedy: str, division: Division, fit: Mapping[str, Any]) -> Result:
@@ -268,46 +279,6 @@ def _final(model: Model, remedy: str, division: Division, fit: Mapping[str, Any]
     study = Study(model, remedies=[remedy] if remedy else [], seeds=_SEEDS_OF_LAST)
     own = {**division.split, "epochs": fit["epochs"], "batch_size": fit["batch_size"], "progress": False}
     return study.run(**own)
-
-
-def _sentence(result: Result, variant: str, remedy: str, found: SearchResult) -> str:
-    number = len(found.trials)
-    if variant == result.baseline:
-        return f"Ship the model as it is: none of {number} trials was worth changing it for."
-    contrast, name = compare(result)[variant], found.score.replace("_", " ")
-    where = "all cases, each held out once" if variant == SEARCHED else judged_on(result)
-    interval = f"{name} {typewritten(format(contrast.shown, '+'))}"
-    if contrast.verdict.kind in {"better", "worse"}:
-        verdict = f"{contrast.verdict.kind} than the model as it is"
-        return f"Ship the model with {remedy}: {verdict} on {where} ({interval}), found in {number} trials."
-    return (
-        f"Ship the model with {remedy}, the best guess of {number} trials: against the model as it is on {where} "
-        f"({interval}), {contrast.verdict.short}."
-    )
-
-
-def judged_on(result: Result) -> str:
-    """Return what the finalists were judged on, in words."""
-    return "test cases that nothing was chosen by" if result.test.sizes else "validation cases"
-
-
-def _more(found: SearchResult, clock: Clock, *, hurried: bool) -> tuple[str, ...]:
-    """Say how the time was kept, and what more of it would buy."""
-    number, seeds = len(found.trials), len(found.result.seeds)
-    said = [f"In {clock.spent / 60:.1f} of {clock.minutes:g} minutes: {number} trials, judged with {seeds} seeds."]
-    if hurried:
-        said.append("The last round took longer than the one before it, and was ended so that the finalists be judged.")
-    if clock.spent > 1.1 * clock.seconds:
-        said.append(
-            "That is longer than asked: the least that has to be done (a few trials, their judging with the fewest "
-            "seeds, the report) did not fit, or the machine became slower meanwhile."
-        )
-    late = float((found.result.runs["best_epoch"] >= found.result.runs["epochs"]).mean())
-    if late > 0.5:
-        said.append("Most runs were still getting better when they ended: more time would go into longer training.")
-    else:
-        said.append(f"Twice the time would try about {2 * number} strengths and judge with more seeds.")
-    return tuple(said)
 
 
 def _written(result: Result, shipped: Shipped, place: Place) -> tuple[Path, ...]:

@@ -10,13 +10,21 @@ from gengap.errors import DataError
 
 _FOR_SEARCH = 0.6
 """Share of the time after which no round of trials begins."""
-_MOST_TRIALS, _MOST_EPOCHS = 200, 100
+_MOST_TRIALS = 200
+MOST_EPOCHS = 1000
+"""Epochs of a run, at most; a model that has not learned after so many learns too slowly to be searched."""
+_MOST_NEEDED = 100
+"""Epochs beyond which a time is not refused for being too short: runs are then cut, and it is said."""
 _SEEDS_TO_JUDGE = (3, 20)
 """The fewest and the most seeds that finalists are judged with."""
 _FULL = 1.5
 """What a run costs that keeps weights and training scores, in runs of a round."""
 _JUDGED = 2.0
 """The same together with others, with what is computed of them: 90 runs took 29 s where trials would have taken 13."""
+_TREATED = 1.45
+"""What a trial costs, in runs of the model as it is: five trials of a small Conv1D net took 37 s, it alone 5.2 s."""
+_AT_LEAST = 1.1
+"""What judging costs at least, in seconds of a round of as many runs: 24 and 54 s where that was 32 and 45."""
 _FOR_WRITING = 6.0
 """Seconds for the report, its figures and the model, on a machine that is not idle."""
 
@@ -101,19 +109,31 @@ class Finish:
     Attributes:
         finalists: Runs of a seed of the judging.
         last: Runs of the model that is shipped, where it is trained after the judging; 0 where it is not.
+        alone: What runs of the model as it is cost, which the last training consists of, or two such; None where nobody
+            looked.
     """
 
     finalists: int
     last: int = 0
+    alone: Pace | None = None
 
     def but_for_judging(self, pace: Pace) -> float:
         """Return the seconds of the last training, of the report and of the model."""
         training = _JUDGED * pace.seconds_for(self.last) if self.last else 0.0
+        if self.alone is not None:
+            training = min(training, 2 * _FULL * self.alone.seconds_for(self.last))
         return training + _FOR_WRITING * pace.slowness
 
     def seconds(self, pace: Pace) -> float:
         """Return the seconds of all of it, with the fewest seeds."""
         return self.but_for_judging(pace) + _JUDGED * pace.seconds_for(_SEEDS_TO_JUDGE[0] * self.finalists)
+
+    def epochs(self, clock: Clock, pace: Pace, *, planned: int) -> int:
+        """Return how many epochs the finalists have: as planned, or as many as fit into what is left, five at least."""
+        writing = _FOR_WRITING * pace.slowness
+        judging = _AT_LEAST * pace.seconds_for(_SEEDS_TO_JUDGE[0] * self.finalists)
+        needed = judging + self.but_for_judging(pace) - writing
+        return max(min(planned, 5), min(planned, floor(planned * (clock.left - writing) / max(needed, 1e-9))))
 
 
 class Deadline:
@@ -137,14 +157,14 @@ class Deadline:
 
 
 def epochs_of_pilot(clock: Clock, an_epoch: float, *, runs: int) -> int:
-    """Return how long the pilot trains: a tenth of the time, from 5 to 100 epochs.
+    """Return how long the pilot trains: a tenth of the time, from 5 to 1,000 epochs.
 
     Args:
         clock: The time that there is.
         an_epoch: Seconds of an epoch of a run.
         runs: Runs of the pilot.
     """
-    return max(5, min(_MOST_EPOCHS, floor(0.1 * clock.left / max(an_epoch * runs, 1e-9))))
+    return max(5, min(MOST_EPOCHS, floor(0.1 * clock.left / max(an_epoch * runs, 1e-9))))
 
 
 def epochs_that_fit(clock: Clock, an_epoch: float, *, wanted: int, least: int, runs: int) -> int:
@@ -157,8 +177,9 @@ def epochs_that_fit(clock: Clock, an_epoch: float, *, wanted: int, least: int, r
         least: Epochs that a run needs.
         runs: Runs of a trial with one seed.
     """
-    fit = floor((2 * clock.left - _FOR_WRITING) / max(_fewest(runs) * an_epoch, 1e-9))
-    return min(wanted, max(least, fit))
+    saved = 2.0 if runs == 1 else 1.0  # folds are company already, and trials may be programs apart
+    fit = floor((saved * clock.left - _FOR_WRITING) / max(_fewest(runs) * an_epoch, 1e-9))
+    return min(wanted, max(min(least, _MOST_NEEDED), fit))
 
 
 def check_time(clock: Clock, an_epoch: float, *, epochs: int, runs: int) -> None:
@@ -200,16 +221,17 @@ def seeds_of_trials(clock: Clock, a_run: float, *, runs: int) -> int:
     return next((seeds for seeds in (3, 2) if fit >= 24 * seeds), 1)
 
 
-def first_trials(clock: Clock, pilot: Pace, *, each: int) -> int:
+def first_trials(clock: Clock, pilot: Pace, *, each: int, finish: Finish) -> int:
     """Return how many trials the first round has: from 2 to 8, as many as fit even if company saved nothing.
 
     Args:
         clock: The time that there is.
         pilot: What runs of the model as it is cost, alone.
         each: Runs of a trial.
+        finish: What comes after the last round.
     """
-    spare = _FOR_SEARCH * clock.seconds - clock.spent
-    return max(2, min(8, _MOST_TRIALS, floor(pilot.runs * spare / pilot.seconds / each) - 1))
+    spare = min(_FOR_SEARCH * clock.seconds - clock.spent, clock.left - finish.seconds(pilot))
+    return max(2, min(8, _MOST_TRIALS, floor(pilot.runs * spare / (_TREATED * pilot.seconds) / each) - 1))
 
 
 def trials_that_fit(clock: Clock, pace: Pace, *, done: int, each: int, together: int, finish: Finish) -> int:

@@ -63,7 +63,7 @@ class _Work:
         outputs = keras.tree.pack_sequence_as(_structure(model, graph), [tensors[id(one)] for one in graph.outputs])
         return keras.Model(keras.tree.pack_sequence_as(input_structure(model), inputs), outputs, name=model.name)
 
-    def _called(self, operation: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    def _called(self, operation: keras.Operation, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         if is_graph(operation):
             return self.model(operation)(*args, **kwargs)
         if self._is_noise(operation):

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from gengap.errors import RemedyError, UnknownNameError
-from gengap.keras_models.private import all_layers, is_keras_own
+from gengap.keras_models.private import all_layers, is_keras_own, kind_of_operation
 from gengap.keras_models.rebuild import Model, Node, Operation, function_of, is_graph, nodes_of
 
 On = str | type | tuple[Any, ...]
@@ -325,14 +325,14 @@ def is_activation(operation: Operation) -> bool:
     """Return whether an operation is an activation by itself, as a layer or a function of `keras.ops`."""
     if isinstance(operation, keras.Layer):
         return isinstance(operation, ACTIVATIONS)
-    return type(operation).__name__.lower() in ACTIVATION_OPS
+    return kind_of_operation(operation).lower() in ACTIVATION_OPS
 
 
 def is_merge(operation: Operation) -> bool:
     """Return whether an operation adds, multiplies or compares tensors of one shape."""
     if isinstance(operation, keras.Layer):
         return isinstance(operation, MERGES)
-    return type(operation).__name__ in MERGE_OPS
+    return kind_of_operation(operation) in MERGE_OPS
 
 
 def own_activation(operation: Operation) -> bool:

@@ -159,12 +159,12 @@ def compile_config(model: Model) -> dict[str, Any]:
     return config
 
 
-def copy_optimizer(optimizer: Any) -> Any:
+def copy_optimizer(optimizer: keras.optimizers.Optimizer) -> Any:
     """Return an optimizer of equal configuration and fresh state; a learning rate that is a function is passed on."""
     return type(optimizer).from_config(optimizer_config(optimizer))
 
 
-def optimizer_config(optimizer: Any) -> dict[str, Any]:
+def optimizer_config(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
     """Return an optimizer's configuration, with a learning rate that is a function as it is."""
     config: dict[str, Any] = optimizer.get_config()
     rate = rate_of(optimizer)
@@ -220,7 +220,7 @@ def _rate_like(copy: Model, original: Model, pairs: Sequence[tuple[Operation, Op
     set_factors(copy, innermost(copy.optimizer), after)
 
 
-def innermost(optimizer: Any) -> Any:
+def innermost(optimizer: keras.optimizers.Optimizer) -> Any:
     """Return the optimizer inside the wrapper that scales losses, where there is one."""
     while isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         optimizer = optimizer.inner_optimizer

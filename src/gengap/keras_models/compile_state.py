@@ -11,6 +11,7 @@ from keras import tree
 from gengap.datasets.output_kind import OutputKind
 from gengap.keras_models.heads import flat_answers
 from gengap.keras_models.private import (
+    change_given_metrics,
     compile_loss,
     compile_metrics,
     flat_losses,
@@ -54,7 +55,7 @@ class CompiledMetric:
     weighted: bool
 
 
-def align_answers(model: Any, y_true: Any, y_pred: Any) -> list[Any]:
+def align_answers(model: keras.Model, y_true: Any, y_pred: Any) -> list[Any]:
     """Return the answers flat, in the order of the flattened outputs.
 
     Args:
@@ -66,7 +67,7 @@ def align_answers(model: Any, y_true: Any, y_pred: Any) -> list[Any]:
     return flat if tree.is_nested(y_pred) else flat[:1]
 
 
-def compiled_losses(model: Any, y_true: Sequence[Any], y_pred: Any) -> list[CompiledLoss]:
+def compiled_losses(model: keras.Model, y_true: Sequence[Any], y_pred: Any) -> list[CompiledLoss]:
     """Return the losses of a compiled model.
 
     Args:
@@ -91,7 +92,7 @@ def compiled_losses(model: Any, y_true: Sequence[Any], y_pred: Any) -> list[Comp
     ]
 
 
-def compiled_metrics(model: Any, y_true: Sequence[Any], y_pred: Any) -> list[CompiledMetric]:
+def compiled_metrics(model: keras.Model, y_true: Sequence[Any], y_pred: Any) -> list[CompiledMetric]:
     """Return the metrics of a compiled model, in the order of its logs; `loss` is not among them.
 
     Args:
@@ -123,7 +124,7 @@ def compiled_metrics(model: Any, y_true: Sequence[Any], y_pred: Any) -> list[Com
     ]
 
 
-def judge_logits_at_zero(model: Any, kind: OutputKind) -> None:
+def judge_logits_at_zero(model: keras.Model, kind: OutputKind) -> None:
     """Let the accuracy of an output of logits be that of its probabilities at .5: Keras compares the logits with .5.
 
     Args:
@@ -133,15 +134,19 @@ def judge_logits_at_zero(model: Any, kind: OutputKind) -> None:
     own = compile_metrics(model)
     if own is None or own.built or kind.task != "binary" or kind.of_labels or not kind.from_logits:
         return
-    for name in ("_user_metrics", "_user_weighted_metrics"):
-        given = vars(own)[name]
-        if kind.name is None:
-            vars(own)[name] = tree.map_structure(_at_zero, given)
-        elif isinstance(given, Mapping) and kind.name in given:
-            vars(own)[name] = {**given, kind.name: tree.map_structure(_at_zero, given[kind.name])}
-        elif isinstance(given, list | tuple) and len(given) == len(model.outputs):
-            place = kind.position
-            vars(own)[name] = [*given[:place], tree.map_structure(_at_zero, given[place]), *given[place + 1 :]]
+    change_given_metrics(own, lambda given: _at_zero_in(given, kind, len(model.outputs)))
+
+
+def _at_zero_in(given: Any, kind: OutputKind, num_outputs: int) -> Any:
+    """Return metrics as `compile` was given them, those of the scored output at 0."""
+    if kind.name is None:
+        return tree.map_structure(_at_zero, given)
+    if isinstance(given, Mapping) and kind.name in given:
+        return {**given, kind.name: tree.map_structure(_at_zero, given[kind.name])}
+    if isinstance(given, list | tuple) and len(given) == num_outputs:
+        place = kind.position
+        return [*given[:place], tree.map_structure(_at_zero, given[place]), *given[place + 1 :]]
+    return given
 
 
 def _at_zero(metric: Any) -> Any:
@@ -178,11 +183,11 @@ def _places_of_metrics(own: Any, y_pred: Any) -> Sequence[int]:
     return [paths.index((name,)) for name in names]
 
 
-def has_metrics(model: Any) -> bool:
+def has_metrics(model: keras.Model) -> bool:
     """Tell whether a model was compiled with metrics."""
     return compile_metrics(model) is not None
 
 
-def computes_plain_loss(model: Any) -> bool:
+def computes_plain_loss(model: keras.Model) -> bool:
     """Tell whether a model was compiled with a loss."""
     return compile_loss(model) is not None

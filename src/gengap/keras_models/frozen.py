@@ -1,8 +1,8 @@
-"""Layers with kernels that a model does not train."""
+"""What of a model is trained, and which layers with kernels are not."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any
+from math import prod
 
 import keras
 
@@ -12,12 +12,17 @@ from gengap.keras_models.layer_names import names_told_apart
 from gengap.keras_models.private import all_layers, own_variables
 
 
+def num_trained(model: keras.Model) -> int:
+    """Return how many numbers of a model are trained."""
+    return sum(prod(weight.shape) for weight in model.trainable_weights)
+
+
 def is_frozen_kernel(step: Step, trained: set[int]) -> bool:
     """Tell whether a step is a layer with a kernel, none of whose weights is among the trained ones (by `id`)."""
     return is_weighted(step.operation) and not any(id(weight) in trained for weight in step.operation.weights)
 
 
-def has_frozen_kernels(model: Any) -> bool:
+def has_frozen_kernels(model: keras.Model) -> bool:
     """Tell whether a layer of a model has a kernel that is not trained."""
     if not getattr(model, "built", False):
         return False
@@ -25,7 +30,7 @@ def has_frozen_kernels(model: Any) -> bool:
     return any(is_frozen_kernel(step, trained) for step in read_graph(model).steps)
 
 
-def frozen_places(model: Any) -> tuple[int, ...]:
+def frozen_places(model: keras.Model) -> tuple[int, ...]:
     """Return the places among `model.weights` of the weights of frozen layers, which no training changes."""
     frozen = {id(weight) for layer in all_layers(model) if not layer.trainable for weight in own_variables(layer)} - {
         id(weight) for weight in model.trainable_weights
@@ -33,7 +38,7 @@ def frozen_places(model: Any) -> tuple[int, ...]:
     return tuple(place for place, weight in enumerate(model.weights) if id(weight) in frozen)
 
 
-def digest_of_held(model: Any, kept: Sequence[str] = ()) -> str | None:
+def digest_of_held(model: keras.Model, kept: Sequence[str] = ()) -> str | None:
     """Return a digest of the weights that runs of a model take from it: those of frozen layers, and of kept ones.
 
     Args:
@@ -57,7 +62,7 @@ def digest_of_held(model: Any, kept: Sequence[str] = ()) -> str | None:
     return digest.hexdigest()
 
 
-def state_of(model: Any) -> str:
+def state_of(model: keras.Model) -> str:
     """Return a digest of all weights of a model and of which of them are trained."""
     digest = blake2b(digest_size=16)
     for weight in model.weights:

@@ -1,7 +1,5 @@
 """Whether the fused engine can train a model at all, and in one sentence why not."""
 
-from typing import Any
-
 import keras
 
 from gengap.keras_models.compile_state import computes_plain_loss
@@ -9,7 +7,7 @@ from gengap.keras_models.graph import has_masked_output
 from gengap.keras_models.private import all_layers, own_metrics
 
 
-def why_not_fused(model: Any) -> str | None:
+def why_not_fused(model: keras.Model) -> str | None:
     """Return why a model has to take Keras' own loop; None where the fused engine trains it.
 
     Args:
@@ -33,15 +31,15 @@ def why_not_fused(model: Any) -> str | None:
     return next((reason for reason, holds in reasons.items() if holds), None)
 
 
-def leaves_more_than_an_output(model: Any) -> bool:
+def leaves_more_than_an_output(model: keras.Model) -> bool:
     """Tell whether a call leaves more than its values: masks, which losses and metrics heed, or metrics of layers."""
     return has_masked_output(model) or has_own_metrics(model)
 
 
-def has_own_metrics(model: Any) -> bool:
+def has_own_metrics(model: keras.Model) -> bool:
     """Tell whether a model or one of its layers keeps metrics that its code updates."""
     return any(bool(own_metrics(layer)) for layer in all_layers(model))
 
 
-def _overrides(model: Any, method: str) -> bool:
+def _overrides(model: keras.Model, method: str) -> bool:
     return getattr(type(model), method) is not getattr(keras.Model, method)

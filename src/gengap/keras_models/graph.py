@@ -34,7 +34,7 @@ class Step:
     """
 
     index: int
-    operation: Any
+    operation: keras.Operation
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     outputs: tuple[Slot, ...]
@@ -68,7 +68,7 @@ class Graph:
         size: Number of slots.
     """
 
-    model: Any
+    model: keras.Model
     inputs: tuple[Slot, ...]
     steps: tuple[Step, ...]
     outputs: Any
@@ -183,14 +183,14 @@ class _Counter:
         return Slot(self.used - 1)
 
 
-def _functional(model: Any) -> Any | None:
+def _functional(model: keras.Model) -> Any | None:
     """Return the Functional that holds the graph of a model; None where the model's own code decides."""
     if isinstance(model, keras.Sequential):
         return functional_of(model) if type(model).call is keras.Sequential.call else None
     return model if calls_its_graph(model) else None
 
 
-def _single_step(model: Any) -> Graph:
+def _single_step(model: keras.Model) -> Graph:
     functional = _functional(model)
     structure = symbolic_inputs(model) if functional is None else input_structure(functional)
     slots = _Counter()
@@ -203,7 +203,7 @@ def _single_step(model: Any) -> Graph:
 
 
 def _record(functional: Any, inputs: Sequence[Slot], steps: list[Step], slots: _Counter) -> Any:
-    def note(operation: Any, *args: Any, **kwargs: Any) -> Any:
+    def note(operation: keras.Operation, *args: Any, **kwargs: Any) -> Any:
         kwargs.pop("training", None)  # Keras 3.15 overrides a node's own `training` by that of the call
         inner = _functional(operation)
         if inner is not None and not _says_more(kwargs) and len(args) == 1 and _fits(inner, args[0]):

@@ -2,7 +2,7 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -78,10 +78,11 @@ class InitialWeights:
             if layer.trainable and names.get(id(layer)) not in kept and _may_be_random(layer, own)
         ]
         self._draws: dict[str, Sequence[_Draw]] = {}
+        self._undrawn: dict[int, Array] | None = None
 
     def draw(self, seed: int) -> list[Array]:
         """Return values in the order of `model.weights`."""
-        values = {id(weight): weight for weight in self._model.weights}
+        values: dict[int, Any] = {}
         for identity, layer, own in self._layers:
             if identity in self._draws:
                 drawn = [one.value(seed) for one in self._draws[identity]]
@@ -92,7 +93,18 @@ class InitialWeights:
             draws = twin.draws() if any(weight.trainable for weight in own) else None
             if draws is not None and (not _is_users(layer) or _Twin(layer, identity, seed + 1).comes_from(draws)):
                 self._draws[identity] = draws
-        return [keras.ops.convert_to_numpy(values[id(weight)]) for weight in self._model.weights]
+        return self._complete(values)
+
+    def _complete(self, drawn: Mapping[int, Any]) -> list[Array]:
+        """Put what the model holds beside what was drawn: the same arrays for every seed, so none may be changed."""
+        weights = self._model.weights
+        if self._undrawn is None:
+            held = [weight for weight in weights if id(weight) not in drawn]
+            self._undrawn = {id(weight): np.array(keras.ops.convert_to_numpy(weight)) for weight in held}
+        return [
+            keras.ops.convert_to_numpy(drawn[id(weight)]) if id(weight) in drawn else self._undrawn[id(weight)]
+            for weight in weights
+        ]
 
 
 @dataclass(frozen=True)
@@ -140,7 +152,7 @@ def _order(model: keras.Model) -> dict[int, int]:
     return {id(layer): place for place, layer in enumerate(layers)}
 
 
-def _has_learned(layer: Any, own: Sequence[Any], identity: str) -> bool | None:
+def _has_learned(layer: keras.Layer, own: Sequence[Any], identity: str) -> bool | None:
     """Tell whether a layer's constants have moved; None where it has none."""
     one, other = _Twin(layer, identity, 0), _Twin(layer, identity, 1)
     if one.trouble is not None or [tuple(w.shape) for w in one.weights] != [tuple(w.shape) for w in own]:
@@ -150,15 +162,15 @@ def _has_learned(layer: Any, own: Sequence[Any], identity: str) -> bool | None:
     return any(not np.array_equal(now, start) for now, start in constant) if constant else None
 
 
-def _may_be_random(layer: Any, own: Sequence[Any]) -> bool:
+def _may_be_random(layer: keras.Layer, own: Sequence[Any]) -> bool:
     return any(weight.trainable for weight in own) or (_is_users(layer) and bool(own))
 
 
-def _is_users(layer: Any) -> bool:
+def _is_users(layer: keras.Layer) -> bool:
     return not is_keras_own(layer)
 
 
-def _drawn(twin: "_Twin", layer: Any, own: Sequence[Any], identity: str, seed: int) -> dict[int, Any]:
+def _drawn(twin: "_Twin", layer: keras.Layer, own: Sequence[Any], identity: str, seed: int) -> dict[int, Any]:
     """Return new values of a layer's own weights, by the `id` of the weight."""
     if twin.trouble is None and [tuple(w.shape) for w in twin.weights] != [tuple(w.shape) for w in own]:
         twin.trouble = "make all of its weights in its constructor or in `build`"
@@ -191,7 +203,7 @@ class _Twin:
         trouble: What the class lacks to be built again; None where it was.
     """
 
-    def __init__(self, layer: Any, identity: str, seed: int) -> None:
+    def __init__(self, layer: keras.Layer, identity: str, seed: int) -> None:
         self.weights: list[Any] = []
         self.random: set[int] = set()
         self._sure: set[int] = set()
@@ -223,7 +235,7 @@ class _Twin:
         values = [keras.ops.convert_to_numpy(weight) for weight in self.weights]
         return all(np.array_equal(a, b) and a.dtype == b.dtype for a, b in zip(given, values, strict=True))
 
-    def _build(self, layer: Any) -> Any:
+    def _build(self, layer: keras.Layer) -> Any:
         if isinstance(layer, keras.Model) and not is_graph(layer):
             return rebuild_subclassed(layer)
         twin = made_anew(layer)
@@ -242,7 +254,9 @@ class _Twin:
         original = keras.layers.Layer.add_weight
         shared = SharedGenerators()
 
-        def add_weight(layer: Any, *args: Any, initializer: Any = None, name: str | None = None, **kwargs: Any) -> Any:
+        def add_weight(
+            layer: keras.Layer, *args: Any, initializer: Any = None, name: str | None = None, **kwargs: Any
+        ) -> Any:
             if type(layer) is not self._kind:
                 return original(layer, *args, initializer=initializer, name=name, **kwargs)
             place, given = name or len(layer.weights), keras.initializers.get(args[1] if len(args) > 1 else initializer)
@@ -273,7 +287,7 @@ class _Twin:
                 keras.layers.Layer.add_weight = original
 
 
-def _say_equal(layer: Any, remedy: str) -> None:
+def _say_equal(layer: keras.Layer, remedy: str) -> None:
     warnings.warn(
         f"The weights of layer {layer.name!r} ({type(layer).__name__}) cannot be drawn anew, so they start equal "
         f"for every seed: {remedy}.",

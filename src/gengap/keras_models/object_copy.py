@@ -9,14 +9,9 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-import keras
-
 from gengap.errors import ModelError
-from gengap.keras_models.private import CONTAINERS, NODES, all_layers
+from gengap.keras_models.private import CONTAINERS, NODES, REWRAPPED, SAVEABLE, all_layers
 
-_SAVEABLE = next(cls for cls in keras.Layer.__mro__ if cls.__name__ == "KerasSaveable")
-_REWRAPPED = ("build", "quantize")
-"""What Keras wraps around every new object; the wrapper knows the original and would build that."""
 _STALE = ("train_function", "test_function", "predict_function")
 _patching = threading.RLock()
 
@@ -57,14 +52,14 @@ def _copied_by_parts(root: Any) -> Iterator[None]:
     def by_parts(self: Any, memo: dict[int, Any]) -> Any:
         twin = object.__new__(type(self))
         memo[id(self)] = twin
-        state = {name: value for name, value in vars(self).items() if name not in _REWRAPPED}
+        state = {name: value for name, value in vars(self).items() if name not in REWRAPPED}
         if self is root:
             state |= {name: [] for name in NODES if name in state}
         state |= {name: None for name in _STALE if name in state}
         vars(twin).update(copy.deepcopy(state, memo))  # not by setattr, which would track everything twice
         return twin
 
-    patched = {_SAVEABLE: by_parts, **dict.fromkeys(CONTAINERS, _tracked)}
+    patched = {SAVEABLE: by_parts, **dict.fromkeys(CONTAINERS, _tracked)}
     for cls, method in patched.items():
         cls.__deepcopy__ = method
     before = copyreg.dispatch_table.get(ModuleType)
@@ -97,7 +92,7 @@ def _holding_originals(original: Any) -> Iterator[str]:
     own = {id(one) for one in (*layers, *original.variables)}
     for layer in layers:
         for name, value in vars(layer).items():
-            if name in _REWRAPPED or name in _STALE or not inspect.isfunction(value):
+            if name in REWRAPPED or name in _STALE or not inspect.isfunction(value):
                 continue
             if any(id(cell.cell_contents) in own for cell in value.__closure__ or () if _is_set(cell)):
                 yield name

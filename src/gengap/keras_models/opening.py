@@ -18,7 +18,7 @@ class NotOpened(Exception):  # noqa: N818  no error: the layer is computed as it
     """Why a layer is not known to be what a trace of it says."""
 
 
-def trace(layer: Any, arguments: tuple[Sequence[Any], Mapping[str, Any]], shapes: Mapping[int, Any]) -> Graph:
+def trace(layer: keras.Layer, arguments: tuple[Sequence[Any], Mapping[str, Any]], shapes: Mapping[int, Any]) -> Graph:
     """Return the graph of a layer's `call`.
 
     Args:
@@ -43,7 +43,7 @@ def trace(layer: Any, arguments: tuple[Sequence[Any], Mapping[str, Any]], shapes
     return found[0]
 
 
-def _trace_once(layer: Any, arguments: Any, shapes: Mapping[int, Any], *, training: bool) -> Graph:
+def _trace_once(layer: keras.Layer, arguments: Any, shapes: Mapping[int, Any], *, training: bool) -> Graph:
     inputs: list[Any] = []
 
     def symbol(leaf: Any) -> Any:
@@ -73,7 +73,7 @@ def _trace_once(layer: Any, arguments: Any, shapes: Mapping[int, Any], *, traini
     return read_graph(functional)
 
 
-def describe(graph: Graph, layer: Any) -> list[Any]:
+def describe(graph: Graph, layer: keras.Layer) -> list[Any]:
     """Return what two traces have in common if and only if they compute the same with equal layers."""
     places = {id(part): place for place, part in enumerate(all_layers(layer))}
     return [

@@ -18,7 +18,7 @@ from gengap.errors import ModelError, UnknownNameError
 from gengap.keras_models.agreement import PROBABILITIES, check_agreement, check_task, declared_link, read_task
 from gengap.keras_models.heads import answers_by_name, in_columns, output_names, output_structure
 from gengap.keras_models.loss_kinds import read_loss
-from gengap.keras_models.private import history_of, inputs_of_call
+from gengap.keras_models.private import history_of, inputs_of_call, kind_of_operation
 from gengap.naming import did_you_mean
 
 _RESHAPING = (keras.layers.Reshape, keras.layers.Flatten, keras.layers.Identity)
@@ -207,8 +207,8 @@ def _last_activation(model: keras.Model, index: int) -> str | None:
             return _activation_of(operation)
 
 
-def _activation_of(operation: Any) -> str | None:
+def _activation_of(operation: keras.Operation) -> str | None:
     activation = getattr(operation, "activation", None)
     if activation is not None:
         return str(getattr(activation, "__name__", None))
-    return _ACTIVATIONS.get(type(operation).__name__.lower())  # a layer such as ReLU, or a function of `keras.ops`
+    return _ACTIVATIONS.get(kind_of_operation(operation).lower())  # a layer such as ReLU, or a function of `keras.ops`

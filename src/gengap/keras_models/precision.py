@@ -8,7 +8,7 @@ from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.private import all_layers, operation_of
 
 
-def in_precision(model: Any, precision: Literal["float32", "bfloat16"]) -> Any:
+def in_precision(model: keras.Model, precision: Literal["float32", "bfloat16"]) -> Any:
     """Return the model, or a clone of it that computes in bfloat16 but for the layers that make its outputs.
 
     A float32 head is what keeps probabilities from having 8 bits. Weights stay float32. A model that has a number

@@ -5,7 +5,6 @@ Every function says why the public face of Keras 3.15 does not do. `tests/keras_
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -14,23 +13,30 @@ from keras.src.backend.common import global_state
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 from keras.src.layers.layer import CallContext
 from keras.src.models.functional import Functional, functional_like_constructor
+from keras.src.saving.keras_saveable import KerasSaveable
 from keras.src.utils.tracking import TrackedDict, TrackedList, TrackedSet
+
+from gengap.keras_models.attention_parts import AttentionParts
 
 _SHARED = "global_seed_generator"
 CONTAINERS = (TrackedList, TrackedDict, TrackedSet)
 """What Keras makes of plain containers that are set as attributes of layers."""
 NODES = ("_inbound_nodes", "_outbound_nodes")
 """Attributes of an operation by which it hangs in graphs."""
+SAVEABLE = KerasSaveable
+"""What all layers, models, losses and optimizers are; its way of copying goes through the file format."""
+REWRAPPED = ("build", "quantize")
+"""Attributes that Keras wraps around every new object; the wrapper knows the original and would build that."""
 BOOKKEEPING = ("_auto_config", "_lock")
 """Attributes that Keras gives every operation and layer, and that say nothing of what it computes."""
 
 
-def is_functional(operation: Any) -> bool:
+def is_functional(operation: keras.Operation) -> bool:
     """Tell whether an operation is a functional model: `keras.Model(inputs, outputs)` makes one, no name shows it."""
     return isinstance(operation, Functional)
 
 
-def calls_its_graph(operation: Any) -> bool:
+def calls_its_graph(operation: keras.Operation) -> bool:
     """Tell whether a functional model's call is the walk through its graph, and no code of the user's."""
     return isinstance(operation, Functional) and type(operation).call is Functional.call
 
@@ -86,12 +92,12 @@ def history_of(tensor: Any) -> tuple[Any, int, int]:
     return operation, call, place
 
 
-def inputs_of_call(operation: Any, call: int) -> list[Any]:
+def inputs_of_call(operation: keras.Operation, call: int) -> list[Any]:
     """Return what an operation was called with, one of its calls; the public `input` fails for shared layers."""
     return list(operation._inbound_nodes[call].input_tensors)
 
 
-def outputs_of_calls(layer: Any) -> list[Any]:
+def outputs_of_calls(layer: keras.Layer) -> list[Any]:
     """Return the symbolic tensors that a layer has made, of all its calls."""
     return [
         tensor for node in getattr(layer, "_inbound_nodes", ()) for tensor in keras.tree.flatten(node.output_tensors)
@@ -108,27 +114,27 @@ def put_mask(tensor: Any, mask: Any) -> None:
     tensor._keras_mask = mask
 
 
-def all_layers(layer: Any, *, include_self: bool = True) -> list[Any]:
+def all_layers(layer: keras.Layer, *, include_self: bool = True) -> list[Any]:
     """Return a layer and all layers inside it; the public `layers` shows one level, and only of models."""
     return list(layer._flatten_layers(include_self=include_self, recursive=True))
 
 
-def layers_inside(layer: Any) -> list[Any]:
+def layers_inside(layer: keras.Layer) -> list[Any]:
     """Return the layers that a layer holds itself, not those inside them."""
     return list(layer._flatten_layers(include_self=False, recursive=False))
 
 
-def own_metrics(layer: Any) -> list[Any]:
+def own_metrics(layer: keras.Layer) -> list[Any]:
     """Return the metrics that a layer's own code keeps; the public `metrics` adds those that `compile` was given."""
     return list(layer._metrics)
 
 
-def own_state(layer: Any) -> list[Any]:
+def own_state(layer: keras.Layer) -> list[Any]:
     """Return the variables of a layer itself that training by gradients does not move: counters, moving averages."""
     return list(layer._non_trainable_variables)
 
 
-def own_variables(layer: Any) -> list[Any]:
+def own_variables(layer: keras.Layer) -> list[Any]:
     """Return the variables of a layer itself, trainable ones first, without those of the layers inside it."""
     return [*layer._trainable_variables, *layer._non_trainable_variables]
 
@@ -158,6 +164,12 @@ def compile_metrics(model: keras.Model) -> Any | None:
     return model._compile_metrics
 
 
+def change_given_metrics(container: Any, change: Callable[[Any], Any]) -> None:
+    """Change what a container of metrics was made of, before it is built: those without and with sample weights."""
+    container._user_metrics = change(container._user_metrics)
+    container._user_weighted_metrics = change(container._user_weighted_metrics)
+
+
 def flat_metrics(container: Any) -> tuple[Sequence[Any], Sequence[Any]]:
     """Return the metrics of a built container by output: those without and those with sample weights."""
     return container._flat_metrics, container._flat_weighted_metrics
@@ -175,7 +187,7 @@ def function_and_options(wrapper: Any) -> tuple[Any, dict[str, Any]]:
     return function, dict(getattr(wrapper, "_fn_kwargs", {}))
 
 
-def decays(optimizer: Any, variable: Any) -> bool:
+def decays(optimizer: keras.optimizers.Optimizer, variable: Any) -> bool:
     """Tell whether an optimizer, built or not, takes weight decay off a variable.
 
     Keras up to 3.15 answers at any time; from 3.16 on `_use_weight_decay` wants a built optimizer, and what it then
@@ -185,12 +197,12 @@ def decays(optimizer: Any, variable: Any) -> bool:
     return bool(optimizer._use_weight_decay(variable)) if excluded is None else not excluded(variable)
 
 
-def rate_of(optimizer: Any) -> Any:
+def rate_of(optimizer: keras.optimizers.Optimizer) -> Any:
     """Return the learning rate as it was given: a number's variable, a schedule, or a function that Keras calls."""
     return getattr(optimizer, "_learning_rate", None)
 
 
-def averages_of(optimizer: Any) -> Sequence[Any]:
+def averages_of(optimizer: keras.optimizers.Optimizer) -> Sequence[Any]:
     """Return the moving averages of the weights that an optimizer with `use_ema` keeps."""
     return list(optimizer._model_variables_moving_average)
 
@@ -210,13 +222,47 @@ def obey_state(generator: keras.random.SeedGenerator) -> None:
         generator._initial_seed = 0
 
 
+@contextmanager
+def operations_told(tell: Callable[[type], None]) -> Iterator[None]:
+    """Be told of the class of every operation before its constructor runs; Keras has no hook there."""
+    original = vars(keras.Operation)["__new__"]
+
+    def told(cls: type, *args: Any, **kwargs: Any) -> Any:
+        tell(cls)
+        return original.__func__(cls, *args, **kwargs)
+
+    keras.Operation.__new__ = staticmethod(told)
+    try:
+        yield
+    finally:
+        keras.Operation.__new__ = original
+
+
+def call_in_place(operation: keras.Operation) -> Callable[..., Any] | None:
+    """Return the function that stands in the place of an operation's `call`; None where it is the class's own."""
+    found: Callable[..., Any] | None = vars(operation).get("call")
+    return found
+
+
+def replace_call(operation: keras.Operation, call: Callable[..., Any] | None) -> None:
+    """Put a function, or with None nothing, in the place of an operation's `call`, past Keras' `__setattr__`."""
+    vars(operation).pop("call", None)
+    if call is not None:
+        vars(operation)["call"] = call
+
+
+def attributes_of_every_layer() -> set[str]:
+    """Return the attributes that a layer has which computes nothing, but for what torch keeps of the user's."""
+    return set(vars(keras.layers.Layer())) - {"_buffers"}
+
+
 def asks_for_shapes() -> bool:
     """Tell whether Keras calls an operation for its shapes only, as it does once before a model's first step."""
     return bool(in_stateless_scope())
 
 
 @contextmanager
-def called_in_mode(layer: Any, *, training: bool) -> Iterator[None]:
+def called_in_mode(layer: keras.Layer, *, training: bool) -> Iterator[None]:
     """Let layers that are called in here, and not told whether they train, take it from a layer around them.
 
     `Layer.__call__` does so, but hides from the graph what it calls.
@@ -267,7 +313,12 @@ def _module_of(value: Any) -> str:
     return getattr(found, "__module__", None) or ""
 
 
-def optimizer_class(optimizer: Any) -> type | None:
+def kind_of_operation(operation: keras.Operation) -> str:
+    """Return the name of an operation's class: of those behind `keras.ops` nothing else is known, nor published."""
+    return type(operation).__name__
+
+
+def optimizer_class(optimizer: keras.optimizers.Optimizer) -> type | None:
     """Return the public class of one of Keras' own optimizers, None for a user's: on torch Keras subclasses each."""
     if not is_keras_own(optimizer):
         return None
@@ -275,35 +326,13 @@ def optimizer_class(optimizer: Any) -> type | None:
 
 
 def with_factors(base: Any) -> Any:
-    """Return a subclass of one of Keras' optimizers with a factor of the learning rate for each variable.
+    """Return a subclass of one of Keras' optimizers whose attribute `factors` scales the rate of each variable.
 
     Of an update only `update_step` is public, which Keras' own subclasses on torch go around and this one does not;
     decoupled decay and the place of a variable are not.
-
-    Args:
-        base: The public class.
-
-    Returns:
-        The class: `factors`, in the order of the variables it is built for, are part of its configuration, and `plain`
-        is the base.
     """
 
-    class WithLayerRates(base):  # type: ignore[misc]  # a class that only its caller knows
-        plain = base
-
-        def __init__(self, *args: Any, factors: Sequence[float] = (), **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            self.factors = tuple(map(float, factors))
-
-        def build(self, variables: Sequence[Any]) -> None:
-            if len(self.factors) != len(variables):
-                raise ValueError(
-                    f"{type(self).__name__} has learning rates for {len(self.factors)} trained weights, and the model "
-                    f"trains {len(variables)}: freeze and thaw before gg.LearningRate(factor, on=...), not after it, "
-                    "and compile anew with a plain optimizer where layers have changed."
-                )
-            super().build(variables)
-
+    class WithFactors(base):  # type: ignore[misc]  # a class that only its caller knows
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
             super().update_step(gradient, variable, learning_rate * self._factor(variable))
 
@@ -316,13 +345,10 @@ def with_factors(base: Any) -> Any:
         def _factor(self, variable: Any) -> float:
             return float(self.factors[self._get_variable_index(variable)])
 
-        def get_config(self) -> dict[str, Any]:
-            return {**super().get_config(), "factors": list(self.factors)}
-
-    return WithLayerRates
+    return WithFactors
 
 
-def place_of(optimizer: Any, variable: Any) -> int:
+def place_of(optimizer: keras.optimizers.Optimizer, variable: Any) -> int:
     """Return which of the variables a built optimizer has been built for is this one; nothing public says it.
 
     Raises:
@@ -331,32 +357,7 @@ def place_of(optimizer: Any, variable: Any) -> int:
     return int(optimizer._get_variable_index(variable))
 
 
-@dataclass(frozen=True, eq=False)
-class AttentionParts:
-    """What an attention layer with projections is made of.
-
-    Attributes:
-        query: The layer that projects queries; `key`, `value` and `output` likewise.
-        key: That of the keys.
-        value: That of the values.
-        output: That of the result.
-        dropout: The dropout of the weights.
-        scale: Factor of the products of queries and keys.
-        has_window: Whether a step sees its neighbourhood only.
-        heeds_masks: Whether the mask on its query is heeded and handed on.
-    """
-
-    query: Any
-    key: Any
-    value: Any
-    output: Any
-    dropout: Any
-    scale: float
-    has_window: bool
-    heeds_masks: bool
-
-
-def attention_parts(layer: Any) -> AttentionParts | None:
+def attention_parts(layer: keras.Layer) -> AttentionParts | None:
     """Return the parts of Keras' MultiHeadAttention or GroupQueryAttention over one axis; None for another form.
 
     Only those of the former have public names, and not all.
@@ -377,11 +378,11 @@ def attention_parts(layer: Any) -> AttentionParts | None:
     )  # fmt: skip
 
 
-def attention_mask(layer: Any, query: Any, value: Any, *, causal: bool, **masks: Any) -> Any:
+def attention_mask(layer: keras.Layer, query: Any, value: Any, *, causal: bool, **masks: Any) -> Any:
     """Return which steps an attention layer lets see which, as it makes it of its masks."""
     return layer._compute_attention_mask(query, value, use_causal_mask=causal, **masks)
 
 
-def causal_mask(layer: Any, query: Any, value: Any) -> Any:
+def causal_mask(layer: keras.Layer, query: Any, value: Any) -> Any:
     """Return that no step sees a later one, as an attention layer has it."""
     return layer._compute_causal_mask(query, value)

@@ -129,7 +129,7 @@ def takes_nothing(kind: type) -> bool:
     return all(parameter.kind in variadic for parameter in inspect.signature(kind).parameters.values())
 
 
-def _with_weights(model: Any, weights: Sequence[Array], *, variant: str) -> Any:
+def _with_weights(model: keras.Model, weights: Sequence[Array], *, variant: str) -> Any:
     """Give a model its weights; those that its layers make only when they are called are made by a call on zeros."""
     shapes = [np.shape(one) for one in weights]
     if [tuple(one.shape) for one in model.weights] != shapes and getattr(model, "inputs", None):
@@ -154,7 +154,7 @@ def _from_constructor(config: Mapping[str, Any], custom: Mapping[str, Any]) -> A
         return None
     if "get_config" in vars(kind) or "from_config" in vars(kind):
         return None
-    model: Any = kind()
+    model: keras.Model = kind()
     if config.get("build_config"):
         model.build_from_config(config["build_config"])
     if config.get("compile_config"):
@@ -162,7 +162,7 @@ def _from_constructor(config: Mapping[str, Any], custom: Mapping[str, Any]) -> A
     return model
 
 
-def check(model: Any, cases: Mapping[str, Array], stored: Array, *, precise: bool, what: str) -> None:
+def check(model: keras.Model, cases: Mapping[str, Array], stored: Array, *, precise: bool, what: str) -> None:
     """Check that a rebuilt model predicts for a few cases what was stored when it was trained.
 
     A model whose forecasts are draws, or depend on which cases are predicted together, cannot be checked like this.
@@ -208,12 +208,12 @@ def _packed(cases: Mapping[str, Array]) -> Any:
     return [cases[f"list/{place}"] for place in range(len(cases))]
 
 
-def _predictions(model: Any, cases: Mapping[str, Array]) -> list[Array]:
+def _predictions(model: keras.Model, cases: Mapping[str, Array]) -> list[Array]:
     raw = keras.tree.flatten(model.predict_on_batch(_packed(cases)))
     return [np.asarray(keras.ops.convert_to_numpy(one), np.float64) for one in raw]
 
 
-def _one_by_one(model: Any, cases: Mapping[str, Array]) -> list[Array]:
+def _one_by_one(model: keras.Model, cases: Mapping[str, Array]) -> list[Array]:
     count = len(next(iter(cases.values())))
     alone = [_predictions(model, {name: part[k : k + 1] for name, part in cases.items()}) for k in range(count)]
     return [np.concatenate(parts) for parts in zip(*alone, strict=True)]
@@ -232,7 +232,7 @@ def _readings(outputs: Sequence[Array], wanted: Array) -> Iterator[Array]:
                     yield one
 
 
-def _own_classes(model: Any) -> str:
+def _own_classes(model: keras.Model) -> str:
     kinds = {type(layer) for layer in (model, *all_layers(model))}
     names = sorted(kind.__name__ for kind in kinds if not is_keras_own(kind))
     return f" ({', '.join(names)})" if names else ""

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from gengap.keras_models.graph import read_graph
-from gengap.keras_models.private import all_layers, is_keras_own, origin_of
+from gengap.keras_models.private import all_layers, is_keras_own, kind_of_operation, origin_of
 
 _SEPARATE = frozenset(
     {
@@ -53,7 +53,7 @@ def is_keras_function(function: Any) -> bool:
     return inspect.isfunction(function) and is_keras_own(function)
 
 
-def is_keras_made(operation: Any) -> bool:
+def is_keras_made(operation: keras.Operation) -> bool:
     """Tell whether a layer or operation, and all that it holds, is code of Keras alone."""
     is_layer = isinstance(operation, keras.layers.Layer)
     parts = all_layers(operation) if is_layer else [operation]
@@ -81,7 +81,7 @@ _ELEMENTWISE = frozenset(
 )  # fmt: skip
 
 
-def may_mix_samples(model: Any) -> bool:
+def may_mix_samples(model: keras.Model) -> bool:
     """Tell whether a model holds anything that may look at several samples at once in inference.
 
     Args:
@@ -90,10 +90,10 @@ def may_mix_samples(model: Any) -> bool:
     return not all(is_known_separate(step.operation) for step in read_graph(model).steps)
 
 
-def is_known_separate(operation: Any) -> bool:
+def is_known_separate(operation: keras.Operation) -> bool:
     """Tell whether an operation is known to treat the samples of a batch independently in inference."""
     if not isinstance(operation, keras.layers.Layer):
-        return is_keras_own(operation) and type(operation).__name__ in _ELEMENTWISE
+        return is_keras_own(operation) and kind_of_operation(operation) in _ELEMENTWISE
     if isinstance(operation, keras.Model) or not is_keras_made(operation):
         return False
     axes = getattr(operation, "axis", -1)

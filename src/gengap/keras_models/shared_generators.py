@@ -16,7 +16,7 @@ import keras
 import numpy as np
 from numpy.random.mtrand import get_bit_generator, set_bit_generator  # the public names have no types
 
-from gengap.keras_models.private import share_generator, shared_generator
+from gengap.keras_models.private import operations_told, share_generator, shared_generator
 from gengap.randomness import key
 
 _WORD = 2**31 - 1
@@ -107,19 +107,13 @@ def constructors_keyed() -> Iterator[None]:
     A class that chooses, say, some columns in its constructor chooses the same ones wherever its model is rebuilt.
     """
     shared, seen = SharedGenerators(), Counter[str]()
-    original = vars(keras.Operation)["__new__"]
 
-    def keyed(cls: type, *args: Any, **kwargs: Any) -> Any:
+    def keyed(cls: type) -> None:
         shared.key(key(0, "constructor", cls.__qualname__, seen[cls.__qualname__]))
         seen[cls.__qualname__] += 1
-        return original.__func__(cls, *args, **kwargs)
 
-    with shared:
-        keras.Operation.__new__ = staticmethod(keyed)
-        try:
-            yield
-        finally:
-            keras.Operation.__new__ = original
+    with shared, operations_told(keyed):
+        yield
 
 
 def _states() -> dict[str, Any]:

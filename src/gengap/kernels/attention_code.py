@@ -4,12 +4,9 @@ The weights of a head, a number for every pair of steps, are made, used and forg
 the way back: written to memory, they would be most of what a step moves.
 """
 
-from typing import Any
-
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 from gengap.kernels.compiled_code import HIGH, LANES
@@ -23,15 +20,16 @@ from gengap.kernels.lane_code import (
     vector,
 )
 from gengap.kernels.lane_math import Lanes, Places
+from gengap.kernels.numba_parts import Builder, Context, Floats, Intrinsic, Kind, Signature, Value, Values, cgutils
 
 ONE = np.float32(1)
 
 
 @intrinsic
-def _largest(context: Any, count: Any, size: Any, line: Any, at: Any, out: Any, to: Any) -> Any:
+def _largest(context: Context, count: Kind, size: Kind, line: Kind, at: Kind, out: Kind, to: Kind) -> Intrinsic:
     """`out[to]` = the largest of the first `count` numbers of a line of `size`, a multiple of 16."""
 
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def emit(context: Context, builder: Builder, signature: Signature, arguments: Values) -> Value:
         lanes, places, result = Lanes(builder), Places(context, builder, signature, arguments), _result(builder)
         builder.store(lanes.number(-np.inf), result)
         with _vectors(builder, arguments[1]) as offset:
@@ -45,11 +43,11 @@ def _largest(context: Any, count: Any, size: Any, line: Any, at: Any, out: Any, 
 
 @intrinsic
 def _exponentials(
-    context: Any, count: Any, size: Any, line: Any, at: Any, out: Any, to: Any, number: Any
-) -> Any:  # fmt: skip
+    context: Context, count: Kind, size: Kind, line: Kind, at: Kind, out: Kind, to: Kind, number: Kind
+) -> Intrinsic:  # fmt: skip
     """A line becomes `exp(line - number)`, and 0 from `count` on; `out[to]` = its sum."""
 
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def emit(context: Context, builder: Builder, signature: Signature, arguments: Values) -> Value:
         lanes, places, result = Lanes(builder), Places(context, builder, signature, arguments), _result(builder)
         builder.store(lanes.number(0.0), result)
         off = everywhere(builder, arguments[6])
@@ -65,15 +63,18 @@ def _exponentials(
 
 
 @intrinsic
-def _differentiate(context: Any, size: Any, weights: Any, w_at: Any, grad: Any, g_at: Any) -> Any:
+def _differentiate(context: Context, size: Kind, weights: Kind, w_at: Kind, grad: Kind, g_at: Kind) -> Intrinsic:
     """The gradient of a line of weights becomes that of what they are the softmax of."""
 
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def emit(context: Context, builder: Builder, signature: Signature, arguments: Values) -> Value:
         lanes, places, result = Lanes(builder), Places(context, builder, signature, arguments), _result(builder)
         builder.store(lanes.number(0.0), result)
         with _vectors(builder, arguments[0]) as offset:
             product = lanes.multiply(places.load(1, offset), places.load(3, offset))
             builder.store(lanes.add(product, builder.load(result)), result)
+        # With w = softmax(s) and g the gradient of w: ds_j = sum_i g_i w_i ((i = j) - w_j) = w_j (g_j - sum_i w_i g_i),
+        # so that a line needs one sum and no matrix. What is not seen has w = 0, and gets the gradient 0 without being
+        # asked.
         mean = everywhere(builder, lanes.sum(builder.load(result)))
         with _vectors(builder, arguments[0]) as offset:
             rest = lanes.subtract(places.load(3, offset), mean)
@@ -83,28 +84,30 @@ def _differentiate(context: Any, size: Any, weights: Any, w_at: Any, grad: Any, 
     return types.void(types.intp, weights, types.intp, grad, types.intp), emit
 
 
-def _result(builder: Any) -> Any:
+def _result(builder: Builder) -> Value:
     return cgutils.alloca_once(builder, vector())
 
 
 class _vectors:  # noqa: N801  a loop, to be read as one
     """Go through a line, sixteen numbers at a time."""
 
-    def __init__(self, builder: Any, size: Any) -> None:
+    def __init__(self, builder: Builder, size: Value) -> None:
         step = ir.Constant(size.type, LANES)
         self._loop = cgutils.for_range_slice(builder, size.type(0), size, step, size.type)
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> Value:
         return self._loop.__enter__()[0]
 
     def __exit__(self, *error: object) -> None:
         self._loop.__exit__(*error)
 
 
-def _first(builder: Any, offset: Any, count: Any, value: Any, other: Any) -> Any:
+def _first(builder: Builder, offset: Value, count: Value, value: Value, other: Value) -> Value:
     """Return a vector whose numbers from place `count` of the line on are others."""
     lane = ir.IntType(32)
     kind = ir.VectorType(lane, LANES)
+    # Compared with the lane's number, not loaded by a mask: the line is padded to a multiple of 16, so that reading
+    # past `count` stays inside it, and what was read there is put aside.
     left = builder.trunc(builder.sub(count, offset), lane)
     first = builder.insert_element(ir.Constant(kind, ir.Undefined), left, ir.Constant(lane, 0))
     left = builder.shuffle_vector(first, first, ir.Constant(kind, [0] * LANES))
@@ -112,19 +115,21 @@ def _first(builder: Any, offset: Any, count: Any, value: Any, other: Any) -> Any
     return builder.select(inside, value, other)
 
 
-def _write(context: Any, builder: Any, signature: Any, arguments: Any, number: int, value: Any) -> None:
+def _write(
+    context: Context, builder: Builder, signature: Signature, arguments: Values, number: int, value: Value
+) -> None:
     data = context.make_array(signature.args[number])(context, builder, arguments[number]).data
     builder.store(value, builder.gep(data, [arguments[number + 1]]))
 
 
 @intrinsic
 def _copy_numbers(
-    context: Any, rows: Any, columns: Any, source: Any, at: Any, row: Any, out: Any, to: Any, out_row: Any,
-    out_column: Any, factor: Any,
-) -> Any:  # fmt: skip
+    context: Context, rows: Kind, columns: Kind, source: Kind, at: Kind, row: Kind, out: Kind, to: Kind, out_row: Kind,
+    out_column: Kind, factor: Kind,
+) -> Intrinsic:  # fmt: skip
     """`out[r * out_row + c * out_column] = factor * source[r * row + c]`, each from its place on."""
 
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def emit(context: Context, builder: Builder, signature: Signature, arguments: Values) -> Value:
         rows, columns, _, at, row, _, to, out_row, out_column, factor = arguments
         read, write = (
             context.make_array(signature.args[number])(context, builder, arguments[number]).data for number in (2, 5)
@@ -143,7 +148,7 @@ def _copy_numbers(
 
 @njit(**COMPILED)
 def _copy(
-    rows: int, columns: int, source: Any, at: int, row: int, out: Any, to: int, out_row: int, factor: Any
+    rows: int, columns: int, source: Floats, at: int, row: int, out: Floats, to: int, out_row: int, factor: np.float32
 ) -> None:  # fmt: skip
     """Write rows times a factor to where they are `out_row` apart."""
     if columns % LANES:
@@ -154,7 +159,9 @@ def _copy(
 
 
 @njit(**COMPILED)
-def forward(first: int, last: int, causal: bool, scale: Any, q: Any, k: Any, v: Any, out: Any, levels: Any) -> None:
+def forward(
+    first: int, last: int, causal: bool, scale: np.float32, q: Floats, k: Floats, v: Floats, out: Floats, levels: Floats
+) -> None:
     """Attend with the heads from `first` to `last`, those of all cases being counted through.
 
     Args:
@@ -175,6 +182,8 @@ def forward(first: int, last: int, causal: bool, scale: Any, q: Any, k: Any, v: 
     tall = -(-steps // HIGH) * HIGH
     flat_q, flat_k, flat_v = q.reshape(-1), k.reshape(-1), v.reshape(-1)
     flat_out, flat_levels = out.reshape(-1), levels.reshape(-1)
+    # Heads lie interleaved, `(T, heads, size)`: each is copied once into rows of its own, padded with zeros, since the
+    # products want rows of 16 numbers. Zeros add nothing to a sum; padded scores are left out by `seen`.
     q_rows, turned = np.zeros(tall * wide, dtype=np.float32), np.zeros(size * width, dtype=np.float32)
     v_rows, weights = np.zeros(sources * broad, dtype=np.float32), np.zeros(tall * width, dtype=np.float32)
     result, found = np.zeros(tall * broad, dtype=np.float32), np.zeros(2, dtype=np.float32)
@@ -183,6 +192,7 @@ def forward(first: int, last: int, causal: bool, scale: Any, q: Any, k: Any, v: 
         case, head = number // heads, number % heads
         q_at, k_at = (case * steps * heads + head) * size, (case * sources * heads + head) * size
         v_at, out_at = (case * sources * heads + head) * values, (case * steps * heads + head) * values
+        # The scale goes into the queries: T x size products instead of T x S.
         _copy(steps, size, flat_q, q_at, heads * size, q_rows, 0, wide, scale)
         _copy_numbers(sources, size, flat_k, k_at, heads * size, turned, 0, 1, width, ONE)
         _copy(sources, values, flat_v, v_at, heads * values, v_rows, 0, broad, ONE)
@@ -191,6 +201,8 @@ def forward(first: int, last: int, causal: bool, scale: Any, q: Any, k: Any, v: 
             seen = min(t + 1, sources) if causal else sources
             _largest(seen, width, weights, t * width, found, 0)
             _exponentials(seen, width, weights, t * width, found, 1, found[0])
+            # Weights stay exp(s - max): the division by their sum waits for the weighted values, T x values of them and
+            # not T x S.
             flat_levels[2 * (number * steps + t)] = found[0]
             flat_levels[2 * (number * steps + t) + 1] = shares[t] = ONE / found[1]
         multiply_small(tall, sources, broad, weights, 0, width, v_rows, 0, broad, result, 0, broad)
@@ -200,8 +212,8 @@ def forward(first: int, last: int, causal: bool, scale: Any, q: Any, k: Any, v: 
 
 @njit(**COMPILED)
 def backward(
-    first: int, last: int, causal: bool, scale: Any, q: Any, k: Any, v: Any, levels: Any, grad: Any,
-    of_q: Any, of_k: Any, of_v: Any,
+    first: int, last: int, causal: bool, scale: np.float32, q: Floats, k: Floats, v: Floats, levels: Floats,
+    grad: Floats, of_q: Floats, of_k: Floats, of_v: Floats,
 ) -> None:  # fmt: skip
     """Differentiate the heads from `first` to `last`.
 
@@ -242,8 +254,11 @@ def backward(
         _copy(steps, values, flat_grad, g_at, heads * values, g_rows, 0, broad, ONE)
         multiply_small(tall, size, width, q_rows, 0, wide, turned, 0, width, weights, 0, width)
         for t in range(tall):
+            # Rows from `steps` to `tall` are padding: nothing is seen there, so that the transposed products below,
+            # which sum over rows, get zeros from them.
             seen = (min(t + 1, sources) if causal else sources) if t < steps else 0
             at = 2 * (number * steps + min(t, steps - 1))
+            # The same instructions on the same scores and the kept maximum: the exponentials of `forward`, to the bit.
             _exponentials(seen, width, weights, t * width, found, 0, flat_levels[at])
             combine_lines(SCALE, width, weights, t * width, weights, t * width, weights, 0, flat_levels[at + 1])
         multiply_turned(width, tall, broad, weights, 0, width, g_rows, 0, broad, result, 0, broad)
@@ -251,6 +266,7 @@ def backward(
         multiply_small(tall, values, width, g_rows, 0, broad, v_turned, 0, width, slopes, 0, width)
         for t in range(tall):
             _differentiate(width, weights, t * width, slopes, t * width)
+        # s = (scale q) k^T: of q it is ds (scale k), of k it is ds^T (scale q); both copies hold the scale already.
         multiply_small(tall, sources, wide, slopes, 0, width, k_rows, 0, wide, result, 0, wide)
         _copy(steps, size, result, 0, wide, flat_of_q, q_at, heads * size, ONE)
         multiply_turned(width, tall, wide, slopes, 0, width, q_rows, 0, wide, result, 0, wide)

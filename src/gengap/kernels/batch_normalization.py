@@ -36,6 +36,7 @@ class _BatchNormalization(torch.autograd.Function):
     def forward(ctx: Any, x: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
         mean = x.mean(dim=1)
         centered = x - mean.unsqueeze(1)
+        # Divided by N, not N - 1: Keras normalizes with it and keeps the same as moving variance.
         variance = (centered * centered).mean(dim=1)
         inverse = (variance + epsilon).rsqrt()
         scale = inverse if gamma is None else inverse * gamma
@@ -51,6 +52,7 @@ class _BatchNormalization(torch.autograd.Function):
     def backward(ctx: Any, grad: torch.Tensor, *_: Any) -> tuple[torch.Tensor | None, ...]:
         centered, inverse, scale = ctx.saved_tensors
         of_beta = grad.sum(dim=1)
+        # These two sums, divided by the number of cases, are also the two means in the formula above.
         of_gamma = (grad * centered).sum(dim=1) * inverse
         share = scale / centered.shape[1]
         of_x = torch.addcmul(-(share * of_beta).unsqueeze(1), grad, scale.unsqueeze(1))

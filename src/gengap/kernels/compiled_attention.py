@@ -26,6 +26,7 @@ def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, *, scale: float, c
         scale: Factor of the products.
         causal: Whether a step sees none after it.
     """
+    # Beyond `_CACHE` a head's weights would go to memory and back; torch's attention then works block by block instead.
     compiled = (
         q.device.type == "cpu"
         and {one.dtype for one in (q, k, v)} == {torch.float32}

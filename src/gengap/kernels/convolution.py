@@ -95,6 +95,7 @@ def _as_matrix_product(
             slice(p * d, p * d + (n - 1) * s + 1, s)
             for p, n, s, d in zip(place, sizes, how.strides, how.dilation, strict=True)
         ]
+        # Slices and one `cat`: torch's `unfold` wants channels first, and has no form in one or three dimensions.
         parts.append(x[(slice(None), slice(None), *spans)])
     unfolded = (torch.cat(parts, dim=-1) if len(parts) > 1 else parts[0]).flatten(1, -2)
     flat = kernels.reshape(num_runs, -1, filters)

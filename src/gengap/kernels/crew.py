@@ -32,6 +32,7 @@ class Crew:
             return
         openmp.rest()
         others = [self._others.submit(work, *part) for part in parts[1:] if part[1] < part[2]]
+        # The calling thread takes a part too: none is handed to a thread that would first have to be woken for it.
         work(*parts[0])
         for other in others:
             other.result()

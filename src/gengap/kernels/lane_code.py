@@ -7,14 +7,12 @@ the result in vector registers if the tile is written out, and finds the vectors
 no index is negative, so these loops are written in its language; all else is plain Python.
 """
 
-from typing import Any
-
 from llvmlite import binding, ir
 from numba import njit, types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 from gengap.kernels.compiled_code import HIGH, LANES
+from gengap.kernels.numba_parts import Builder, Context, Floats, Intrinsic, Kind, Signature, Value, Values, cgutils
 
 COMPILED = {"nogil": True, "cache": True, "boundscheck": False, "error_model": "numpy"}
 """How the code that calls these products is compiled too."""
@@ -30,16 +28,16 @@ product (31 instead of 69 GFLOP/s for 16 x 32 by 32 x 128 on a Zen 3)."""
 
 @intrinsic(prefer_literal=True)
 def _multiply_tile(
-    context: Any, vectors: Any, inner: Any, a: Any, a_at: Any, a_row: Any, a_column: Any, b: Any, b_at: Any, b_row: Any,
-    out: Any, out_at: Any, out_row: Any,
-) -> Any:  # fmt: skip
+    context: Context, vectors: Kind, inner: Kind, a: Kind, a_at: Kind, a_row: Kind, a_column: Kind, b: Kind, b_at: Kind,
+    b_row: Kind, out: Kind, out_at: Kind, out_row: Kind,
+) -> Intrinsic:  # fmt: skip
     """`out[r, :16 * vectors] = sum over k < inner of a[r, k] * b[k, :16 * vectors]` for r < HIGH.
 
     Each of the three is a flat array, the place of its first number, and how far apart its rows are; of `a` also how
     far apart its columns are. `vectors` is a literal number.
     """
 
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def emit(context: Context, builder: Builder, signature: Signature, arguments: Values) -> Value:
         _, inner, _, a_at, a_row, a_column, _, b_at, b_row, _, out_at, out_row = arguments
         data = {
             number: context.make_array(signature.args[number])(context, builder, arguments[number]).data
@@ -49,14 +47,16 @@ def _multiply_tile(
         zero = ir.Constant(vector(), [0.0] * LANES)
         sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(wide)] for _ in range(HIGH)]
 
-        def place(number: int, start: Any, row: Any, step: Any, column: Any) -> Any:
+        def place(number: int, start: Value, row: Value, step: Value, column: Value) -> Value:
             return builder.gep(data[number], [builder.add(builder.add(start, builder.mul(row, step)), column)])
 
-        def lanes(number: int, start: Any, row: Any, step: Any, v: int) -> Any:
+        def lanes(number: int, start: Value, row: Value, step: Value, v: int) -> Value:
             pointer = place(number, start, row, step, index(LANES * v))
             return builder.bitcast(pointer, vector().as_pointer())
 
         with cgutils.for_range(builder, inner, intp=index) as loop:
+            # An outer product at a time: a row of b is loaded once for four rows of a. The sums are slots on the stack,
+            # of which LLVM makes registers as long as there are no more of them than registers.
             across = [builder.load(lanes(6, b_at, loop.index, b_row, v), align=4) for v in range(wide)]
             for r, own in enumerate(sums):
                 column = builder.mul(loop.index, a_column)
@@ -82,14 +82,15 @@ MULTIPLY, SCALE, ADD_SCALED, KEEP_LARGER, COPY = 3, 4, 5, 6, 7
 
 @intrinsic(prefer_literal=True)
 def combine_lines(
-    context: Any, kind: Any, count: Any, out: Any, out_at: Any, a: Any, a_at: Any, b: Any, b_at: Any, number: Any
-) -> Any:  # fmt: skip
+    context: Context, kind: Kind, count: Kind, out: Kind, out_at: Kind, a: Kind, a_at: Kind, b: Kind, b_at: Kind,
+    number: Kind,
+) -> Intrinsic:  # fmt: skip
     """Change `count` numbers of `out`, a multiple of 16, by those of `a`, or of `a` and `b`; all from their places on.
 
     `kind` is one of the literal numbers above; a comparison keeps what is not a number.
     """
 
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def emit(context: Context, builder: Builder, signature: Signature, arguments: Values) -> Value:
         _, count, _, out_at, _, a_at, _, b_at, number = arguments
         data = {
             place: context.make_array(signature.args[place])(context, builder, arguments[place]).data
@@ -97,11 +98,11 @@ def combine_lines(
         }
         scalar = everywhere(builder, number)
 
-        def lanes(place: int, start: Any, offset: Any) -> Any:
+        def lanes(place: int, start: Value, offset: Value) -> Value:
             pointer = builder.gep(data[place], [builder.add(start, offset)])
             return builder.bitcast(pointer, vector().as_pointer())
 
-        def larger(one: Any, other: Any) -> Any:
+        def larger(one: Value, other: Value) -> Value:
             return builder.select(builder.fcmp_ordered("<", one, other), other, one)
 
         step = ir.Constant(count.type, LANES)
@@ -126,12 +127,12 @@ def combine_lines(
     return types.void(kind, types.intp, out, types.intp, a, types.intp, b, types.intp, types.float32), emit
 
 
-def vector() -> Any:
+def vector() -> ir.Type:
     """Return the type of sixteen numbers."""
     return ir.VectorType(ir.FloatType(), LANES)
 
 
-def everywhere(builder: Any, number: Any) -> Any:
+def everywhere(builder: Builder, number: Value) -> Value:
     """Return a vector of one number."""
     lane = ir.IntType(32)
     first = builder.insert_element(ir.Constant(vector(), ir.Undefined), number, ir.Constant(lane, 0))
@@ -140,8 +141,8 @@ def everywhere(builder: Any, number: Any) -> Any:
 
 @njit(**COMPILED)
 def multiply_small(
-    rows: int, inner: int, columns: int, a: Any, a_at: int, a_row: int, b: Any, b_at: int, b_row: int, out: Any,
-    out_at: int, out_row: int,
+    rows: int, inner: int, columns: int, a: Floats, a_at: int, a_row: int, b: Floats, b_at: int, b_row: int,
+    out: Floats, out_at: int, out_row: int,
 ) -> None:  # fmt: skip
     """`out = a @ b` for matrices inside flat arrays; `out` must not overlap the others.
 
@@ -159,6 +160,8 @@ def multiply_small(
         out_at: Place of its first number.
         out_row: How far apart its rows are.
     """
+    # Every number of the result is one sum over `inner` in its order, whichever tile it lies in: how columns are cut
+    # changes no bit.
     whole = columns - columns % (_VECTORS * LANES)
     for row in range(0, rows, HIGH):
         left, to = a_at + row * a_row, out_at + row * out_row
@@ -170,8 +173,8 @@ def multiply_small(
 
 @njit(**COMPILED)
 def multiply_turned(
-    rows: int, inner: int, columns: int, a: Any, a_at: int, a_row: int, b: Any, b_at: int, b_row: int, out: Any,
-    out_at: int, out_row: int,
+    rows: int, inner: int, columns: int, a: Floats, a_at: int, a_row: int, b: Floats, b_at: int, b_row: int,
+    out: Floats, out_at: int, out_row: int,
 ) -> None:  # fmt: skip
     """`out = a.T @ b`, else as `multiply_small`: `rows` are the columns of `a` and the rows of `out`."""
     whole = columns - columns % (_VECTORS * LANES)

@@ -5,14 +5,15 @@ than the products between them. `exp` is Cephes' polynomial (S. Moshier, 1989), 
 `MathFunctionsImpl.h`; both to about 3e-7 relative. What is not a number stays so: a diverging run must be seen.
 """
 
-from collections.abc import Sequence
-from typing import Any, final
+from collections.abc import Callable, Sequence
+from typing import final
 
 from llvmlite import ir
-from numba.core import types
+from numba import types
 
 from gengap.kernels.compiled_code import LANES
 from gengap.kernels.lane_code import vector
+from gengap.kernels.numba_parts import Builder, Context, Signature, Value, Values
 
 _FUSED = ("contract",)
 _SMALLEST, _LARGEST = -87.0, 88.0
@@ -36,85 +37,90 @@ class Lanes:
         builder: LLVM's builder.
     """
 
-    def __init__(self, builder: Any) -> None:
+    def __init__(self, builder: Builder) -> None:
         self._builder = builder
 
-    def number(self, value: float) -> Any:
+    def number(self, value: float) -> Value:
         """Return a vector of one known number."""
         return ir.Constant(vector(), [value] * LANES)
 
-    def add(self, a: Any, b: Any) -> Any:
+    def add(self, a: Value, b: Value) -> Value:
         """Return `a + b`."""
         return self._builder.fadd(a, b, flags=_FUSED)
 
-    def subtract(self, a: Any, b: Any) -> Any:
+    def subtract(self, a: Value, b: Value) -> Value:
         """Return `a - b`."""
         return self._builder.fsub(a, b, flags=_FUSED)
 
-    def multiply(self, a: Any, *others: Any) -> Any:
+    def multiply(self, a: Value, *others: Value) -> Value:
         """Return the product."""
         for b in others:
             a = self._builder.fmul(a, b, flags=_FUSED)
         return a
 
-    def complement(self, a: Any) -> Any:
+    def complement(self, a: Value) -> Value:
         """Return `1 - a`."""
         return self.subtract(self.number(1.0), a)
 
-    def larger(self, a: Any, b: Any) -> Any:
+    def larger(self, a: Value, b: Value) -> Value:
         """Return the larger; what is not a number in `a` stays."""
         return self._builder.select(self._builder.fcmp_ordered("<", a, b), b, a)
 
-    def smaller(self, a: Any, b: Any) -> Any:
+    def smaller(self, a: Value, b: Value) -> Value:
         """Return the smaller; what is not a number in `a` stays."""
         return self._builder.select(self._builder.fcmp_ordered(">", a, b), b, a)
 
-    def exp(self, x: Any) -> Any:
+    def exp(self, x: Value) -> Value:
         """Return `exp(x)`, of an x that is taken to lie within -87 and 88."""
         builder, whole = self._builder, ir.VectorType(ir.IntType(32), LANES)
         within = self.smaller(self.larger(x, self.number(_SMALLEST)), self.number(_LARGEST))
         # added to so large a number, a number loses its fraction, and its whole part is the last bits of the sum
         shifted = self.add(self.multiply(within, self.number(_LOG2_E)), self.number(_NO_FRACTION))
         rounded, rest = builder.fsub(shifted, self.number(_NO_FRACTION)), within
+        # exp(x) = 2^n exp(r) with r = x - n ln 2, within +-ln(2) / 2, where exp(r) = 1 + r + r^2 p(r)
         for part in _LN2:
             rest = self.subtract(rest, self.multiply(rounded, self.number(part)))
         result = self.add(self.multiply(self._polynomial(_EXP, rest), rest, rest), self.add(rest, self.number(1.0)))
+        # The low bits of `shifted` are n, and n + 127 in the place of the exponent is 2^n; from -87 to 88 it stays
+        # normal.
         power = builder.add(builder.bitcast(shifted, whole), ir.Constant(whole, [127] * LANES))
         power = builder.bitcast(builder.shl(power, ir.Constant(whole, [23] * LANES)), vector())
         return self.multiply(result, power)
 
-    def sigmoid(self, x: Any) -> Any:
+    def sigmoid(self, x: Value) -> Value:
         """Return `1 / (1 + exp(-x))`."""
+        # Below -88 the exponential is cut at exp(88): the sigmoid ends at 6e-39 instead of 0.
         return self._builder.fdiv(self.number(1.0), self.add(self.number(1.0), self.exp(self._negative(x))))
 
-    def tanh(self, x: Any) -> Any:
+    def tanh(self, x: Value) -> Value:
         """Return the hyperbolic tangent."""
         within = self.smaller(self.larger(x, self.number(-_ONE_BEYOND)), self.number(_ONE_BEYOND))
         squared = self.multiply(within, within)
         above = self.multiply(self._polynomial(_TANH_ABOVE, squared), within)
         return self._builder.fdiv(above, self._polynomial(_TANH_BELOW, squared))
 
-    def sum(self, x: Any) -> Any:
+    def sum(self, x: Value) -> Value:
         """Return the sum of the sixteen, a number."""
         return self._across(x, self.add)
 
-    def maximum(self, x: Any) -> Any:
+    def maximum(self, x: Value) -> Value:
         """Return the largest of the sixteen, a number."""
         return self._across(x, self.larger)
 
-    def _across(self, x: Any, combine: Any) -> Any:
+    def _across(self, x: Value, combine: Callable[[Value, Value], Value]) -> Value:
         lane = ir.IntType(32)
         width = LANES // 2
         while width:
+            # Halves are folded onto each other: four steps, and one order of additions on every machine.
             order = [(place + width) % LANES for place in range(LANES)]
             moved = self._builder.shuffle_vector(x, x, ir.Constant(ir.VectorType(lane, LANES), order))
             x, width = combine(x, moved), width // 2
         return self._builder.extract_element(x, ir.Constant(lane, 0))
 
-    def _negative(self, x: Any) -> Any:
+    def _negative(self, x: Value) -> Value:
         return self._builder.fsub(ir.Constant(vector(), [-0.0] * LANES), x)
 
-    def _polynomial(self, coefficients: Sequence[float], x: Any) -> Any:
+    def _polynomial(self, coefficients: Sequence[float], x: Value) -> Value:
         value = self.number(coefficients[0])
         for coefficient in coefficients[1:]:
             value = self.add(self.multiply(value, x), self.number(coefficient))
@@ -132,7 +138,7 @@ class Places:
         arguments: The arguments; every array is followed by the place of its first number.
     """
 
-    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+    def __init__(self, context: Context, builder: Builder, signature: Signature, arguments: Values) -> None:
         self._builder = builder
         self._first = {
             number: builder.gep(context.make_array(kind)(context, builder, value).data, [arguments[number + 1]])
@@ -140,13 +146,13 @@ class Places:
             if isinstance(kind, types.Array)
         }
 
-    def load(self, number: int, offset: Any) -> Any:
+    def load(self, number: int, offset: Value) -> Value:
         """Return sixteen numbers of an argument, `offset` from its first."""
         return self._builder.load(self._pointer(number, offset), align=4)
 
-    def store(self, value: Any, number: int, offset: Any) -> None:
+    def store(self, value: Value, number: int, offset: Value) -> None:
         """Write sixteen numbers of an argument."""
         self._builder.store(value, self._pointer(number, offset), align=4)
 
-    def _pointer(self, number: int, offset: Any) -> Any:
+    def _pointer(self, number: int, offset: Value) -> Value:
         return self._builder.bitcast(self._builder.gep(self._first[number], [offset]), vector().as_pointer())

@@ -64,6 +64,7 @@ class SGD(UpdateRule):
         learning_rate: Strength,
     ) -> None:
         """Apply `m = momentum * m - lr * g; w += m` (Nesterov: `w += momentum * m - lr * g`)."""
+        # Scaled first, as in Keras: momentum holds lr * g, so that a new rate does not reach steps that are under way.
         gradient.mul_(learning_rate)
         if not self.momentum:
             weights.sub_(gradient)
@@ -106,6 +107,8 @@ class RMSprop(UpdateRule):
         """Apply `v = rho * v + (1 - rho) * g^2; w -= lr * g / sqrt(v + epsilon)`."""
         u, *rest = slots
         if self.rho > 0 and not rest and _fusible(weights, gradient) and isinstance(learning_rate, float):
+            # With v = u + epsilon (1 - rho) / rho, Adam's v' = rho v + (1 - rho) g^2 is rho u + epsilon (1 - rho) + (1
+            # - rho) g^2, which is u': epsilon comes under the root for one addition, where rho is not 0.
             u.add_(self.epsilon * (1 - self.rho) / self.rho)
             # beta_1 = 0 makes Adam's first moment the gradient itself, so the gradient's memory serves as that slot
             moments, betas = (gradient, u), (0.0, self.rho)
@@ -116,6 +119,7 @@ class RMSprop(UpdateRule):
         if self.centered:
             mean = rest.pop(0)
             mean.lerp_(gradient, 1 - self.rho)
+            # u holds epsilon already: this is Keras' v - mean^2 + epsilon.
             variance = u - mean * mean
         gradient.mul_(learning_rate).div_(variance.sqrt())
         if self.momentum:
@@ -156,6 +160,7 @@ class Adam(UpdateRule):
             _fused_adam(weights, gradient, (m, v), learning_rate=rate, betas=betas, epsilon=self.epsilon)
             return
         m.lerp_(gradient, 1 - self.beta_1)
+        # `lerp_` for v would need a gradient squared in memory of its own; this differs from it by rounding alone.
         v.mul_(self.beta_2).addcmul_(gradient, gradient, value=1 - self.beta_2)
         if self.amsgrad:
             v = torch.maximum(slots[2], v, out=slots[2])
@@ -213,6 +218,7 @@ def _fused_adam(
 ) -> None:
     """Apply torch's fused Adam without its own bias correction, which stands elsewhere than Keras'."""
     # Private in torch since 2.4, used by torch.optim.Adam(fused=True); a test compares it with Keras.
+    # A step count at which its own correction is 1 in float32, since Keras' correction is in the rate already.
     first, second = moments
     steps = [torch.full((), _LONG_AGO, device=weights.device)]
     torch._fused_adam_(

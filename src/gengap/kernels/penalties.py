@@ -18,6 +18,7 @@ def add_penalty_gradient(gradient: torch.Tensor, weights: torch.Tensor, *, l1: S
         gradient.addcmul_(weights, 2 * l2)
     elif l2:
         gradient.add_(weights, alpha=2 * l2)
+    # sign(0) = 0 as in the gradient that torch gives Keras for |w|: a weight of 0 is moved by the data alone.
     if isinstance(l1, torch.Tensor):
         gradient.addcmul_(weights.sign(), l1)
     elif l1:

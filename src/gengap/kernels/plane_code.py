@@ -4,8 +4,6 @@ A plane of some thousand numbers never leaves a core's cache between its convolu
 See `kernels.small_planes` for what is computed, and why.
 """
 
-from typing import Any
-
 import numpy as np
 from numba import njit
 
@@ -23,6 +21,7 @@ from gengap.kernels.lane_code import (
     combine_lines,
     multiply_small,
 )
+from gengap.kernels.numba_parts import Floats
 
 POINTS = 8
 """Inputs of a tile along an axis, and points at which its polynomial is evaluated."""
@@ -31,8 +30,9 @@ NONE = np.float32(0)
 
 @njit(**COMPILED)
 def convolve(
-    first: int, last: int, block: int, x: Any, mask: Any, kernels: Any, bias: Any, down_in: Any, across_in: Any,
-    down_out: Any, across_out: Any, outputs: Any, before: Any, rectify: bool, pool: Any, largest: bool, out: Any,
+    first: int, last: int, block: int, x: Floats, mask: Floats | None, kernels: Floats, bias: Floats, down_in: Floats,
+    across_in: Floats, down_out: Floats, across_out: Floats, outputs: tuple[int, ...], before: tuple[int, ...],
+    rectify: bool, pool: tuple[int, ...], largest: bool, out: Floats,
 ) -> None:  # fmt: skip
     """Convolve the planes from `first` to `last` by Winograd's tiles.
 
@@ -58,6 +58,8 @@ def convolve(
     height, width, channels = x.shape[1:]
     filters, shape = out.shape[3], out.shape[1:]
     down, across = -(-height // outputs[0]), -(-width // outputs[1])
+    # Each of the 64 points is one product (tiles x channels) by (channels x filters): tiles of several planes are put
+    # together, so that it is worth its call. Rounded up to fours, the last rows are nobody's, and are never read back.
     tiles = -(-block * down * across // HIGH) * HIGH
     # a line more than a power of two apart: else all points of a tile would compete for the same lines of the cache
     spread_in, spread_out = tiles * channels + LANES, tiles * filters + LANES
@@ -78,12 +80,15 @@ def convolve(
         for plane in range(start, stop):
             _pad(flat, plane * size, x.shape[1:], masked, flat_mask, plane * channels, before, padded, line)
             for i in range(down):
+                # B X B^T as two products: downwards for a whole row of tiles at once, then across for each tile. Tile
+                # by tile, the columns in which neighbours overlap would be transformed twice.
                 at = i * outputs[0] * line
                 multiply_small(POINTS, POINTS, line, down_in, 0, POINTS, padded, at, line, halves, 0, line)
                 for j in range(across):
                     number = ((plane - start) * down + i) * across + j
                     at, to = j * outputs[1] * channels, number * channels
                     _to_points(across_in, halves, at, line, points, to, spread_in, channels)
+        # Points outermost: the kernel at one point (channels x filters) is fetched once and stays for all tiles.
         used = -(-(stop - start) * down * across // HIGH) * HIGH
         for point in range(POINTS * POINTS):
             multiply_small(
@@ -101,7 +106,15 @@ def convolve(
 
 @njit(**COMPILED)
 def _pad(
-    values: Any, start: int, shape: Any, masked: bool, mask: Any, factor: int, before: Any, padded: Any, line: int
+    values: Floats,
+    start: int,
+    shape: tuple[int, ...],
+    masked: bool,
+    mask: Floats | None,
+    factor: int,
+    before: tuple[int, ...],
+    padded: Floats,
+    line: int,
 ) -> None:
     """Copy a plane, its channels times their factors, into the middle of zeros."""
     height, width, channels = shape
@@ -116,7 +129,7 @@ def _pad(
 
 @njit(**COMPILED)
 def _to_points(
-    transform: Any, halves: Any, start: int, line: int, points: Any, to: int, spread: int, channels: int
+    transform: Floats, halves: Floats, start: int, line: int, points: Floats, to: int, spread: int, channels: int
 ) -> None:
     """Transform a tile, that has been downwards, across: its value at every point goes `spread` numbers further."""
     for point in range(POINTS):
@@ -128,7 +141,7 @@ def _to_points(
 
 @njit(**COMPILED)
 def _to_tile(
-    down: Any, across: Any, products: Any, start: int, spread: int, half: Any, tile: Any, filters: int
+    down: Floats, across: Floats, products: Floats, start: int, spread: int, half: Floats, tile: Floats, filters: int
 ) -> None:
     """Turn the products at all points back into the outputs of a tile."""
     rows, columns = down.shape[0] // POINTS, across.shape[0] // POINTS
@@ -142,7 +155,16 @@ def _to_tile(
 
 
 @njit(**COMPILED)
-def _place(tile: Any, columns: int, outputs: Any, i: int, j: int, shape: Any, filters: int, plane: Any) -> None:
+def _place(
+    tile: Floats,
+    columns: int,
+    outputs: tuple[int, ...],
+    i: int,
+    j: int,
+    shape: tuple[int, ...],
+    filters: int,
+    plane: Floats,
+) -> None:
     """Write what of tile (i, j) lies on the plane."""
     used = min(outputs[1], shape[1] - j * outputs[1]) * filters
     for row in range(min(outputs[0], shape[0] - i * outputs[0])):
@@ -152,7 +174,15 @@ def _place(tile: Any, columns: int, outputs: Any, i: int, j: int, shape: Any, fi
 
 @njit(**COMPILED)
 def sum_planes(
-    first: int, last: int, weights: Any, parts: Any, bias: Any, rectify: bool, pool: Any, largest: bool, out: Any
+    first: int,
+    last: int,
+    weights: Floats,
+    parts: Floats,
+    bias: Floats,
+    rectify: bool,
+    pool: tuple[int, ...],
+    largest: bool,
+    out: Floats,
 ) -> None:
     """Sum planes, four members of a case at a time.
 
@@ -178,6 +208,8 @@ def sum_planes(
     one_row = (1, out.shape[3], filters)
     for four in range(first, last):
         case = four // fours
+        # Overlapping members are computed twice, to the same bits: cheaper than a kernel of its own for one to three
+        # rows.
         member = min(four % fours * HIGH, members - HIGH)  # the last four may overlap the ones before
         for row in range(out.shape[2]):
             multiply_small(
@@ -191,15 +223,15 @@ def sum_planes(
 
 @njit(**COMPILED)
 def _finish(
-    values: Any,
+    values: Floats,
     start: int,
-    shape: Any,
-    bias: Any,
+    shape: tuple[int, ...],
+    bias: Floats,
     rectify: bool,
-    pool: Any,
+    pool: tuple[int, ...],
     largest: bool,
-    line: Any,
-    out: Any,
+    line: Floats,
+    out: Floats,
     at: int,
 ) -> None:
     """Add the bias, rectify and pool planes, `(H, W, F)` from `start` on, to `shape` from `at` on.
@@ -208,6 +240,7 @@ def _finish(
     """
     filters = shape[2]
     size = bias.shape[0]
+    # The rectifier stands before the pooling and cannot be moved behind a mean; with a floor of -inf it does nothing.
     share = np.float32(1 if largest else 1 / (pool[0] * pool[1]))
     floor = np.float32(0 if rectify else -np.inf)
     for row in range(shape[0]):

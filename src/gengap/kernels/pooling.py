@@ -61,6 +61,7 @@ def _pool(
     first, symmetric = channels_first(x), tuple(before for before, _ in amounts)
     if any(before != after for before, after in amounts):
         sides = [side for amount in reversed(amounts) for side in amount]
+        # Of a maximum repeated edges change nothing: a window that reaches over the edge holds the edge itself.
         first, symmetric = functional.pad(first, sides, mode="replicate"), (0,) * len(pool_size)
     pool = operations[len(pool_size) - 2]
     return channels_last(pool(first, tuple(pool_size), tuple(strides), symmetric))
@@ -80,6 +81,7 @@ def _mean_of_what_lies_inside(x: torch.Tensor, pool_size: Sequence[int], strides
     first = channels_first(x)
     sides = [side for amount in reversed(amounts) for side in amount]
     inside = functional.pad(first.new_ones(1, 1, *first.shape[2:]), sides)
+    # Means over whole windows, zeros and ones padded alike: (sum / size) / (inside / size), in which the size cancels.
     pool = (functional.avg_pool2d, functional.avg_pool3d)[len(pool_size) - 2]
     window = tuple(pool_size), tuple(strides)
     return channels_last(pool(functional.pad(first, sides), *window) / pool(inside, *window))

@@ -142,6 +142,7 @@ class GatedRecurrentUnit(torch.autograd.Function):
         kernel, gates, h, inner_h = ctx.saved_tensors
         units, transposed = kernel.shape[1], kernel.transpose(1, 2)
         z, r, candidate = torch.split(gates, units, dim=-1)
+        # All factors by which dh is multiplied are known before the loop backwards; in it is left what depends on dh.
         of_z = (h[:, :-1] - candidate) * z * (1 - z)
         of_candidate = (1 - z) * (1 - candidate * candidate)
         of_r = of_candidate * inner_h * r * (1 - r)

@@ -5,54 +5,58 @@ product for each step would cost a call, and write gates to memory that are read
 as in Keras' kernels, each padded to a multiple of sixteen units.
 """
 
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
-from numba.core import cgutils
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
 from gengap.kernels.compiled_code import HIGH, LANES
 from gengap.kernels.lane_code import ADD_SCALED, COMPILED, COPY, combine_lines, multiply_small
 from gengap.kernels.lane_math import Lanes, Places
+from gengap.kernels.numba_parts import Builder, Context, Floats, Intrinsic, Kind, Signature, Value, Values, cgutils
 
 CASES = 4
 """Cases that go through time together: as many as rows of a small product. More are more places in memory at once."""
+Gate = Callable[[int], Value]
+"""Where the sixteen units of a gate begin, of which one after the other are worked on."""
+Change = Callable[[Lanes, Places, Gate], None]
 NONE, ONE = np.float32(0), np.float32(1)
 
 
-def _for_units(context: Any, builder: Any, signature: Any, arguments: Any, change: Any) -> Any:
+def _for_units(context: Context, builder: Builder, signature: Signature, arguments: Values, change: Change) -> Value:
     """Let `change(lanes, places, gate)` emit the work on sixteen units; `gate(n)` is where those of gate n begin."""
     places, lanes = Places(context, builder, signature, arguments), Lanes(builder)
     units = arguments[0]
     step = ir.Constant(units.type, LANES)
     with cgutils.for_range_slice(builder, units.type(0), units, step, units.type) as (offset, _):
 
-        def gate(number: int) -> Any:
+        def gate(number: int) -> Value:
             return builder.add(builder.mul(units, units.type(number)), offset)
 
         change(lanes, places, gate)
     return context.get_dummy_value()
 
 
-def _with_places(units: Any, arrays: Any) -> Any:
+def _with_places(units: Kind, arrays: Sequence[Kind]) -> Signature:
     """Return the signature of an intrinsic on arrays, each with the place of its first number."""
     return types.void(units, *(one for array in arrays for one in (array, types.intp)))
 
 
 @intrinsic
 def _lstm(
-    context: Any, units: Any, inner: Any, i_at: Any, gates: Any, g_at: Any, c: Any, c_at: Any, h: Any, h_at: Any,
-    c_next: Any, n_at: Any,
-) -> Any:  # fmt: skip
+    context: Context, units: Kind, inner: Kind, i_at: Kind, gates: Kind, g_at: Kind, c: Kind, c_at: Kind, h: Kind,
+    h_at: Kind, c_next: Kind, n_at: Kind,
+) -> Intrinsic:  # fmt: skip
     """One case, one step: `gates` holds the projected input and gets the gates; `inner` is the product with the state.
 
     `c` and `h` are the running states; the new c is also written to `c_next`.
     """
 
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        def change(lanes: Lanes, places: Places, gate: Any) -> None:
+    def emit(context: Context, builder: Builder, signature: Signature, arguments: Values) -> Value:
+        def change(lanes: Lanes, places: Places, gate: Gate) -> None:
             sums = [lanes.add(places.load(1, gate(n)), places.load(3, gate(n))) for n in range(4)]
             i, f, o = (lanes.sigmoid(sums[n]) for n in (0, 1, 3))
             g = lanes.tanh(sums[2])
@@ -70,18 +74,21 @@ def _lstm(
 
 @intrinsic
 def _lstm_back(
-    context: Any, units: Any, gates: Any, g_at: Any, c: Any, c_at: Any, before: Any, b_at: Any, dh: Any, h_at: Any,
-    dc: Any, d_at: Any, dz: Any, z_at: Any,
-) -> Any:  # fmt: skip
+    context: Context, units: Kind, gates: Kind, g_at: Kind, c: Kind, c_at: Kind, before: Kind, b_at: Kind, dh: Kind,
+    h_at: Kind, dc: Kind, d_at: Kind, dz: Kind, z_at: Kind,
+) -> Intrinsic:  # fmt: skip
     """One case, one step backwards: to `dz` of the gates; `dh` becomes 0, and `dc` that of the step before."""
 
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        def change(lanes: Lanes, places: Places, gate: Any) -> None:
+    def emit(context: Context, builder: Builder, signature: Signature, arguments: Values) -> Value:
+        def change(lanes: Lanes, places: Places, gate: Gate) -> None:
             i, f, g, o = (places.load(1, gate(n)) for n in range(4))
             tanh_c, dh = lanes.tanh(places.load(3, gate(0))), places.load(7, gate(0))
+            # h = o tanh(c): what comes through h is dh o (1 - tanh(c)^2), added to what comes from the step after.
+            # tanh(c) is made again: kept, it would be one more array of the size of the states to write and to read.
             through = lanes.multiply(dh, o, lanes.complement(lanes.multiply(tanh_c, tanh_c)))
             dc = lanes.add(places.load(9, gate(0)), through)
             sums = (
+                # of the sums before the nonlinearities: sigmoid' = s (1 - s), tanh' = 1 - tanh^2
                 lanes.multiply(dc, g, i, lanes.complement(i)),
                 lanes.multiply(dc, places.load(5, gate(0)), f, lanes.complement(f)),
                 lanes.multiply(dc, i, lanes.complement(lanes.multiply(g, g))),
@@ -99,19 +106,20 @@ def _lstm_back(
 
 @intrinsic
 def _gru(
-    context: Any, units: Any, inner: Any, i_at: Any, gates: Any, g_at: Any, bias: Any, b_at: Any, h: Any, h_at: Any,
-    candidate: Any, c_at: Any,
-) -> Any:  # fmt: skip
+    context: Context, units: Kind, inner: Kind, i_at: Kind, gates: Kind, g_at: Kind, bias: Kind, b_at: Kind, h: Kind,
+    h_at: Kind, candidate: Kind, c_at: Kind,
+) -> Intrinsic:  # fmt: skip
     """One case, one step: `gates` holds the projected input and gets the gates; `candidate` keeps its inner part."""
 
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        def change(lanes: Lanes, places: Places, gate: Any) -> None:
+    def emit(context: Context, builder: Builder, signature: Signature, arguments: Values) -> Value:
+        def change(lanes: Lanes, places: Places, gate: Gate) -> None:
             inner = [lanes.add(places.load(1, gate(n)), places.load(5, gate(n))) for n in range(3)]
             z, r = (lanes.sigmoid(lanes.add(places.load(3, gate(n)), inner[n])) for n in range(2))
             new = lanes.tanh(lanes.add(places.load(3, gate(2)), lanes.multiply(r, inner[2])))
             for n, value in enumerate((z, r, new)):
                 places.store(value, 3, gate(n))
             places.store(inner[2], 9, gate(0))
+            # z h + (1 - z) new, with one product less
             state = lanes.add(new, lanes.multiply(z, lanes.subtract(places.load(7, gate(0)), new)))
             places.store(state, 7, gate(0))
 
@@ -122,19 +130,22 @@ def _gru(
 
 @intrinsic
 def _gru_back(
-    context: Any, units: Any, gates: Any, g_at: Any, candidate: Any, c_at: Any, before: Any, b_at: Any, dh: Any,
-    h_at: Any, dx: Any, x_at: Any, inner: Any, i_at: Any,
-) -> Any:  # fmt: skip
+    context: Context, units: Kind, gates: Kind, g_at: Kind, candidate: Kind, c_at: Kind, before: Kind, b_at: Kind,
+    dh: Kind, h_at: Kind, dx: Kind, x_at: Kind, inner: Kind, i_at: Kind,
+) -> Intrinsic:  # fmt: skip
     """One case, one step backwards: gradients of the projected input and of the inner product.
 
     `dh` becomes what goes on to the state before without a product.
     """
 
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        def change(lanes: Lanes, places: Places, gate: Any) -> None:
+    def emit(context: Context, builder: Builder, signature: Signature, arguments: Values) -> Value:
+        def change(lanes: Lanes, places: Places, gate: Gate) -> None:
             z, r, new = (places.load(1, gate(n)) for n in range(3))
             dh = places.load(7, gate(0))
             of_z = lanes.multiply(dh, lanes.subtract(places.load(5, gate(0)), new), z, lanes.complement(z))
+            # h' = z h + (1 - z) new, new = tanh(x + r inner): the inner product meets r, so that its gradient has a
+            # factor r which that of the projected input has not. Hence two gradients of a GRU that resets after the
+            # product.
             of_new = lanes.multiply(dh, lanes.complement(z), lanes.complement(lanes.multiply(new, new)))
             of_r = lanes.multiply(of_new, places.load(3, gate(0)), r, lanes.complement(r))
             for n, (outside, inside) in enumerate(((of_z, of_z), (of_r, of_r), (of_new, lanes.multiply(of_new, r)))):
@@ -149,8 +160,8 @@ def _gru_back(
 
 @njit(**COMPILED)
 def forward(
-    first: int, last: int, kind: int, reverse: bool, gates: Any, kernel: Any, bias: Any, mask: Any, before: Any,
-    kept: Any, h: Any,
+    first: int, last: int, kind: int, reverse: bool, gates: Floats, kernel: Floats, bias: Floats,
+    mask: NDArray[np.uint8], before: Floats, kept: Floats, h: Floats,
 ) -> None:  # fmt: skip
     """Go through all steps with the groups of cases from `first` to `last`.
 
@@ -178,7 +189,10 @@ def forward(
     for group in range(first, last):
         run, start = group // groups, group % groups * CASES
         count = min(CASES, cases - start)
+        # Keras starts every sequence at 0; `stateful` layers and given initial states take another door.
         state[:], cell[:] = 0, 0
+        # The last group may be short: its missing rows are multiplied along, as zeros, and their products are read by
+        # nobody.
         rows = -(-count // HIGH) * HIGH
         for number in range(steps):
             t = steps - 1 - number if reverse else number
@@ -188,6 +202,8 @@ def forward(
             for case in range(count):
                 place, own = (run * cases + start + case) * steps + t, case * units
                 combine_lines(COPY, units, flat_before, place * units, state, own, state, own, NONE)
+                # A step that is masked leaves the state as it was, as in Keras. Its gates stay the projected input, and
+                # what is kept of it stays unwritten: the way back reads neither.
                 if flat_mask.size == 0 or flat_mask[place]:
                     if kind == 4:
                         at = 2 * place * units
@@ -204,8 +220,8 @@ def forward(
 
 @njit(**COMPILED)
 def backward(
-    first: int, last: int, kind: int, reverse: bool, gates: Any, turned: Any, mask: Any, before: Any, kept: Any,
-    grad: Any, outside: Any, inside: Any,
+    first: int, last: int, kind: int, reverse: bool, gates: Floats, turned: Floats, mask: NDArray[np.uint8],
+    before: Floats, kept: Floats, grad: Floats, outside: Floats, inside: Floats,
 ) -> None:  # fmt: skip
     """Go back through all steps with the groups of cases from `first` to `last`.
 
@@ -244,6 +260,7 @@ def backward(
                 if given == steps or number == steps - 1:
                     where = ((run * cases + start + case) * given + (t if given == steps else 0)) * units
                     combine_lines(ADD_SCALED, units, dh, at, flat_grad, where, flat_grad, where, ONE)
+                # A masked step hands dh and dc on unchanged: its own gradients are 0, and the product below adds 0.
                 counts = flat_mask.size == 0 or flat_mask[place]
                 if counts and kind == 4:
                     kept_at = 2 * place * units
@@ -259,6 +276,7 @@ def backward(
                     combine_lines(COPY, width, flat_outside, place * width, own, case * width, own, 0, NONE)
                     if kind != 4:
                         combine_lines(COPY, width, flat_inside, place * width, own, case * width, own, 0, NONE)
+            # Rows from `count` on may hold what the group before left: their products are added to nothing.
             multiply_small(
                 rows, width, units, own, 0, width, flat_turned, run * units * width, units, product, 0, units
             )

@@ -250,6 +250,7 @@ class SparseFirstLayer(FirstLayer[SparseBatch]):
                 decay_weights(weights, learning_rate=rate, weight_decay=decay)
             self.rule.update(weights, dense, self._slots[panel], step=step, learning_rate=rate)
             if ahead is not None:
+                # The panel was written a moment ago and lies in cache: the next step need not fetch it again.
                 products.append(multiply(ahead[self._owners[panel]], weights))
         self._ahead = None if ahead is None else (tuple(ahead), products)
 
@@ -301,6 +302,7 @@ class SparseFirstLayer(FirstLayer[SparseBatch]):
         self._owners = [int(owner_of_column[columns[0]]) for columns in panels]
         device = self.l1.device
         self._columns = [torch.from_numpy(columns).to(device) for columns in panels]
+        # Columns of one seed's batch only, since a product reads one batch: seeds never share a panel.
         order = np.concatenate(panels)
         straight = bool((order == np.arange(num_runs * units)).all())
         self._inverse = None if straight else torch.from_numpy(np.argsort(order)).to(device)

@@ -6,16 +6,15 @@ updated, and while the next batch is multiplied with it. LLVM does not find the 
 (the arrays might overlap), so the two inner loops are written in its language; all else is plain Python.
 """
 
-from typing import Any
-
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
-from numba.core import cgutils
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
 from gengap.kernels.compiled_code import LANES
 from gengap.kernels.lane_code import COMPILED, everywhere, vector
+from gengap.kernels.numba_parts import Builder, Context, Floats, Intrinsic, Kind, Signature, Value, Values, cgutils
 
 SGD, RMSPROP, ADAM = 0, 1, 2
 """Update rules, as `update_panel` knows them."""
@@ -27,11 +26,19 @@ _COMPILED = COMPILED | {"fastmath": {"contract"}}
 
 @intrinsic
 def _sum_rows(
-    context: Any, panel: Any, offset: Any, indices: Any, values: Any, start: Any, stop: Any, out: Any, at: Any
-) -> Any:
+    context: Context,
+    panel: Kind,
+    offset: Kind,
+    indices: Kind,
+    values: Kind,
+    start: Kind,
+    stop: Kind,
+    out: Kind,
+    at: Kind,
+) -> Intrinsic:
     """`out[at : at + 16] = sum of values[k] * panel[offset + 16 * indices[k] :][:16]` for k from `start` to `stop`."""
 
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def emit(context: Context, builder: Builder, signature: Signature, arguments: Values) -> Value:
         data = _Arrays(context, builder, signature, arguments)
         _, offset, _, _, start, stop, _, at = arguments
         one, four = (ir.Constant(offset.type, number) for number in (1, 4))
@@ -40,7 +47,7 @@ def _sum_rows(
         totals = [cgutils.alloca_once_value(builder, zero) for _ in range(4)]
         whole = builder.sub(stop, builder.srem(builder.sub(stop, start), four))
 
-        def add(total: Any, k: Any) -> None:
+        def add(total: Value, k: Value) -> None:
             term = data.weighted(builder.load(data.row(0, offset, k), align=4), k)
             builder.store(builder.fadd(builder.load(total), term, flags=_FREE_ORDER), total)
 
@@ -59,13 +66,22 @@ def _sum_rows(
 
 @intrinsic
 def _add_to_rows(
-    context: Any, panel: Any, offset: Any, indices: Any, values: Any, start: Any, stop: Any, source: Any, at: Any
-) -> Any:
+    context: Context,
+    panel: Kind,
+    offset: Kind,
+    indices: Kind,
+    values: Kind,
+    start: Kind,
+    stop: Kind,
+    source: Kind,
+    at: Kind,
+) -> Intrinsic:
     """`panel[offset + 16 * indices[k] :][:16] += values[k] * source[at : at + 16]` for k from `start` to `stop`."""
 
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def emit(context: Context, builder: Builder, signature: Signature, arguments: Values) -> Value:
         data = _Arrays(context, builder, signature, arguments)
         _, offset, _, _, start, stop, _, at = arguments
+        # No four sums here: a row names each feature once, so that neighbouring additions are to different memory.
         added = builder.load(data.vector(6, at), align=4)
         with cgutils.for_range_slice(builder, start, stop, ir.Constant(offset.type, 1), offset.type) as (k, _):
             place = data.row(0, offset, k)
@@ -78,10 +94,10 @@ def _add_to_rows(
 
 
 @intrinsic
-def _fetch_ahead(context: Any, indices: Any, start: Any) -> Any:
-    """Ask for the memory of a row's first indices, which nothing else foretells: rows come in random order."""
+def _fetch_ahead(context: Context, indices: Kind, start: Kind) -> Intrinsic:
+    """Ask for the memory of a row's first indices, which no pattern announces: rows come in random order."""
 
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def emit(context: Context, builder: Builder, signature: Signature, arguments: Values) -> Value:
         data, number = context.make_array(signature.args[0])(context, builder, arguments[0]).data, ir.IntType(32)
         byte = ir.IntType(8)
         line = builder.bitcast(builder.gep(data, [arguments[1]]), byte.as_pointer())
@@ -98,7 +114,7 @@ def _fetch_ahead(context: Any, indices: Any, start: Any) -> Any:
 class _Arrays:
     """The arrays among an intrinsic's arguments, as LLVM sees them."""
 
-    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+    def __init__(self, context: Context, builder: Builder, signature: Signature, arguments: Values) -> None:
         self._builder, self._offset_type = builder, arguments[1].type
         self._pointers = {
             number: context.make_array(kind)(context, builder, value).data
@@ -106,19 +122,20 @@ class _Arrays:
             if isinstance(kind, types.Array)
         }
 
-    def vector(self, number: int, place: Any) -> Any:
+    def vector(self, number: int, place: Value) -> Value:
         """Return a pointer to the sixteen numbers from `place` on."""
         pointer = self._builder.gep(self._pointers[number], [place])
         return self._builder.bitcast(pointer, vector().as_pointer())
 
-    def row(self, number: int, offset: Any, k: Any) -> Any:
+    def row(self, number: int, offset: Value, k: Value) -> Value:
         """Return a pointer to the row of a panel that the k-th index names."""
         builder = self._builder
+        # Unsigned: a feature beyond 32,767 in 16 bits would become negative by sign extension.
         index = builder.zext(builder.load(builder.gep(self._pointers[2], [k])), self._offset_type)
         within = builder.mul(index, ir.Constant(self._offset_type, LANES))
         return self.vector(number, builder.add(offset, within))
 
-    def weighted(self, numbers: Any, k: Any) -> Any:
+    def weighted(self, numbers: Value, k: Value) -> Value:
         """Return a vector times the k-th value; as it is, where all values are 1 and none are given."""
         if 3 not in self._pointers:
             return numbers
@@ -129,8 +146,8 @@ class _Arrays:
 
 @njit(**_COMPILED)
 def multiply(
-    first: int, last: int, panels_per_run: int, batch_of: Any, rows: Any, offsets: Any, indices: Any, values: Any,
-    weights: Any, out: Any,
+    first: int, last: int, panels_per_run: int, batch_of: NDArray[np.int64], rows: NDArray[np.int32],
+    offsets: NDArray[np.int32], indices: NDArray[np.uint32], values: Floats | None, weights: Floats, out: Floats,
 ) -> None:  # fmt: skip
     """Multiply batches with the panels from `first` to `last`.
 
@@ -158,9 +175,10 @@ def multiply(
 
 @njit(**_COMPILED)
 def advance(
-    first: int, last: int, panels_per_run: int, batch_of: Any, rows: Any, offsets: Any, indices: Any, values: Any,
-    weights: Any, gradient: Any, scratch: Any, slots: Any, rule: int, constants: Any, strengths: Any,
-    ahead: Any, out: Any,
+    first: int, last: int, panels_per_run: int, batch_of: NDArray[np.int64], rows: NDArray[np.int32],
+    offsets: NDArray[np.int32], indices: NDArray[np.uint32], values: Floats | None, weights: Floats, gradient: Floats,
+    scratch: Floats, slots: Floats, rule: int, constants: Floats, strengths: Floats, ahead: NDArray[np.int32],
+    out: Floats,
 ) -> None:  # fmt: skip
     """Take an update of the panels from `first` to `last`, and multiply the next batches with them.
 
@@ -191,6 +209,8 @@ def advance(
             _fetch_ahead(indices, offsets[rows[batch_of[run], min(place + 2, num_rows - 1)]])
             at = ((run * num_rows + place) * panels_per_run + column) * LANES
             _add_to_rows(scratch, 0, indices, values, offsets[row], offsets[row + 1], gradient, at)
+        # All rows, not only those that the batch has: Keras updates every row of a Dense kernel at every step, since
+        # decay, penalties and momentum move all of them. To touch only some would be another optimizer.
         own = slice(panel * size, (panel + 1) * size)
         penalize_panel(weights[own], scratch, strengths[1, run], strengths[2, run])
         update_panel(weights[own], scratch, slots, panel * size, rule, constants, strengths[0, run], strengths[3, run])
@@ -199,7 +219,7 @@ def advance(
 
 
 @njit(**_COMPILED)
-def penalize_panel(weights: Any, gradient: Any, l1: Any, l2: Any) -> None:
+def penalize_panel(weights: Floats, gradient: Floats, l1: np.float32, l2: np.float32) -> None:
     """Add `l1 * sign(w) + 2 * l2 * w` to the gradient."""
     if l1 == 0 and l2 == 0:
         return
@@ -210,7 +230,14 @@ def penalize_panel(weights: Any, gradient: Any, l1: Any, l2: Any) -> None:
 
 @njit(**_COMPILED)
 def update_panel(
-    weights: Any, gradient: Any, slots: Any, start: int, rule: int, constants: Any, rate: Any, decay: Any
+    weights: Floats,
+    gradient: Floats,
+    slots: Floats,
+    start: int,
+    rule: int,
+    constants: Floats,
+    rate: np.float32,
+    decay: np.float32,
 ) -> None:
     """Decay and update weights by one of the rules of `kernels.optimizers`, and set the gradient to zero.
 
@@ -233,12 +260,14 @@ def update_panel(
         rho, rest, added = constants[0], constants[1], constants[2]
         for place in range(weights.shape[0]):
             slope = gradient[place]
+            # u = v + epsilon is kept (see `kernels.optimizers.RMSprop`): u' = rho u + (1 - rho) g^2 + (1 - rho) epsilon
             u = rho * mean_square[place] + (rest * slope * slope + added)
             mean_square[place] = u
             weights[place] -= rate * slope / np.sqrt(u)
             gradient[place] = 0
     elif rule == ADAM:
         m, v = slots[0][start : start + weights.shape[0]], slots[1][start : start + weights.shape[0]]
+        # Keras puts epsilon outside the bias correction: w -= lr c m / (sqrt(v) + epsilon), so c joins the rate.
         epsilon, speed = constants[2], rate * constants[3]
         for place in range(weights.shape[0]):
             slope = gradient[place]

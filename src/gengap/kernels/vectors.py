@@ -229,6 +229,8 @@ def _rows(batches: Sequence[RowBatch]) -> NDArray[np.int32]:
 
 def _compiled_rule(rule: UpdateRule, *, step: int) -> tuple[int, NDArray[np.float32]] | None:
     """Return number and constants of a rule in the compiled code; None if that has no such rule."""
+    # By value: what has momentum and a look-ahead, is centered or AMSGrad has no compiled update, and takes
+    # `kernels.sparse`.
     match rule:
         case SGD(momentum, False):
             number, constants = 0, [momentum]

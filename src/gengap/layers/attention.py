@@ -6,7 +6,8 @@ from typing import Any
 import keras
 import torch
 
-from gengap.keras_models.private import AttentionParts, attention_mask, attention_parts, causal_mask
+from gengap.keras_models.attention_parts import AttentionParts
+from gengap.keras_models.private import attention_mask, attention_parts, causal_mask
 from gengap.kernels.compiled_attention import attend, attend_where_seen
 from gengap.layers.base import is_plain_in_all, torch_dtype
 from gengap.layers.dense import stacked_matmul
@@ -190,13 +191,13 @@ class FusedAttention(Door):
         return value.reshape(len(value), *[1] * (ndim - 2), -1)
 
 
-def _parts(layer: Any) -> AttentionParts:
+def _parts(layer: keras.Layer) -> AttentionParts:
     parts = attention_parts(layer)
     assert parts is not None  # noqa: S101  `takes` has asked
     return parts
 
 
-def _arguments(layer: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+def _arguments(layer: keras.Layer, args: Any, kwargs: Any) -> dict[str, Any]:
     """Return a call's arguments by name."""
     names = [name for name in inspect.signature(type(layer).call).parameters if name != "self"]
     return {**dict(zip(names, args, strict=False)), **kwargs}

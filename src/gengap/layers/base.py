@@ -46,7 +46,7 @@ class Fused(Door):
         return True
 
     @classmethod
-    def traits(cls, layer: Any) -> Traits:  # noqa: ARG003  most families have none
+    def traits(cls, layer: keras.Layer) -> Traits:  # noqa: ARG003  most families have none
         """Return what is true of a plain layer of this family."""
         return Traits()
 
@@ -92,7 +92,7 @@ class Fused(Door):
         return None if self.node.operation.bias is None else self.weight("bias", like=like)
 
 
-def is_plain(layer: Any) -> bool:
+def is_plain(layer: keras.Layer) -> bool:
     """Tell whether a layer computes what its class says: Keras' own, without LoRA or quantization on it.
 
     An activation that it carries is a function, or a layer of Keras' without weights or noise of its own. There is no

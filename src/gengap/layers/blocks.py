@@ -129,7 +129,7 @@ def _is_convolution(node: StackedNode) -> bool:
     )
 
 
-def _halves(layer: Any) -> bool:
+def _halves(layer: keras.Layer) -> bool:
     sizes = (tuple(layer.pool_size), tuple(layer.strides)) if type(layer) is keras.layers.AveragePooling2D else ()
     return sizes == ((2, 2), (2, 2)) and _last(layer)
 
@@ -141,5 +141,5 @@ def _same_numbers(first: StackedNode, node: StackedNode) -> bool:
     return plain and layer.compute_dtype == first.operation.compute_dtype
 
 
-def _last(layer: Any) -> bool:
+def _last(layer: keras.Layer) -> bool:
     return bool(layer.data_format == "channels_last")

@@ -116,12 +116,12 @@ def channel_parts(layer: Any, x: torch.Tensor) -> torch.Tensor:
     return convolve(x.movedim(-1, 0).unsqueeze(-1), kernels, **_window(layer)).movedim(0, 1)
 
 
-def _depthwise(x: torch.Tensor, kernel: Any, bias: torch.Tensor | None, layer: Any) -> torch.Tensor:
+def _depthwise(x: torch.Tensor, kernel: Any, bias: torch.Tensor | None, layer: keras.Layer) -> torch.Tensor:
     one_per_group = kernel.flatten(-2).unsqueeze(-2)
     return convolve(x, one_per_group, bias, groups=x.shape[-1], **_window(layer))
 
 
-def _window(layer: Any) -> dict[str, Any]:
+def _window(layer: keras.Layer) -> dict[str, Any]:
     return {"strides": layer.strides, "padding": layer.padding, "dilation": layer.dilation_rate}
 
 

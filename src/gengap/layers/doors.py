@@ -236,7 +236,7 @@ class Loop(Door):
         return result, scope, drew
 
     def _weights_of(
-        self, operation: Any, values: Sequence[Sequence[torch.Tensor]], k: int
+        self, operation: keras.Operation, values: Sequence[Sequence[torch.Tensor]], k: int
     ) -> Iterable[tuple[Any, torch.Tensor]]:
         if not values:
             return
@@ -244,7 +244,7 @@ class Loop(Door):
             # what a layer assigns to while it is called must not be a view of what autograd has seen
             yield weight, value[k] if self.node.stack.trainable[place] else value[k].detach().clone()
 
-    def _store_changes(self, operation: Any, scope: keras.StatelessScope, k: int) -> None:
+    def _store_changes(self, operation: keras.Operation, scope: keras.StatelessScope, k: int) -> None:
         if not self.node.weights:
             return
         for weight, place in zip(operation.weights, self.node.weights, strict=True):
@@ -252,7 +252,7 @@ class Loop(Door):
                 self.node.stack.values[place][k] = scope.get_current_value(weight).detach()
 
 
-def of_one_run(operation: Any, args: Any, kwargs: Any, mode: Mapping[str, bool]) -> Callable[..., Any]:
+def of_one_run(operation: keras.Operation, args: Any, kwargs: Any, mode: Mapping[str, bool]) -> Callable[..., Any]:
     """Return an operation as a function of one run's tensors among its arguments, each mask behind its value."""
 
     def compute(*values: torch.Tensor) -> Any:

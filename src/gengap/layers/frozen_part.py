@@ -5,8 +5,10 @@ it, in training and in inference, at two moments, shows that it draws nothing, k
 objective, does the same in both modes, and treats cases one by one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from hashlib import blake2b
 from typing import Any
 
 import keras
@@ -48,7 +50,17 @@ class FrozenPart:
     ended_by: str = ""
 
 
-def find_frozen(model: Any, inputs: Sequence[Any]) -> FrozenPart:
+Tried = dict[bytes, tuple[str, Any]]
+"""Why a step is not fixed, empty where it is, and its result, by a digest of the step and of what led to it."""
+
+
+def find_frozen(
+    model: keras.Model,
+    inputs: Sequence[Any],
+    *,
+    tried: Tried | None = None,
+    digest_of: Callable[[Step], bytes] | None = None,
+) -> FrozenPart:
     """Return the part of a model that is worth computing once per case.
 
     Everything that can be is, up to the last frozen layer that multiplies by weights; what follows belongs to it where
@@ -58,10 +70,13 @@ def find_frozen(model: Any, inputs: Sequence[Any]) -> FrozenPart:
     Args:
         model: A built model; the engine's clone, since its generators are keyed. No weight or state of it changes.
         inputs: Flat inputs of a few real cases, tensors `(n, ...)`.
+        tried: What was found of steps of other models on the same cases; what is found of this one's is added. Variants
+            mostly share their frozen part, which is then looked at once.
+        digest_of: Tells what a step computes, weights included, whatever it reads; wanted with `tried`.
     """
     trained = {id(weight) for weight in model.trainable_weights}
     graph, search = read_graph(model), _Search(model, trained)
-    search.walk(graph, inputs)
+    search.walk(graph, inputs, _Memory({} if tried is None else tried, digest_of))
     search.drop_what_cannot_end(graph, trained)
     frozen = {step.index for step in graph.steps if is_frozen_kernel(step, trained)}
     ended_by = search.reason_for(graph, frozen)
@@ -86,23 +101,25 @@ def find_frozen(model: Any, inputs: Sequence[Any]) -> FrozenPart:
 class _Search:
     """A walk through the steps that only frozen ones lead to, each tried on a few cases."""
 
-    def __init__(self, model: Any, trained: set[int]) -> None:
+    def __init__(self, model: keras.Model, trained: set[int]) -> None:
         self._keys, self._trained = NoiseKeys(model), trained
         self.fixed: set[int] = set()
         self.sizes: dict[Slot, int] = {}
         self.reasons: dict[int, str] = {}
 
-    def walk(self, graph: Graph, inputs: Sequence[Any]) -> None:
+    def walk(self, graph: Graph, inputs: Sequence[Any], memory: "_Memory") -> None:
         """Find the steps that are fixed, and the bytes of a case of each value that may be kept."""
         values: list[Any] = [None] * graph.size
         cases = len(inputs[0])
         for slot, value in zip(graph.inputs, inputs, strict=True):
             values[slot.index] = value
             self._measure(slot, value, cases)
+            memory.begin(slot, value)
         for step in graph.steps:
             if any(values[slot.index] is None for slot in step.input_slots()):
                 continue
-            reason, result = self._try(step, values)
+            reason = self._excluded(step)
+            reason, result = (reason, None) if reason else memory.recall(step, partial(self._try, step, values))
             if reason:
                 self.reasons[step.index] = reason
                 continue
@@ -136,14 +153,17 @@ class _Search:
         if mask_of(value) is None and len(value) == cases:  # a mask would have to be kept as well
             self.sizes[slot] = value.element_size() * value[:1].numel()
 
-    def _try(self, step: Step, values: Sequence[Any]) -> tuple[str, Any]:
-        """Return why a step is not fixed, empty where it is, and its result in inference."""
+    def _excluded(self, step: Step) -> str:
+        """Return why a step needs no trial to be left out; empty where it does."""
         operation = step.operation
         if isinstance(operation, keras.Model) or not is_keras_made(operation):
-            return "is not a layer or operation of Keras' own", None
-        if any(id(weight) in self._trained for weight in getattr(operation, "weights", ())):
-            return "is trained", None
-        if _is_silent(operation):
+            return "is not a layer or operation of Keras' own"
+        trained = any(id(weight) in self._trained for weight in getattr(operation, "weights", ()))
+        return "is trained" if trained else ""
+
+    def _try(self, step: Step, values: Sequence[Any]) -> tuple[str, Any]:
+        """Return why a step is not fixed, empty where it is, and its result in inference."""
+        if _is_silent(step.operation):
             return "", values[step.input_slots()[0].index]
         moments = [Moment(0, INFERENCE, 1), *([Moment(0, 1, 1), Moment(0, 2, 2)] if step.takes_training else [])]
         results = []
@@ -181,11 +201,38 @@ class _Search:
         return result, "adds to the objective" if scope.losses else ""
 
 
+class _Memory:
+    """What was found of the steps of several models, each known by itself and by what leads to it."""
+
+    def __init__(self, tried: Tried, digest_of: Callable[[Step], bytes] | None) -> None:
+        self._tried, self._digest_of = tried, digest_of
+        self._ways: dict[Slot, bytes] = {}
+
+    def begin(self, slot: Slot, value: torch.Tensor) -> None:
+        """Take in what an input holds."""
+        digest = blake2b(repr((value.dtype, value.shape)).encode(), digest_size=16)
+        digest.update(bytes_of(value))
+        self._ways[slot] = digest.digest()
+
+    def recall(self, step: Step, attempt: Callable[[], tuple[str, Any]]) -> tuple[str, Any]:
+        """Return what is known of a step, or what the attempt finds."""
+        if self._digest_of is None:
+            return attempt()
+        digest = blake2b(self._digest_of(step), digest_size=16)
+        for slot in step.input_slots():
+            digest.update(self._ways[slot])
+        key = digest.digest()
+        self._ways |= {slot: key + str(place).encode() for place, slot in enumerate(step.outputs)}
+        if key not in self._tried:
+            self._tried[key] = attempt()
+        return self._tried[key]
+
+
 def _multiplies(step: Step, trained: set[int]) -> bool:
     return is_frozen_kernel(step, trained) and not isinstance(step.operation, keras.layers.Embedding)
 
 
-def _is_silent(operation: Any) -> bool:
+def _is_silent(operation: keras.Operation) -> bool:
     kind = FUSED_NOISE.get(type(operation).__name__)
     return kind is not None and getattr(operation, getattr(kind, "strength", "rate")) == 0
 
@@ -220,6 +267,11 @@ def _ancestors(graph: Graph, steps: set[int]) -> set[int]:
             found.add(step.index)
             wanted |= set(step.input_slots())
     return found
+
+
+def bytes_of(tensor: torch.Tensor) -> Any:
+    """Return the bytes of a tensor, as an array that shares them; NumPy has no bfloat16."""
+    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
 
 
 def _count(weight: Any) -> int:

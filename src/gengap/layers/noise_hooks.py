@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from gengap.keras_models.graph import read_graph
-from gengap.keras_models.private import asks_for_shapes
+from gengap.keras_models.private import asks_for_shapes, call_in_place, replace_call
 from gengap.keras_models.shared_generators import SharedGenerators
 from gengap.layers.moment import Moment
 from gengap.layers.noise_keys import NoiseKeys
@@ -46,7 +46,7 @@ class HookedNoise:
             shared.key(key(self._seed, "noise", "step", epoch, step))
             yield shared
 
-    def _hook(self, operation: Any) -> None:
+    def _hook(self, operation: keras.Operation) -> None:
         original = partial(type(operation).call, operation)
 
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -57,9 +57,9 @@ class HookedNoise:
                 with self._keys.keyed(operation, self._moment):
                     for variable, state in self._keys.states(operation, self._moment):
                         variable.assign(state)
-                    ours = vars(operation)["call"]  # a noise layer of Keras' is given our draws
-                    return (original if ours is call else ours)(*args, **kwargs)
+                    ours = call_in_place(operation)  # a noise layer of Keras' is given our draws
+                    return (original if ours is call or ours is None else ours)(*args, **kwargs)
             finally:
                 self._inside = False
 
-        vars(operation)["call"] = call  # past Keras' and torch's own __setattr__
+        replace_call(operation, call)

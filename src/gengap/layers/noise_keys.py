@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 
 from gengap.errors import GengapWarning
 from gengap.keras_models.initial_weights import identified_layers
-from gengap.keras_models.private import all_layers, is_keras_own, is_of_applications, origin_of
+from gengap.keras_models.private import (
+    all_layers,
+    call_in_place,
+    is_keras_own,
+    is_of_applications,
+    origin_of,
+    replace_call,
+)
 from gengap.keras_models.seed_generators import obey_their_state, seed_generators
 from gengap.keras_models.shared_generators import SharedGenerators
 from gengap.layers.moment import Moment
@@ -44,11 +51,11 @@ class NoiseKeys:
         self._identities = {id(layer): identity for identity, layer in identified_layers(model)}
         self._inside: dict[int, _Inside] = {}
 
-    def identity(self, layer: Any) -> str:
+    def identity(self, layer: keras.Layer) -> str:
         """Return what a layer of the model is called in keys."""
         return self._identities.get(id(layer), type(layer).__name__)
 
-    def states(self, operation: Any, moment: Moment) -> list[State]:
+    def states(self, operation: keras.Operation, moment: Moment) -> list[State]:
         """Return the state that each seed generator of an operation has at a moment, as a `StatelessScope` takes it."""
         return [
             (variable, _state(moment.word(self._names[id(variable)])))
@@ -57,7 +64,7 @@ class NoiseKeys:
         ]
 
     @contextmanager
-    def keyed(self, operation: Any, moment: Moment) -> Iterator[None]:
+    def keyed(self, operation: keras.Operation, moment: Moment) -> Iterator[None]:
         """Call an operation in here, and whatever it draws is a function of the moment.
 
         Its seed generators are keyed by `states`. Keras' own noise layers inside it draw what the fused engine draws
@@ -66,28 +73,28 @@ class NoiseKeys:
         inside = self._of(operation)
         with shared_generators() if inside.is_foreign else nullcontext():
             inside.key(moment)
-            before = {layer: vars(layer).get("call") for layer in inside.noise_layers}
+            before = {layer: call_in_place(layer) for layer in inside.noise_layers}
             for layer, identity in inside.noise_layers.items():
-                vars(layer)["call"] = _our_noise(layer, identity, moment)  # past Keras' and torch's own __setattr__
+                replace_call(layer, _our_noise(layer, identity, moment))
             try:
                 yield
             finally:
                 for layer, call in before.items():
-                    vars(layer).pop("call")
-                    if call is not None:
-                        vars(layer)["call"] = call
+                    replace_call(layer, call)
 
-    def may_draw(self, operation: Any) -> bool:
+    def may_draw(self, operation: keras.Operation) -> bool:
         """Tell whether an operation may draw anything."""
         inside = self._of(operation)
         states = any(id(variable) in self._names for variable in getattr(operation, "variables", ()))
         return states or inside.is_foreign or bool(inside.noise_layers)
 
-    def is_foreign(self, operation: Any) -> bool:
+    def is_foreign(self, operation: keras.Operation) -> bool:
         """Tell whether code that may draw from anywhere is part of an operation: see `is_foreign`."""
         return self._of(operation).is_foreign
 
-    def has_drawn(self, operation: Any, moment: Moment, states: Sequence[State], scope: keras.StatelessScope) -> bool:
+    def has_drawn(
+        self, operation: keras.Operation, moment: Moment, states: Sequence[State], scope: keras.StatelessScope
+    ) -> bool:
         """Tell whether an operation has drawn anything since it was keyed; asked inside `keyed`, which it unkeys.
 
         Args:
@@ -101,14 +108,14 @@ class NoiseKeys:
         masked = any(moment.calls[identity] for identity in inside.noise_layers.values())
         return moved or masked or inside.has_drawn()
 
-    def has_drawn_freely(self, operation: Any) -> bool:
+    def has_drawn_freely(self, operation: keras.Operation) -> bool:
         """Tell whether code inside an operation has drawn from generators that no layer owns; asked inside `keyed`.
 
         Such draws are keyed by the operation as a whole, in both engines: its parts would draw others.
         """
         return self._of(operation).has_drawn()
 
-    def _of(self, operation: Any) -> "_Inside":
+    def _of(self, operation: keras.Operation) -> "_Inside":
         if id(operation) not in self._inside:
             identity = self._identities.get(id(operation), type(operation).__name__)
             self._inside[id(operation)] = _Inside(operation, identity, self._identities)
@@ -118,7 +125,7 @@ class NoiseKeys:
 class _Inside:
     """What an operation holds that draws: Keras' own noise layers, generators of NumPy's, torch's and Python's."""
 
-    def __init__(self, operation: Any, identity: str, identities: Mapping[int, str]) -> None:
+    def __init__(self, operation: keras.Operation, identity: str, identities: Mapping[int, str]) -> None:
         layers = all_layers(operation) if isinstance(operation, keras.Layer) else [operation]
         self.operation, self.identity = operation, identity
         self.noise_layers = {
@@ -153,7 +160,7 @@ class _Inside:
                 restart(word)
 
 
-def say_noisy(operation: Any) -> None:
+def say_noisy(operation: keras.Operation) -> None:
     """Warn, once for every class, that an operation draws random numbers in inference too."""
     kind = type(operation).__name__
     if kind in _said:
@@ -169,7 +176,7 @@ def say_noisy(operation: Any) -> None:
     )
 
 
-def is_foreign(operation: Any) -> bool:
+def is_foreign(operation: keras.Operation) -> bool:
     """Tell whether code that may draw from anywhere is part of an operation: a user's class or function.
 
     Keras' own layers draw from seed generators, but for those that only its `applications` have.
@@ -215,7 +222,7 @@ def _state(word: int) -> NDArray[np.uint32]:
     return np.array([word & 0x7FFFFFFF, word >> 32], dtype=np.uint32)
 
 
-def _has_our_noise(layer: Any) -> bool:
+def _has_our_noise(layer: keras.Layer) -> bool:
     if keras.backend.backend() != "torch":
         return False
     from gengap.layers.noise import FUSED_NOISE  # torch is imported only where it is used
@@ -223,7 +230,7 @@ def _has_our_noise(layer: Any) -> bool:
     return type(layer).__name__ in FUSED_NOISE and is_keras_own(layer)
 
 
-def _our_noise(layer: Any, identity: str, moment: Moment) -> Callable[..., Any]:
+def _our_noise(layer: keras.Layer, identity: str, moment: Moment) -> Callable[..., Any]:
     from gengap.layers.noise import disturbed
 
     def call(inputs: Any, training: bool = False) -> Any:

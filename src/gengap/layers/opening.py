@@ -57,7 +57,7 @@ def open_node(node: StackedNode, args: Any, kwargs: Any) -> tuple[Graph, list[St
     return graphs[id(layer)], _nodes(node, [graphs[id(one)] for one in node.operations])
 
 
-def _graph_of(layer: Any, args: Any, kwargs: Any) -> Graph:
+def _graph_of(layer: keras.Layer, args: Any, kwargs: Any) -> Graph:
     """Return the trace of a layer; what was found once is remembered for as long as the layer lives."""
     leaves = stacked_leaves((args, kwargs))
     known, shapes = _known.setdefault(layer, {}), _shapes(leaves)
@@ -160,7 +160,7 @@ def _take(training: bool, step: Step, *args: Any, **kwargs: Any) -> Any:
     return step.operation(*args, **kwargs, **({"training": training} if step.takes_training else {}))
 
 
-def as_computed(layer: Any, x: torch.Tensor) -> torch.Tensor:
+def as_computed(layer: keras.Layer, x: torch.Tensor) -> torch.Tensor:
     """Return a tensor in the number format in which Keras hands it to a layer's `call`."""
     return x.to(getattr(torch, layer.compute_dtype)) if layer.autocast and x.is_floating_point() else x
 

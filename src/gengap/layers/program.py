@@ -13,7 +13,7 @@ from gengap.errors import ModelError, SlowPathWarning
 from gengap.keras_models.graph import Graph, read_graph
 from gengap.keras_models.initial_weights import identified_layers
 from gengap.keras_models.opening import NotOpened
-from gengap.keras_models.private import all_layers
+from gengap.keras_models.private import all_layers, kind_of_operation
 from gengap.keras_models.separability import is_keras_made
 from gengap.layers import fused_door
 from gengap.layers.blocks import find_blocks
@@ -31,6 +31,7 @@ from gengap.layers.doors import (
     stacked_leaves,
 )
 from gengap.layers.noise_keys import NoiseKeys, say_noisy
+from gengap.layers.of_each import of_each
 from gengap.layers.opening import as_computed, open_node
 from gengap.layers.probe import maps, sane, separates, unlike
 from gengap.layers.stack import Stack
@@ -279,10 +280,10 @@ def may_mix(door: Door) -> bool:
     return not (known and is_keras_made(node.operation))
 
 
-def _holds_operations(layer: Any) -> bool:
+def _holds_operations(layer: keras.Layer) -> bool:
     """Tell whether a nested model holds operations besides layers, which nobody has asked whether they mix samples."""
     inside = getattr(layer, "operations", ())
-    return any(not isinstance(one, keras.layers.Layer) and type(one).__name__ != "NotEqual" for one in inside)
+    return any(not isinstance(one, keras.layers.Layer) and kind_of_operation(one) != "NotEqual" for one in inside)
 
 
 def say_batches(program: Program, batch_size: int) -> None:
@@ -303,7 +304,7 @@ def _modes(node: StackedNode) -> list[dict[str, bool]]:
     return [{"training": mode} for mode in (True, False)] if node.step.takes_training else [{}]
 
 
-def _keeps_state(operation: Any) -> bool:
+def _keeps_state(operation: keras.Operation) -> bool:
     if not isinstance(operation, keras.layers.Layer):
         return False
     layers = all_layers(operation)
@@ -316,10 +317,10 @@ def _keeps_state(operation: Any) -> bool:
 
 
 def _nodes(graph: Graph, models: Sequence[Any], seeds: Sequence[int], stack: Stack) -> list[StackedNode]:
-    graphs = {id(model): read_graph(model) for model in models}
+    graphs = of_each(models, read_graph)
     position = {id(weight): place for place, weight in enumerate(graph.model.weights)}
     identities = {id(layer): identity for identity, layer in identified_layers(graph.model)}
-    noises = {id(model): NoiseKeys(model) for model in models}
+    noises = of_each(models, NoiseKeys)
     occurrences: Counter[int] = Counter()
     nodes = []
     for step in graph.steps:
@@ -327,14 +328,12 @@ def _nodes(graph: Graph, models: Sequence[Any], seeds: Sequence[int], stack: Sta
         weights = [position[id(weight)] for weight in getattr(operation, "weights", ())]
         identity = f"{identities.get(id(operation), type(operation).__name__)}/{occurrences[id(operation)]}"
         occurrences[id(operation)] += 1
-        operations = [graphs[id(model)].steps[step.index].operation for model in models]
-        nodes.append(
-            StackedNode(step, operations, weights, seeds, identity, [noises[id(model)] for model in models], stack)
-        )
+        operations = [own.steps[step.index].operation for own in graphs]
+        nodes.append(StackedNode(step, operations, weights, seeds, identity, noises, stack))
     return nodes
 
 
-def is_own_composite(operation: Any) -> bool:
+def is_own_composite(operation: keras.Operation) -> bool:
     """Tell whether an operation is a user's layer or model that holds layers."""
     return isinstance(operation, keras.layers.Layer) and not is_keras_made(operation) and len(all_layers(operation)) > 1
 

@@ -24,7 +24,7 @@ class Recurrence:
         layer: The first run's LSTM, GRU or SimpleRNN.
     """
 
-    def __init__(self, node: StackedNode, layer: Any) -> None:
+    def __init__(self, node: StackedNode, layer: keras.Layer) -> None:
         self._node, self.layer, self._cell = node, layer, layer.cell
 
     def __call__(self, x: torch.Tensor, mask: torch.Tensor | None, noise: Factors) -> torch.Tensor:
@@ -214,7 +214,7 @@ class RecurrentDoor(Door):
 
     @classmethod
     @abstractmethod
-    def layers(cls, operation: Any) -> Sequence[Any]:
+    def layers(cls, operation: keras.Operation) -> Sequence[Any]:
         """Return the recurrent layers of one run's operation."""
 
     @abstractmethod
@@ -251,7 +251,7 @@ class FusedRecurrent(RecurrentDoor):
     """LSTM, GRU or SimpleRNN of all runs."""
 
     @classmethod
-    def layers(cls, operation: Any) -> Sequence[Any]:
+    def layers(cls, operation: keras.Operation) -> Sequence[Any]:
         """Return the layer itself."""
         return [operation]
 
@@ -269,7 +269,7 @@ class FusedBidirectional(RecurrentDoor):
     """Two recurrent layers over the same sequence, from both ends."""
 
     @classmethod
-    def layers(cls, operation: Any) -> Sequence[Any]:
+    def layers(cls, operation: keras.Operation) -> Sequence[Any]:
         """Return both directions."""
         return [operation.forward_layer, operation.backward_layer]
 
@@ -295,7 +295,7 @@ class FusedBidirectional(RecurrentDoor):
         return total / 2 if layer.merge_mode == "ave" else total
 
 
-def _fits(layer: Any) -> bool:
+def _fits(layer: keras.Layer) -> bool:
     cell = layer.cell
     functions = [cell.activation, *([cell.recurrent_activation] if hasattr(cell, "recurrent_activation") else [])]
     return (

@@ -132,7 +132,7 @@ class Depth(Surgery):
         return Edit(follow={id(block[-1].node): copies}, changes=(change,))
 
 
-def _repeatable(operation: Any, name: str) -> Any:
+def _repeatable(operation: keras.Operation, name: str) -> Any:
     """Return a fresh copy of an operation whose output has the shape of its input."""
     config = operation.get_config()
     if isinstance(operation, keras.Layer):

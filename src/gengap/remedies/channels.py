@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from gengap.keras_models.anatomy import NORMALIZATIONS, Anatomy, Call, is_activation, is_merge
+from gengap.keras_models.private import kind_of_operation
 from gengap.keras_models.rebuild import Operation
 
 FIXED = "fixed"
@@ -123,7 +124,7 @@ class Channels:
         if (width := width_of(layer)) is not None:
             return self._own(call, incoming, width)
         passing = is_activation(layer) or isinstance(layer, PASSING) or is_merge(layer)
-        if passing or any(word in type(layer).__name__ for word in PASSING_WORDS):
+        if passing or any(word in kind_of_operation(layer) for word in PASSING_WORDS):
             if getattr(layer, "depth_multiplier", 1) != 1 or getattr(layer, "groups", -1) not in {-1, 1}:
                 for owner in incoming:
                     self.join(owner, FIXED)
@@ -131,7 +132,7 @@ class Channels:
             for owner in incoming[1:]:
                 self.join(incoming[0], owner)
             return incoming[0] if incoming else FIXED
-        if isinstance(layer, (*RESHAPING, keras.layers.Concatenate)) or type(layer).__name__ == "Concatenate":
+        if isinstance(layer, (*RESHAPING, keras.layers.Concatenate)) or kind_of_operation(layer) == "Concatenate":
             mixture = ("mixture", call.index)
             self.mixtures[mixture] = incoming
             return mixture

@@ -13,7 +13,7 @@ import numpy as np
 
 from gengap.errors import ModelError
 from gengap.keras_models.clone import compile_config, excluded_from_decay, rate_factors
-from gengap.keras_models.private import is_keras_own, operation_of
+from gengap.keras_models.private import is_keras_own, kind_of_operation, operation_of
 from gengap.keras_models.rebuild import Model, Operation, function_of, is_graph, nodes_of
 from gengap.remedies.notation import snake
 
@@ -225,7 +225,7 @@ def _resolve(place: str) -> Any:
 
 
 def _function_name(operation: Operation) -> str:
-    name = snake(type(operation).__name__)
+    name = snake(kind_of_operation(operation))
     if not hasattr(keras.ops, name):
         raise ModelError(f"Operation {operation.name!r} ({type(operation).__name__}) has no name in keras.ops.")
     return name

@@ -252,5 +252,5 @@ def _meets_weights(anatomy: Anatomy, noise: Call, frozen: set[int]) -> bool:
     return any(getattr(anatomy.calls[index].operation, "weights", ()) for index in behind)
 
 
-def _is_frozen(operation: Any) -> bool:
+def _is_frozen(operation: keras.Operation) -> bool:
     return isinstance(operation, keras.Layer) and bool(operation.weights) and not operation.trainable

@@ -6,9 +6,10 @@ import re
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from gengap._version import __version__
@@ -22,8 +23,26 @@ from gengap.results.checks import check_is_result
 from gengap.results.resampled import resampling_of
 
 if TYPE_CHECKING:
+    from jinja2.bccache import Bucket
+
     from gengap.analysis.uncertainty import PredictiveDistribution, RateChoice
     from gengap.results import Result
+
+
+class _Compiled(BytecodeCache):
+    """The code of the templates, which every page of a process shares: to compile it takes as long as a figure."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, CodeType | None] = {}
+
+    def load_bytecode(self, bucket: "Bucket") -> None:
+        bucket.code = self._code.get(bucket.key)
+
+    def dump_bytecode(self, bucket: "Bucket") -> None:
+        self._code[bucket.key] = bucket.code
+
+
+_TEMPLATES = _Compiled()
 
 
 def report(
@@ -91,6 +110,7 @@ def render_report(
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=_TEMPLATES,
     )
     environment.globals.update(t=language, version=__version__)
     environment.filters.update(breakable=_breakable, coded=_coded)

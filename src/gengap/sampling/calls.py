@@ -86,7 +86,7 @@ def _small_state(layers: Sequence[Any]) -> list[Any]:
     return [variable for layer in layers for variable in own_state(layer)]
 
 
-def _attributes(layer: Any) -> dict[str, tuple[Any, Any]]:
+def _attributes(layer: keras.Layer) -> dict[str, tuple[Any, Any]]:
     return {name: (value, _content(value)) for name, value in vars(layer).items()}
 
 
@@ -96,7 +96,7 @@ def _content(value: Any) -> Any:
     return dict(value) if isinstance(value, dict) else set(value) if isinstance(value, set) else None
 
 
-def _put_back(layer: Any, attributes: dict[str, tuple[Any, Any]]) -> None:
+def _put_back(layer: keras.Layer, attributes: dict[str, tuple[Any, Any]]) -> None:
     for name in set(vars(layer)) - set(attributes):
         del layer.__dict__[name]
     for name, (value, content) in attributes.items():

@@ -11,7 +11,7 @@ from gengap.keras_models.graph import input_specs
 from gengap.keras_models.heads import flat_inputs
 
 
-def flat_cases(model: Any, x: Any) -> list[Any]:
+def flat_cases(model: keras.Model, x: Any) -> list[Any]:
     """Return a user's `x` as the flat list of a model's inputs, each an array, a tensor or CSR rows.
 
     Args:
@@ -35,7 +35,7 @@ def flat_cases(model: Any, x: Any) -> list[Any]:
     return inputs
 
 
-def pack_inputs(model: Any, inputs: Sequence[Any], like: Any = None) -> Any:
+def pack_inputs(model: keras.Model, inputs: Sequence[Any], like: Any = None) -> Any:
     """Return flat inputs in the structure that a model takes.
 
     Args:
@@ -62,7 +62,7 @@ def count_cases(inputs: Sequence[Any]) -> int:
     return counts.pop()
 
 
-def _declared(model: Any) -> Any:
+def _declared(model: keras.Model) -> Any:
     """Return the symbolic inputs of a model in their structure; None for a subclassed model."""
     try:
         return model.input
@@ -70,7 +70,7 @@ def _declared(model: Any) -> Any:
         return None
 
 
-def _by_key(model: Any, x: Mapping[Any, Any]) -> list[Any] | None:
+def _by_key(model: keras.Model, x: Mapping[Any, Any]) -> list[Any] | None:
     """Return the inputs of a mapping in a model's order, bound by the keys that the model was made with, as Keras does.
 
     The names of the Input layers do not count then: they may be those of other keys.

@@ -28,7 +28,7 @@ class ForeignNoise:
         always: Whether it draws in inference mode too.
     """
 
-    layer: Any
+    layer: keras.Layer
     index: int
     by_row: tuple[bool, ...]
     unknown: bool
@@ -74,12 +74,12 @@ class ModelNoise:
         return [one.layer.name for one in self.foreign]
 
 
-def is_ones_own(layer: Any) -> bool:
+def is_ones_own(layer: keras.Layer) -> bool:
     """Tell whether a layer is none of Keras' public ones: what its code does is not known."""
     return getattr(keras.layers, type(layer).__name__, None) is not type(layer) and not _is_keras_model(layer)
 
 
-def treats_rows_alone(operation: Any) -> bool:
+def treats_rows_alone(operation: keras.Operation) -> bool:
     """Tell whether an operation is known to treat every row of a batch by itself, in inference mode.
 
     Nothing is known of layers of one's own, of plain operations, which may reduce any axis, and of what carries a
@@ -96,7 +96,7 @@ def treats_rows_alone(operation: Any) -> bool:
     return all(map(treats_rows_alone, inside))
 
 
-def takes_masks_away(model: Any) -> bool:
+def takes_masks_away(model: keras.Model) -> bool:
     """Tell whether masks travel through a model that has attention of several heads.
 
     Keras' layer takes the mask off the very tensors that it is called with, so that it depends on the order of a
@@ -106,7 +106,7 @@ def takes_masks_away(model: Any) -> bool:
     return any(isinstance(one, keras.layers.MultiHeadAttention) for one in layers) and any(map(_makes_masks, layers))
 
 
-def _makes_masks(layer: Any) -> bool:
+def _makes_masks(layer: keras.Layer) -> bool:
     if isinstance(layer, keras.layers.Masking) or getattr(layer, "mask_zero", False):
         return True
     return is_ones_own(layer) and not is_keras_own(type(layer).compute_mask)
@@ -115,7 +115,7 @@ def _makes_masks(layer: Any) -> bool:
 _RUN_OTHERS = {"Lambda", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "TFSMLayer"}
 
 
-def _is_keras_model(layer: Any) -> bool:
+def _is_keras_model(layer: keras.Layer) -> bool:
     return isinstance(layer, keras.Model) and is_keras_own(layer)
 
 

@@ -72,7 +72,12 @@ class GraphSampler(Sampler):
     """
 
     def __init__(
-        self, model: Any, source: NoiseSource, noise: ModelNoise | None = None, *, precision: Precision = "float32"
+        self,
+        model: keras.Model,
+        source: NoiseSource,
+        noise: ModelNoise | None = None,
+        *,
+        precision: Precision = "float32",
     ) -> None:
         self._graph: Graph = read_graph(model)
         self._source, self._precision = source, precision

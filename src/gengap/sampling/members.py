@@ -35,7 +35,7 @@ PREDICT_BATCH = 32
 
 
 def draw_members(
-    model: Any,
+    model: keras.Model,
     x: Any,
     strengths: Sequence[NoiseStrength],
     *,
@@ -81,7 +81,7 @@ def draw_members(
         return plan.compute("member", silent, watched=False)
 
 
-def predict_deterministic(model: Any, x: Any, read: Reader) -> Array:
+def predict_deterministic(model: keras.Model, x: Any, read: Reader) -> Array:
     """Return the forecast in inference mode, as `Model.predict` gives it, of dense or CSR rows: `(cases[, labels])`."""
     inputs = flat_cases(model, x)
     parts = []
@@ -92,7 +92,7 @@ def predict_deterministic(model: Any, x: Any, read: Reader) -> Array:
     return np.concatenate(parts)
 
 
-def look_for_noise(model: Any, x: Any) -> ModelNoise:
+def look_for_noise(model: keras.Model, x: Any) -> ModelNoise:
     """Return what makes noise in a model, called on its first cases.
 
     Raises:
@@ -239,7 +239,7 @@ def _chunks(total: int, size: int) -> Iterator[tuple[int, int]]:
         yield first, min(size, total - first)
 
 
-def _sampler(model: Any, source: NoiseSource, noise: ModelNoise, precision: Precision, x: Any) -> Sampler:
+def _sampler(model: keras.Model, source: NoiseSource, noise: ModelNoise, precision: Precision, x: Any) -> Sampler:
     by_steps = input_specs(model) is not None and not takes_masks_away(model)
     if keras.backend.backend() == "torch" and by_steps:
         from gengap.sampling.graph_sampler import GraphSampler

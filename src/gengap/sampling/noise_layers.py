@@ -33,7 +33,7 @@ class NoiseLayer:
         kind: Which noise it makes.
     """
 
-    layer: Any
+    layer: keras.Layer
     index: int
     kind: NoiseKind
 
@@ -124,14 +124,14 @@ MAX_RATE = 0.99
 """A scaled rate stops here: at 1 nothing of the signal is left."""
 
 
-def noise_layers(model: Any) -> list[NoiseLayer]:
+def noise_layers(model: keras.Model) -> list[NoiseLayer]:
     """Return the layers whose noise we make, in the model's own order, those of rate 0 too."""
     known = [(layer, noise_kind(layer)) for layer in all_layers(model)]
     kinds = [(layer, kind) for layer, kind in known if kind is not None]
     return [NoiseLayer(layer, index, kind) for index, (layer, kind) in enumerate(kinds)]
 
 
-def is_noise_layer(layer: Any) -> bool:
+def is_noise_layer(layer: keras.Layer) -> bool:
     """Tell whether a layer is one of Keras' own that do nothing but make noise."""
     return noise_kind(layer) is not None
 

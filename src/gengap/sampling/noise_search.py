@@ -32,7 +32,7 @@ _UNREACHED = "it is called in training mode only, by code that does more than ma
 _CALL_FAILS = "it cannot be called in training mode, so that nobody knows what its own code would draw ({})"
 
 
-def find_noise(model: Any, run: Run) -> ModelNoise:
+def find_noise(model: keras.Model, run: Run) -> ModelNoise:
     """Return what makes noise in a model, by calling it on a few real rows in inference and in training mode.
 
     Nothing of the model changes. What draws in training mode is then switched on alone, and must draw again; what does
@@ -61,16 +61,16 @@ class _Seen:
     torch_modules: list[Any] = field(default_factory=list)
     result: Any = None
 
-    def draws(self, layer: Any) -> bool:
+    def draws(self, layer: keras.Layer) -> bool:
         return id(layer) in self.shapes or id(layer) in self.unknown
 
-    def written_beyond(self, layer: Any, other: "_Seen") -> set[str]:
+    def written_beyond(self, layer: keras.Layer, other: "_Seen") -> set[str]:
         """Return names of the variables that a layer wrote here and not in the other call."""
         return self.written.get(id(layer), set()) - other.written.get(id(layer), set())
 
 
 class _Search:
-    def __init__(self, model: Any, run: Run) -> None:
+    def __init__(self, model: keras.Model, run: Run) -> None:
         self._model, self._run = model, run
         self._layers = all_layers(model)
         self._own = {id(noise.layer): noise for noise in noise_layers(model)}
@@ -137,14 +137,14 @@ class _Search:
         self._held |= {id(one) for one in holders}
         return on, self._watch(_FEW, on, quiet.modes)
 
-    def _is_wanted(self, layer: Any, natural: _Seen) -> bool:
+    def _is_wanted(self, layer: keras.Layer, natural: _Seen) -> bool:
         if layer.name in self._off:
             return False
         if id(layer) in self._own:
             return id(layer) in natural.called and self._own[id(layer)].trained_strength > 0
         return natural.draws(layer)
 
-    def _is_there(self, layer: Any, seen: _Seen) -> bool:
+    def _is_there(self, layer: keras.Layer, seen: _Seen) -> bool:
         return id(layer) in seen.called if id(layer) in self._own else seen.draws(layer)
 
     def _always(self, quiet: _Seen) -> set[int]:
@@ -216,7 +216,7 @@ class _Watcher:
         self._written: dict[int, Any] = {}
         self._numbers = read_generators()
 
-    def around(self, layer: Any, original: Call) -> Call:
+    def around(self, layer: keras.Layer, original: Call) -> Call:
         mode = Mode(original)
 
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -258,7 +258,7 @@ class _Watcher:
                 self._written[identity] = value
                 self.seen.written.setdefault(running, set()).add(self._variables[identity].name)
 
-    def _copied(self, layer: Any) -> Call:
+    def _copied(self, layer: keras.Layer) -> Call:
         """Return the call of a copy of a torch module: its moving averages are nobody's variables."""
 
         def call(*args: Any, training: Any = None, **kwargs: Any) -> Any:
@@ -273,7 +273,7 @@ class _Watcher:
         return call
 
 
-def _foreign(layer: Any, index: int, seen: _Seen, more: _Seen, always: bool) -> ForeignNoise:
+def _foreign(layer: keras.Layer, index: int, seen: _Seen, more: _Seen, always: bool) -> ForeignNoise:
     few, many = seen.shapes.get(id(layer), []), more.shapes.get(id(layer), [])
     by_row = tuple(map(_grows, few, many)) if len(few) == len(many) else (False,)
     return ForeignNoise(layer, index, by_row, unknown=id(layer) in seen.unknown, always=always)
@@ -293,12 +293,12 @@ def _with_cells(layers: Sequence[Any]) -> list[Any]:
     return list(dict.fromkeys([*layers, *cells]))
 
 
-def _holds_any(layer: Any, wanted: Sequence[Any]) -> bool:
+def _holds_any(layer: keras.Layer, wanted: Sequence[Any]) -> bool:
     inside = {id(one) for one in all_layers(layer)[1:]}
     return any(id(one) in inside for one in wanted)
 
 
-def _is_torch_module(layer: Any) -> bool:
+def _is_torch_module(layer: keras.Layer) -> bool:
     return type(layer).__name__ == "TorchModuleWrapper" and hasattr(layer, "module")
 
 

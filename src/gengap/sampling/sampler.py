@@ -64,7 +64,9 @@ class WholeModelSampler(Sampler):
         like: Inputs in the structure that the model takes, where it does not say.
     """
 
-    def __init__(self, model: Any, source: NoiseSource, noise: ModelNoise | None = None, *, like: Any = None) -> None:
+    def __init__(
+        self, model: keras.Model, source: NoiseSource, noise: ModelNoise | None = None, *, like: Any = None
+    ) -> None:
         self._model, self._source, self._like = model, source, like
         self._switch = None if noise is None else NoiseSwitch(noise, source)
         self._inputs: Sequence[NDArray[Any]] = ()
@@ -105,7 +107,7 @@ class WholeModelSampler(Sampler):
         return self._switch
 
 
-def noise_of(model: Any, inputs: Sequence[Any], *, like: Any = None) -> ModelNoise:
+def noise_of(model: keras.Model, inputs: Sequence[Any], *, like: Any = None) -> ModelNoise:
     """Return what makes noise in a model, found on the first of some cases."""
 
     def run(rows: int, training: bool) -> Any:
@@ -120,7 +122,7 @@ def noise_of(model: Any, inputs: Sequence[Any], *, like: Any = None) -> ModelNoi
     return find_noise(model, run)
 
 
-def call_model(model: Any, inputs: Sequence[Any], *, training: bool = False, like: Any = None) -> Any:
+def call_model(model: keras.Model, inputs: Sequence[Any], *, training: bool = False, like: Any = None) -> Any:
     """Return a model's raw output for flat inputs, as NumPy arrays that NumPy can compute with."""
     tensors = [keras.ops.convert_to_tensor(values) for values in inputs]
     return keras.tree.map_structure(plain, model(pack_inputs(model, tensors, like), training=training))

@@ -111,7 +111,7 @@ class NoiseSwitch:
         ):
             yield
 
-    def _around(self, layer: Any, original: Call) -> Call:
+    def _around(self, layer: keras.Layer, original: Call) -> Call:
         if id(layer) in self._own:
             return self._own_noise(self._own[id(layer)])
         mode, foreign = Mode(original), self._foreign.get(id(layer))

@@ -1,7 +1,6 @@
 """Doors to the compiled convolutions of small planes: planes of all members that wait for what follows them."""
 
 from dataclasses import replace
-from typing import Any
 
 import keras
 import torch
@@ -21,7 +20,7 @@ from gengap.sampling.spectral import plane_of
 from gengap.sampling.values import Deferred, Masked, PerMember, Value
 
 
-def tiled_convolution(layer: Any) -> TiledConvolution | None:
+def tiled_convolution(layer: keras.Layer) -> TiledConvolution | None:
     """Return a layer's convolution by tiles where it is worth while: a `Conv2D` on small planes of known size."""
     plane = plane_of(layer)
     if plane is None or not tiles_are_worth_while(plane, tuple(layer.kernel.shape)):
@@ -29,7 +28,9 @@ def tiled_convolution(layer: Any) -> TiledConvolution | None:
     return TiledConvolution(layer.kernel.value, layer.bias.value if layer.use_bias else None)
 
 
-def convolve_tiles(layer: Any, convolution: TiledConvolution, value: Value, block: Block) -> Deferred | PerMember:
+def convolve_tiles(
+    layer: keras.Layer, convolution: TiledConvolution, value: Value, block: Block
+) -> Deferred | PerMember:
     """Return a layer's planes to come, for a value that every member has its own of."""
     base, mask = (value.base, value.mask) if isinstance(value, Masked) else (value, None)
     x = base.tensor.float()
@@ -46,7 +47,7 @@ def can_sum_planes(parts: torch.Tensor, block: Block) -> bool:
     return block.members >= HIGH and parts.shape[-1] % LANES == 0 and is_available()
 
 
-def sum_parts_of_planes(layer: Any, parts: torch.Tensor, weights: torch.Tensor) -> Deferred | PerMember:
+def sum_parts_of_planes(layer: keras.Layer, parts: torch.Tensor, weights: torch.Tensor) -> Deferred | PerMember:
     """Return a layer's planes to come, summed of what every channel adds: the constant part carries the bias.
 
     Args:
@@ -61,7 +62,7 @@ def sum_parts_of_planes(layer: Any, parts: torch.Tensor, weights: torch.Tensor) 
     return _own_activation(layer, Deferred(compute, (parts.shape[2], parts.shape[3]), parts.shape[4]))
 
 
-def take_in(operation: Any, value: Deferred) -> Deferred | None:
+def take_in(operation: keras.Operation, value: Deferred) -> Deferred | None:
     """Return planes to come that an operation has become part of; None where it cannot."""
     ending = value.ending
     if ending.pool != (1, 1):
@@ -75,7 +76,7 @@ def take_in(operation: Any, value: Deferred) -> Deferred | None:
     return replace(value, ending=replace(ending, pool=pool, largest=largest))
 
 
-def _own_activation(layer: Any, value: Deferred) -> Deferred | PerMember:
+def _own_activation(layer: keras.Layer, value: Deferred) -> Deferred | PerMember:
     """Apply the activation that a layer carries: a rectifier on the way, any other afterwards."""
     activation = Activation(layer)
     if activation.name == "relu":
@@ -83,7 +84,7 @@ def _own_activation(layer: Any, value: Deferred) -> Deferred | PerMember:
     return value if activation.name == "linear" else PerMember(activation.on_rows(value.tensor))
 
 
-def _pool_of(operation: Any, plane: tuple[int, int]) -> tuple[int, int] | None:
+def _pool_of(operation: keras.Operation, plane: tuple[int, int]) -> tuple[int, int] | None:
     """Return the window of a pooling that steps by its own size; None for all else."""
     if type(operation) not in (keras.layers.AveragePooling2D, keras.layers.MaxPooling2D):
         return None

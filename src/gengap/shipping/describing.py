@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import keras
-import numpy as np
 
 from gengap._version import __version__
 from gengap.datasets.output_kind import OutputKind
+from gengap.keras_models.frozen import num_trained
 from gengap.keras_models.heads import input_structure, symbolic_inputs
 from gengap.results.resampled import resampling_of
 from gengap.shipping.card import ModelCard, ShownScore
@@ -90,7 +90,7 @@ def _model(facts: Facts, model: keras.Model, lang: CardLanguage) -> dict[str, An
         "retrained": None if facts.retrained is None else facts.retrained.sentence(lang),
         "temperature": facts.temperature,
         "noise_stays_on": facts.noise,
-        "parameters": int(sum(np.prod(weight.shape) for weight in model.trainable_weights)),
+        "parameters": num_trained(model),
         "needs_classes": list(facts.classes),
     }
 

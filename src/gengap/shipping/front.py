@@ -180,7 +180,7 @@ def _normalization(mean: list[float], deviation: list[float], rows: Any) -> Any:
     return keras.layers.Rescaling(scale, offset=rest.tolist(), dtype="float32")(centred)
 
 
-def _again(layer: Any) -> Any:
+def _again(layer: keras.Layer) -> Any:
     """A layer of its own that is given the adapted numbers, so that the user's is part of no graph."""
     config: Mapping[str, Any] = {**layer.get_config(), "name": "standardized"}
     if config.get("mean") is None:

@@ -53,7 +53,7 @@ def one_model(
     return keras.Model(inputs, forecast, name="shipped")
 
 
-def own_classes(model: Any) -> tuple[str, ...]:
+def own_classes(model: keras.Model) -> tuple[str, ...]:
     """Names of the classes that a reader of the saved model needs besides Keras."""
     kinds = {type(layer) for layer in all_layers(model)}
     return tuple(sorted(kind.__name__ for kind in kinds if not is_keras_own(kind)))
@@ -72,7 +72,7 @@ def _subclassed(models: Sequence[Any], kind: OutputKind, *, changed: bool) -> An
     return model
 
 
-def _own_graph(model: Any, kind: OutputKind) -> tuple[Any, Any]:
+def _own_graph(model: keras.Model, kind: OutputKind) -> tuple[Any, Any]:
     """Inputs and forecast of a model, in its own graph where its call is a walk through it."""
     if isinstance(model, keras.Sequential) or calls_its_graph(model):
         outputs = model.outputs

@@ -20,8 +20,8 @@ from gengap.results.resampled import resampling_of
 from gengap.shipping.card_words import CardLanguage, say
 from gengap.shipping.choice import Chosen
 from gengap.study import Study
-from gengap.study.inputs import check_data
 from gengap.study.preprocessing import describe_preprocess, fitted_to
+from gengap.study.training import check_data
 
 if TYPE_CHECKING:
     from gengap.results import Result

@@ -122,7 +122,7 @@ def _loaded(path: Path) -> Any:
         raise ModelError(f"{path} cannot be loaded safely: {why_unreadable(reason)}") from reason
 
 
-def _shaped(model: Any, x: Any, rows: Path) -> Any:
+def _shaped(model: keras.Model, x: Any, rows: Path) -> Any:
     """Give rows the shape that the model takes."""
     inputs = list(getattr(model, "inputs", None) or ())
     if isinstance(x, dict):
@@ -150,7 +150,7 @@ def _one(x: NDArray[Any], shape: Any, rows: Path) -> NDArray[Any]:
     return x.reshape(-1, *wanted)
 
 
-def _forecast(model: Any, x: Any, batch_size: int, *, noisy: bool) -> NDArray[np.float64]:
+def _forecast(model: keras.Model, x: Any, batch_size: int, *, noisy: bool) -> NDArray[np.float64]:
     count = len(next(iter(x.values()))) if isinstance(x, dict) else len(x)
     parts = []
     for start in range(0, count, batch_size):

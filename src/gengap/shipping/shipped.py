@@ -193,7 +193,7 @@ def _trained(took: Chosen, custom_objects: Mapping[str, Any] | None) -> list[Any
     return [rebuild(seed=seed) for seed in took.seeds]
 
 
-def _kind(took: Chosen, model: Any) -> "OutputKind":
+def _kind(took: Chosen, model: keras.Model) -> "OutputKind":
     settings = took.result.manifest.get("settings") or {}
     return describe_output(
         model,
@@ -204,7 +204,7 @@ def _kind(took: Chosen, model: Any) -> "OutputKind":
     )
 
 
-def _check_forecasts(took: Chosen, model: Any, temperature: float | None) -> None:
+def _check_forecasts(took: Chosen, model: keras.Model, temperature: float | None) -> None:
     """Check that what was put together forecasts what the study stored."""
     for split, cases in took.result.cases.items():
         stored = took.result.splits[split][f"prediction_{took.rule}"].sel(variant=took.variant, seed=list(took.seeds))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from gengap.datasets.arrays import check_magnitude, plain_array
+from gengap.datasets.cases import check_magnitude, plain_array
 from gengap.datasets.output_kind import OutputKind
 from gengap.errors import DataError
 from gengap.keras_models.heads import answers_by_name, in_columns, output_names

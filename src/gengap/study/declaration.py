@@ -11,47 +11,47 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import keras
 
 from gengap.analysis.cases import CaseScore
-from gengap.datasets.account import describe_source
+from gengap.datasets.account import describe_data, describe_source
+from gengap.datasets.cases import few_cases
 from gengap.datasets.intake import as_splits
 from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Task
-from gengap.datasets.training_data import TrainingData
 from gengap.deprecated import old_arguments
+from gengap.engine.callbacks import read_callbacks
 from gengap.engine.computation import OF_TRAINING, Computation, check_computation
+from gengap.engine.rates import check_rates
 from gengap.engine.runs import Collector, Listener, Run, TrainingSettings
 from gengap.engine.scoring import choose_score
 from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.heads import input_names
 from gengap.keras_models.outputs import wants_codes
-from gengap.randomness import gives_random_back
+from gengap.randomness import gives_random_back, random_given_back
 from gengap.remedies.base import Remedy, Variant
 from gengap.results import Result
 from gengap.results.remembered import UsersCode, first_cases
 from gengap.runners.base import Runner
 from gengap.runners.serialization import custom_objects
-from gengap.study.arrangement import arrange
 from gengap.study.assembly import assemble
 from gengap.study.beside import keep_references, with_references
-from gengap.study.callbacks import read_callbacks
 from gengap.study.engines import Engine, choose_engine, choose_runner, engine_functions
 from gengap.study.fit_arguments import refuse_arguments
 from gengap.study.fold_references import references_of
-from gengap.study.inputs import check_class_weight
 from gengap.study.loading import stored_result
 from gengap.study.manifest import make_manifest
 from gengap.study.progress import Silence, shown
 from gengap.study.references import FittedReference, References, check_references
 from gengap.study.resampling import refuse_splits
-from gengap.study.storing import Training, open_store, record_look, train_missing
+from gengap.study.storing import open_store, record_look, train_missing
+from gengap.study.training import Training, arrange, check_class_weight
 from gengap.study.values import flag, one_of, positive
 from gengap.study.variants import (
-    check_rates,
     check_seeds,
     check_watched,
     common_output,
     declared,
     make_variants,
     run_of,
+    told_apart,
 )
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Study:
         DataError: A reference lacks a method, or has the name of a variant.
         MissingExtraError: The runner's library is not installed.
         ValueError: `computation` asks for what a study, or Keras' own loop, does not read.
-        TypeError: A callback has no place in a study.
+        TypeError: A callback has no place where runs train together.
 
     Example:
         >>> import gengap as gg, keras
@@ -134,7 +134,7 @@ class Study:
         self.variants: tuple[Variant, ...] = self._callbacks.variants(
             make_variants(model, remedies, keep_trained=initial_weights == "auto")
         )
-        check_rates(self.variants, self._callbacks.rates)
+        check_rates({f"variant {one.name!r}": one.model for one in self.variants}, self._callbacks.rates)
         self.seeds = check_seeds(seeds)
         if task is not None:
             one_of(task, "task", ("binary", "multiclass", "regression"))
@@ -153,7 +153,6 @@ class Study:
         self.storage = None if storage is None else Path(storage)
         self.runner = choose_runner(runner)
 
-    @gives_random_back
     def run(  # noqa: PLR0913  as in `Model.fit`, and what a study adds
         self,
         x: Any,
@@ -208,23 +207,24 @@ class Study:
             StoreError: That folder cannot be used, or the disk is full; what was stored before stands.
         """
         refuse_arguments(fit_arguments)
-        training, manifest = self._prepare(
-            x,
-            y,
-            epochs=epochs,
-            batch_size=batch_size,
-            class_weight=class_weight,
-            shuffle=shuffle,
-            validation_data=validation_data,
-            validation_split=validation_split,
-            test_data=test_data,
-            sample_weight=sample_weight,
-            cv=cv,
-            preprocess=preprocess,
-            progress=progress,
-        )
-        train = self._train_in_memory if self.storage is None else self._train_in_store
-        return train(training, manifest, progress=progress)
+        with random_given_back():
+            training, manifest = self._prepare(
+                x,
+                y,
+                epochs=epochs,
+                batch_size=batch_size,
+                class_weight=class_weight,
+                shuffle=shuffle,
+                validation_data=validation_data,
+                validation_split=validation_split,
+                test_data=test_data,
+                sample_weight=sample_weight,
+                cv=cv,
+                preprocess=preprocess,
+                progress=progress,
+            )
+            train = self._train_in_memory if self.storage is None else self._train_in_store
+            return train(training, manifest, progress=progress)
 
     def plan(self, x: Any, y: Any = None, *, epochs: int, batch_size: int = 32, **splits: Any) -> "Plan | None":
         """Say what would train together, measured for a moment on the data; nothing is kept.
@@ -296,19 +296,20 @@ class Study:
         given = as_splits(x, y, **splits, sample_weight=sample_weight, names=names, keep_frames=raw, progress=progress)
         models = [variant.model for variant in self.variants]
         work = arrange(given, models, self.kind, self.runs(), seeds=self.seeds, cv=cv, preprocess=preprocess)
-        check_watched(self.variants, work.data, self._callbacks.rates)
-        held_out = work.described if work.folds is None else work.folds.held_out()
-        settings = self._settings(held_out, epochs, batch_size, class_weight=class_weight, shuffle=shuffle)
+        check_watched(self.variants, self._callbacks.rates, validates=work.data.validation is not None)
+        held_out = (work.described if work.folds is None else work.folds.held_out()).held_out()
+        num_held_out = sum(map(len, held_out.values()))
+        settings = self._settings(num_held_out, epochs, batch_size, class_weight=class_weight, shuffle=shuffle)
         settings = replace(settings, wants_codes=wants_codes(given.train.y, models, self.kind))
         manifest = make_manifest(
             self.variants,
-            work.described,
             self.kind,
             settings,
+            data={**describe_data(work.described, self.kind), **describe_source(x)},
+            few=few_cases(work.described.train.x),
             seeds=self.seeds,
             primary_epoch=self.primary_epoch,
             engine=self.engine,
-            dataset=describe_source(x),
         )
         functions = engine_functions(self.engine, self._computation.device)
         training = Training(*functions, self.runner, work.runs, work.data, settings, work.folds)
@@ -362,17 +363,16 @@ class Study:
 
     @contextmanager
     def _shown(self, inner: Listener, runs: Sequence[Run], training: Training, *, show: bool) -> Iterator[Listener]:
-        epochs = training.settings.epochs
         places = {} if training.folds is None else training.folds.places
         with (
-            self._callbacks.heard(inner, places) as told,
-            shown(told, runs=runs, num_epochs=epochs, score=self.score, show=show) as listener,
+            self._callbacks.heard(inner, partial(told_apart, places)) as told,
+            shown(told, runs=runs, num_epochs=training.settings.epochs, score=self.score, show=show) as listener,
         ):
             yield listener
 
     def _settings(
         self,
-        data: TrainingData,
+        num_held_out: int,
         epochs: int,
         batch_size: int,
         *,
@@ -382,8 +382,7 @@ class Study:
         epochs, batch_size = positive(epochs, "epochs"), positive(batch_size, "batch_size")
         shuffle = flag(shuffle, "shuffle")
         check_class_weight(class_weight, self.kind)
-        held_out = sum(map(len, data.held_out().values()))
-        size = 4 * held_out * self.kind.width * epochs * len(self.seeds) * len(self.variants)
+        size = 4 * num_held_out * self.kind.width * epochs * len(self.seeds) * len(self.variants)
         return TrainingSettings(
             epochs=epochs,
             batch_size=batch_size,

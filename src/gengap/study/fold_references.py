@@ -14,7 +14,7 @@ from gengap.study.references import FittedReference, fit_references
 from gengap.study.resampling import Folds
 
 if TYPE_CHECKING:
-    from gengap.study.storing import Training
+    from gengap.study.training import Training
 
 
 def references_of(

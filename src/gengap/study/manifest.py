@@ -12,16 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from gengap._version import __version__
-from gengap.datasets.account import describe_data
 from gengap.datasets.output_kind import OutputKind
-from gengap.datasets.training_data import TrainingData
 from gengap.engine.rates import describe_rates, rate_of
 from gengap.engine.restless import restless_layers
 from gengap.engine.runs import TrainingSettings
-from gengap.keras_models.frozen import digest_of_held
+from gengap.keras_models.frozen import digest_of_held, num_trained
 from gengap.remedies.base import Variant
 from gengap.results.checks import FORMAT
 from gengap.study.notebook import without_displays
@@ -31,26 +28,26 @@ _LIBRARIES = ("keras", "torch", "jax", "tensorflow", "numpy", "scipy", "scikit-l
 
 def make_manifest(
     variants: Sequence[Variant],
-    data: TrainingData,
     kind: OutputKind,
     settings: TrainingSettings,
     *,
+    data: Mapping[str, Any],
+    few: Any,
     seeds: Sequence[int],
     primary_epoch: str,
     engine: str,
-    dataset: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Describe a study before it runs.
 
     Args:
         variants: The variants, the baseline first.
-        data: The checked data.
         kind: How the scored output is read.
         settings: What all runs have in common.
+        data: What is known of the data: sizes, fingerprint, audit, climatology, name, label names.
+        few: A few training cases, on which is looked which layers draw in inference too.
         seeds: Seeds of the study.
         primary_epoch: Epoch rule of the primary comparison, `"best"` or `"last"`.
         engine: Name of the engine.
-        dataset: What is known about the data set besides its arrays: name, label names, whether it is synthetic.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return {
@@ -66,8 +63,8 @@ def make_manifest(
         "seeds": list(seeds),
         "looks": [{"seeds": len(seeds), "time": now}],
         "settings": _settings(settings, variants),
-        "variants": {variant.name: describe_variant(variant, data.train.x) for variant in variants},
-        "data": {**describe_data(data, kind), **dataset},
+        "variants": {variant.name: describe_variant(variant, few) for variant in variants},
+        "data": dict(data),
         "engine": engine,
         "backend": keras.config.backend(),
     }
@@ -118,12 +115,12 @@ def library_versions() -> dict[str, str]:
     return found
 
 
-def describe_variant(variant: Variant, x: Any) -> dict[str, Any]:
+def describe_variant(variant: Variant, few: Any) -> dict[str, Any]:
     """Describe one variant; `model` is its Keras configuration, None where it has none that is plain JSON.
 
     Args:
         variant: The variant.
-        x: Training cases; on a few is looked which layers draw in inference too.
+        few: A few training cases, on which is looked which layers draw in inference too.
     """
     model, stopping = variant.model, variant.stopping
     lines: list[str] = []
@@ -133,8 +130,8 @@ def describe_variant(variant: Variant, x: Any) -> dict[str, Any]:
         "remedy": variant.remedy,
         "share": variant.share,
         "stopping": None if stopping is None else asdict(stopping),
-        "parameters": int(sum(np.prod(weight.shape) for weight in model.trainable_weights)),
-        "noise_at_inference": restless_layers(model, x),
+        "parameters": num_trained(model),
+        "noise_at_inference": restless_layers(model, few),
         "held_weights": digest_of_held(model, variant.kept),
         "kept": list(variant.kept),
         "model": _configuration(model),

@@ -133,7 +133,7 @@ def _fit_copy(preprocess: Any, train: Split, kind: OutputKind) -> tuple[Any, Any
         ) from error
 
 
-def _adapted(layer: Any, x: Any) -> tuple[Any, Any]:
+def _adapted(layer: keras.Layer, x: Any) -> tuple[Any, Any]:
     own = type(layer).from_config(layer.get_config())
     own.adapt(x.toarray() if sparse.issparse(x) else x)
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gengap.datasets.cases import few_cases
 from gengap.datasets.folds import fold_seed
 from gengap.datasets.training_data import TrainingData
 from gengap.engine.measured_ways import remembered
@@ -21,7 +22,8 @@ from gengap.study.declaration import Study
 from gengap.study.loading import stored_result
 from gengap.study.manifest import describe_variant
 from gengap.study.progress import Silence, shown
-from gengap.study.storing import Training, open_store, train_missing
+from gengap.study.storing import open_store, train_missing
+from gengap.study.training import Training
 from gengap.study.variants import run_of
 
 if TYPE_CHECKING:
@@ -134,7 +136,8 @@ class Rounds:
         )
 
     def _in_store(self, work: Training, variants: Sequence[Variant], progress: bool) -> Result:
-        described = {one.name: describe_variant(one, work.data.train.x) for one in variants}
+        few = few_cases(work.data.train.x)
+        described = {one.name: describe_variant(one, few) for one in variants}
         manifest = {**self.manifest, "variants": described}
         with open_store(self._storage or "", manifest, self.study.kind, work) as store:
             stored = set(store.keys())

@@ -5,67 +5,24 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gengap.datasets.output_kind import OutputKind
-from gengap.datasets.training_data import TrainingData
-from gengap.engine.runs import Listener, Run, TrainingSettings
+from gengap.engine.runs import Listener, Run
 from gengap.errors import GengapWarning, ModelError, StoreError
 from gengap.keras_models.frozen import frozen_places
-from gengap.runners.base import Engine, Planner, Runner, States
+from gengap.runners.base import States
 from gengap.storage import Store, StoreListener, begin_or_continue, interruptible, with_look
 from gengap.storage.files import require_space, saying_unwritable
 from gengap.study.loading import ANSWERS, pack_answers, put_passes
-from gengap.study.passes import Passes, passes_of
-from gengap.study.resampling import Folds
+from gengap.study.training import Training
 
 if TYPE_CHECKING:
     from gengap.engine.planner import Plan
 
 Key = tuple[str, int]
-
-
-@dataclass(frozen=True, eq=False)
-class Training:
-    """What a study trains, how and where.
-
-    Attributes:
-        engine: What trains.
-        planner: What plans for that engine; None for an engine that trains run by run.
-        runner: Where.
-        runs: All runs of the study.
-        data: Its data.
-        settings: What the runs have in common.
-        folds: The folds that the runs are of; None for single splits.
-    """
-
-    engine: Engine
-    planner: Planner | None
-    runner: Runner
-    runs: Sequence[Run]
-    data: TrainingData
-    settings: TrainingSettings
-    folds: Folds | None = None
-
-    def held_out(self) -> TrainingData:
-        """Return the splits that a result holds predictions for."""
-        return self.data if self.folds is None else self.folds.held_out()
-
-    def passes(self, kind: OutputKind) -> Passes | None:
-        """Return the divisions with the climatology of each fold's training cases; None for single splits."""
-        return None if self.folds is None else passes_of(self.folds, kind)
-
-    def plan(self, runs: Sequence[Run]) -> "Plan | None":
-        """Plan the training of some of the runs; None for an engine that needs no plan."""
-        return None if self.planner is None else self.runner.plan(self.planner, runs, self.data, self.settings)
-
-    def execute(
-        self, runs: Sequence[Run], listener: Listener, *, plan: "Plan | None", states: States | None = None
-    ) -> None:
-        """Train some of the runs."""
-        self.runner.execute(self.engine, runs, self.data, self.settings, listener, plan=plan, states=states)
 
 
 def train_missing(training: Training, store: Store, then: Listener) -> None:

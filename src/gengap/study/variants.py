@@ -1,6 +1,5 @@
 """The variants of a study: from one model and remedies, or from models written by hand."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,11 +8,11 @@ import keras
 
 from gengap.analysis.tables import Column, Table
 from gengap.datasets.output_kind import OutputKind
-from gengap.datasets.training_data import TrainingData
-from gengap.engine.rates import RateRule, ReduceOnPlateau, has_schedule
+from gengap.engine.rates import RateRule, check_followed
 from gengap.engine.runs import Run
 from gengap.errors import DataError, ModelError
 from gengap.keras_models.clone import compile_config
+from gengap.keras_models.frozen import num_trained
 from gengap.keras_models.heads import output_names
 from gengap.keras_models.initial_weights import learned_layers
 from gengap.keras_models.outputs import describe_output
@@ -116,7 +115,7 @@ def declared(variants: Sequence[Variant], *, title: str) -> Table:
     rows = [
         (
             variant.name,
-            sum(math.prod(weight.shape) for weight in variant.model.trainable_weights),
+            num_trained(variant.model),
             variant.share,
             None if variant.stopping is None else f"patience {variant.stopping.patience}",
         )
@@ -154,45 +153,31 @@ def _checked(model: Any, name: str) -> keras.Model:
     return model
 
 
-def check_watched(variants: Sequence[Variant], data: TrainingData, rates: Sequence[RateRule] = ()) -> None:
+def told_apart(places: Mapping[int, tuple[int, int]], run: Run) -> dict[str, str | int]:
+    """Return what tells a run from the others, for callbacks: variant, seed and, with folds, fold.
+
+    Args:
+        places: Seed of the study and number of the fold, by the seed of a run; empty without folds.
+        run: The run; the seed of a fold is a number that nobody has given.
+    """
+    return {"variant": run.variant, **dict(zip(("seed", "fold"), places.get(run.seed, (run.seed,)), strict=False))}
+
+
+def check_watched(variants: Sequence[Variant], rates: Sequence[RateRule] = (), *, validates: bool) -> None:
     """Check that there is something for stopping rules and falling learning rates to look at.
 
     Args:
         variants: The variants.
-        data: The splits.
         rates: What changes the learning rates between epochs.
+        validates: Whether there is a validation split.
 
     Raises:
         DataError: A variant stops early, or its rate falls, by a held-out score, and nothing is held out.
     """
     stopped = [variant.name for variant in variants if variant.stopping is not None]
-    followed = [one.monitor for one in rates if isinstance(one, ReduceOnPlateau) and one.monitor.startswith("val_")]
-    if followed and data.validation is None:
-        raise DataError(
-            f"ReduceLROnPlateau(monitor={followed[0]!r}) looks at a validation split: give `validation_data=` or "
-            "`validation_split=`, or write monitor='loss'."
-        )
-    if stopped and data.validation is None:
+    check_followed(rates, held_out=validates)
+    if stopped and not validates:
         raise DataError(
             f"{', '.join(map(repr, stopped))} would never stop: early stopping looks at the score on a validation "
             "split. Give `validation_data=` or `validation_split=`."
         )
-
-
-def check_rates(variants: Sequence[Variant], rates: Sequence[RateRule]) -> None:
-    """Check that the optimizers let callbacks set their rate.
-
-    Args:
-        variants: The variants.
-        rates: What changes the learning rates between epochs.
-
-    Raises:
-        ModelError: An optimizer has a schedule of its own, which sets the rate at every step.
-    """
-    for variant in variants if rates else ():
-        if has_schedule(getattr(variant.model.optimizer, "inner_optimizer", variant.model.optimizer)):
-            raise ModelError(
-                f"The optimizer of variant {variant.name!r} has a schedule of its own, which sets the rate at every "
-                "step, so that no callback can: compile it with a number, or leave out ReduceLROnPlateau and "
-                "LearningRateScheduler."
-            )

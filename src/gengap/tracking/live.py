@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, final
 
+from gengap.engine.callbacks import LiveRecord, called
 from gengap.naming import name_apart
-from gengap.study.callbacks import LiveRecord
 from gengap.tracking.mlflow_runs import OF_A_NAME, begin_run, begin_study, require_mlflow
 from gengap.tracking.wandb_runs import begin_run as begin_wandb_run
 from gengap.tracking.wandb_runs import check_choices, require_wandb
@@ -22,7 +22,7 @@ class LiveMLflow(LiveRecord):
 
     A parent run for the study, and a child for each variant and seed (with `cv=`, and fold), whose curves grow epoch by
     epoch (from 1). Each epoch of each run is a call of MLflow's, which training waits for. If one fails, it is warned
-    of, and the study goes on without.
+    of, and the training goes on without.
 
     Args:
         experiment: Name of the experiment; made where it does not exist.
@@ -48,7 +48,7 @@ class LiveMLflow(LiveRecord):
 
         def write(who: Who, epoch: int, logs: Mapping[str, float]) -> None:
             if (name := _name(who)) not in children:
-                tags = {"name": name, "variant": str(who["variant"]), "seed": str(who["seed"])}
+                tags = {"name": name, "variant": called(who), "seed": str(who["seed"])}
                 children[name] = begin_run(client, experiment, parent, **tags)
             now = int(1000 * time.time())
             values = [Metric(name_apart(one, known, kept=OF_A_NAME), v, now, epoch) for one, v in logs.items()]
@@ -71,7 +71,7 @@ class LiveWandb(LiveRecord):
     """Runs in Weights & Biases while they train: `gg.Study(..., callbacks=[gg.tracking.LiveWandb(...)])`.
 
     A run for each variant and seed (with `cv=`, and fold), grouped as by `to_wandb`; all of them are open at once, and
-    the step is the epoch, from 1. If a call fails, it is warned of, and the study goes on without.
+    the step is the epoch, from 1. If a call fails, it is warned of, and the training goes on without.
 
     Args:
         project: Name of the project.
@@ -105,7 +105,7 @@ class LiveWandb(LiveRecord):
 
             def write(who: Who, epoch: int, logs: Mapping[str, float]) -> None:
                 if (name := _name(who)) not in records:
-                    names = {"seed": f"seed {who['seed']}", "variant": str(who["variant"])}
+                    names = {"seed": f"seed {who['seed']}", "variant": called(who)}
                     group = names.pop(self._by)
                     (job,) = names.values()
                     records[name] = closing.enter_context(begin_wandb_run(name, group, job, who, **self._how))
@@ -124,4 +124,4 @@ class _Writing:
 
 def _name(who: Who) -> str:
     """Return a run's name, as records of results have it."""
-    return ", ".join([str(who["variant"]), *(f"{part} {value}" for part, value in who.items() if part != "variant")])
+    return ", ".join([called(who), *(f"{part} {who[part]}" for part in ("seed", "fold") if part in who)])

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gengap.analysis.curves import learning_curve
+from gengap.engine.events import Events, folder_of, require_tensorboard
 from gengap.errors import DataError
 from gengap.results.checks import check_is_result
-from gengap.study.events import Events, folder_of, require_tensorboard
 from gengap.tracking.records import tracked_runs
 
 if TYPE_CHECKING:

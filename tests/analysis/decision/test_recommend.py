@@ -101,6 +101,24 @@ def test_what_is_cheaper_is_said(cheap, reason):
         assert (found.chosen, found.reason) == (1, reason)
 
 
+def test_what_a_search_found_as_good_does_not_replace_the_model_as_it_is():
+    found = trained(("baseline", "dropout(0.3)"), ahead=0.0)
+    searched = replace(found, manifest={**found.manifest, "search": {}})
+    advice = recommend(searched, tolerance=10.0)
+    assert advice.choice.variant == "baseline"
+    if advice.leader.variant != "baseline":
+        assert "It is the model as it is" in said(advice)
+    one = Option("baseline", Rule("best"), 0.305, 9.0, 100, 0.2, 0)
+    other = replace(one, variant="dropout(0.3)", score=0.3, epoch=5.0, gap=0.1)
+    reference = replace(other, variant="ridge regression", epoch=None, gap=None, parameters=None)
+    how = {"larger_is_better": False, "kept": ("baseline", "ridge regression")}
+    assert choose([one, other], tolerance=0.001, **how).chosen == 1, "better by more than does not matter"
+    assert choose([one, other], tolerance=0.01, **how).reason == "unchanged"
+    smaller = replace(other, score=0.31, parameters=50)
+    assert choose([one, smaller], tolerance=0.01, **how).reason == "parameters"
+    assert choose([one, reference], tolerance=0.01, **how).chosen == 1, "a reference is no change of the network"
+
+
 def test_larger_scores_are_better_where_they_are():
     result = trained(ahead=2.0)
     assert recommend(result, score="roc_auc", tolerance=0).choice.variant == "l2"

@@ -70,7 +70,7 @@ def test_folds_without_inner_validation_of_every_case_are_told_what_to_do(result
         gg.recommend(bare, patience=2)
 
 
-def test_the_report_shows_stopping_reliability_and_cases_of_folds(result):
+def test_the_report_shows_stopping_reliability_and_cases_of_folds(result, draw_only):
     page = render_report(result)
     for section in ("stopping", "verification", "cases"):
         assert f'id="{section}"' in page
@@ -79,4 +79,5 @@ def test_the_report_shows_stopping_reliability_and_cases_of_folds(result):
     assert "the run that has not seen the case" in page
     assert "ROC curve" not in page, "forecasts of different runs do not rank together"
     assert "given this training set" not in page
+    draw_only()
     assert "每折" in render_report(result, lang="zh")

@@ -66,9 +66,15 @@ def test_groups_without_spread_say_nothing_and_none_at_all_leaves_everything_ope
     assert high > 11
 
 
-@pytest.mark.parametrize("n", [6, 10, 20, 43])
-@pytest.mark.parametrize("sigma", [0.3, 0.6, 1.0])
-@pytest.mark.parametrize("level", [0.04, 0.005])
+def samples():
+    """Every second of the sizes, spreads and levels always, like the black squares of a board."""
+    for places in np.ndindex(4, 3, 2):
+        n, sigma, level = ([6, 10, 20, 43], [0.3, 0.6, 1.0], [0.04, 0.005])
+        given = n[places[0]], sigma[places[1]], level[places[2]]
+        yield pytest.param(*given, marks=pytest.mark.slow if sum(places) % 2 else ())
+
+
+@pytest.mark.parametrize(("n", "sigma", "level"), list(samples()))
 def test_the_widening_is_that_of_lognormal_samples(n, sigma, level):
     """The quantile on the dangerous side, against 200,000 simulated samples."""
     values = np.random.default_rng(4).lognormal(sigma=sigma, size=(200_000, n)) - np.exp(sigma**2 / 2)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gengap.analysis.cases import held_out, primary_score
+from gengap.analysis.cases import held_out, is_reference, primary_score
 from gengap.analysis.claims import Claim, claim_of, given_message, title_of
 from gengap.analysis.comparison.comparison import check_scored
 from gengap.analysis.comparison.estimators import ScoreName, larger_is_better
@@ -36,8 +36,9 @@ class Recommendation(ShownAsTable):
 
     Attributes:
         choice: The option that is recommended: a variant, and when its training ends.
-        reason: Why: it has the `"best"` mean, or is within the tolerance of it and has fewer `"parameters"`, fewer
-            `"epochs"` or a smaller `"gap"` to its training score; or it is `"alone"`.
+        reason: Why: it has the `"best"` mean, or is within the tolerance of it and has fewer `"parameters"`, is
+            `"unchanged"` by a search, has fewer `"epochs"` or a smaller `"gap"` to its training score; or it is
+            `"alone"`.
         leader: The option with the best mean.
         regret: Upper bound of what the choice loses against the best option, in the score's units; infinite where
             nothing can be said.
@@ -137,7 +138,8 @@ def recommend(
 
     Options are all variants, each read at its best epoch (chosen on validation) and at its last, so that stopping
     early counts as the remedy that it is. A decision needs no significance: it takes the option of the best mean, or
-    the cheaper and more regularized of those within `tolerance` of it. What it could cost is bounded by Hsu's multiple
+    the cheaper and more regularized of those within `tolerance` of it; after a search, the model as it is where that is
+    among them and no other has fewer parameters. What it could cost is bounded by Hsu's multiple
     comparisons with the best, on the contrasts of `compare`: one error buys the set that holds the best option and, for
     every option at once, the bound of its regret $\mu_i - \min_j \mu_j$. So the bound holds although the choice was
     made on the same cases; the score of what was chosen for looking best, however, flatters.
@@ -173,7 +175,8 @@ def recommend(
     found, same = distinct(reading, with_ensembles(reading, rules) if ensembles else rules)
     options, aside = _without_lost(found)
     tolerance = _tolerance(reading, options, patience, tolerance)
-    choice = choose(options, tolerance=tolerance, larger_is_better=reading.larger_is_better)
+    kept = _unchanged(result) if "search" in result.manifest else ()
+    choice = choose(options, tolerance=tolerance, larger_is_better=reading.larger_is_better, kept=kept)
     market = _market(reading, options, choice.chosen, alpha)
     level = one_sided_level(market.looks, alpha)
     high = market.pairs.bounds(level)
@@ -203,6 +206,11 @@ def recommend(
         notes=saying.notes(reading, options, aside, same),
         findings=reference_findings(reading, options, high, inside, tolerance=tolerance, confidence=1 - level),
     )
+
+
+def _unchanged(result: "Result") -> tuple[str, ...]:
+    """Return the names of what a search did not touch: the model as it is, and references."""
+    return tuple(one for one in result.variants if one == result.baseline or is_reference(result, one))
 
 
 def _market(reading: Reading, options: Sequence[Option], chosen: int, alpha: float) -> Market:

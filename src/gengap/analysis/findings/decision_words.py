@@ -19,6 +19,8 @@ SENTENCES: dict[str, str] = {
     "decision.why.best": "It has the best mean, and nothing cheaper or more regularized is within {tolerance} of that.",
     "decision.why.parameters": "It has fewer parameters than {leader}, whose mean is better by {behind}: less than the "
     "{tolerance} that are taken not to matter.",
+    "decision.why.unchanged": "It is the model as it is. {leader} has a mean that is better by {behind}: less than the "
+    "{tolerance} that are taken not to matter.",
     "decision.why.epochs": "It takes fewer epochs than {leader}, whose mean is better by {behind}: less than the "
     "{tolerance} that are taken not to matter.",
     "decision.why.gap": "It costs as much as {leader} and is more regularized: its held-out score is closer to its "

@@ -112,6 +112,7 @@ def two_way(values: Floats, *, carriers: int | None = None) -> MeanEstimate:
     squares_seeds = units * np.sum((of_seeds - mean[..., None]) ** 2, axis=-1)
     squares_units = seeds * np.sum((of_units - mean[..., None]) ** 2, axis=-1)
     squares_total = np.sum((values - mean[..., None, None]) ** 2, axis=(-2, -1))
+    # The difference of sums of one size may come out below 0 by rounding alone.
     squares_both = np.maximum(squares_total - squares_seeds - squares_units, 0.0)
     cells = seeds * units
     return from_mean_squares(
@@ -134,6 +135,8 @@ def from_mean_squares(
     with np.errstate(divide="ignore", invalid="ignore"):
         df = np.where(uncertainty > 0, variance**2 / uncertainty, seeds - 1.0)
     return MeanEstimate(
+        # Where the interaction is subtracted, Satterthwaite's formula may fall below the degrees of freedom that the
+        # smaller of the two factors has by itself.
         mean=np.asarray(mean),
         se=np.sqrt(variance),
         df=cast("Floats", np.maximum(df, min(seeds, units) - 1.0)),

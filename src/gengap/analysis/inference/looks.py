@@ -63,6 +63,8 @@ def _levels(seeds: tuple[int, ...], alpha: float) -> tuple[float, ...]:
     def excess(c: float) -> float:
         return 1 - _inside([*critical, c], seeds) - spent
 
+    # The part that this look adds is safe whatever looks have in common (errors add up at most), so that it is the
+    # floor: the root is found to a tolerance, and the overlap counts in favour only.
     level = 2 * float(stats.norm.sf(optimize.brentq(excess, 0.5, 8.0, xtol=1e-5)))
     return (*before, max(level, part))
 

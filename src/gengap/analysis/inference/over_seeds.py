@@ -73,6 +73,7 @@ def late_slopes(curves: Floats, *, share: float) -> Floats:
     late = curves[:, -max(3, round(share * curves.shape[1])) :] if curves.size else curves
     if late.shape[1] < 3:
         return np.full(len(curves), np.nan)
+    # Epochs around their own mean: the slope of least squares is then sum(x y) / sum(x^2), whatever the level of y.
     epochs = np.arange(late.shape[1]) - (late.shape[1] - 1) / 2
     return cast("Floats", late @ epochs / np.square(epochs).sum())
 

@@ -68,9 +68,12 @@ def l_skewness(values: Floats) -> Floats:
         return np.full(ordered.shape[:-1], np.nan)
     ordered = ordered - ordered.mean(axis=-1, keepdims=True)
     rank = np.arange(n)
+    # Probability-weighted moments b1 and b2. Of centered values b0 is 0, so that l2 = 2 b1 - b0 and l3 = 6 b2 - 6 b1 +
+    # b0 lose it, and with it the digits that a large common mean would cost.
     first = ordered @ (rank / (n - 1.0)) / n
     second = ordered @ (rank * (rank - 1) / ((n - 1.0) * (n - 2.0))) / n
     scale, third = 2 * first, 6 * second - 6 * first
+    # Measured by the values themselves: scores that differ by rounding have no spread, however small they are.
     vanishing = scale <= 1e-12 * np.abs(np.asarray(values)).max(axis=-1, initial=0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(vanishing, np.nan, third / scale * n / (n - 1.4))
@@ -122,6 +125,8 @@ def _lognormal() -> tuple[Floats, Floats]:
     z = np.linspace(-9.0, 12.0, 4001)
     weight, below = np.exp(-(z**2) / 2), special.ndtr(z)
     values = np.exp(sigma[:, None] * z) * weight
+    # L-moments are means of x times Legendre's polynomials of F(x): 2 F - 1 for scale, 6 F^2 - 6 F + 1 for skewness. In
+    # their ratio the step of the grid and the constant of the normal law cancel.
     ratio = (values @ (6 * below**2 - 6 * below + 1)) / (values @ (2 * below - 1))
     spread = np.exp(sigma**2)
     return np.append(0.0, ratio), np.append(0.0, (spread + 2) * np.sqrt(spread - 1))

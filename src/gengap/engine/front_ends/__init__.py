@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gengap.engine.front_ends.base import FrontEnd, StepCases
-from gengap.engine.front_ends.dense import DenseFrontEnd, read_splits
+from gengap.engine.front_ends.dense import DenseFrontEnd
 from gengap.engine.front_ends.sparse import SparseFrontEnd, sparse_kernel_place
 from gengap.engine.frozen import Frozen
+from gengap.engine.loader import read_splits
 from gengap.engine.optimizers import InPlace, Updater, choose_updater
 from gengap.layers.stack import Stack
 

@@ -9,22 +9,10 @@ from keras import tree
 from numpy.typing import NDArray
 
 from gengap.engine.front_ends.base import SAMPLES_AT_ONCE, FrontEnd, StepCases
-from gengap.engine.loader import BatchLoader, per_run, read_cases
+from gengap.engine.loader import BatchLoader, per_run
 from gengap.engine.runs import Array
 from gengap.layers.doors import PassContext, SparseProduct
 from gengap.layers.program import Program, say_batches
-
-
-def read_splits(model: Any, splits: Mapping[str, Any], *, device: str) -> dict[str, BatchLoader]:
-    """Return what reads the inputs of every split; splits of the same cases share it.
-
-    Args:
-        model: A model of the runs.
-        splits: Inputs of every split, by name.
-        device: Where batches are wanted.
-    """
-    loaders = {id(x): read_cases(model, x, device=device) for x in splits.values()}
-    return {name: loaders[id(x)] for name, x in splits.items()}  # folds are parts of the same cases
 
 
 @final

@@ -14,6 +14,7 @@ from gengap.engine.rates import has_schedule
 from gengap.keras_models.clone import copy_optimizer, excluded_from_decay, rate_factors
 from gengap.kernels.optimizers import Strength, UpdateRule, decay_weights, rule_from_keras
 from gengap.kernels.transfer import upload
+from gengap.layers.of_each import of_each
 from gengap.layers.stack import Stack
 
 _OWN_WORK = ("loss_scale_factor", "gradient_accumulation_steps", "use_ema")
@@ -53,7 +54,7 @@ class InPlace(Updater):
     def shares_rule(models: Sequence[Any]) -> bool:
         """Tell whether all runs share a rule that has a kernel, whatever the stack."""
         optimizers = [model.optimizer for model in models]
-        rules = [rule_from_keras(optimizer) for optimizer in optimizers]
+        rules = of_each(optimizers, rule_from_keras)
         alone = any(getattr(optimizer, name, None) for optimizer in optimizers for name in _OWN_WORK)
         schedules = [config(optimizer)["learning_rate"] for optimizer in optimizers if has_schedule(optimizer)]
         one_schedule = not schedules or (
@@ -116,7 +117,7 @@ class LearningRates:
         if self._optimizer is not None and device.type != "cpu":
             with keras.device("cpu"):  # asked at every step, a schedule on a GPU would make every step wait for it
                 self._optimizer = copy_optimizer(self._optimizer)
-        rates = [0.0 if self._optimizer else float(optimizer.learning_rate) for optimizer in optimizers]
+        rates = of_each(optimizers, lambda optimizer: 0.0 if self._optimizer else float(optimizer.learning_rate))
         self._each = torch.tensor(rates, device=device).view(-1, 1)
         self._common = rates[0] if len(set(rates)) == 1 else None
 
@@ -140,17 +141,19 @@ class LearningRates:
 
 def decays_at(models: Sequence[Any], place: int, device: torch.device) -> torch.Tensor | None:
     """Return the decoupled decay of one weight in each run, `(K,)`; None where no run decays it."""
-    strengths = []
-    for model in models:
+
+    def strength_in(model: Any) -> float:
         strength = float(model.optimizer.weight_decay or 0.0)
         excluded = strength > 0 and any(model.weights[place] is one for one in excluded_from_decay(model))
-        strengths.append(0.0 if excluded else strength)
+        return 0.0 if excluded else strength
+
+    strengths = of_each(models, strength_in)
     return torch.tensor(strengths, device=device) if any(strengths) else None
 
 
 def factors_at(models: Sequence[Any], place: int) -> tuple[float, ...]:
     """Return the factor of the learning rate of one weight in each run."""
-    return tuple(rate_factors(model).get(id(model.weights[place]), 1.0) for model in models)
+    return tuple(of_each(models, lambda model: rate_factors(model).get(id(model.weights[place]), 1.0)))
 
 
 def _decays(models: Sequence[Any], stack: Stack) -> list[tuple[int, torch.Tensor]]:

@@ -11,6 +11,7 @@ from gengap.engine.optimizers.clipping import Clipping, read_clipping
 from gengap.engine.optimizers.variables import bind, load_optimizer, moving_averages, numpy_state, variable_over
 from gengap.keras_models.clone import copy_optimizer, excluded_from_decay, rate_factors
 from gengap.keras_models.layer_rates import listed, plain_class
+from gengap.layers.of_each import of_each
 from gengap.layers.stack import Stack
 
 _ELEMENTWISE = (
@@ -50,7 +51,7 @@ class StackedOptimizer(Updater):
         first_config = config(first)
         same = all(type(one) is type(first) and config(one) == first_config for one in optimizers[1:])
         clips_late = first.gradient_accumulation_steps and any(first_config.get(clip) for clip in clips)
-        one_way_of_decay = len({len(excluded_from_decay(model)) for model in models}) == 1
+        one_way_of_decay = len({len(excluded) for excluded in of_each(models, excluded_from_decay)}) == 1
         return known and same and not clips_late and one_way_of_decay
 
     def update(self) -> None:

@@ -1,7 +1,6 @@
 """Keras variables whose memory is the engine's: what lets Keras' own optimizers update a stack."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import keras
 import numpy as np
@@ -26,18 +25,18 @@ def bind(variable: keras.Variable, value: torch.Tensor) -> None:
     put_value(variable, value)
 
 
-def numpy_state(optimizer: Any) -> dict[str, Array]:
+def numpy_state(optimizer: keras.optimizers.Optimizer) -> dict[str, Array]:
     """Return an optimizer's variables by position."""
     return {f"variable/{number}": to_numpy(one.value) for number, one in enumerate(optimizer.variables)}
 
 
-def load_optimizer(optimizer: Any, state: Mapping[str, Array]) -> None:
+def load_optimizer(optimizer: keras.optimizers.Optimizer, state: Mapping[str, Array]) -> None:
     """Assign variables that `numpy_state` returned."""
     for number, variable in enumerate(optimizer.variables):
         variable.assign(np.asarray(state[f"variable/{number}"]))
 
 
-def moving_averages(optimizer: Any) -> list[torch.Tensor] | None:
+def moving_averages(optimizer: keras.optimizers.Optimizer) -> list[torch.Tensor] | None:
     """Return the averages of the weights that an optimizer with `use_ema` keeps; None without.
 
     Keras puts them into the model only when training ends, or by a callback; a study scores them at every epoch.

@@ -16,6 +16,7 @@ SENTENCES: dict[str, str] = {
     "decision.why.alone": "只有它。",
     "decision.why.best": "其均值最好，且在 {tolerance} 以内没有更省或正则化更强的选项。",
     "decision.why.parameters": "它的参数少于 {leader}；后者的均值好 {behind}，不到视为无关紧要的 {tolerance}。",
+    "decision.why.unchanged": "它是未加改动的原模型；{leader} 的均值好 {behind}，不到视为无关紧要的 {tolerance}。",
     "decision.why.epochs": "它所需轮次少于 {leader}；后者的均值好 {behind}，不到视为无关紧要的 {tolerance}。",
     "decision.why.gap": "它与 {leader} 一样省，而正则化更强：留出评分更接近训练评分。后者的均值好 {behind}，"
     "不到视为无关紧要的 {tolerance}。",

@@ -1,4 +1,4 @@
-"""Callbacks of Keras in a study: what each of them does where runs train together, or what to take in its place."""
+"""Callbacks of Keras where runs train together: what each of them does, or what to take in its place."""
 
 import csv
 import warnings
@@ -12,19 +12,19 @@ from typing import Any, Protocol
 
 import keras
 
+from gengap.engine.events import Events, folder_of, require_tensorboard
 from gengap.engine.rates import EpochSchedule, RateRule, ReduceOnPlateau
 from gengap.engine.runs import Listener, Run, RunRecord
 from gengap.errors import GengapError, GengapWarning
 from gengap.remedies.base import Variant
 from gengap.remedies.stopping import StoppingRule
-from gengap.study.events import Events, folder_of, require_tensorboard
 
 _OF_A_RUN = ("on_epoch_end",)
 _FALLING = ("val_loss", "loss", "val_score")
 _REPLACED = {
     "SwapEMAWeights": "averaged weights are the remedy gg.EMA(momentum)",
-    "History": "the result holds every curve: result.history, result.to_dataframe('history')",
-    "ProgbarLogger": "say `progress=True` to `run`",
+    "History": "a result holds every curve (result.history, result.to_dataframe('history')), fit_many returns them",
+    "ProgbarLogger": "Study.run(..., progress=True) shows how far it is",
     "RemoteMonitor": "send what you want to from a keras.callbacks.LambdaCallback(on_epoch_end=...)",
     "OrbaxCheckpoint": 'gg.Study(..., storage="folder") keeps every run',
 }
@@ -35,7 +35,13 @@ _STORED = (
 
 
 Who = Mapping[str, str | int]
-"""What tells runs apart: `variant` and `seed`, in a resampled study `fold` besides, as `Result.model` takes them."""
+"""What tells runs apart: `variant` and `seed`, in a resampled study `fold` besides, as `Result.model` takes them; of
+`fit_many`, `model`, the place in the list, and `seed`."""
+
+
+def called(who: Who) -> str:
+    """Return the variant's name; of `fit_many`, which has none, `model 0` and so on."""
+    return str(who["variant"]) if "variant" in who else f"model {who['model']}"
 
 
 class Hearer(Protocol):
@@ -61,23 +67,25 @@ class Callbacks:
         stopping: The stopping rule of variants that have none of their own.
         hearers: What makes a hearer when training begins, as a context manager each.
         rates: What changes the learning rates of all runs between epochs.
+        restores_best: Whether EarlyStopping asks for the weights of the best epoch, which a study keeps anyway.
     """
 
     stopping: StoppingRule | None = None
     hearers: tuple[Callable[[], Any], ...] = ()
     rates: tuple[RateRule, ...] = ()
+    restores_best: bool = False
 
     def variants(self, given: Sequence[Variant]) -> tuple[Variant, ...]:
         """Return the variants with the stopping rule, where they have none of their own."""
         return tuple(one if one.stopping else replace(one, stopping=self.stopping) for one in given)
 
     @contextmanager
-    def heard(self, inner: Listener, places: Mapping[int, tuple[int, int]]) -> Iterator[Listener]:
+    def heard(self, inner: Listener, named: Callable[[Run], Who]) -> Iterator[Listener]:
         """Give a listener that tells everybody, and passes everything on.
 
         Args:
             inner: What everything is passed on to.
-            places: Seed of the study and number of the fold, by the seed of a run; empty without folds.
+            named: What tells a run from the others.
 
         Raises:
             GengapError: A file cannot be written.
@@ -86,30 +94,33 @@ class Callbacks:
             yield inner
             return
         with ExitStack() as open_ones:
-            yield _Told(inner, [open_ones.enter_context(make()) for make in self.hearers], places)
+            yield _Told(inner, [open_ones.enter_context(make()) for make in self.hearers], named)
 
 
-def read_callbacks(given: Sequence[Any], *, stored: bool) -> Callbacks:
+def read_callbacks(given: Sequence[Any], *, stored: bool = False, checkpoints: str = _STORED) -> Callbacks:
     """Read a list of Keras' callbacks.
 
     Args:
         given: The callbacks.
-        stored: Whether the study is kept in a folder.
+        stored: Whether every run is kept in a folder, as callbacks for checkpoints ask for.
+        checkpoints: What to do in their place where it is not.
 
     Raises:
-        TypeError: One has no place in a study, or is no callback; the sentence says what to do instead.
-        ValueError: One is set up as a study cannot have it.
+        TypeError: One has no place where runs train together, or is no callback; the sentence says what to do instead.
+        ValueError: One is set up as runs that train together cannot have it.
         MissingExtraError: TensorBoard is not installed.
     """
     stopping: list[StoppingRule] = []
     hearers: list[Callable[[], Any]] = []
     rates: list[RateRule] = []
+    restores_best = False
     for one in [given] if isinstance(given, keras.callbacks.Callback | LiveRecord) else given:
         kind = type(one)
         if isinstance(one, LiveRecord):
             hearers.append(one.opened)
         elif kind is keras.callbacks.EarlyStopping:
             stopping.append(_stopping(one))
+            restores_best = bool(one.restore_best_weights)
         elif kind is keras.callbacks.ReduceLROnPlateau:
             rates.append(_plateau(one))
         elif kind is keras.callbacks.LearningRateScheduler:
@@ -123,28 +134,28 @@ def read_callbacks(given: Sequence[Any], *, stored: bool) -> Callbacks:
         elif kind is keras.callbacks.TensorBoard:
             hearers.append(_tensorboard(one))
         elif kind is not keras.callbacks.TerminateOnNaN and not (stored and kind in _CHECKPOINTS):
-            raise TypeError(_refusal(one))
+            raise TypeError(_refusal(one, checkpoints))
     if len(stopping) > 1:
         raise ValueError("Two EarlyStopping callbacks are given: a run has one stopping rule.")
-    return Callbacks(stopping[0] if stopping else None, tuple(hearers), tuple(rates))
+    return Callbacks(stopping[0] if stopping else None, tuple(hearers), tuple(rates), restores_best)
 
 
 _CHECKPOINTS = (keras.callbacks.ModelCheckpoint, keras.callbacks.BackupAndRestore)
 
 
-def _refusal(one: Any) -> str:
+def _refusal(one: Any, checkpoints: str) -> str:
     if not isinstance(one, keras.callbacks.Callback):
         return f"`callbacks` takes callbacks of Keras; received {type(one).__name__}: {one!r}."
     kind = type(one).__name__
     if type(one) in _CHECKPOINTS:
-        return f"{kind}: {_STORED}."
+        return f"{kind}: {checkpoints}."
     told = next((_REPLACED[name] for name in _REPLACED if type(one) is getattr(keras.callbacks, name, None)), None)
     if told is not None:
-        return f"{kind} has no place in a study: {told}."
+        return f"{kind} has no place where runs train together: {told}."
     return (
         f"{kind} is a callback of your own, which holds the state of one run and its model, and runs train together: "
         "what is to happen after every epoch of every run goes into LambdaCallback(on_epoch_end=function), "
-        "whose `logs` name the variant and the seed; what changes the training is a remedy or a model of its own."
+        "whose `logs` name the run; what changes the training is a remedy or a model of its own."
     )
 
 
@@ -152,7 +163,7 @@ def _stopping(one: Any) -> StoppingRule:
     """Return the stopping rule that Keras' callback stands for; it looks at the common score."""
     instead = "write gg.EarlyStopping(patience, min_delta=...), which looks at the common held-out score"
     if one.monitor != "val_loss" or one.mode == "max":
-        raise ValueError(f"EarlyStopping(monitor={one.monitor!r}) is not what a study stops by: {instead}.")
+        raise ValueError(f"EarlyStopping(monitor={one.monitor!r}) is not what runs stop by here: {instead}.")
     if one.baseline is not None or one.start_from_epoch or one.patience < 1:
         raise ValueError(
             f"EarlyStopping takes a patience from 1 here, and no `baseline` or `start_from_epoch`: {instead}."
@@ -188,8 +199,8 @@ def _lambda(one: Any) -> Callable[[], Any]:
     known = {name for name in vars(one) if name.startswith("on_")}
     if more := sorted(known - set(_OF_A_RUN)):
         raise TypeError(
-            f"LambdaCallback({more[0]}=...) has no place in a study, whose runs train together: what is to happen "
-            "after every epoch of every run goes into `on_epoch_end`."
+            f"LambdaCallback({more[0]}=...) has no place where runs train together: what is to happen after every "
+            "epoch of every run goes into `on_epoch_end`."
         )
     if not known:
         raise TypeError("This LambdaCallback does nothing: give it `on_epoch_end`.")
@@ -242,8 +253,8 @@ def _tensorboard(one: Any) -> Callable[[], Any]:
         def write(who: Who, epoch: int, logs: Mapping[str, float]) -> None:
             key = tuple(who.values())
             if key not in files:
-                own = "-".join(f"{name}-{value}" for name, value in who.items() if name != "variant")
-                files[key] = Events(Path(one.log_dir) / folder_of(str(who["variant"]), folders) / own)
+                own = "-".join(f"{name}-{value}" for name, value in who.items() if name in {"seed", "fold"})
+                files[key] = Events(Path(one.log_dir) / folder_of(called(who), folders) / own)
             files[key].add(logs, epoch - 1)
 
         try:
@@ -266,20 +277,19 @@ class _Called:
 class _Told:
     """The listener that tells hearers; one that fails is told no more, so that no training is lost by it."""
 
-    def __init__(self, inner: Listener, hearers: Sequence[Hearer], places: Mapping[int, tuple[int, int]]) -> None:
-        self._inner, self._hearers, self._places = inner, list(hearers), places
+    def __init__(self, inner: Listener, hearers: Sequence[Hearer], named: Callable[[Run], Who]) -> None:
+        self._inner, self._hearers, self._named = inner, list(hearers), named
 
     def on_epoch(self, run: Run, epoch: int, logs: Mapping[str, float]) -> None:
-        place = self._places.get(run.seed, (run.seed,))  # the seed of a fold is a number that nobody has given
-        who: Who = {"variant": run.variant, **dict(zip(("seed", "fold"), place, strict=False))}
+        who = self._named(run)
         for one in tuple(self._hearers):
             try:
                 one.on_epoch(who, epoch, logs)
             except Exception as error:  # noqa: BLE001  whatever a function of the user's raises
                 self._hearers.remove(one)
                 warnings.warn(
-                    f"A callback failed at epoch {epoch} of {run.variant!r}, seed {place[0]} ({type(error).__name__}: "
-                    f"{error}); the study goes on without it.",
+                    f"A callback failed at epoch {epoch} of {called(who)!r}, seed {who['seed']} "
+                    f"({type(error).__name__}: {error}); the training goes on without it.",
                     GengapWarning,
                     stacklevel=2,
                 )
