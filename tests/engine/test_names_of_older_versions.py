@@ -27,7 +27,7 @@ class Keeper(Collector):
 
 def test_the_door_of_version_one_is_join(make_data, settings):
     model = keras.Sequential(
-        [keras.Input((4, 2)), layers.Flatten(), layers.Dropout(0.3), layers.Dense(1, activation="sigmoid")]
+        [keras.Input((4, 2)), layers.Reshape((8,)), layers.Dropout(0.3), layers.Dense(1, activation="sigmoid")]
     )
     model.compile("adam", "binary_crossentropy")
     runs, data = [Run("a", 0, model), Run("a", 1, model)], make_data((4, 2))

@@ -6,6 +6,7 @@ Penalties on weights, on activities, and what layers add by `add_loss`, whatever
 import keras
 import numpy as np
 import pytest
+import torch
 from keras import layers
 
 from gengap.datasets.split import Split
@@ -14,6 +15,9 @@ from gengap.engine.fused import train_fused
 from gengap.engine.reference import train_reference
 from gengap.engine.runs import Run
 from gengap.keras_models.fusable import why_not_fused
+from gengap.layers.doors import PassContext
+from gengap.layers.program import Program
+from gengap.layers.stack import Stack
 
 ops = keras.ops
 L2 = keras.regularizers.L2
@@ -125,3 +129,23 @@ def test_metrics_that_layers_keep_take_keras_loop(settings, collect):
 
 def test_models_without_metrics_of_their_own_are_fused():
     assert why_not_fused(model("weights")) is None
+
+
+@pytest.mark.parametrize(
+    "make", [layers.Attention, layers.Add, layers.Identity], ids=["fused", "joined", "nothing to compute"]
+)
+def test_a_penalty_counts_that_the_first_of_the_runs_does_not_have(make):
+    def model(penalty):
+        x = keras.Input((5, 4))
+        layer = make(activity_regularizer=penalty)
+        h = layer(x) if make is layers.Identity else layer([x, x])
+        return keras.Model(x, layers.Dense(1)(layers.Flatten()(h)))
+
+    models = [model(None), model(L2(0.1))]
+    weights = [np.array(value) for value in models[0].get_weights()]
+    context, x = PassContext(training=True), torch.ones(1, 3, 5, 4)
+    Program(models, [0, 1], Stack(models[0], [weights] * 2))([x.expand(2, *x.shape[1:])], context)
+    models[1](x[0], training=True)
+    first, second = sum(context.extra_losses).tolist()
+    assert first == 0
+    assert second == pytest.approx(float(models[1].losses[0])) != 0

@@ -111,8 +111,7 @@ def is_plain_in_all(node: StackedNode) -> bool:
     """Tell whether a layer is plain, its parts too, and in no run adds a penalty on its activations."""
     if not isinstance(node.operation, keras.layers.Layer) or not all(map(is_plain, all_layers(node.operation))):
         return False
-    different = {id(layer): layer for layer in node.operations}.values()  # runs of one variant share theirs
-    return all(part.activity_regularizer is None for layer in different for part in all_layers(layer))
+    return all(part.activity_regularizer is None for layer in node.different for part in all_layers(layer))
 
 
 def _is_plain_activation(activation: Any) -> bool:

@@ -114,6 +114,11 @@ class StackedNode:
         """The operation of the first run; equal to the others' but for its strengths."""
         return self.operations[0]
 
+    @property
+    def different(self) -> list[Any]:
+        """The operations of the runs, each once: penalties may differ between those of a cohort."""
+        return list({id(one): one for one in self.operations}.values())
+
     def weight(self, variable: Any) -> torch.Tensor:
         """Return the stacked values of one of the first run's variables: `(K, *shape)`."""
         own = [id(weight) for weight in self.operation.weights]

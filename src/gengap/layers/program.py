@@ -237,7 +237,8 @@ def may_join(node: StackedNode, args: Any, kwargs: Any, *, chosen: str | None = 
     keeps weights, noise or losses is never joined: the probe could not see it.
     """
     operation = node.operation
-    if node.weights or _keeps_state(operation) or not is_keras_made(operation) or chosen not in {None, "join"}:
+    stateful = bool(node.weights) or any(map(_keeps_state, node.different))
+    if stateful or not is_keras_made(operation) or chosen not in {None, "join"}:
         return False
     if chosen == "join":
         return True
@@ -255,7 +256,7 @@ def may_map(node: StackedNode, args: Any, kwargs: Any) -> bool:
     """Tell whether an operation can be computed under `vmap`, and leaves nothing behind but its result."""
     leaves = stacked_leaves((args, kwargs))
     masked = any(leaf.mask is not None for leaf in leaves)  # would stay behind on a tensor of vmap's
-    if node.weights or masked or _keeps_state(node.operation):
+    if node.weights or masked or any(map(_keeps_state, node.different)):
         return False
     values = [leaf.value for leaf in leaves]
     for mode in _modes(node):
@@ -350,7 +351,7 @@ def _say_slow(node: StackedNode, closed: str, *, draws: bool) -> None:
         reason = "the engine has no stacked kernel for it"
         if is_own_composite(node.operation):
             reason = f"it cannot be opened: {closed}"
-    elif _keeps_state(node.operation):
+    elif any(map(_keeps_state, node.different)):
         reason = "it keeps noise or losses of its own"
     else:
         reason = "it mixes the samples of a batch, or is not known not to"
