@@ -35,6 +35,16 @@ def test_ends_lie_in_the_range_around_the_area_and_swapping_the_labels_changes_n
     assert (mirrored.low, mirrored.high) == pytest.approx((1 - found.high, 1 - found.low), abs=1e-9)
 
 
+def test_groups_of_one_label_each_say_nothing_of_their_spread_and_the_model_does():
+    """The influences of a label's cases add up to nothing, but for rounding that differs with the order of sums."""
+    y, p = np.repeat([0, 1], 3), np.array([0, 0, 0.1, 0, 0, 0.3])
+    found = gv.score_interval(y, p, score="roc_auc", groups=y)
+    mirrored = gv.score_interval(y, 1 - p, score="roc_auc", groups=y)
+    assert found.standard_error == mirrored.standard_error == 0
+    assert found.high - found.low > 0.5
+    assert (mirrored.low, mirrored.high) == pytest.approx((1 - found.high, 1 - found.low))
+
+
 def test_with_many_events_it_is_delongs_interval():
     rng = np.random.default_rng(0)
     y = np.arange(20_000) % 2

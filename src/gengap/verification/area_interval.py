@@ -36,6 +36,7 @@ from gengap.verification.discrimination import linear_roc_auc
 from gengap.verification.estimates import Estimate, Linearized, estimate, group_sums, standard_error
 from gengap.verification.inputs import Cases, Floats
 
+_ROUNDING = 1e-12
 _WORTH_CASES, _WORTH_GROUPS = 5.0, 3.0
 """Degrees of freedom that the model's variance counts for."""
 
@@ -67,7 +68,7 @@ def area_interval(valid: Cases, groups: NDArray[Any] | None, level: float) -> Es
         linear = replace(linear, deciding=min(len(np.unique(groups[valid.observed == outcome])) for outcome in (0, 1)))
     plain = estimate(linear, groups=groups, level=level)
     area = linear.value
-    if math.isnan(area) or plain.standard_error == 0:  # one label only, all forecasts tie, or the area is 0 or 1
+    if math.isnan(area) or np.abs(linear.influence).max() < _ROUNDING:  # one label, all tie, or the area is 0 or 1
         return plain
     if groups is not None and plain.groups < 2:  # one group says nothing of how groups differ, and no model does
         return plain

@@ -117,6 +117,9 @@ def caution(
     return f"few {name}s carry the variance: may cover less than it claims" if freedom < FEW_FREEDOM else ""
 
 
+_ROUNDING = 1e-12
+
+
 def group_sums(influence: Floats, groups: NDArray[np.generic] | None) -> Floats:
     """Return the influence of each group (rescaled so that its mean's variance is the score's), or of each case.
 
@@ -128,6 +131,7 @@ def group_sums(influence: Floats, groups: NDArray[np.generic] | None) -> Floats:
         return influence
     _, codes = np.unique(groups, return_inverse=True)
     sums = np.bincount(codes, weights=influence)
+    sums[np.abs(sums) <= _ROUNDING * np.bincount(codes, weights=np.abs(influence))] = 0.0  # not a spread of groups
     return np.asarray(sums * (len(sums) / len(influence)), dtype=np.float64)
 
 
