@@ -280,7 +280,7 @@ def test_no_function_is_longer_than_a_screen():
     assert not too_long
 
 
-def long_signatures(tree: ast.AST, most: int = 19) -> dict[str, int]:
+def long_signatures(tree: ast.AST, most: int = 20) -> dict[str, int]:
     """Functions with more parameters than `fit_many`, which takes what `Model.fit` takes."""
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     counts = {one.name: len(one.args.posonlyargs + one.args.args + one.args.kwonlyargs) for one in functions}
@@ -300,8 +300,8 @@ def anys_per_1000_lines(text: str) -> float:
 
 def test_no_signature_is_longer_than_that_of_fit_many():
     assert not {str(path.relative_to(SOURCE)): found for path in FILES if (found := long_signatures(tree_of(path)))}
-    planted = f"def f({', '.join(f'option_{n}=None' for n in range(20))}): ..."
-    assert long_signatures(ast.parse(planted)) == {"f": 20}
+    planted = f"def f({', '.join(f'option_{n}=None' for n in range(21))}): ..."
+    assert long_signatures(ast.parse(planted)) == {"f": 21}
 
 
 def test_kernels_say_why():
