@@ -17,6 +17,7 @@ from keras import tree
 
 from gengap.keras_models.frozen import is_frozen_kernel
 from gengap.keras_models.graph import Graph, Slot, Step, read_graph
+from gengap.keras_models.noise_kinds import strength_of
 from gengap.keras_models.private import mask_of
 from gengap.keras_models.separability import is_keras_made, is_known_separate
 from gengap.layers.least_cut import least_cut
@@ -219,6 +220,7 @@ class _Memory:
         if self._digest_of is None:
             return attempt()
         digest = blake2b(self._digest_of(step), digest_size=16)
+        digest.update(repr(_is_silent(step.operation)).encode())  # digests of steps leave strengths of noise out
         for slot in step.input_slots():
             digest.update(self._ways[slot])
         key = digest.digest()
@@ -233,8 +235,7 @@ def _multiplies(step: Step, trained: set[int]) -> bool:
 
 
 def _is_silent(operation: keras.Operation) -> bool:
-    kind = FUSED_NOISE.get(type(operation).__name__)
-    return kind is not None and getattr(operation, getattr(kind, "strength", "rate")) == 0
+    return type(operation).__name__ in FUSED_NOISE and strength_of(operation) == 0
 
 
 def _is_separate(step: Step, values: Sequence[Any]) -> bool:

@@ -48,9 +48,9 @@ def test_its_error_counts_cases_a_quarter_more(resampled, values):
     assert single.se**2 == pytest.approx(parts[0] + parts[1] - parts[2])
 
 
-def test_a_forecast_that_is_worse_than_its_folds_climatology_counts_them_half_more(resampled, values):
+def test_a_forecast_that_is_worse_than_its_folds_climatology_counts_them_twice(resampled, values):
     told = "\n".join(gg.compare(resampled(values, constant=0.1)).notes)
-    assert "counts 1.5 times for remedy" in told
+    assert "counts 2 times for remedy" in told
 
 
 def test_one_division_for_all_seeds_speaks_of_its_training_sets_alone(resampled, values):

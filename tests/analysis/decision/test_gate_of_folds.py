@@ -34,7 +34,7 @@ def test_the_worse_side_decides_what_new_training_sets_add(both, resampled):
         Match(reading_of(good, score=None, claim=None), reading_of(other, score=None, claim=None), "new", "old", "best")
         for other in (bad, resampled({"old": values["old"]}))
     ]
-    assert [one.rho("new") for one in shares] == [0.5, 0.25]
+    assert [one.rho("new") for one in shares] == [1.0, 0.25]
 
 
 def test_what_was_divided_otherwise_is_refused(both, resampled):

@@ -20,6 +20,7 @@ from gengap.analysis.comparison.estimators import (
 from gengap.analysis.comparison.selection import Winner, winner
 from gengap.analysis.findings.wording import GIVEN
 from gengap.analysis.inference.looks import look_level, looks_of
+from gengap.analysis.inference.resampled import RHO, RHO_WORSE
 from gengap.analysis.inference.simultaneous import comparison_level, holm
 from gengap.analysis.summary import at_epoch
 from gengap.analysis.tables import AS_UNCERTAIN, P_VALUE, Cell, Column, ShownAsTable, Table
@@ -322,7 +323,9 @@ def _conventions(reading: _Reading, rule: EpochRule) -> list[str]:
     if not said:
         return []
     counted = f"The variance between cases counts {' and '.join(said)}"
-    why = "1.25, or 1.5 where a forecast is worse than a constant one; one study cannot estimate it"
+    why = (
+        f"{1 + RHO:g}, or {1 + RHO_WORSE:g} where a forecast is worse than a constant one; one study cannot estimate it"
+    )
     return [f"{counted}: what new training sets add is a convention ({why})."]
 
 
