@@ -3,10 +3,12 @@
 import importlib.util
 import os
 import sys
+from collections import Counter
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from _pytest.doctest import DoctestModule
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -46,6 +48,41 @@ def pytest_collection_finish(session):
         return timed(steps[:2], **given)
 
     engine.timed = timed_briefly
+
+
+THINNED = (
+    "engine/test_attention.py",
+    "engine/test_every_layer_predicts_as_keras.py",
+    "engine/test_fused.py",
+    "engine/test_metrics_as_in_fit.py",
+    "engine/test_noise_without_a_seed.py",
+    "engine/test_recurrent.py",
+    "plots/test_legible.py",
+    "reporting/test_browser.py",
+    "sampling/test_laws_of_noise.py",
+    "test_result_files.py",
+)
+"""Files whose cases cross many layers, losses or pages with one law each: every second case of a test waits for
+`make test-all`, so that `make test` stays below ten minutes; every test keeps its first case, its third ..."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Let every second case of the tests of some files wait for time."""
+    folder, met = Path(__file__).parent, Counter()
+    for item in items:
+        if item.path.is_relative_to(folder) and item.path.relative_to(folder).as_posix() in THINNED:
+            test = item.nodeid.partition("[")[0]
+            if met[test] % 2:
+                item.add_marker("slow")
+            met[test] += 1
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file():
+    """Look for examples to run in the package alone: tests have none, and looking for them takes seconds."""
+    found = yield
+    return [one for one in found if not isinstance(one, DoctestModule)]
 
 
 @pytest.fixture(scope="session")

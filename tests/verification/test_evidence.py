@@ -6,6 +6,7 @@ The laws that hold for all of them are in `test_laws.py`, which runs over the sa
 import runpy
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import lazy_loader as lazy
@@ -18,7 +19,7 @@ from gengap.errors import DataError
 from gengap.verification import SCORES
 
 # only in the worker that asks them: they compile for seconds when they are imported
-properscoring, scoringrules = lazy.load("properscoring"), lazy.load("scoringrules")
+late = SimpleNamespace(properscoring=lazy.load("properscoring"), scoringrules=lazy.load("scoringrules"))
 
 TABLE = [name for name in SCORES if hasattr(gv.Contingency, name)]
 every_score = pytest.mark.parametrize("name", list(SCORES))
@@ -136,7 +137,7 @@ EVIDENCE: dict[str, Evidence] = {
         Known([0, 0], [[0.2, 0.5, 0.3], [0.2, 0.3, 0.5]], (0.73 + 0.89) / 2, "Wilks (2011), 3rd ed., section 8.4.9"),
         lambda: (
             gv.ranked_probability_score(LABELS, PK, sample_weight=W),
-            mean(scoringrules.rps_score(LABELS + 1, PK)),
+            mean(late.scoringrules.rps_score(LABELS + 1, PK)),
         ),
         [([0], [[0.0, 0.0, 1.0]], 2.0), ([0], [[1.0, 0.0]], 0.0), ([3], [[0.5, 0.5]], DataError)],
     ),
@@ -172,7 +173,7 @@ EVIDENCE: dict[str, Evidence] = {
         Known([0.1], [[0.0, 0.4]], 0.4, "scoringrules, docstring of interval_score", {"coverage": 0.5}),
         lambda: (
             gv.interval_score(REAL, ENDS, coverage=0.8, sample_weight=W),
-            mean(scoringrules.interval_score(REAL, ENDS[:, 0], ENDS[:, 1], 0.2)),
+            mean(late.scoringrules.interval_score(REAL, ENDS[:, 0], ENDS[:, 1], 0.2)),
         ),
         [([1.0], [[1.0, 1.0]], 0.0), ([1.0], [[1.0, 0.0]], DataError), ([1.0], [[0.0, np.inf]], DataError)],
     ),
@@ -188,7 +189,7 @@ EVIDENCE: dict[str, Evidence] = {
         ),
         lambda: (
             gv.crps_ensemble(REAL, MEMBERS, sample_weight=W),
-            mean(properscoring.crps_ensemble(REAL, MEMBERS)),
+            mean(late.properscoring.crps_ensemble(REAL, MEMBERS)),
         ),
         [([1.0], [[3.0]], 2.0), ([1.0], [[1.0, 1.0]], 0.0), ([1.0], [[1.0, NAN]], DataError)],
     ),

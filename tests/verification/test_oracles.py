@@ -1,5 +1,7 @@
 """Values worked by hand, published numbers, and other people's code."""
 
+from types import SimpleNamespace
+
 import lazy_loader as lazy
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ import gengap.verification as gv
 from gengap.errors import UnknownNameError
 
 # only in the worker that asks them: they compile for seconds when they are imported
-properscoring, scoringrules = lazy.load("properscoring"), lazy.load("scoringrules")
+late = SimpleNamespace(properscoring=lazy.load("properscoring"), scoringrules=lazy.load("scoringrules"))
 
 FINLEY = gv.Contingency(28.0, 72.0, 23.0, 2680.0)
 
@@ -127,7 +129,7 @@ def test_multiclass_scores_agree_with_scikit_learn(labels, weight):
         metrics.brier_score_loss(gv.one_vs_rest(y, labels=4)[:, k], p[:, k], sample_weight=weight) for k in range(4)
     ]
     assert gv.brier_score(y, p, sample_weight=weight) == pytest.approx(sum(columns), rel=1e-12)
-    assert gv.ranked_probability_score(y, p) == pytest.approx(np.mean(scoringrules.rps_score(y + 1, p)), rel=1e-6)
+    assert gv.ranked_probability_score(y, p) == pytest.approx(np.mean(late.scoringrules.rps_score(y + 1, p)), rel=1e-6)
 
 
 def test_curves_agree_with_scikit_learn(binary, weight):
@@ -186,9 +188,9 @@ def test_contingency_scores_agree_with_scores(binary):
 def test_ensemble_scores_agree_with_three_libraries(ensemble, weight):
     y, members = ensemble
     cases = gv.case_crps_ensemble(y, members)
-    assert cases == pytest.approx(properscoring.crps_ensemble(y, members), abs=1e-12)
-    assert cases == pytest.approx(scoringrules.crps_ensemble(y, members, estimator="nrg"), abs=1e-6)
-    fair = scoringrules.crps_ensemble(y, members, estimator="fair")
+    assert cases == pytest.approx(late.properscoring.crps_ensemble(y, members), abs=1e-12)
+    assert cases == pytest.approx(late.scoringrules.crps_ensemble(y, members, estimator="nrg"), abs=1e-6)
+    fair = late.scoringrules.crps_ensemble(y, members, estimator="fair")
     assert gv.crps_ensemble(y, members, fair=True, sample_weight=weight) == pytest.approx(
         np.average(fair, weights=weight), abs=1e-6
     )
@@ -199,11 +201,11 @@ def test_closed_forms_and_quantiles_agree_with_scoringrules(ensemble):
     y, members = ensemble
     mean, spread = members.mean(1), members.std(1)
     assert gv.crps_normal(y, mean, spread=spread) == pytest.approx(
-        np.mean(properscoring.crps_gaussian(y, mean, spread))
+        np.mean(late.properscoring.crps_gaussian(y, mean, spread))
     )
     assert gv.quantile_score(y, mean, quantile=0.2) == pytest.approx(metrics.mean_pinball_loss(y, mean, alpha=0.2))
     ends = np.column_stack([mean - spread, mean + spread])
-    theirs = scoringrules.interval_score(y, ends[:, 0], ends[:, 1], 0.2)
+    theirs = late.scoringrules.interval_score(y, ends[:, 0], ends[:, 1], 0.2)
     assert gv.interval_score(y, ends, coverage=0.8) == pytest.approx(np.mean(theirs))
 
 
