@@ -58,8 +58,10 @@ def _one_value_door(node: StackedNode, args: Any, kwargs: Any) -> Door | None:
     """Return the kernel of a layer that makes one value of one, if it can do this call."""
     door = FUSED.get(type(node.operation).__name__)
     heeds_masks = door is not None and issubclass(door, RecurrentDoor)
-    others = {name: value for name, value in kwargs.items() if not (heeds_masks and name == "mask")}
-    one_value = len(args) == 1 and isinstance(args[0], StackedTensor) and not any(tree.flatten(others))
+    heeded = heeds_masks and isinstance(kwargs.get("mask"), StackedTensor)
+    others = tree.flatten({name: value for name, value in kwargs.items() if not (heeded and name == "mask")})
+    bare = all(one is None or one is False for one in others)  # a constant has no truth, or one that misleads
+    one_value = len(args) == 1 and isinstance(args[0], StackedTensor) and bare
     if door is None or not one_value or not is_plain_in_all(node) or not door.fits(node):
         return None
     if heeds_masks:

@@ -4,6 +4,7 @@ from typing import Any, cast
 
 import keras
 import torch
+from keras import tree
 
 from gengap.keras_models.graph import Step
 from gengap.layers import OF_ONE_VALUE, fused_door
@@ -52,11 +53,12 @@ def rows_door(step: Step) -> Fused | None:
     """Return the kernel that computes a layer of one value on rows, see `Fused.rows`; None where there is none.
 
     Penalties on activations do not matter in inference. What makes noise, masks or computes in a number format of its
-    own is for `call_door` or Keras.
+    own, and a call that says more than its input, such as a mask, is for `call_door` or Keras.
     """
     layer = step.operation
     family = OF_ONE_VALUE.get(type(layer).__name__)
-    if family is None or issubclass(family, FusedNoise) or not is_plain(layer):
+    bare = len(step.args) == 1 and all(one is None or one is False for one in tree.flatten(step.kwargs))
+    if family is None or issubclass(family, FusedNoise) or not is_plain(layer) or not bare:
         return None
     node = single_node(step)
     if not family.fits(node) or (node.weights and layer.dtype_policy.name != "float32"):
