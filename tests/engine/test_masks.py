@@ -35,6 +35,15 @@ def attention(layer):
     return keras.Model(start, layers.Dense(1, activation="sigmoid")(layers.GlobalAveragePooling1D()(h)))
 
 
+def read_twice():
+    """A decoder whose two steps attend to one text: Keras' attention takes its mask off the first time."""
+    start = keras.Input((6,), dtype="int32")
+    text = h = layers.Embedding(9, 4, mask_zero=True)(start)
+    for _ in range(2):
+        h = layers.LayerNormalization()(h + layers.MultiHeadAttention(2, 3)(h, text))
+    return keras.Model(start, layers.Dense(1, activation="sigmoid")(layers.GlobalAveragePooling1D()(h)))
+
+
 def sequential():
     parts = [layers.Embedding(9, 4, mask_zero=True), layers.LSTM(3), layers.Dense(1, activation="sigmoid")]
     return keras.Sequential([keras.Input((6,), dtype="int32"), *parts])
@@ -44,6 +53,7 @@ MODELS = {
     "attention": lambda: attention(lambda h: layers.MultiHeadAttention(2, 3)(h, h)),
     "grouped": lambda: attention(lambda h: layers.GroupQueryAttention(2, 2, 1)(h, h)),
     "additive": lambda: attention(lambda h: layers.AdditiveAttention()([h, h])),
+    "read twice": read_twice,
     "sequential": sequential,
 }
 

@@ -72,3 +72,46 @@ def test_a_layer_behind_noise_is_as_keras_computes_it(name, masked):
     np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-6)
     assert np.ptp(found, axis=0).min() > 0
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+CONSTANT = np.array([[True, True, False, True, False, True]])
+CONSTANT_MASKS = {
+    "GlobalAveragePooling1D": lambda h: L.GlobalAveragePooling1D()(h, mask=keras.ops.convert_to_tensor(CONSTANT)),
+    "LSTM": lambda h: L.LSTM(3)(h, mask=keras.ops.convert_to_tensor(CONSTANT)),
+}
+
+
+@pytest.mark.parametrize("name", CONSTANT_MASKS)
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_mask_that_is_a_constant_of_the_call_is_heeded(name, masked):
+    model = behind_noise(CONSTANT_MASKS[name], masked=masked)
+    draw = np.random.default_rng(0)
+    x = draw.integers(0, 5, (5, 6)) if masked else draw.normal(size=(5, 6, 4)).astype("float32")
+    (_, expected), (sampler, found) = (drawn(one, model, x) for one in (WholeModelSampler, GraphSampler))
+    np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-6)
+    np.testing.assert_allclose(sampler.infer(), model.predict(x, verbose=0), rtol=2e-5, atol=2e-6)
+
+
+def masked_attention(dtype, rate):
+    start = keras.Input((6,))
+    h = L.Dropout(rate, dtype=dtype)(L.Embedding(5, 4, mask_zero=True, dtype=dtype)(start))
+    once = L.Add(dtype=dtype)([h, L.MultiHeadAttention(2, 3, dropout=0.3, dtype=dtype)(h, h)])
+    twice = L.MultiHeadAttention(2, 3, dtype=dtype)(L.LayerNormalization(dtype=dtype)(once), h)
+    return keras.Model(start, L.Dense(2)(L.GlobalAveragePooling1D()(twice)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("rate", [0.0, 0.2])
+def test_attention_takes_masks_off_as_in_keras_and_not_off_what_the_next_pass_reads(dtype, rate):
+    keras.utils.set_random_seed(1)
+    model, x = masked_attention(dtype, rate), np.random.default_rng(0).integers(0, 5, (5, 6))
+    found = []
+    for kind in (WholeModelSampler, GraphSampler):
+        sampler = kind(model, NoiseSource(3, fixed_mask=False))
+        sampler.load([x])
+        inferred = sampler.infer()
+        found.append(
+            [inferred, *(sampler.draw(Block(1, 3, start, n), NoiseStrength()) for start, n in ((0, 1), (1, 4)))]
+        )
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-6)

@@ -28,6 +28,7 @@ from gengap.keras_models.graph import Graph, Slot, Step, input_specs, read_graph
 from gengap.keras_models.heads import input_names
 from gengap.kernels.transfer import upload
 from gengap.layers.frozen_part import PROBED, FrozenPart, Tried, bytes_of, find_frozen, in_bytes
+from gengap.layers.lost_masks import as_seen
 
 _AT_ONCE = 32
 """Cases that are computed together, as Keras' `predict` has it."""
@@ -234,7 +235,7 @@ def _forward(graph: Graph, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]
     values = {slot.index: value for slot, value in zip(graph.inputs, inputs, strict=True)}
     with torch.no_grad():
         for place, step in enumerate(graph.steps):
-            args, kwargs = step.arguments(values)
+            args, kwargs = step.arguments(as_seen(step, values))
             mode = {"training": False} if step.takes_training else {}
             results = tree.flatten(step.operation(*args, **kwargs, **mode))
             values.update((slot.index, result) for slot, result in zip(step.outputs, results, strict=True))
@@ -307,7 +308,8 @@ def _take_in(digest: Any, step: Step, numbered: Callable[[Any], Any]) -> None:
     args, kwargs, outputs = tree.map_structure(numbered, (step.args, step.kwargs, step.outputs))
     own = replace(step, args=args, kwargs=kwargs, outputs=outputs)
     policies = getattr(step.operation, "dtype_policy", None)
-    digest.update(repr((describe_step(own), getattr(policies, "name", None))).encode())
+    lost = [slot in step.lost for slot in step.input_slots()]
+    digest.update(repr((describe_step(own), getattr(policies, "name", None), lost)).encode())
     for weight in getattr(step.operation, "weights", ()):
         digest.update(bytes_of(keras.ops.convert_to_tensor(weight)))
 

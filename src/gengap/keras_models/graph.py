@@ -31,6 +31,7 @@ class Step:
         args: Its positional arguments, with `Slot`s where values go.
         kwargs: Its keyword arguments, likewise, without `training`.
         outputs: The slots that it fills, in the order of its flattened result.
+        lost: The slots that it reads whose mask an earlier step has taken off.
     """
 
     index: int
@@ -38,6 +39,7 @@ class Step:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     outputs: tuple[Slot, ...]
+    lost: frozenset[Slot] = frozenset()
 
     @property
     def takes_training(self) -> bool:
@@ -131,7 +133,7 @@ def read_graph(model: keras.Model) -> Graph:
     inputs = tuple(slots.take() for _ in functional.inputs)
     steps: list[Step] = []
     outputs = _record(functional, inputs, steps, slots)
-    return Graph(model, inputs, tuple(steps), outputs, slots.used)
+    return Graph(model, inputs, _with_lost_masks(steps), outputs, slots.used)
 
 
 def walk(model: keras.Model, inputs: Sequence[Any], call: Callable[..., Any]) -> Any:
@@ -172,6 +174,25 @@ def has_masked_output(model: keras.Model) -> bool:
     """Tell whether an output carries a mask, which Keras' losses and metrics heed."""
     functional = _functional(model)
     return functional is not None and any(mask_of(one) is not None for one in functional.outputs)
+
+
+def _with_lost_masks(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Note where masks are lost: Keras' attention deletes them from the very tensors that it is called with.
+
+    Who reads such a tensor later finds none, as of Keras 3.15. A tensor that attention casts first keeps its own.
+    """
+    lost: set[Slot] = set()
+    formats: dict[Slot, str] = {}
+    noted = []
+    for step in steps:
+        noted.append(replace(step, lost=frozenset(lost & set(step.input_slots()))) if lost else step)
+        if isinstance(step.operation, keras.layers.MultiHeadAttention):
+            given = [*step.args[:3], *(step.kwargs.get(name) for name in ("query", "value", "key"))]
+            own = step.operation.compute_dtype
+            lost |= {slot for slot in given if isinstance(slot, Slot) and formats.get(slot, own) == own}
+        results = tree.flatten(step.operation.output)
+        formats |= {slot: str(result.dtype) for slot, result in zip(step.outputs, results, strict=True)}
+    return tuple(noted)
 
 
 class _Counter:

@@ -21,6 +21,7 @@ from gengap.keras_models.noise_kinds import strength_of
 from gengap.keras_models.private import mask_of
 from gengap.keras_models.separability import is_keras_made, is_known_separate
 from gengap.layers.least_cut import least_cut
+from gengap.layers.lost_masks import as_seen
 from gengap.layers.moment import INFERENCE, Moment
 from gengap.layers.noise import FUSED_NOISE
 from gengap.layers.noise_keys import NoiseKeys
@@ -179,7 +180,7 @@ class _Search:
         return reason, results[0]
 
     def _call(self, step: Step, values: Sequence[Any], moment: Moment) -> tuple[Any, str]:
-        operation, (args, kwargs) = step.operation, step.arguments(values)
+        operation, (args, kwargs) = step.operation, step.arguments(as_seen(step, values))
         mode = {"training": moment.epoch != INFERENCE} if step.takes_training else {}
         states = self._keys.states(operation, moment)
         scope = keras.StatelessScope(states, collect_losses=True)

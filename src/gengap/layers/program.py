@@ -30,6 +30,7 @@ from gengap.layers.doors import (
     quiet,
     stacked_leaves,
 )
+from gengap.layers.lost_masks import without_lost
 from gengap.layers.noise_keys import NoiseKeys, say_noisy
 from gengap.layers.of_each import of_each
 from gengap.layers.opening import as_computed, open_node
@@ -146,6 +147,7 @@ class Walk:
 
     def take(self, step: Any, context: PassContext, args: Any, kwargs: Any) -> Any:
         """Return what a step makes of its arguments in all runs."""
+        args, kwargs = without_lost(step, args, kwargs)
         door = self.doors.get(step.index)
         if door is not None:
             return door(context, *args, **kwargs)

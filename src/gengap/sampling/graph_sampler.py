@@ -32,6 +32,7 @@ from gengap.sampling.step_values import (
     contains,
     has_parts,
     in_dtype_of,
+    is_as_called,
     is_unmasked,
     on_device,
     part_of,
@@ -313,7 +314,7 @@ class GraphSampler(Sampler):
         if id(step.operation) in self._noise:
             return [in_dtype_of(values[self._reads[step.index][0]], step.operation)]
         given = {index: plain_value(values[index]) for index in self._reads[step.index]}
-        if step.index in self._bare and all(map(is_unmasked, given.values())):
+        if step.index in self._bare and all(map(is_as_called, given.values())):
             return [PerCase(step.operation.call(*given.values()))]
         sparse = next((tensor for tensor in given.values() if sp.issparse(tensor)), None)
         dense_layer = type(step.operation) is keras.layers.Dense and is_plain(step.operation)

@@ -15,6 +15,7 @@ from gengap.kernels.sparse import multiply, sparse_batches
 from gengap.layers import traits_of
 from gengap.layers.dense import SparseInputDense
 from gengap.layers.doors import Door, PassContext, SparseProduct, StackedTensor
+from gengap.layers.lost_masks import as_seen, without_lost
 from gengap.layers.single import call_door, single_node
 from gengap.sampling.noise_layers import all_layers
 from gengap.sampling.sampler import dense
@@ -65,9 +66,14 @@ def is_unmasked(tensor: Any) -> bool:
     return isinstance(tensor, torch.Tensor) and mask_of(tensor) is None
 
 
+def is_as_called(tensor: Any) -> bool:
+    """Tell whether Keras hands a tensor to a layer of plain float32 as it is: without a mask, and without a cast."""
+    return is_unmasked(tensor) and (not tensor.is_floating_point() or tensor.dtype == torch.float32)
+
+
 def call_step(step: Step, given: dict[int, Any]) -> list[Any]:
     """Call a step as Keras wrote it, in inference mode; returns its flat results."""
-    args, kwargs = _arguments(step, given)
+    args, kwargs = _arguments(step, as_seen(step, given))
     if step.takes_training:
         kwargs = {**kwargs, "training": False}
     return list(keras.tree.flatten(step.operation(*args, **kwargs)))
@@ -75,12 +81,12 @@ def call_step(step: Step, given: dict[int, Any]) -> list[Any]:
 
 def call_door_of(step: Step, given: dict[int, Any]) -> Door | None:
     """Return the kernel that computes a step of such values, as training has it for K runs: here for one."""
-    return call_door(step, *_arguments(step, _stacked(given)))
+    return call_door(step, *without_lost(step, *_arguments(step, _stacked(given))))
 
 
 def take_door(door: Door, step: Step, given: dict[int, Any]) -> list[Any]:
     """Return the flat results of a step by its kernel, in inference mode, with their masks on them."""
-    args, kwargs = _arguments(step, _stacked(given))
+    args, kwargs = without_lost(step, *_arguments(step, _stacked(given)))
     results = keras.tree.flatten(door(PassContext(training=False), *args, **kwargs))
     return [carry_mask(None if one.mask is None else one.mask.squeeze(0), one.value.squeeze(0)) for one in results]
 
