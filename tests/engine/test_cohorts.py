@@ -1,10 +1,12 @@
 """Which runs train together: equal architecture, whatever Keras calls the layers inside layers."""
 
 import keras
+import numpy as np
 import pytest
 from keras import layers
 
 from gengap.engine.cohorts import cohorts
+from gengap.engine.fit_many import fit_many
 from gengap.engine.runs import Run
 
 WRAPPED = {
@@ -37,3 +39,35 @@ def test_layers_inside_layers_that_differ_are_not():
     ]
     runs = [Run(f"variant {n}", 0, compiled(layer)) for n, layer in enumerate(different)]
     assert len(cohorts(runs)) == len(different)
+
+
+def reading(names):
+    keras.utils.set_random_seed(1)
+    inputs = {name: keras.Input((3,), name=name) for name in names}
+    first, second = (layers.Dense(units)(inputs[name]) for units, name in zip((4, 2), names, strict=True))
+    model = keras.Model(list(inputs.values()), layers.Dense(1)(layers.Concatenate()([first, second])))
+    model.compile("sgd", "mse")
+    return model
+
+
+def test_mappings_of_arrays_are_bound_by_each_models_own_names():
+    """Equal models that name their inputs in another order read other arrays: as one program they read the first's."""
+    generator = np.random.default_rng(0)
+    x = {name: generator.normal(shift, 1, (40, 3)).astype("float32") for name, shift in (("u", 0), ("v", 3))}
+    y = generator.normal(size=(40, 1)).astype("float32")
+    orders = ("uv", "vu")
+    settings = {"epochs": 2, "batch_size": 10, "shuffle": False}
+    histories = fit_many([reading(names) for names in orders], x, y, seeds=[0, 0], initial_weights="keep", **settings)
+    for names, history in zip(orders, histories, strict=True):
+        expected = reading(names).fit(x, y, verbose=0, **settings)
+        np.testing.assert_allclose(history.history["loss"], expected.history["loss"], rtol=1e-5)
+
+
+def test_names_that_keras_numbers_part_no_cohort():
+    def numbered():
+        inputs = [keras.Input((3,)) for _ in range(2)]
+        model = keras.Model(inputs, [layers.Dense(1)(one) for one in inputs])
+        model.compile("sgd", ["mse", "mse"])
+        return model
+
+    assert len(cohorts([Run(f"variant {n}", 0, numbered()) for n in range(3)])) == 1

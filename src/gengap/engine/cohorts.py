@@ -1,5 +1,6 @@
 """Which runs may train as one program: those whose models are equal but for their strengths."""
 
+import re
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
@@ -11,7 +12,8 @@ from keras import tree
 from gengap.engine.optimizers.base import config
 from gengap.engine.rates import has_schedule
 from gengap.engine.runs import Run
-from gengap.keras_models.graph import Slot, Step, read_graph
+from gengap.keras_models.graph import Graph, Slot, Step, read_graph
+from gengap.keras_models.heads import input_names, output_names
 from gengap.keras_models.private import compile_config, function_and_options, is_keras_own
 from gengap.kernels.optimizers import rule_from_keras
 from gengap.layers.noise import FUSED_NOISE
@@ -53,6 +55,7 @@ def signature(model: keras.Model) -> str:
     parts = [
         [describe_step(step) for step in graph.steps],
         str(graph.outputs),
+        [_bound_by(names, graph) for names in (input_names(model), output_names(model))],
         [(tuple(weight.shape), str(weight.dtype), weight.trainable) for weight in weights],
         [id(weight) in trained for weight in weights],
         tree.map_structure(_value, compile_config(model).get("loss")),
@@ -62,6 +65,17 @@ def signature(model: keras.Model) -> str:
         _optimizer(model.optimizer),
     ]
     return blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+
+def _bound_by(names: Sequence[str], graph: Graph) -> list[str]:
+    """Return the names by which mappings of arrays are bound to several inputs or outputs.
+
+    Those that Keras numbers on through a session tell nothing: nobody writes mappings for two models with them.
+    """
+    kinds = {type(step.operation).__name__ for step in graph.steps} | {"InputLayer", "KerasTensor"}
+    numbered = "|".join(re.sub(r"\W|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind) for kind in kinds)
+    own = re.compile(rf"({numbered})(_\d+)?", re.IGNORECASE)
+    return ["" if own.fullmatch(name) else name for name in names] if len(names) > 1 else []
 
 
 def describe_step(step: Step) -> Any:
