@@ -8,7 +8,6 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from _pytest.doctest import DoctestModule
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -76,13 +75,6 @@ def pytest_collection_modifyitems(items):
             if met[test] % 2:
                 item.add_marker("slow")
             met[test] += 1
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_collect_file():
-    """Look for examples to run in the package alone: tests have none, and looking for them takes seconds."""
-    found = yield
-    return [one for one in found if not isinstance(one, DoctestModule)]
 
 
 @pytest.fixture(scope="session")

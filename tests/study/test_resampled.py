@@ -122,6 +122,22 @@ def test_preprocessing_by_a_layer_is_what_scaling_by_hand_would_be(pool):
     assert result.manifest["preprocess"].startswith("Normalization(axis=(-1,)")
 
 
+@pytest.mark.parametrize("cv", [3, None])
+def test_inputs_are_judged_as_the_model_sees_them(pool, cv):
+    """Before `preprocess` they may be large; behind it they are not, or are where it leaves them so."""
+    x = pool.x * 1000
+    rest = {"cv": cv} if cv else {"validation_data": (x[60:], pool.y[60:])}
+    given = (x, pool.y) if cv else (x[:60], pool.y[:60])
+
+    def sentences(preprocess):
+        result = study(remedies=()).run(*given, **rest, preprocess=preprocess, **FIT)
+        return [one.sentence for one in gg.audit(result).findings if one.code == "GG325"]
+
+    assert not sentences(StandardScaler())
+    (said,) = sentences(StandardScaler(with_std=False))
+    assert "x[..., " in said
+
+
 def test_choices_never_read_the_outer_fold(pool):
     """Answers of the cases of a test fold may be anything: nothing of its runs changes, their best epoch least."""
     division = list(KFold(3).split(pool.x))

@@ -290,16 +290,21 @@ def _in_files(
 
 def _digest_of_step(step: Step) -> bytes:
     """Return a digest of what one step computes, whatever the values are called that it reads."""
-    names: dict[int, int] = {}
+    digest = blake2b(digest_size=16)
+    _take_in(digest, step, _numbering())
+    return digest.digest()
+
+
+def _numbering() -> Callable[[Any], Any]:
+    """Return what numbers slots in the order in which they are met, and turns tensors into their bytes."""
+    numbers: dict[int, int] = {}
 
     def numbered(leaf: Any) -> Any:
         if isinstance(leaf, Slot):
-            return Slot(names.setdefault(leaf.index, len(names)))
+            return Slot(numbers.setdefault(leaf.index, len(numbers)))
         return np.frombuffer(bytes_of(leaf), np.uint8) if torch.is_tensor(leaf) else leaf
 
-    digest = blake2b(digest_size=16)
-    _take_in(digest, step, numbered)
-    return digest.digest()
+    return numbered
 
 
 def _take_in(digest: Any, step: Step, numbered: Callable[[Any], Any]) -> None:
@@ -331,13 +336,7 @@ def _places(graph: Graph, cut: Sequence[int]) -> tuple[int, ...]:
 
 def _digest_of_part(graph: Graph) -> str:
     """Return a digest of what a part of a graph computes: operations, configuration, weights, number formats."""
-    numbers: dict[int, int] = {}
-
-    def numbered(leaf: Any) -> Any:
-        if isinstance(leaf, Slot):
-            return Slot(numbers.setdefault(leaf.index, len(numbers)))
-        return np.frombuffer(bytes_of(leaf), np.uint8) if torch.is_tensor(leaf) else leaf
-
+    numbered = _numbering()
     digest = blake2b(repr((keras.config.floatx(), keras.config.image_data_format())).encode(), digest_size=16)
     tree.map_structure(numbered, list(graph.inputs))
     for step in graph.steps:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 _FEW = 10
-"""Bins of fewer cases than this are drawn pale."""
+"""Bins of fewer cases than this are drawn pale, off the line."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,26 +96,14 @@ class AttributesDisplay:
                 low, high = self.bars[name]
                 for x, ends in zip(table.forecast[filled], np.column_stack([low, high])[filled], strict=True):
                     ax.plot([x, x], ends, color=look["color"], linewidth=4, alpha=0.2, solid_capstyle="butt", zorder=2)
-                ax.plot(
-                    table.forecast[filled],
-                    table.frequency[filled],
-                    **look,
-                    markeredgecolor="white",
-                    label=names[name] or None,
-                    clip_on=False,
-                    zorder=3,
-                )
-                # a bin of few cases may lie anywhere: its point is pale
-                ax.plot(
-                    table.forecast[few],
-                    table.frequency[few],
-                    linestyle="",
-                    marker=look["marker"],
-                    color="white",
-                    alpha=0.65,
-                    clip_on=False,
-                    zorder=3.1,
-                )
+                points = {**look, "linestyle": "", "markeredgecolor": "white", "clip_on": False}
+                label = names[name] or None
+                ax.plot(table.forecast[filled], table.frequency[filled], **points, label=label, zorder=3)
+                # a bin of few cases may lie anywhere: its point is pale, and the line passes it by
+                enough = filled & ~few
+                ax.plot(table.forecast[enough], table.frequency[enough], **look | {"marker": ""}, zorder=2.9)
+                pale = points | {"color": "white", "alpha": 0.65}
+                ax.plot(table.forecast[few], table.frequency[few], **pale, zorder=3.1)
             square_probability_axes(ax, ylabel="Observed relative frequency")
             key(ax, inside="upper left", below=-0.52)
             self._draw_histogram(ax)

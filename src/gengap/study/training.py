@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from gengap.datasets.checks import check_inputs, check_marks, check_not_the_same
+from gengap.datasets.input_scale import input_scale
 from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Split
 from gengap.datasets.training_data import TrainingData
@@ -85,13 +86,23 @@ class Arrangement:
 
     def account(self, description: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a manifest says of folds and preprocessing, given what it says of the data."""
-        told: dict[str, Any] = {} if self.preprocess is None else {"preprocess": self.preprocess}
+        told: dict[str, Any] = {}
+        if self.preprocess is not None:
+            seen = {**description["audit"], "scale": self._scale()}
+            told = {"preprocess": self.preprocess, "data": (description := {**description, "audit": seen})}
         if self.folds is None:
             return told
         tested = len(self.folds.tested)
         sizes = {"n_train": min(len(run.fold.train) for run in self.runs if run.fold is not None), "n_test": tested}
         sizes |= {"n_validation": tested} if self.folds.validates_all else {}
         return {**told, "resampling": self.folds.describe(), "data": {**description, **sizes}}
+
+    def _scale(self) -> dict[str, Any] | None:
+        """Return the largest input that a model sees, by its place alone: preprocessing may move and make columns."""
+        largest = input_scale(self.data.train.x)
+        if largest is not None and isinstance(largest["feature"], int):
+            largest["feature"] = f"x[..., {largest['feature']}]"
+        return largest
 
 
 def arrange(
