@@ -160,6 +160,9 @@ def test_a_raw_table_becomes_a_report_and_a_model_that_forecasts_raw_rows(tmp_pa
         (["demo", "soundings", "--seeds", "0"], "seeds"),
         (["run", "--model", "model.keras", "--data", "train.csv", "--test", "t.csv", "--cv", "5"], "omit --validation"),
         (["run", "study.py", "--cv", "5"], "--cv goes with --model"),
+        (["run", "study.py", "--model", "model.keras"], "give a study file, or --model and --data, not both"),
+        (["run", "train.csv"], "train.csv is no study file, which is a Python file: give it as --data train.csv"),
+        (["run", "model.keras"], "give it as --model model.keras"),
         (["fly"], "No such command"),
     ],
 )

@@ -171,21 +171,10 @@ def run(
 
 def _asked(given: GivenModel, files: CaseFiles, tried: Tried, trained: Trained) -> dict[str, Any]:
     """Return what a study on files is asked for, as `study_from_files` takes it and a result's folder keeps it."""
-    from gengap.datasets.table_files import Wanted
-
-    marks = None if files.missing is None else _listed(files.missing)
     return {
         "model": None if given.model == Path("auto") else given.model,
-        "data": {"train": files.data, "validation": files.validation, "test": files.test},
-        "wanted": Wanted(
-            files.target,
-            files.groups,
-            _listed(files.ignore),
-            times=files.times,
-            missing=marks,
-            encoding=files.encoding,
-            encode=files.encode,
-        ),
+        "data": files.by_split,
+        "wanted": files.wanted,
         "positive": files.positive,
         "task": tried.task,
         "remedies": tried.remedies,
@@ -196,18 +185,15 @@ def _asked(given: GivenModel, files: CaseFiles, tried: Tried, trained: Trained) 
     }
 
 
-def _listed(text: str) -> list[str]:
-    """Cut a list at its commas; entries may stand in quotes, as messages write them."""
-    return [one.strip().strip("'\"") for one in text.split(",") if one.strip().strip("'\"")]
-
-
 def _refuse_beside_a_study_file(context: typer.Context) -> None:
     """Refuse options that a study file decides itself: ignored, they would mislead."""
     for name in OF_FILES:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
+            if name in {"model", "data"}:
+                raise typer.BadParameter("give a study file, or --model and --data, not both")
             option = f"--{name.replace('_', '-')}"
-            raise typer.BadParameter(f"{option} goes with --model; a study file says it itself")
+            raise typer.BadParameter(f"{option} goes with --model or --data; a study file says it itself")
 
 
 app.command()(of_results.show)

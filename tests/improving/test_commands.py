@@ -43,3 +43,25 @@ def test_run_searches_in_place_of_remedies(table, tmp_path):
     assert "No remedies" not in said
     refused = CliRunner().invoke(app, list(map(str, (*given, "--remedies", "l2(0.1)"))))
     assert "--search chooses remedies" in str(refused.exception)
+
+
+def test_improve_takes_what_its_messages_ask_for(table, tmp_path, monkeypatch):
+    """A table with -999 asks for --missing; what columns are said to be reaches the cases that are divided."""
+    frame = pd.read_csv(table).assign(number=np.arange(120))
+    frame.loc[3, "cape"] = -999
+    frame[["number", "cape", "region", "answer"]].to_csv(table, index=False)
+    given = ("improve", "--data", table, "--output", tmp_path / "out", "--ignore", "'number', region")
+    refused = CliRunner().invoke(app, list(map(str, given)))
+    assert "--missing '-999'" in str(refused.exception)
+    seen = []
+    monkeypatch.setattr("gengap.improving.one_call.improved", lambda _, division, *__, **___: seen.append(division))
+    answer = CliRunner().invoke(app, list(map(str, (*given, "--missing", "-999", "--positive", "none"))))
+    assert isinstance(answer.exception, AttributeError), answer.output  # nothing was improved, so nothing can be said
+    assert "the event is 'none'" in answer.output
+    assert seen[0].folds["x"].x.columns.tolist() == ["cape"]
+
+
+def test_improve_needs_data():
+    answer = CliRunner().invoke(app, ["improve", "--minutes", "1"])
+    assert answer.exit_code == 2
+    assert "give --data train.csv" in answer.output

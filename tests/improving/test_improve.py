@@ -15,7 +15,7 @@ from gengap.analysis import recommend
 from gengap.datasets import Split
 from gengap.errors import DataError, MissingExtraError, ModelError, StoreError
 from gengap.improving.dividing import divide
-from gengap.improving.saying import sentence, without_skill
+from gengap.improving.saying import sentence, simpler, without_skill
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -66,6 +66,14 @@ def test_the_sentence_gives_the_difference_whichever_way_it_went(ahead, remedy, 
     assert recommend(result).choice.variant == (remedy or "baseline")
     found = SimpleNamespace(result=result, trials=range(7), remedy="dropout(0.3)", score="squared_error")
     assert re.search(said, sentence(found, remedy))
+
+
+def test_a_simple_model_is_held_against_the_model_as_it_is_and_that_is_said():
+    error = np.random.default_rng(0).normal(size=(4, 400))
+    forecasts = {"baseline": error, "l2(0.1)": error / 2, "ridge regression": error / 2}
+    result = gg.Result.from_predictions(np.zeros(400), forecasts, task="regression", score="squared_error")
+    said = simpler(SimpleNamespace(result=result, score="squared_error"), "ridge regression")
+    assert re.search(r"does as well or better: squared error -0\.\d+ .* against the model as it is, better\.$", said)
 
 
 def test_what_has_learned_nothing_is_not_shipped_without_a_word():
@@ -133,7 +141,7 @@ def test_cases_of_several_heads_are_judged_on_what_is_given_and_not_divided(few_
         return [random.normal(size=(number, 2)) for _ in ends], [random.normal(size=(number, 1)) for _ in ends]
 
     given = {"minutes": 0.3, "output": None, "progress": False}
-    with pytest.raises(DataError, match="give `validation_data` and `test_data`"):
+    with pytest.raises(DataError, match=r"pass `improve\(model, gengap.Split\(x, y\)\)`, or give"):
         gg.improve(net, *cases(40), **given, test_data=cases(10))
     found = gg.improve(net, *cases(40), **given, validation_data=cases(10), test_data=cases(10))
     assert found.result.test.sizes["sample"] == 10

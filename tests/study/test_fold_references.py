@@ -63,7 +63,10 @@ def test_they_are_rows_like_any_other_for_new_training_sets(result):
     assert (
         "folds, by each fold's own validation score" in result.manifest["variants"]["logistic"]["reference"]["chosen"]
     )
-    assert {one.variant for one in gg.recommend(result).options} == {"baseline", "logistic", "forest"}
+    advice = gg.recommend(result)
+    assert {one.variant for one in advice.options} == {"baseline", "logistic", "forest"}
+    assert [one.code for one in advice.findings] == ["GG201"] * len(advice.findings) != []
+    assert all("for new training sets of 30 cases" in str(one) for one in advice.findings)
 
 
 def test_a_deterministic_one_is_the_same_for_all_seeds_of_one_division(pool):

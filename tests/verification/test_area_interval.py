@@ -97,6 +97,20 @@ def test_they_cover_with_two_or_three_events(shift, grouped):
     assert len(hits) > 350
 
 
+@pytest.mark.parametrize("groups", [None, np.arange(60) // 3])
+def test_a_perfect_area_of_cases_of_unequal_weight_has_an_interval_whatever_their_sums_round_to(groups):
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        y, weight = np.arange(60) % 3 // 2, rng.uniform(0.5, 2, 60)
+        p = 0.5 * y + 0.4 * rng.random(60)
+        perfect, worst = (
+            gv.score_interval(y, sign * p, score="roc_auc", sample_weight=weight, groups=groups) for sign in (1, -1)
+        )
+        assert (perfect.value, perfect.high, worst.value, worst.low) == (1.0, 1.0, 0.0, 0.0)
+        assert perfect.low < 0.85
+        assert worst.high > 0.15
+
+
 def test_caution_names_what_is_too_few():
     y, p = np.array([1, 1, *[0] * 48]), np.random.default_rng(2).random(50)
     assert gv.score_interval(y, p, score="roc_auc").caution == "only 2 events: may cover less than it claims"
@@ -104,6 +118,9 @@ def test_caution_names_what_is_too_few():
     assert gv.score_interval(1 - y, p, score="brier_score", groups=day).caution == (
         "only 2 non-events and 5 groups: may cover less than it claims"
     )
+    once = (np.arange(200) // 10 == 3).astype(int)  # ten events of one day of twenty are one chance to err
+    found = gv.score_interval(once, np.linspace(0, 1, 200), score="roc_auc", groups=np.arange(200) // 10)
+    assert found.caution == "only 1 group with events: may cover less than it claims"
     assert gv.score_interval([1.0, 2.0], [1.0, 3.0], score="squared_error").caution.startswith("only 2 cases")
     assert gv.score_interval(np.arange(50) % 2, p, score="log_loss").caution == ""
     dear = np.where(np.arange(50) == 3, 50.0, np.sin(np.arange(50)))  # one case makes the whole variance

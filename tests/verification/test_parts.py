@@ -114,6 +114,30 @@ def test_two_perfect_forecasts_are_not_thereby_equal():
     assert (constant.value, constant.low, constant.high) == (1, 1, 1)
 
 
+@pytest.mark.parametrize("scale", [1e-50, 1e-9, 1.0, 1e6, 1e50])
+@pytest.mark.parametrize("score", ["squared_error", "absolute_error"])
+def test_a_difference_has_its_interval_in_whatever_units(score, scale):
+    rng = np.random.default_rng(0)
+    y, day = rng.normal(size=40), np.arange(40) // 2
+    one, other = y + 0.1 * rng.normal(size=40), y + rng.normal(size=40)
+    power = scale ** (2 if score == "squared_error" else 1)
+    plain = gv.score_difference(y, one, other, score=score, groups=day)
+    found = gv.score_difference(scale * y, scale * one, scale * other, score=score, groups=day)
+    assert np.array([found.low, found.value, found.high]) / power == pytest.approx([plain.low, plain.value, plain.high])
+
+
+def test_events_of_one_day_do_not_tell_how_days_differ():
+    day = np.arange(200) // 10
+    event = (day == 3).astype(int)
+    forecast = np.where(np.arange(200) % 10 < 7, 0.7 * event, 0.2)
+    for score in ("probability_of_detection", "peirce_skill_score"):
+        found = gv.score_interval(event, forecast, score=score, groups=day)
+        assert found.value == pytest.approx(0.7)
+        assert np.isnan([found.low, found.high, found.standard_error]).all()
+        assert found.caution == "only 1 group with events: may cover less than it claims"
+    assert np.isnan(gv.score_difference(event, forecast, event, score="probability_of_detection", groups=day).low)
+
+
 def test_minus_zero_and_weights_of_one_rank_as_usual():
     y, p = np.array([0, 1, 0, 1]), np.array([-0.0, 0.0, 0.25, 0.5])
     fast = gv.RankedForecasts.from_predictions(y, p)

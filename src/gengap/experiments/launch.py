@@ -29,6 +29,7 @@ from gengap.study import Study
 _DEFAULT_SEEDS, _DEFAULT_PASSES = 10, 5
 _UNREADABLE = (ValueError, TypeError, OSError, LookupError, AttributeError, RuntimeError, ImportError, BadZipFile)
 """What Keras raises for a file that is damaged, or names what there is not."""
+_NO_CODE = {".csv", ".tsv", ".txt", ".parquet", ".npz", ".nc", ".keras"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,12 +180,15 @@ def study_from_script(path: Path, *, seeds: int | None = None) -> Launch:
         seeds: Number of seeds, in place of the file's own; None keeps those.
 
     Raises:
-        DataError: There is no such file.
+        DataError: There is no such file, or it holds data or a model.
         TypeError: The file does not define `study` and `fit`.
         GengapError: The file fails or ends the program while it is executed.
     """
     if not path.is_file():
         raise DataError(f"There is no file {path}.")
+    if path.suffix in _NO_CODE:
+        option = "model" if path.suffix == ".keras" else "data"
+        raise DataError(f"{path} is no study file, which is a Python file: give it as --{option} {path}.")
     names = _executed(path)
     study, fit = names.get("study"), names.get("fit")
     if not isinstance(study, Study) or not isinstance(fit, Mapping):

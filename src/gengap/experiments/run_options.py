@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from gengap.datasets.table_files import Wanted
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,31 @@ class CaseFiles:
     ] = False
     missing: Annotated[str | None, typer.Option(help="What means missing: '-999, M'; '' for nothing else.")] = None
     encoding: Annotated[str | None, typer.Option(help="Of text files: utf-8 (default), cp1252, gb18030.")] = None
+
+    @property
+    def by_split(self) -> dict[str, Path | None]:
+        """The files by split."""
+        return {"train": self.data, "validation": self.validation, "test": self.test}
+
+    @property
+    def wanted(self) -> "Wanted":
+        """What to take from the files."""
+        from gengap.datasets.table_files import Wanted
+
+        return Wanted(
+            self.target,
+            self.groups,
+            _listed(self.ignore),
+            times=self.times,
+            missing=None if self.missing is None else _listed(self.missing),
+            encoding=self.encoding,
+            encode=self.encode,
+        )
+
+
+def _listed(text: str) -> list[str]:
+    """Cut a list at its commas; entries may stand in quotes, as messages write them."""
+    return [one.strip().strip("'\"") for one in text.split(",") if one.strip().strip("'\"")]
 
 
 @dataclass(frozen=True)

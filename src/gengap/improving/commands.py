@@ -2,9 +2,12 @@
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from gengap.experiments.run_options import CaseFiles
+from gengap.reporting.option_groups import in_groups
 
 if TYPE_CHECKING:
     from gengap.experiments.launch import Launch
@@ -12,24 +15,24 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 
 
+@in_groups
 def improve(
     *,
-    data: Annotated[Path, typer.Option(help="Data: .csv, .parquet, .npz or .nc.")],
+    files: CaseFiles,
     model: Annotated[
         Path | None, typer.Option(help="A saved, compiled model: model.keras; none: a net for it.")
     ] = None,
     minutes: Annotated[float, typer.Option(min=0.1, help="How long it may take.")] = 5.0,
-    validation: Annotated[Path | None, typer.Option(help="Data to choose on; held out of --data without.")] = None,
-    test: Annotated[Path | None, typer.Option(help="Data to judge on; without, held out or folds.")] = None,
-    target: Annotated[str | None, typer.Option(help="Column of the answers; the last one by default.")] = None,
-    groups: Annotated[str | None, typer.Option(help="Column of groups of dependent cases (days, patients).")] = None,
-    times: Annotated[str | None, typer.Option(help="Column of times: the latest are held out.")] = None,
-    encode: Annotated[bool, typer.Option("--encode", help="Encode words, dates and blanks, for --model.")] = False,
     batch_size: Annotated[int, typer.Option(min=1, help="Cases a step.")] = 32,
     output: Annotated[Path, typer.Option(help="Folder for report and model.")] = Path("gengap-improve"),
     lang: Annotated[str, typer.Option(help="Language of the report: en or zh.")] = "en",
 ) -> None:
-    """Improve a model within a time: one sentence, one report, one .keras."""
+    """Improve a model within a time: one sentence, one report, one .keras.
+
+    Cases to judge on are those of --test; without, some are held out, or all are judged in folds where they are few.
+    """
+    if files.data is None:
+        raise typer.BadParameter("give --data train.csv")
     started = time.perf_counter()  # what is imported now takes seconds of the user's time
     from gengap.improving.dividing import FEW, of_dataset
     from gengap.improving.one_call import MODEL, REPORT, Place, check_place, improved
@@ -41,12 +44,11 @@ def improve(
     clock = Clock(minutes, started)
     need_optuna()
     check_place(output, lang)
-    files = {"train": data, "validation": validation, "test": test}
-    columns = {"target": target, "groups": groups, "times": times, "encode": encode}
-    launch = _launch(model, files, columns)
+    launch = _launch(model, files)
     dataset = launch.fit["x"]
-    few = test is None and validation is None and len(dataset.train) + len(dataset.validation) < FEW
-    raw = _launch(model, files, columns, cv=5).fit if few else None
+    given = files.test is not None or files.validation is not None
+    few = not given and len(dataset.train) + len(dataset.validation) < FEW
+    raw = _launch(model, files, cv=5).fit if few else None
     for note in search_notes(launch.notes):
         typer.echo(note)
     own = None if raw is None else {name: value for name, value in raw.items() if name != "cv"}
@@ -61,11 +63,17 @@ def improve(
     typer.echo(f"Model:  {output / MODEL}\nReport: {output / REPORT}")
 
 
-def _launch(
-    model: Path | None, files: dict[str, Path | None], columns: dict[str, Any], cv: int | None = None
-) -> "Launch":
-    from gengap.datasets.table_files import Wanted
+def _launch(model: Path | None, files: CaseFiles, cv: int | None = None) -> "Launch":
     from gengap.experiments.launch import study_from_files
 
-    wanted = Wanted(columns["target"], columns["groups"], (), times=columns["times"], encode=columns["encode"])
-    return study_from_files(model, files, wanted=wanted, remedies="", suggest=False, seeds=None, fit={}, cv=cv)
+    return study_from_files(
+        model,
+        files.by_split,
+        wanted=files.wanted,
+        positive=files.positive,
+        remedies="",
+        suggest=False,
+        seeds=None,
+        fit={},
+        cv=cv,
+    )

@@ -16,7 +16,10 @@ FEW = 2000
 FOLDS = 5
 _LEAST_FOLDS = 3
 """With fewer, no fold is left to choose on."""
-_SEVERAL = "Cases of several inputs or outputs are not divided: give `validation_data` and `test_data`."
+_SEVERAL = (
+    "Cases of several inputs or outputs are divided as a `Split`: pass `improve(model, gengap.Split(x, y))`, or give "
+    "`validation_data` and `test_data`."
+)
 
 
 @dataclass(frozen=True, eq=False)

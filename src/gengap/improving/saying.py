@@ -27,7 +27,8 @@ def without_skill(result: Result, variant: str) -> str:
 def simpler(found: SearchResult, reference: str) -> str:
     """Say that a simple model does as well, or better."""
     contrast = compare(found.result)[reference]
-    return f" Mind that {reference} does as well or better: {_interval(found, contrast)}, {contrast.verdict.short}."
+    against = f"{_interval(found, contrast)} against the model as it is"
+    return f" Mind that {reference} does as well or better: {against}, {contrast.verdict.short}."
 
 
 def _interval(found: SearchResult, contrast: Contrast) -> str:

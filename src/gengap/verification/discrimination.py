@@ -8,6 +8,8 @@ from gengap.verification.inputs import Cases, Floats, label_cases
 from gengap.verification.named import keeps_dims
 from gengap.verification.ranking import rank
 
+_ROUNDING = 1e-12
+
 
 @keeps_dims(infinite=True)
 def roc_auc(y_true: ArrayLike, y_score: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:
@@ -83,7 +85,11 @@ def _placements(valid: Cases, *, weighted: bool) -> Floats:
     beaten = (ranked.non_event_total - ranked.false_alarms + ranked.non_events / 2) / ranked.non_event_total
     beating = (ranked.hits - ranked.events / 2) / ranked.event_total
     at = _places(valid.forecast)
-    return np.where(valid.observed == 1, beaten[at], beating[at])
+    placed = np.where(valid.observed == 1, beaten[at], beating[at])
+    if weighted:  # weights sum to their total only up to rounding, and an area of 0 or 1 has an interval of its own
+        edge = np.rint(placed)
+        placed = np.where(np.abs(placed - edge) <= _ROUNDING, edge, placed)
+    return placed
 
 
 def _places(forecast: Floats) -> NDArray[np.intp]:

@@ -102,14 +102,18 @@ def caution(
         skill: Whether the score is a skill score, which needs more of rare events.
     """
     said = []
+    units, name = (len(observed), "case") if groups is None else (len(np.unique(groups)), "group")
     if binary:
         events = int(observed.sum())
         share = max(min(events, len(observed) - events), 1) / len(observed)
         enough = max(FEW_EVENTS, min(FEW_RARE_EVENTS, FEW_RARE_EVENTS / 50 / share)) if skill else FEW_EVENTS
-        for count, singular in ((events, "event"), (len(observed) - events, "non-event")):
+        for outcome, singular in ((1, "event"), (0, "non-event")):
+            of = observed == outcome
+            count, holding = int(of.sum()), FEW_EVENTS if groups is None else len(np.unique(groups[of]))
             if count < enough:
                 said.append(f"{count} {singular}{'s' * (count != 1)}")
-    units, name = (len(observed), "case") if groups is None else (len(np.unique(groups)), "group")
+            elif holding < min(FEW_EVENTS, units):
+                said.append(f"{holding} group{'s' * (holding != 1)} with {singular}s")
     if units < FEW_GROUPS and not (said and groups is None):
         said.append(f"{units} {name}{'s' * (units != 1)}")
     if said:
@@ -144,13 +148,14 @@ def standard_error(units: Floats) -> tuple[float, float]:
     count = len(units)
     if count < 2:
         return math.nan, math.nan
-    squares = units * units
+    exponent = math.frexp(float(np.abs(units).max()))[1]
+    squares = np.square(np.ldexp(units, -exponent))  # fourth powers of tiny losses would be 0
     variance = float(np.mean(squares))
     if variance == 0.0:
         return 0.0, float(count - 1)
     kurtosis = float(squares @ squares) / count / variance**2
     freedom = min(count - 1.0, max(1.0, 2.0 * count / max(kurtosis - 1.0, 1e-12)))
-    return math.sqrt(variance / (count - 1)), freedom
+    return math.ldexp(math.sqrt(variance / (count - 1)), exponent), freedom
 
 
 def estimate(
@@ -169,7 +174,8 @@ def estimate(
         scale: Scale on which the interval is symmetric; it keeps the interval inside the score's range.
 
     Returns:
-        The estimate. One case or group gives an interval from NaN to NaN.
+        The estimate. One case or group gives an interval from NaN to NaN, and so does one group that holds all cases
+        which the score depends on.
 
     Raises:
         ValueError: `level` is not between 0 and 1.
@@ -178,6 +184,8 @@ def estimate(
         raise ValueError(f"`level` must lie between 0 and 1, got {level}")
     units = group_sums(linearized.influence, groups)
     error, freedom = standard_error(units)
+    if groups is not None and _of_one_group(linearized.influence, groups):
+        error, freedom = math.nan, math.nan
     value = linearized.value
     if error == 0.0 and linearized.deciding and value in {0.0, 1.0}:
         low, high = _at_the_edge(value, min(linearized.deciding, len(units)), level)
@@ -188,12 +196,20 @@ def estimate(
     return Estimate(value, error, low, high, level, freedom, len(units))
 
 
+def _of_one_group(influence: Floats, groups: NDArray[np.generic]) -> bool:
+    """Whether one group holds every case with an influence: its sum is 0 by construction."""
+    carriers = groups[influence != 0.0]
+    return len(carriers) > 0 and bool((carriers == carriers[0]).all())
+
+
 def interval_on(scale: Scale, value: float, error: float, freedom: float, level: float) -> tuple[float, float]:
     """Return Student's interval of a value inside its range, symmetric on a scale."""
     from scipy.stats import t
 
     forward, slope, back = _FORWARD[scale]
     half = float(t.ppf(0.5 + level / 2, freedom)) * error * slope(value)
+    if scale == "identity":
+        return value - half, value + half
     return _bounded(back, forward(value) - half), _bounded(back, forward(value) + half)
 
 

@@ -106,11 +106,14 @@ def _contingency(name: ContingencyScore) -> Linearize:
         if name in _COMPARES_LABELS and event.all() == event.any():
             return Linearized(value, np.full(len(share), np.nan))  # one label: 0 by definition, not by evidence
         deciding = int(np.isin(cell, _DENOMINATOR.get(name, ())).sum())
-        return Linearized(value, share * (slopes[cell] - slopes @ cells), deciding)
+        apart = slopes - slopes @ cells
+        apart[np.abs(apart) <= _ROUNDING * np.abs(slopes).max()] = 0.0  # cells that the score does not depend on
+        return Linearized(value, share * apart[cell], deciding)
 
     return linearize
 
 
+_ROUNDING = 1e-12
 # Cells (hits, false alarms, misses, correct negatives) that make the denominator of a proportion.
 _DENOMINATOR: Mapping[ContingencyScore, tuple[int, ...]] = {
     "probability_of_detection": (0, 2),

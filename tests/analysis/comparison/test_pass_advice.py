@@ -72,7 +72,7 @@ def test_variants_that_memorize_carry_a_caution(rho, said):
     one, other = np.random.default_rng(6).random((2, 6, 30))
     rules = Rules(level=0.05, next_level=0.02, larger_is_better=False, margin=None, new_cases=True, cases=30)
     (found,) = contrasts([pair("a", "best", one, other, new_cases=True, rho=rho)], rules)
-    assert any("worse than a constant forecast" in warning for warning in found.warnings) == said
+    assert any("it or the baseline is worse than a constant forecast" in warning for warning in found.warnings) == said
 
 
 def test_a_verdict_says_for_which_training_sets_it_holds():

@@ -301,7 +301,7 @@ def _warnings(estimate: MeanEstimate, rules: Rules, *, dropped: int) -> tuple[st
     if estimate.rho is not None and estimate.seeds < USUAL_PASSES:
         said.append(f"only {estimate.seeds} passes")
     if estimate.rho is not None and estimate.rho >= RHO_WORSE:
-        said.append("worse than a constant forecast: intervals for new training sets may be a little short")
+        said.append("it or the baseline is worse than a constant forecast: intervals may be a little short")
     if 0 < estimate.units < FEW_UNITS:
         said.append(f"only {estimate.units} {rules.unit}")
     widened = float(

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.analysis.cases import is_reference
+from gengap.analysis.claims import given_message
 from gengap.analysis.decision.options import Option, Reading
 from gengap.analysis.decision.saying import amount
 from gengap.analysis.findings.codes import Finding, found
@@ -39,16 +40,16 @@ def reference_findings(
     if not nets:
         return ()
     best = min(nets, key=lambda at: sign * options[at].score)
-    seen, name = [], str(options[best])
+    seen, name, given = [], str(options[best]), given_message(reading.result)
     for at, one in enumerate(options):
         if not references[at]:
             continue
         behind, least = sign * (one.score - options[best].score), float(-high[at, nets].max())
         if least > 0:
             sure = {"by": -behind, "least": least, "confidence": 100 * confidence}
-            seen.append(found("GG201.better", one.variant, "serious", network=name, **sure))
+            seen.append(found("GG201.better", one.variant, "serious", network=name, given=given, **sure))
         elif inside[at] and behind <= tolerance:
             lead = Message("reference.behind" if behind > 0 else "reference.ahead", {"tolerance": amount(tolerance)})
             scores = {"own": one.score, "other": options[best].score}
-            seen.append(found("GG201", one.variant, "serious", network=name, lead=lead, **scores))
+            seen.append(found("GG201", one.variant, "serious", network=name, lead=lead, given=given, **scores))
     return tuple(seen)
