@@ -1,10 +1,13 @@
 """`fit_many`: models in, trained models out, with histories as Keras writes them."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
 from keras import callbacks, layers
 
+from gengap.datasets.split import Split
 from gengap.engine.computation import Computation
 from gengap.engine.fit_many import fit_many
 from gengap.errors import DataError, ModelError
@@ -32,6 +35,41 @@ def test_models_are_trained_in_place_and_agree_with_their_history():
         assert history.history["val_accuracy"][-1] == pytest.approx(accuracy, abs=1e-5)
         assert history.epoch == [0, 1, 2, 3, 4]
     assert histories[0].history["loss"] != histories[1].history["loss"]
+
+
+NAN = np.where(np.arange(80)[:, None] == 7, np.nan, X)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"x": NAN}, "The training split holds NaN or infinite values"),
+        ({"x": X[:, :3]}, "The model takes inputs of shape (None, 4), but the training split has shape (80, 3)"),
+        ({"y": Y[:-1]}, "80 cases but answers of shape (79,)"),
+        ({"y": Y + 1}, "labels"),
+        ({"y": np.where(Y, np.nan, Y)}, "Answers of the training split hold NaN"),
+        ({"y": np.stack([Y, Y, Y], axis=1)}, "answers"),
+        ({"validation_data": (NAN, Y)}, "The validation split holds NaN or infinite values"),
+        ({"validation_data": (X, Y[:3])}, "answers of shape (3,)"),
+        ({"sample_weight": -np.ones(80)}, "weight"),
+        ({"y": None}, "`y` is missing"),
+    ],
+)
+def test_bad_data_are_refused_in_a_sentence_before_training(given, said):
+    one = model()
+    before = one.get_weights()
+    with pytest.raises(DataError, match=re.escape(said)):
+        fit_many([one], **{"x": X, "y": Y, "seeds": [0], **given})
+    assert all(map(np.array_equal, before, one.get_weights()))
+
+
+def test_splits_and_targets_of_several_axes_are_taken():
+    field = keras.Sequential([keras.Input((4, 4, 1)), layers.Conv2D(1, 3, padding="same")])
+    field.compile(keras.optimizers.SGD(0.0), "mse")
+    x = RNG.normal(size=(20, 4, 4, 1)).astype(np.float32)
+    (history,) = fit_many([field], Split(x, 2 * x), validation_data=Split(x, 2 * x), seeds=[0])
+    expected = np.square(field.predict(x, verbose=0) - 2 * x).mean()
+    assert history.history["val_score"] == pytest.approx([expected], rel=1e-5)
 
 
 def test_the_training_score_can_be_left_out_and_changes_nothing_else():
@@ -63,7 +101,7 @@ def test_keep_starts_from_the_models_own_weights_and_best_weights_come_back():
 def test_bad_input_is_said_in_one_sentence():
     with pytest.raises(DataError, match="2 models, 1 seeds"):
         fit_many([model(), model()], X, Y, seeds=[0])
-    with pytest.raises(DataError, match="`x` holds 80 cases, `y` 79"):
+    with pytest.raises(DataError, match="80 cases but answers of shape"):
         fit_many([model()], X, Y[:-1], seeds=[0])
     with pytest.raises(TypeError, match="`compile` must be True or False; received 'yes'"):
         fit_many([model()], X, Y, seeds=[0], computation=Computation(compile="yes"))

@@ -159,13 +159,14 @@ def _as_seen(
     return data if folds is None else TrainingData(data.train, data.train, data.train), folds
 
 
-def check_data(data: TrainingData, required: Requirements, *, inputs: bool = True) -> TrainingData:
+def check_data(data: TrainingData, required: Requirements, *, inputs: bool = True, apart: bool = True) -> TrainingData:
     """Check every split and return it with answers in plain form.
 
     Args:
         data: The splits as they were given.
         required: What the models require.
         inputs: Whether inputs are what the models will see, and so must be finite and of their shape.
+        apart: Whether held-out cases must be others than those of the training.
 
     Raises:
         DataError: The first thing found that would spoil the study, in one sentence.
@@ -177,7 +178,8 @@ def check_data(data: TrainingData, required: Requirements, *, inputs: bool = Tru
             required.check_shapes(split.x, name)
         y = required.plain_answers(split.y, name, num_cases)
         checked[name] = Split(split.x, y, *check_marks(split, name, num_cases))
-    _check_apart(data)
+    if apart:
+        _check_apart(data)
     return TrainingData(checked["training"], checked.get("validation"), checked.get("test"))
 
 
@@ -238,7 +240,7 @@ def as_splits(
         return TrainingData(_plain_inputs(x.train, "training", wanted), *_plain_held_out(x.validation, x.test, wanted))
     x = as_inputs(x, "The training data")
     if y is None and not isinstance(x, Split):
-        raise DataError("`y` is missing: pass `study.run(x, y, ...)`, or a `Split` or `Dataset` in place of both.")
+        raise DataError("`y` is missing: give answers beside `x`, or a `Split` or `Dataset` in place of both.")
     if isinstance(x, Split) and not (y is None and sample_weight is None):
         raise DataError("A `Split` brings its own answers and weights: pass it without `y` and `sample_weight`.")
     train = _plain_inputs(x if isinstance(x, Split) else Split(x, y, _weights(sample_weight)), "training", wanted)

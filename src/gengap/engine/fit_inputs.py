@@ -1,17 +1,16 @@
 """What `Model.fit` takes, for many models at once, as runs, data and settings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from gengap.datasets.cases import count_cases
-from gengap.datasets.intake import read_cases
-from gengap.datasets.loaders import read_batches, yields_batches
-from gengap.datasets.split import Split, Task
+from gengap.datasets.intake import as_splits, check_data
+from gengap.datasets.split import Task
 from gengap.datasets.training_data import TrainingData
 from gengap.engine.runs import Array, Run, TrainingSettings
 from gengap.engine.scoring import choose_score
 from gengap.errors import DataError, ModelError
-from gengap.keras_models.outputs import describe_output, plain_answers, wants_codes
+from gengap.keras_models.outputs import describe_output
+from gengap.keras_models.requirements import ModelRequirements
 from gengap.remedies.stopping import StoppingRule
 
 
@@ -59,25 +58,26 @@ def as_training(
         **settings: Other fields of `TrainingSettings`.
 
     Raises:
-        DataError: Lengths of `x` and `y` differ.
+        DataError: The data cannot be used as given; the first thing found, in one sentence.
     """
-    x, y, sample_weight = read_cases(x, y, sample_weight, "The training data")
-    if y is None:
-        raise DataError("`y` is missing: pass `fit_many(models, x, y, ...)`, or what yields batches in place of both.")
-    if not isinstance(y, Mapping | list | tuple) and count_cases(x) != len(y):
-        raise DataError(f"`x` holds {count_cases(x)} cases, `y` {len(y)}.")
-    kind = describe_output(models[0], output, task=task, from_logits=from_logits)
-    train, validation = Split(x, plain_answers(y, models[0], kind), sample_weight), None
-    if validation_data is not None:
-        held = yields_batches(validation_data)
-        xv, yv, *weight = read_batches(validation_data, "`validation_data`") if held else validation_data
-        validation = Split(xv, plain_answers(yv, models[0], kind), *weight)
-    return TrainingData(train, validation), TrainingSettings(
+    required = ModelRequirements(models, describe_output(models[0], output, task=task, from_logits=from_logits))
+    given = as_splits(
+        x,
+        y,
+        validation_data=validation_data,
+        validation_split=0.0,
+        test_data=None,
+        sample_weight=sample_weight,
+        names=required.input_names,
+    )
+    data = check_data(given, required, apart=False)
+    kind = required.kind
+    return data, TrainingSettings(
         task=kind.task,
         score=choose_score(kind.task, score),
         output=kind.name,
         from_logits=from_logits,
-        wants_codes=wants_codes(y, models, kind),
+        wants_codes=required.wants_codes(given.train.y),
         keep_every_epoch=False,
         **settings,
     )

@@ -16,7 +16,7 @@ from gengap.datasets.output_kind import scored_answers as scored_answers  # noqa
 from gengap.datasets.split import Task
 from gengap.errors import ModelError, UnknownNameError
 from gengap.keras_models.agreement import PROBABILITIES, check_agreement, check_task, declared_link, read_task
-from gengap.keras_models.heads import answers_by_name, in_columns, output_names, output_structure
+from gengap.keras_models.heads import answers_by_name, output_names, output_structure
 from gengap.keras_models.loss_kinds import read_loss
 from gengap.keras_models.private import history_of, inputs_of_call, kind_of_operation
 from gengap.naming import did_you_mean
@@ -105,25 +105,6 @@ def targets(y: Any, kind: OutputKind) -> Any:
         codes = values.astype(np.int64)
         return np.eye(kind.width, dtype=np.float32)[codes] if kind.one_hot else codes
     return values.astype(np.float32).reshape(len(values), *(kind.shape or (-1,)))
-
-
-def plain_answers(y: Any, model: keras.Model, kind: OutputKind) -> Any:
-    """Return answers in the plain form of `TrainingData`, where they are as losses want them.
-
-    Args:
-        y: One array, or for models with several outputs a mapping by name or a list in their order.
-        model: One of the models.
-        kind: How its scored output is read.
-    """
-    scored = np.asarray(_of_scored(y, model, kind))
-    if kind.of_labels and scored.ndim == 2:
-        scored = scored[:, 0] if scored.shape[1] == 1 else scored.argmax(axis=1)
-    if kind.shape:
-        scored = scored.reshape(len(scored), -1)
-    if kind.name is None:
-        return scored
-    given = answers_by_name(output_names(model), y, "the data")
-    return {**in_columns(model, {name: np.asarray(one) for name, one in given.items()}), kind.name: scored}
 
 
 def _of_scored(y: Any, model: keras.Model, kind: OutputKind) -> Any:
