@@ -148,10 +148,11 @@ def test_cases_of_several_heads_are_judged_on_what_is_given_and_not_divided(few_
 
 
 def test_a_round_under_way_ends_when_its_time_is_over_and_what_was_found_before_is_judged(net, noisy, monkeypatch):
-    monkeypatch.setattr("gengap.improving.planning._SEEDS_TO_JUDGE", (2, 2))
+    monkeypatch.setattr("gengap.improving.planning._FEWEST_SEEDS", 2)
+    monkeypatch.setattr("gengap.improving.one_call.MOST_SEEDS", 2)
     monkeypatch.setattr("gengap.improving.planning.MOST_EPOCHS", 4)
-    monkeypatch.setattr("gengap.improving.planning._MOST_TRIALS", 12)
-    monkeypatch.setattr("gengap.improving.planning.Finish.seconds", lambda finish, pace: 1e6)  # is always late
+    monkeypatch.setattr("gengap.improving.planning.MOST_TRIALS", 12)
+    monkeypatch.setattr("gengap.improving.planning.Finish.seconds", lambda *_: 1e6)  # is always late
     monkeypatch.setattr("gengap.improving.one_call.trials_that_fit", lambda *_, done, **__: 4 * (done < 12))
     given = {name: tuple(one[rows] for one in noisy) for name, rows in
              (("validation_data", slice(300, 400)), ("test_data", slice(400, 500)))}  # fmt: skip

@@ -1,5 +1,6 @@
 """What fits into a time, worked by hand on a clock that stands still."""
 
+import numpy as np
 import pytest
 
 from gengap.errors import DataError
@@ -39,7 +40,7 @@ def test_a_round_that_was_smaller_and_cheaper_says_nothing_of_larger_ones():
 def test_rounds_end_early_enough_to_judge(clock):
     clock, at = clock
     pace = Pace(seconds=48.0, runs=48)
-    trials = {"done": 16, "each": 3, "together": 16, "finish": Finish(3)}
+    trials = {"done": 16, "each": 3, "together": 16, "finish": Finish(10)}
     at(60)
     assert planning.trials_that_fit(clock, pace, **trials) == 16
     at(140)  # 40 seconds until 60 % are over: 24 are the steps, so 32 runs, ten trials of three
@@ -66,25 +67,55 @@ def test_finalists_are_trained_for_as_long_as_fits(clock):
     clock, at = clock
     at(230)  # nine runs of 30 take 30 x 39 / 60 = 19.5 s, in judging 25.4: all of it fits into 64
     assert Finish(3).epochs(clock, Pace(30.0, 30), planned=40) == 40
-    at(280)  # 14 s are left beside the writing
-    assert Finish(3).epochs(clock, Pace(30.0, 30), planned=40) == 22
+    at(280)  # 15 s are left beside the writing
+    assert Finish(3).epochs(clock, Pace(30.0, 30), planned=40) == 23
     at(299)
     assert Finish(3).epochs(clock, Pace(30.0, 30), planned=40) == 5
     assert Finish(3).epochs(clock, Pace(30.0, 30), planned=3) == 3
 
 
+def test_trials_go_on_where_judging_with_enough_seeds_is_cheap(clock):
+    clock, at = clock
+    pace = Pace(seconds=4.8, runs=48)
+    at(200)  # 20 seeds of 3 take 7.8 s, writing 5: 87 s are left beside them, though 60 % of the time are over
+    trials = {"done": 16, "each": 3, "together": 16}
+    assert planning.trials_that_fit(clock, pace, finish=Finish(3), **trials) == 16
+    at(286)
+    assert planning.trials_that_fit(clock, pace, finish=Finish(3), **trials) == 0
+
+
 def test_the_time_that_is_left_goes_into_seeds_of_the_finalists(clock):
     clock, at = clock
-    at(170)
-    assert planning.seeds_to_judge(clock, Pace(48.0, 48), finish=Finish(3)) == 20
-    at(231)  # 63 s to judge in, 31.5 at the price of trials, 24 of them the steps: fifteen runs
-    assert planning.seeds_to_judge(clock, Pace(48.0, 48), finish=Finish(3)) == 5
-    at(180)  # the last training takes 52 s of the 114: 62 s to judge in, 31 at the price of trials
-    assert planning.seeds_to_judge(clock, Pace(48.0, 48), finish=Finish(3, last=4)) == 4
-    cheap = Finish(3, last=4, alone=Pace(4.0, 4))  # the last training takes 12 s: 102 s to judge in, 51 runs
-    assert planning.seeds_to_judge(clock, Pace(48.0, 48), finish=cheap) == 17
-    at(299)
-    assert planning.seeds_to_judge(clock, Pace(48.0, 48), finish=Finish(3)) == 3
+    judging = {"each": 3, "most": 30}
+    at(170)  # 130 s are left, 5 for the writing: 62.5 at the price of trials, in which 62 runs fit, twenty seeds
+    assert planning.first_block(clock, Pace(48.0, 48), **judging) == 10, "half of them, as their price is not known"
+    assert planning.first_block(clock, Pace(48.0, 48), each=3, most=8) == 8
+    at(285)
+    assert planning.first_block(clock, Pace(48.0, 48), **judging) == 3, "the fewest"
+    at(220)  # 75 s beside the writing: 2.5 times what ten seeds have taken
+    assert planning.next_block(clock, Pace(30.0, 30), **judging) == 25
+    assert planning.next_block(clock, Pace(30.0, 30), each=3, most=20) == 20
+    at(275)  # 20 s: 15 of them are steps
+    assert planning.next_block(clock, Pace(30.0, 30), **judging) == 3
+    at(281)
+    assert planning.next_block(clock, Pace(30.0, 30), **judging) == 0
+
+
+def test_a_block_is_given_up_where_it_is_late_by_a_twentieth(clock):
+    clock, at = clock
+    pace = Pace(30.0, 30, processor=15.0)  # the writing takes 10 s
+    at(304)
+    assert not planning.is_late(clock, pace)
+    at(306)
+    assert planning.is_late(clock, pace)
+
+
+@pytest.mark.parametrize(
+    ("curve", "epochs"),
+    [([10.0, 5.0, 1.4, 1.0, 2.0], 3), ([1.0, 2.0], 1), ([np.nan, 3.0], 2), ([np.nan, np.nan], 2)],
+)
+def test_a_model_has_learned_when_a_twentieth_is_missing(curve, epochs):
+    assert planning.epochs_to_learn(curve) == epochs
 
 
 def test_a_round_that_would_make_the_judging_late_is_ended(clock):
