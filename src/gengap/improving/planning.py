@@ -22,7 +22,9 @@ _FEWEST_SEEDS, MOST_SEEDS = 3, 30
 """The fewest and the most seeds that finalists are judged with."""
 _ENOUGH_SEEDS = 20
 """Seeds of the judging for which no more trials are given up."""
-_GRACE = 0.05
+_LATER = 0.03
+"""Share of the time by which a block of the judging may be late, as far as is known when it begins."""
+_GRACE = 0.06
 """Share of the time by which a block of the judging may be late before it is ended."""
 _FULL = 1.5
 """What a run costs that keeps weights and training scores, in runs of a round."""
@@ -32,7 +34,7 @@ _TREATED = 1.45
 """What a trial costs, in runs of the model as it is: five trials of a small Conv1D net took 37 s, it alone 5.2 s."""
 _WITH_FEWEST = 1.3
 """What judging with the fewest seeds costs, in seconds of a round of as many runs: .4 to 1.25 on five data sets."""
-_FOR_WRITING = 5.0
+_FOR_WRITING = 4.5
 """Seconds for what is computed of the judged runs, the report, its figures and the model."""
 
 
@@ -185,7 +187,7 @@ def epochs_to_learn(curve: Sequence[float]) -> int:
     return next((epoch for epoch, score in enumerate(curve, start=1) if score <= near), len(curve))
 
 
-def epochs_that_fit(clock: Clock, an_epoch: float, *, wanted: int, least: int, runs: int) -> int:
+def epochs_that_fit(clock: Clock, an_epoch: float, *, wanted: int, least: int, runs: int, company: float) -> int:
     """Return how many epochs runs have: as many as wanted, or fewer where the least that is done would not fit.
 
     Args:
@@ -194,13 +196,13 @@ def epochs_that_fit(clock: Clock, an_epoch: float, *, wanted: int, least: int, r
         wanted: Epochs in which a run surely ends.
         least: Epochs that a run needs.
         runs: Runs of a trial with one seed.
+        company: How many times less a run costs where three seeds train together.
     """
-    saved = 2.0 if runs == 1 else 1.0  # folds are company already, and trials may be programs apart
-    fit = floor((saved * clock.left - _FOR_WRITING) / max(_fewest(runs) * an_epoch, 1e-9))
+    fit = floor((clock.left - _FOR_WRITING) / max(_fewest(runs, company) * an_epoch, 1e-9))
     return min(wanted, max(min(least, _MOST_NEEDED), fit))
 
 
-def check_time(clock: Clock, an_epoch: float, *, epochs: int, runs: int) -> None:
+def check_time(clock: Clock, an_epoch: float, *, epochs: int, runs: int, company: float) -> None:
     """Refuse a time in which not even the least can be done.
 
     Args:
@@ -208,23 +210,24 @@ def check_time(clock: Clock, an_epoch: float, *, epochs: int, runs: int) -> None
         an_epoch: Seconds of an epoch of a run.
         epochs: Epochs of a run.
         runs: Runs of a trial with one seed.
+        company: How many times less a run costs where three seeds train together.
 
     Raises:
-        DataError: Four trials and the finalists with three seeds each do not fit; the sentence says what would.
+        DataError: Two trials and the finalists with three seeds each do not fit; the sentence says what would.
     """
-    needed = _fewest(runs) * epochs * an_epoch + _FOR_WRITING
-    if needed > 2 * clock.left:  # runs in company cost less than alone, by how much is not known yet
+    needed = _fewest(runs, company) * epochs * an_epoch + _FOR_WRITING
+    if needed > 1.1 * clock.left:
         enough = ceil((clock.spent + needed) / 60)
         raise DataError(
-            f"`minutes={clock.minutes:g}` is too short: an epoch takes {an_epoch:.2g} s, so that four trials of "
+            f"`minutes={clock.minutes:g}` is too short: an epoch takes {an_epoch:.2g} s, so that two trials of "
             f"{epochs} epochs and their judging need about {enough} minute{'' if enough == 1 else 's'}. Give more, a "
             "smaller model, or fewer cases."
         )
 
 
-def _fewest(runs: int) -> float:
-    """Return the cost of four trials beside the model as it is, and of their judging, in runs."""
-    return 5 * runs + _FULL * 2 * _FEWEST_SEEDS * runs
+def _fewest(runs: int, company: float) -> float:
+    """Return the cost of two trials beside the model as it is, all apart, and of their judging, in runs."""
+    return runs * (3 * _TREATED + _FULL * 3 * _FEWEST_SEEDS / company)
 
 
 def seeds_of_trials(clock: Clock, a_run: float, *, runs: int) -> int:
@@ -291,7 +294,7 @@ def next_block(clock: Clock, pace: Pace, *, each: int, most: int) -> int:
         each: Runs of a seed.
         most: The most seeds that may be added.
     """
-    return min(most, pace.runs_in(clock.left - writing(pace)) // each)
+    return min(most, pace.runs_in(clock.left + _LATER * clock.seconds - writing(pace)) // each)
 
 
 def is_late(clock: Clock, pace: Pace) -> bool:

@@ -91,9 +91,11 @@ class Rounds:
         """Epochs of every run, at most."""
         return self._training.settings.epochs
 
-    def with_epochs(self, epochs: int) -> "Rounds":
-        """Return the same rounds of another length; the data are not checked again."""
+    def with_epochs(self, epochs: int, *, seeds: int | None = None) -> "Rounds":
+        """Return the same rounds of another length, with the first so many seeds; the data are not checked again."""
         other = copy.copy(self)
+        if seeds is not None:
+            other.study = self.study.with_seeds(self.study.seeds[:seeds])
         other._training = replace(self._training, settings=replace(self._training.settings, epochs=epochs))  # noqa: SLF001
         other.manifest = {**self.manifest, "settings": {**self.manifest["settings"], "epochs": epochs}}
         return other
