@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from gengap.analysis import recommend
-from gengap.analysis.cases import Floats, is_reference, networks
+from gengap.analysis.cases import is_reference, networks
 from gengap.datasets.split import Dataset, Split
 from gengap.errors import StoreError
 from gengap.improving.dividing import Division, divide
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
 _PATIENCE = 10
 _SEEDS_OF_PROBE = 3
+"""Seeds that are trained together for two epochs, to know what company saves."""
 _SEEDS_OF_LAST = 5
 """Seeds of the study on one split whose model is shipped, where folds have judged."""
 _TREES_CELLS, _LINEAR_CELLS = 200_000, 20_000_000
@@ -217,8 +218,9 @@ def _prepared(
     return Trying(rounds, space, drawing, progress=progress), deadline, alone, tuple(said)
 
 
-def _curve(pilot: Result) -> Floats:
-    return np.asarray(pilot.history["val_score"].mean(["variant", "seed"]))
+def _curve(pilot: Result) -> list[float]:
+    curve: list[float] = pilot.history["val_score"].mean(["variant", "seed"]).to_numpy().tolist()
+    return curve
 
 
 def _costs(rounds: Rounds, untreated: Variant, clock: Clock) -> tuple[float, float]:
@@ -290,9 +292,8 @@ def _shipped(found: SearchResult, last: Result | None) -> tuple[Shipped, str]:
     beside = without_skill(result, choice.variant) + (simpler(found, named) if is_reference(result, named) else "")
     if last is not None:
         remedy = found.remedy if choice.variant == SEARCHED else ""
-        return ship(last if remedy else last.select([last.baseline]), remedy or last.baseline), sentence(
-            found, remedy
-        ) + beside
+        trained = last if remedy else last.select([last.baseline])
+        return ship(trained, remedy or last.baseline), sentence(found, remedy) + beside
     rule: Any = choice.rule.name if choice.rule.name in {"best", "last"} else None
     remedy = "" if choice.variant == result.baseline else choice.variant
     return ship(result, choice.variant, epoch=rule), sentence(found, remedy) + beside

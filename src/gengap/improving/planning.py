@@ -122,7 +122,7 @@ class Finish:
 
     Attributes:
         finalists: Runs of a seed of the judging.
-        last: Runs of the model that is shipped, where it is trained after the judging; 0 where it is not.
+        last: Runs of the model that is shipped, where it is trained apart from the judging; 0 where it is not.
         alone: What runs of the model as it is cost, which the last training consists of, or two such; None where nobody
             looked.
     """
