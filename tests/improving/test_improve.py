@@ -102,6 +102,9 @@ def test_cases_are_divided_as_they_are_given(noisy, few_trials):
     few = divide(x[:100], shuffled, validation_data=None, test_data=None)
     rest, place = few.split["x"], {row.tobytes(): at for at, row in enumerate(x[:100])}
     assert all(y[place[row.tobytes()]] == answer for row, answer in zip(rest.x, rest.y, strict=True))
+    heads = divide(Split(x[:100], {"one": y[:100], "two": 2 * y[:100]}), None, validation_data=None, test_data=None)
+    np.testing.assert_array_equal(heads.split["x"].y["two"], 2 * heads.split["x"].y["one"])
+    assert len(heads.split["validation_data"].y["two"]) == 20
     data = gg.datasets.soundings()
     assert divide(data, None, validation_data=None, test_data=None).split["x"] is data
 

@@ -132,7 +132,9 @@ def search(  # noqa: PLR0913  as in `Study.run`, and what a search adds
         raise TypeError("`gg.search` takes no `callbacks`: put `gg.EarlyStopping` into the space, as any remedy.")
     of_study = {name: options.pop(name) for name in list(options) if name in _OF_STUDY}
     references = of_study.pop("references", ())
-    refuse_arguments({name: value for name, value in options.items() if name not in _OF_RUN})
+    known = {*inspect.signature(search).parameters, *_OF_RUN, *_OF_STUDY} - {"options", "self", "fit_arguments"}
+    strange = {name: value for name, value in options.items() if name not in _OF_RUN}
+    refuse_arguments(strange, by="gg.search", known=known)
     if cv is not None:
         cv = _one_division(cv)
         if pruning is not None:
