@@ -13,15 +13,16 @@ from gengap.analysis.diagnosis.stopping import early_stopping
 from gengap.analysis.diagnosis.verify import verify
 from gengap.analysis.summary import summarize
 from gengap.datasets.account import describe_data
+from gengap.datasets.intake import check_data
 from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Split
 from gengap.datasets.training_data import TrainingData
 from gengap.engine.log import RunLog
 from gengap.engine.runs import Run, TrainingSettings
 from gengap.errors import DataError, DataWarning
+from gengap.keras_models.requirements import ModelRequirements
 from gengap.results import Result
 from gengap.study.assembly import assemble
-from gengap.study.training import check_data
 
 MODEL = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, use_bias=False)])
 VARIANTS, SEEDS, EPOCHS, CASES = ("baseline", "narrow", "wide"), 5, 6, 40
@@ -178,7 +179,7 @@ def test_answers_that_single_precision_cannot_tell_apart_are_refused_before_trai
     kind = OutputKind("regression", from_logits=False, one_hot=False, width=1)
     data = TrainingData(Split(x, centre + spread * rng.normal(size=50)))
     if fine:
-        check_data(data, [model], kind)
+        check_data(data, ModelRequirements([model], kind))
         return
     with pytest.raises(DataError, match=r"32-bit floats, .*, have steps of .*: subtract the mean"):
-        check_data(data, [model], kind)
+        check_data(data, ModelRequirements([model], kind))

@@ -16,6 +16,7 @@ from gengap.datasets.folds import fold_seed
 from gengap.errors import DataError, StudyChangedError, UnknownNameError
 from gengap.results.resampled import resampling_of
 from gengap.storage import Store
+from gengap.study.rounds import Rounds
 from gengap.study.watching import progress_table
 
 FIT = {"epochs": 2, "batch_size": 16, "progress": False}
@@ -120,6 +121,14 @@ def test_preprocessing_by_a_layer_is_what_scaling_by_hand_would_be(pool):
             result.test[f"prediction_{rule}"][0, 0, :30], by_hand.test[f"prediction_{rule}"][0, 0], atol=1e-5
         )
     assert result.manifest["preprocess"].startswith("Normalization(axis=(-1,)")
+
+
+def test_rounds_train_on_what_each_fold_makes_of_the_inputs(pool):
+    """The trials of a search see what the runs of a study see."""
+    given, declared = {"cv": 3, "preprocess": StandardScaler()}, study(remedies=())
+    rounds = Rounds(declared, {"x": pool, **given, "epochs": 2, "batch_size": 16})
+    found, whole = rounds.train(declared.variants), declared.run(pool, **given, **FIT)
+    np.testing.assert_allclose(found.test["prediction_last"], whole.test["prediction_last"], rtol=1e-6)
 
 
 @pytest.mark.parametrize("cv", [3, None])
@@ -268,6 +277,14 @@ def test_scores_that_rank_are_computed_within_folds_and_skill_against_each_folds
         np.testing.assert_allclose(values.mean(axis=1), found[score][0])
 
 
+class Passing(keras.layers.Layer):
+    """A user's layer, of which the study looks whether it draws in inference."""
+
+    def call(self, inputs):
+        return inputs
+
+
+@pytest.mark.filterwarnings("ignore:Predictions are made in batches")  # of a layer that nobody knows
 @pytest.mark.parametrize("cv", [3, None])
 def test_a_table_with_words_is_encoded_by_what_each_fold_learned_from(rng, cv):
     table = pd.DataFrame({"size": rng.normal(size=60) * 50 + 10, "kind": rng.choice(["hail", "wind", "calm"], 60)})
@@ -275,12 +292,13 @@ def test_a_table_with_words_is_encoded_by_what_each_fold_learned_from(rng, cv):
     encoder = gg.datasets.TableEncoder.declare(table)
     width = encoder.fit(table).width
     splits = {"cv": 3} if cv else {"validation_data": (table[40:], y[40:])}
-    kept = table.copy()
-    result = gg.Study(network(width), seeds=1).run(
+    kept, model = table.copy(), keras.Sequential([keras.Input((width,)), Passing(), keras.layers.Dense(1, "sigmoid")])
+    model.compile("adam", "binary_crossentropy")
+    result = gg.Study(model, seeds=1).run(
         table if cv else table[:40], y if cv else y[:40], preprocess=gg.datasets.TableEncoder(), **splits, **FIT
     )
     assert table.equals(kept)
-    again = gg.Study(network(width), seeds=1).run(
+    again = gg.Study(model, seeds=1).run(
         table if cv else table[:40], y if cv else y[:40], preprocess=gg.datasets.TableEncoder(), **splits, **FIT
     )
     assert again.manifest["data"]["fingerprint"] == result.manifest["data"]["fingerprint"]

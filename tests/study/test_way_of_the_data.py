@@ -13,22 +13,24 @@ import keras
 import numpy as np
 import pytest
 import torch
+from sklearn.preprocessing import FunctionTransformer
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import gengap as gg
 
 SOURCE = Path(gg.__file__).parent
-ON_THE_LINE, IN_ALL, CLIMBS = 10, 21, 3
-"""Files by which `x` comes to the multiply; those that look at it besides included; returns to the study's room.
-
-A study that takes in what it has had made of `x` is handed it again: by the intake, and of checked data by the plan.
-"""
+MOST = {"plain": (10, 21), "cv": (11, 21), "preprocess": (12, 24), "cv and preprocess": (13, 24)}
+"""By what a study is asked for: files by which `x` comes to the multiply, and with those that look at it besides."""
+CLIMBS = 1
+"""Returns to the study's room: it hands the data in, and what was made of them to the runner."""
 X = np.random.default_rng(0).normal(size=(37, 5)).astype(np.float32)
 
 
 def is_x(value) -> bool:
-    """Tell whether something is the training inputs, whatever array or tensor they have become."""
-    if not isinstance(value, np.ndarray | torch.Tensor) or tuple(value.shape) != X.shape:
+    """Tell whether something is the training inputs, whatever array or tensor they have become; each fold's own too."""
+    if not isinstance(value, np.ndarray | torch.Tensor) or tuple(value.shape[1:]) != X.shape[1:]:
+        return False
+    if len(value) == 0 or len(value) % len(X):
         return False
     return str(value.device) == "cpu" and float(value[0, 0]) == X[0, 0]
 
@@ -148,18 +150,20 @@ def climbs(files) -> list[str]:
     return found
 
 
-@pytest.fixture(scope="module")
-def way():
-    return followed()
+@pytest.fixture(scope="module", params=MOST)
+def way(request):
+    return request.param, followed(request.param)
 
 
-def followed() -> Way:
+def followed(asked: str) -> Way:
     y = (X[:, 0] > 0).astype(np.float32)
     model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4, "relu"), keras.layers.Dense(1, "sigmoid")])
     model.compile("adam", "binary_crossentropy")
     study = gg.Study(model, remedies=[gg.Dropout(0.5)], seeds=2)
+    splits = {"cv": 3} if "cv" in asked else {"validation_data": (X[:21] + 1, y[:21])}
+    fitted = FunctionTransformer(np.copy) if "preprocess" in asked else None
     with Way() as found:
-        study.run(X, y, validation_data=(X[:21] + 1, y[:21]), epochs=1, batch_size=16, progress=False)
+        study.run(X, y, **splits, preprocess=fitted, epochs=1, batch_size=16, progress=False)
     return found
 
 
@@ -168,20 +172,25 @@ def passed(calls) -> list[str]:
 
 
 def test_the_line_goes_from_the_declaration_to_what_reads_batches(way):
-    assert passed(way.line())[0] == "study/declaration.py"
-    assert type(way.reader).__name__ == "Column"
+    _, found = way
+    assert passed(found.line())[0] == "study/declaration.py"
+    assert type(found.reader).__name__ == "Column"
 
 
 def test_the_inputs_pass_few_files(way):
-    assert len(passed(way.line())) <= ON_THE_LINE, passed(way.line())
+    asked, found = way
+    assert len(passed(found.line())) <= MOST[asked][0], passed(found.line())
 
 
 def test_few_other_files_look_at_the_inputs(way):
-    assert len(passed(way.handed)) <= IN_ALL, passed(way.handed)
+    asked, found = way
+    assert len(passed(found.handed)) <= MOST[asked][1], passed(found.handed)
 
 
 def test_the_inputs_seldom_come_back_to_the_study(way):
-    assert len(climbs([one.file for one in way.handed])) <= CLIMBS
+    _, found = way
+    returns = climbs([one.file for one in found.handed])
+    assert len(returns) <= CLIMBS, returns
 
 
 def test_a_way_back_up_is_found():
@@ -190,8 +199,9 @@ def test_a_way_back_up_is_found():
 
 
 if __name__ == "__main__":
-    found = followed()
-    line, everything = passed(found.line()), passed(found.handed)
-    print(len(line), "files on the line:", " > ".join(line))  # noqa: T201
-    print(len(everything), "are handed it in all, besides:", sorted(set(everything) - set(line)))  # noqa: T201
-    print("comes back to the study:", climbs([one.file for one in found.handed]))  # noqa: T201
+    for asked in MOST:
+        found = followed(asked)
+        line, everything = passed(found.line()), passed(found.handed)
+        print(f"{asked}: {len(line)} files on the line:", " > ".join(line))  # noqa: T201
+        print(len(everything), "are handed it in all, besides:", sorted(set(everything) - set(line)))  # noqa: T201
+        print("comes back to the study:", climbs([one.file for one in found.handed]))  # noqa: T201

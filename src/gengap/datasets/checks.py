@@ -79,13 +79,13 @@ def check_finite(values: Any, what: str) -> None:
             check_magnitude(float(np.abs(chunk).max()), what)
 
 
-def check_not_the_same(train: Split, held_out: Split | None, name: str) -> None:
+def check_not_the_same(train: Split, held_out: Split, name: str) -> None:
     """Check that a held-out split is not the training split.
 
     Raises:
         DataError: It is.
     """
-    if held_out is None or count_cases(held_out.x) != count_cases(train.x):
+    if count_cases(held_out.x) != count_cases(train.x):
         return
     pairs = zip(arrays_of(train.x), arrays_of(held_out.x), strict=False)
     if all(a is b or _equal(a, b) for (_, a), (_, b) in pairs):

@@ -11,12 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from gengap.datasets.input_scale import input_scale
+from gengap.datasets.input_scale import input_scale, scale_by_place
 from gengap.datasets.near_duplicates import near_duplicates
 from gengap.datasets.split import Split
 
+Digests = Mapping[str, NDArray[np.str_]]
+"""A digest of every case, by split."""
 
-def audit_data(train: Split, validation: Split | None = None, test: Split | None = None) -> dict[str, Any]:
+
+def audit_data(
+    train: Split,
+    validation: Split | None = None,
+    test: Split | None = None,
+    *,
+    digests: Digests | None = None,
+    seen: Any = None,
+) -> dict[str, Any]:
     """Compare the splits of a study.
 
     Near duplicates are nearer than independent cases would be by chance, see `gengap.datasets.near_duplicates`; in wide
@@ -26,6 +36,8 @@ def audit_data(train: Split, validation: Split | None = None, test: Split | None
         train: The training split.
         validation: The validation split, or None.
         test: The test split, or None.
+        digests: What `row_digests` says of each split, where it has been asked.
+        seen: Inputs of the training cases as models see them, where preprocessing made others of the split's.
 
     Returns:
         JSON-able: `duplicates` and `near_duplicates` (number of held-out cases with a duplicate, by `"validation"`,
@@ -37,7 +49,7 @@ def audit_data(train: Split, validation: Split | None = None, test: Split | None
     """
     held_out = {name: split for name, split in (("validation", validation), ("test", test)) if split is not None}
     splits = {"train": train, **held_out}
-    digests = {name: row_digests(split.x) for name, split in splits.items()}
+    digests = digests or {name: row_digests(split.x) for name, split in splits.items()}
     pairs = {name: ("train", name) for name in held_out}
     if len(held_out) == 2:
         pairs["test in validation"] = ("validation", "test")
@@ -49,7 +61,7 @@ def audit_data(train: Split, validation: Split | None = None, test: Split | None
         "shared_groups": {name: _num_shared(a.groups, b.groups) for name, (a, b) in of.items()},
         "time_overlap": {name: _overlap(a.times, b.times) for name, (a, b) in of.items()},
         "answers": {name: _answers(split.y, split.sample_weight) for name, split in splits.items()},
-        "scale": input_scale(train.x),
+        "scale": input_scale(train.x) if seen is None else scale_by_place(seen),
     }
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import KFold, StratifiedGroupKFold, StratifiedKFold
 
 from gengap.datasets.folds import CrossValidation, Division, Fold, Rows, check_labels, check_units, checked_pairs
 from gengap.datasets.split import Task
@@ -120,6 +119,8 @@ class Divider:
             if self.redrawn:
                 again.random_state = state
             return again
+        from sklearn.model_selection import KFold, StratifiedGroupKFold, StratifiedKFold  # most studies divide nothing
+
         if self._units is not None:  # without labels it balances the sizes of the folds
             return StratifiedGroupKFold(int(given), shuffle=True, random_state=state)
         kind = KFold if self._task == "regression" else StratifiedKFold

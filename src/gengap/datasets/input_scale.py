@@ -35,3 +35,11 @@ def input_scale(x: Any) -> dict[str, Any] | None:
             feature = label.strip().strip("'") if isinstance(x, Mapping) else place
             largest = {"feature": feature, "rms": float(rms[place])}
     return largest
+
+
+def scale_by_place(x: Any) -> dict[str, Any] | None:
+    """Return the same of what preprocessing gave, with the place of a feature alone: columns may be moved and made."""
+    largest = input_scale(x)
+    if largest is not None and isinstance(largest["feature"], int):
+        largest["feature"] = f"x[..., {largest['feature']}]"
+    return largest

@@ -1,18 +1,201 @@
-"""The door by which data come in: whatever holds them becomes splits of plain arrays, before any model is asked."""
+"""The door by which data come in: whatever holds them becomes one checked value, divided and preprocessed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 from scipy import sparse
 
-from gengap.datasets.cases import arrays_of, count_cases, plain_array, take
+from gengap.datasets.account import describe_data, describe_source
+from gengap.datasets.cases import arrays_of, count_cases, few_cases, plain_array, take
+from gengap.datasets.checks import check_inputs, check_marks, check_not_the_same
+from gengap.datasets.data_audit import row_digests
 from gengap.datasets.frames import as_frame, is_frame
 from gengap.datasets.loaders import read_batches, yields_batches
+from gengap.datasets.output_kind import OutputKind
+from gengap.datasets.preprocessed import Preprocess, preprocessed, preprocessed_folds
+from gengap.datasets.resampling import Folds, divide, refuse_splits
 from gengap.datasets.split import Dataset, Split
 from gengap.datasets.training_data import TrainingData
 from gengap.errors import DataError
+
+
+class Requirements(Protocol):
+    """What the models of a study require of data; `gengap.keras_models.requirements` asks the models."""
+
+    @property
+    def kind(self) -> OutputKind:
+        """How the scored output is read."""
+
+    @property
+    def input_names(self) -> Sequence[str]:
+        """Names of the inputs."""
+
+    def check_shapes(self, x: Any, name: str) -> None:
+        """Check that inputs fit every model."""
+
+    def plain_answers(self, y: Any, name: str, num_cases: int) -> Any:
+        """Check the answers and return them in the plain form of `TrainingData`."""
+
+    def wants_codes(self, y: Any) -> bool:
+        """Tell whether a loss is to get labels as integers, since `y` has them so."""
+
+
+@dataclass(frozen=True, eq=False)
+class StudyData:
+    """What a user handed in, as a study needs it.
+
+    Attributes:
+        data: What engines train on. With folds, each split is all cases, of which a run has its own.
+        described: The checked data before any preprocessing; with folds, all cases as the training split.
+        kind: How the scored output is read.
+        source: What the data are beside their arrays: name, labels, features, licence.
+        wants_codes: Whether a loss of the user's own is to get labels as integers.
+        folds: The folds; None for single splits.
+        preprocess: What was fitted to training cases, in words; None where nothing was.
+    """
+
+    data: TrainingData
+    described: TrainingData
+    kind: OutputKind
+    source: Mapping[str, Any]
+    wants_codes: bool
+    folds: Folds | None = None
+    preprocess: str | None = None
+
+    @property
+    def num_held_out(self) -> int:
+        """Number of predictions that a result holds for each run."""
+        held_out = self.described if self.folds is None else self.folds.held_out()
+        return sum(map(len, held_out.held_out().values()))
+
+    @property
+    def few(self) -> Any:
+        """Inputs of a few training cases, as models see them."""
+        return few_cases(self.data.train.x)
+
+    @cached_property  # hashing takes a while, and a study's other arguments may be refused first
+    def account(self) -> dict[str, Any]:
+        """What a manifest says of the data, and of folds and preprocessing where there are any."""
+        named = {"train": self.described.train, **self.described.held_out()}
+        digests = {name: row_digests(split.x) for name, split in named.items()}
+        seen = None if self.preprocess is None else self.data.train.x
+        data = {**describe_data(self.described, self.kind, digests=digests, seen=seen), **self.source}
+        told = {} if self.preprocess is None else {"preprocess": self.preprocess}
+        if self.folds is None:
+            return {**told, "data": data}
+        return {**told, "data": {**data, **self.folds.sizes()}, "resampling": self.folds.describe(digests["train"])}
+
+
+def take_in(
+    x: Any,
+    y: Any,
+    required: Requirements,
+    *,
+    cv: Any,
+    seeds: Sequence[int],
+    preprocess: Preprocess | None,
+    progress: bool = False,
+    validation_data: Any = None,
+    validation_split: float = 0.0,
+    test_data: Any = None,
+    sample_weight: Any = None,
+) -> StudyData:
+    """Take in the data of a study: read, check, divide and preprocess them as it is asked.
+
+    Args:
+        x: A `Dataset`, a `Split`, inputs, or what yields batches, as `as_splits` takes them.
+        y: Answers.
+        required: What the models require.
+        cv: What `Study.run(cv=)` was given; the training split then holds all cases.
+        seeds: Seeds of the study.
+        preprocess: What is fitted to training cases; None for nothing.
+        progress: Whether to show how much of what yields batches has been read.
+        validation_data: A `Split`, a tuple `(x, y)` or `(x, y, sample_weight)`, or what yields batches; None.
+        validation_split: Share of the training cases to hold out.
+        test_data: As `validation_data`.
+        sample_weight: Weights of the training cases.
+
+    Raises:
+        DataError: The data cannot be used as given; the first thing found, in one sentence.
+        TypeError: `preprocess` cannot be fitted, or `cv` divides nothing.
+    """
+    splits = {"validation_data": validation_data, "validation_split": validation_split, "test_data": test_data}
+    if cv is not None:
+        refuse_splits(x, **splits)
+    raw = preprocess is not None  # inputs are not yet what models will see
+    names = required.input_names
+    given = as_splits(x, y, **splits, sample_weight=sample_weight, names=names, keep_frames=raw, progress=progress)
+    if preprocess is not None:
+        preprocess.check()
+    described = check_data(given, required, inputs=not raw)
+    folds = None if cv is None else divide(described.train, cv, required.kind, seeds)
+    data, folds = _as_seen(described, folds, preprocess, required)
+    return StudyData(
+        data,
+        described,
+        required.kind,
+        source=describe_source(x),
+        wants_codes=required.wants_codes(given.train.y),
+        folds=folds,
+        preprocess=None if preprocess is None else preprocess.describe(),
+    )
+
+
+def _as_seen(
+    described: TrainingData, folds: Folds | None, preprocess: Preprocess | None, required: Requirements
+) -> tuple[TrainingData, Folds | None]:
+    """Return what models see, behind preprocessing where it is asked for, with the folds of these cases."""
+    data, kind = described, required.kind
+    if preprocess is not None and folds is None:
+        data = preprocessed(described, preprocess, kind)
+    elif preprocess is not None and folds is not None:
+        pool, folds = preprocessed_folds(described.train, folds, preprocess, kind)
+        data = TrainingData(pool)
+    if preprocess is not None:
+        _check_inputs(data, required)
+    return data if folds is None else TrainingData(data.train, data.train, data.train), folds
+
+
+def check_data(data: TrainingData, required: Requirements, *, inputs: bool = True) -> TrainingData:
+    """Check every split and return it with answers in plain form.
+
+    Args:
+        data: The splits as they were given.
+        required: What the models require.
+        inputs: Whether inputs are what the models will see, and so must be finite and of their shape.
+
+    Raises:
+        DataError: The first thing found that would spoil the study, in one sentence.
+    """
+    checked = {}
+    for name, split in _named(data).items():
+        num_cases = check_inputs(split, name, numbers=inputs)
+        if inputs:
+            required.check_shapes(split.x, name)
+        y = required.plain_answers(split.y, name, num_cases)
+        checked[name] = Split(split.x, y, *check_marks(split, name, num_cases))
+    _check_apart(data)
+    return TrainingData(checked["training"], checked.get("validation"), checked.get("test"))
+
+
+def _check_inputs(data: TrainingData, required: Requirements) -> None:
+    """Check inputs that preprocessing made; answers were checked before."""
+    for name, split in _named(data).items():
+        check_inputs(split, name)
+        required.check_shapes(split.x, name)
+    _check_apart(data)
+
+
+def _check_apart(data: TrainingData) -> None:
+    for name, split in data.held_out().items():
+        check_not_the_same(data.train, split, name)
+
+
+def _named(data: TrainingData) -> dict[str, Split]:
+    return {"training": data.train, **data.held_out()}
 
 
 def as_splits(

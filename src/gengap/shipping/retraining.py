@@ -9,19 +9,18 @@ import numpy as np
 
 from gengap.datasets.account import fingerprint
 from gengap.datasets.cases import joined_cases
-from gengap.datasets.intake import as_splits
+from gengap.datasets.intake import as_splits, check_data
 from gengap.datasets.split import Dataset, Split
 from gengap.datasets.training_data import TrainingData
 from gengap.engine.computation import Computation
 from gengap.errors import DataError, ModelError
-from gengap.keras_models.heads import input_names
 from gengap.keras_models.layer_names import learning
+from gengap.keras_models.preprocessing import Preprocessing
+from gengap.keras_models.requirements import ModelRequirements
 from gengap.results.resampled import resampling_of
 from gengap.shipping.card_words import CardLanguage, say
 from gengap.shipping.choice import Chosen
 from gengap.study import Study
-from gengap.study.preprocessing import describe_preprocess, fitted_to
-from gengap.study.training import check_data
 
 if TYPE_CHECKING:
     from gengap.results import Result
@@ -106,7 +105,7 @@ def retrained(chosen: Chosen, data: Dataset | Split, length: Length, preprocess:
     status = result.runs["status"].to_numpy().astype(str)
     if not np.char.startswith(status, "completed").all():
         raise ModelError("Retrained on more cases a run diverged: name another variant, or ship a run as trained.")
-    fitted = None if preprocess is None else fitted_to(cases, preprocess, study.kind)
+    fitted = None if preprocess is None else Preprocessing(preprocess).declared(cases.x).fitted(cases, study.kind)[0]
     models = tuple(result.model(chosen.variant, seed=seed, epoch="last") for seed in chosen.seeds)
     return Retrained(models, len(cases), epochs, epochs * more, own, own * steps, length, folds, fitted)
 
@@ -144,7 +143,8 @@ def _model(chosen: Chosen) -> Any:
 
 def _check_preprocess(chosen: Chosen, preprocess: Any) -> None:
     """Check that what is fitted anew is what the study fitted."""
-    told, given = chosen.result.manifest.get("preprocess"), describe_preprocess(preprocess)
+    told = chosen.result.manifest.get("preprocess")
+    given = None if preprocess is None else Preprocessing(preprocess).describe()
     if told and given is None:
         raise ModelError(
             f"The study fitted {told} to its training cases (`preprocess=`), which a result does not hold: give "
@@ -185,12 +185,12 @@ def _all_cases(data: Dataset | Split, study: Study, chosen: Chosen, *, raw: bool
             f"{type(data).__name__}."
         )
     none: dict[str, Any] = {"validation_data": None, "validation_split": 0.0, "test_data": None, "sample_weight": None}
-    models = [variant.model for variant in study.variants]
-    given: TrainingData = as_splits(data, None, **none, names=input_names(models[0]), keep_frames=raw)
+    required = ModelRequirements([variant.model for variant in study.variants], study.kind)
+    given: TrainingData = as_splits(data, None, **none, names=required.input_names, keep_frames=raw)
     if given.validation is None and not folds:
         raise DataError("`retrain_on` has no validation split, so there is nothing to add to the training cases.")
-    checked = check_data(given, models, study.kind, inputs=not raw)
-    if fingerprint({"train": checked.train, **checked.held_out()}) != chosen.result.manifest["data"]["fingerprint"]:
+    checked = check_data(given, required, inputs=not raw)
+    if fingerprint(checked) != chosen.result.manifest["data"]["fingerprint"]:
         raise DataError(
             "`retrain_on` does not hold the data that the study was made from (their fingerprints differ): the length "
             "of training was chosen for those. Pass the same training, validation and test split."

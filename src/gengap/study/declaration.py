@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import keras
 
 from gengap.analysis.cases import CaseScore
-from gengap.datasets.account import describe_data, describe_source
-from gengap.datasets.cases import few_cases
-from gengap.datasets.intake import as_splits
+from gengap.datasets.intake import take_in
 from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Task
 from gengap.deprecated import old_arguments
@@ -23,8 +21,8 @@ from gengap.engine.rates import check_rates
 from gengap.engine.runs import Listener, Run, TrainingSettings
 from gengap.engine.scoring import choose_score
 from gengap.keras_models.clone import clone_compiled
-from gengap.keras_models.heads import input_names
-from gengap.keras_models.outputs import wants_codes
+from gengap.keras_models.preprocessing import Preprocessing
+from gengap.keras_models.requirements import ModelRequirements
 from gengap.randomness import gives_random_back, random_given_back
 from gengap.remedies.base import Remedy, Variant
 from gengap.results import Result
@@ -40,9 +38,8 @@ from gengap.study.loading import stored_result
 from gengap.study.manifest import make_manifest
 from gengap.study.progress import Silence, shown
 from gengap.study.references import FittedReference, References, check_references
-from gengap.study.resampling import refuse_splits
 from gengap.study.storing import open_store, record_look, train_missing
-from gengap.study.training import Training, arrange, check_class_weight
+from gengap.study.training import Training, check_class_weight, runs_of_folds
 from gengap.study.values import flag, one_of, positive
 from gengap.study.variants import (
     check_seeds,
@@ -270,7 +267,7 @@ class Study:
         title = f"Study: {sizes}, compared on {self.score} at the {self.primary_epoch} epoch, {self.engine} engine"
         return declared(self.variants, title=title).to_html()
 
-    def _prepare(  # noqa: PLR0913  what `run` takes
+    def _prepare(
         self,
         x: Any,
         y: Any,
@@ -279,41 +276,38 @@ class Study:
         batch_size: int,
         class_weight: Mapping[int, float] | None,
         shuffle: bool,
-        validation_data: Any = None,
-        validation_split: float = 0.0,
-        test_data: Any = None,
-        sample_weight: Any = None,
         cv: Any = None,
         preprocess: Any = None,
         progress: bool = False,
+        **splits: Any,
     ) -> tuple[Training, dict[str, Any]]:
         """Check everything and describe it; nothing is trained."""
-        splits = {"validation_data": validation_data, "validation_split": validation_split, "test_data": test_data}
-        if cv is not None:
-            refuse_splits(x, **splits)
-        names = input_names(self.variants[0].model)
-        raw = preprocess is not None
-        given = as_splits(x, y, **splits, sample_weight=sample_weight, names=names, keep_frames=raw, progress=progress)
-        models = [variant.model for variant in self.variants]
-        work = arrange(given, models, self.kind, self.runs(), seeds=self.seeds, cv=cv, preprocess=preprocess)
-        check_watched(self.variants, self._callbacks.rates, validates=work.data.validation is not None)
-        held_out = (work.described if work.folds is None else work.folds.held_out()).held_out()
-        num_held_out = sum(map(len, held_out.values()))
-        settings = self._settings(num_held_out, epochs, batch_size, class_weight=class_weight, shuffle=shuffle)
-        settings = replace(settings, wants_codes=wants_codes(given.train.y, models, self.kind))
+        cases = take_in(
+            x,
+            y,
+            ModelRequirements([variant.model for variant in self.variants], self.kind),
+            cv=cv,
+            seeds=self.seeds,
+            preprocess=None if preprocess is None else Preprocessing(preprocess),
+            progress=progress,
+            **splits,
+        )
+        check_watched(self.variants, self._callbacks.rates, validates=cases.data.validation is not None)
+        settings = self._settings(cases.num_held_out, epochs, batch_size, class_weight=class_weight, shuffle=shuffle)
+        settings = replace(settings, wants_codes=cases.wants_codes)
         manifest = make_manifest(
             self.variants,
             self.kind,
             settings,
-            data={**describe_data(work.described, self.kind), **describe_source(x)},
-            few=few_cases(work.described.train.x),
+            account=cases.account,
+            few=cases.few,
             seeds=self.seeds,
             primary_epoch=self.primary_epoch,
             engine=self.engine,
         )
         functions = engine_functions(self.engine, self._computation.device)
-        training = Training(*functions, self.runner, work.runs, work.data, settings, work.folds)
-        return training, {**manifest, **work.account(manifest["data"])}
+        runs = self.runs() if cases.folds is None else runs_of_folds(cases.folds, self.runs())
+        return Training(*functions, self.runner, runs, cases.data, settings, cases.folds), manifest
 
     def _train_in_memory(self, training: Training, manifest: Mapping[str, Any], *, progress: bool) -> Result:
         blocks = SeedBlocks(self, training, manifest, show=progress)

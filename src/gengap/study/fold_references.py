@@ -9,9 +9,9 @@ import numpy as np
 from gengap.analysis.cases import CaseScore
 from gengap.datasets.folds import Fold, Rows, fold_seed
 from gengap.datasets.output_kind import OutputKind
+from gengap.datasets.resampling import Folds
 from gengap.engine.runs import Array
 from gengap.study.references import FittedReference, fit_references
-from gengap.study.resampling import Folds
 
 if TYPE_CHECKING:
     from gengap.study.training import Training

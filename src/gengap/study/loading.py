@@ -16,8 +16,7 @@ from gengap.results.remembered import first_cases
 from gengap.storage import Store
 from gengap.study.assembly import assemble
 from gengap.study.beside import stored_references, with_references
-from gengap.study.passes import Passes
-from gengap.study.resampling import pack_division, unpack_division
+from gengap.study.passes import Passes, pack_division, unpack_division
 
 ANSWERS = "answers"
 """Name under which a store keeps the answers of the held-out cases."""

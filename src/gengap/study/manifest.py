@@ -31,7 +31,7 @@ def make_manifest(
     kind: OutputKind,
     settings: TrainingSettings,
     *,
-    data: Mapping[str, Any],
+    account: Mapping[str, Any],
     few: Any,
     seeds: Sequence[int],
     primary_epoch: str,
@@ -43,7 +43,7 @@ def make_manifest(
         variants: The variants, the baseline first.
         kind: How the scored output is read.
         settings: What all runs have in common.
-        data: What is known of the data: sizes, fingerprint, audit, climatology, name, label names.
+        account: What is known of the data, their folds and preprocessing; see `gengap.datasets.intake.StudyData`.
         few: A few training cases, on which is looked which layers draw in inference too.
         seeds: Seeds of the study.
         primary_epoch: Epoch rule of the primary comparison, `"best"` or `"last"`.
@@ -64,7 +64,7 @@ def make_manifest(
         "looks": [{"seeds": len(seeds), "time": now}],
         "settings": _settings(settings, variants),
         "variants": {variant.name: describe_variant(variant, few) for variant in variants},
-        "data": dict(data),
+        **account,
         "engine": engine,
         "backend": keras.config.backend(),
     }

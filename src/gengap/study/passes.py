@@ -9,11 +9,11 @@ import xarray as xr
 
 from gengap.datasets.cases import rows_of
 from gengap.datasets.climatology import climatology
-from gengap.datasets.folds import Division, Rows, fold_seed
+from gengap.datasets.folds import Division, Fold, Rows, fold_seed
 from gengap.datasets.output_kind import OutputKind
+from gengap.datasets.resampling import Folds
 from gengap.datasets.split import Split
 from gengap.engine.runs import Array, Predictions, RunRecord
-from gengap.study.resampling import Folds
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +109,24 @@ def passes_of(folds: Folds, kind: OutputKind) -> Passes:
         for seed, division in folds.divisions.items()
     }
     return Passes(folds.divisions, climatologies)
+
+
+def pack_division(division: Division, climatology: Sequence[Any]) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Take apart what a stored study must know of one pass: cases by fold, and each fold's climatology."""
+    arrays: dict[str, Array] = {}
+    for place, fold in enumerate(division.folds):
+        arrays |= {f"{place:04d}/{name}": fold.rows(name) for name in ("train", "validation", "test")}
+    return arrays, {"validates_all": division.validates_all, "climatology": list(climatology)}
+
+
+def unpack_division(arrays: Mapping[str, Array], values: Mapping[str, Any]) -> Division:
+    """Put together what `pack_division` took apart."""
+    places = sorted({path.split("/")[0] for path in arrays})
+    folds = tuple(
+        Fold(*(np.asarray(arrays[f"{place}/{name}"], np.int64) for name in ("train", "validation", "test")))
+        for place in places
+    )
+    return Division(folds, bool(values["validates_all"]))
 
 
 def _climatology(pool: Split, rows: Rows, kind: OutputKind) -> Any:

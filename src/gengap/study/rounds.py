@@ -24,7 +24,7 @@ from gengap.study.loading import stored_result
 from gengap.study.manifest import describe_variant
 from gengap.study.progress import Silence, shown
 from gengap.study.storing import open_store, train_missing
-from gengap.study.training import Training
+from gengap.study.training import Training, runs_of_folds
 from gengap.study.variants import run_of
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class Rounds:
             replace(run_of(one, seed), own=id(one.model) not in held) for seed in self.study.seeds for one in variants
         ]
         folds = self._training.folds
-        runs = given if folds is None else folds.runs(given)
+        runs = given if folds is None else runs_of_folds(folds, given)
         work = replace(self._training, runs=runs)
         names = [one.name for one in variants]
         with remembered(self._ways):  # what was measured of a cohort serves the next round's

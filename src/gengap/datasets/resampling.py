@@ -1,20 +1,19 @@
-"""A resampled study: its cases divided into folds, a run for every fold, and what a fold's own cases decide."""
+"""The folds of a resampled study: its cases divided, a division for every seed that is drawn anew."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gengap.datasets.cases import rows_of
-from gengap.datasets.data_audit import row_digests
 from gengap.datasets.dependence import unit_codes
 from gengap.datasets.divider import Divider
-from gengap.datasets.folds import CrossValidation, Division, Fold, fold_seed
+from gengap.datasets.folds import CrossValidation, Division, Fold, Rows, fold_seed
 from gengap.datasets.output_kind import OutputKind, scored_answers
 from gengap.datasets.split import Dataset, Split
 from gengap.datasets.training_data import TrainingData
-from gengap.engine.runs import Array, Run
 from gengap.errors import DataError
 
 
@@ -23,14 +22,16 @@ class Folds:
     """The folds of a study.
 
     Attributes:
-        pool: All cases, as they were given (before any `preprocess`).
+        pool: Answers, weights, groups and times of all cases; inputs are not needed to divide them.
         divider: What draws divisions.
         divisions: The division of each seed.
+        starts: Where the inputs of a fold of a seed begin, if each has inputs of its own, one fold's below the other's.
     """
 
     pool: Split
     divider: Divider
     divisions: Mapping[int, Division]
+    starts: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
     @property
     def places(self) -> Mapping[int, tuple[int, int]]:
@@ -39,7 +40,7 @@ class Folds:
         return {fold_seed(seed, place): (seed, place) for seed, own in numbers.items() for place in own}
 
     @property
-    def tested(self) -> Array:
+    def tested(self) -> Rows:
         """The cases that every pass tests, ascending."""
         return next(iter(self.divisions.values())).tested
 
@@ -56,20 +57,23 @@ class Folds:
         """Whether the inner validations of a pass, too, hold every case once."""
         return all(division.validates_all for division in self.divisions.values())
 
-    def runs(self, runs: Sequence[Run]) -> list[Run]:
-        """Return a run for every fold of every seed: all variants of a fold share its cases and its own seed."""
-        of_seed: dict[int, list[Run]] = {}
-        for run in runs:
-            of_seed.setdefault(run.seed, []).append(run)
-        return [
-            replace(run, seed=fold_seed(seed, place), fold=fold)
-            for seed, own in of_seed.items()
-            for place, fold in enumerate(self.divisions[seed].folds)
-            for run in own
-        ]
+    def own(self, seed: int, place: int) -> Fold:
+        """Return one fold of the pass of a seed, by the places of its cases in what engines train on."""
+        fold = self.divisions[seed].folds[place]
+        return fold.shifted(self.starts[seed, place]) if self.starts else fold
 
-    def describe(self) -> dict[str, Any]:
-        """Return what every pass has in common, as JSON; a study that continues must agree in it."""
+    def sizes(self) -> dict[str, int]:
+        """Return what a manifest says of the numbers of cases: the fewest that a fold learns from, and all tested."""
+        fewest = min(len(fold.train) for division in self.divisions.values() for fold in division.folds)
+        sizes = {"n_train": fewest, "n_test": len(self.tested)}
+        return {**sizes, "n_validation": len(self.tested)} if self.validates_all else sizes
+
+    def describe(self, digests: NDArray[np.str_]) -> dict[str, Any]:
+        """Return what every pass has in common, as JSON; a study that continues must agree in it.
+
+        Args:
+            digests: A digest of each case's inputs, see `gengap.datasets.data_audit.row_digests`.
+        """
         times, units = self.pool.times, unit_codes(self.pool.groups, self.pool.times)
         forward = self.divider.forward
         return {
@@ -80,21 +84,21 @@ class Folds:
             "forward": forward,
             "mixed_times": times is not None and not forward and len(np.unique(_days(times))) > 1,
             "splitter": self.divider.splitter,
-            "duplicates": _duplicates(self.pool, units),
+            "duplicates": _duplicates(digests, units),
             "division": self.divider.division(0).digest(),
         }
 
 
-def _duplicates(pool: Split, units: Array | None) -> int:
+def _duplicates(digests: NDArray[np.str_], units: Rows | None) -> int:
     """Count cases that have a twin outside their group."""
-    codes = np.unique(row_digests(pool.x), return_inverse=True)[1].ravel()
+    codes = np.unique(digests, return_inverse=True)[1].ravel()
     own = np.arange(len(codes)) if units is None else units
     pairs = np.unique(np.stack([codes, own]), axis=1)
     spread = np.bincount(pairs[0], minlength=int(codes.max()) + 1) > 1
     return int(spread[codes].sum())
 
 
-def _days(times: Any) -> Array:
+def _days(times: Any) -> NDArray[Any]:
     return np.asarray(times).astype("datetime64[D]")
 
 
@@ -127,7 +131,7 @@ def divide(pool: Split, cv: Any, kind: OutputKind, seeds: Sequence[int]) -> Fold
                 f"{divider.splitter} tests other cases, or has another number of folds, for seed {seed} than for seed "
                 f"{seeds[0]}: every pass must test the same cases. Give a splitter that tests each case once."
             )
-    return Folds(pool, divider, divisions)
+    return Folds(replace(pool, x=None), divider, divisions)
 
 
 def refuse_splits(x: Any, *, validation_data: Any, validation_split: Any, test_data: Any) -> None:
@@ -151,21 +155,3 @@ def refuse_splits(x: Any, *, validation_data: Any, validation_split: Any, test_d
             "With `cv`, every case is a test case of the fold that has not seen it, and no model learns from all of "
             "them: leave out `test_data`, and judge the model that you then train on all cases on it."
         )
-
-
-def pack_division(division: Division, climatology: Sequence[Any]) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Take apart what a stored study must know of one pass: cases by fold, and each fold's climatology."""
-    arrays: dict[str, Array] = {}
-    for place, fold in enumerate(division.folds):
-        arrays |= {f"{place:04d}/{name}": fold.rows(name) for name in ("train", "validation", "test")}
-    return arrays, {"validates_all": division.validates_all, "climatology": list(climatology)}
-
-
-def unpack_division(arrays: Mapping[str, Array], values: Mapping[str, Any]) -> Division:
-    """Put together what `pack_division` took apart."""
-    places = sorted({path.split("/")[0] for path in arrays})
-    folds = tuple(
-        Fold(*(np.asarray(arrays[f"{place}/{name}"], np.int64) for name in ("train", "validation", "test")))
-        for place in places
-    )
-    return Division(folds, bool(values["validates_all"]))
