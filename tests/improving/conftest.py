@@ -25,6 +25,7 @@ def noisy():
 def few_trials(monkeypatch):
     """Two rounds at most, and few seeds: what is tested is what becomes of them."""
     monkeypatch.setattr("gengap.improving.dividing.FEW", 300)
-    monkeypatch.setattr("gengap.improving.planning._MOST_TRIALS", 8)
-    monkeypatch.setattr("gengap.improving.planning._SEEDS_TO_JUDGE", (2, 2))
+    monkeypatch.setattr("gengap.improving.planning.MOST_TRIALS", 8)
+    monkeypatch.setattr("gengap.improving.planning._FEWEST_SEEDS", 2)
+    monkeypatch.setattr("gengap.improving.one_call.MOST_SEEDS", 2)
     monkeypatch.setattr("gengap.improving.planning.MOST_EPOCHS", 3)

@@ -102,6 +102,9 @@ def test_cases_are_divided_as_they_are_given(noisy, few_trials):
     few = divide(x[:100], shuffled, validation_data=None, test_data=None)
     rest, place = few.split["x"], {row.tobytes(): at for at, row in enumerate(x[:100])}
     assert all(y[place[row.tobytes()]] == answer for row, answer in zip(rest.x, rest.y, strict=True))
+    heads = divide(Split(x[:100], {"one": y[:100], "two": 2 * y[:100]}), None, validation_data=None, test_data=None)
+    np.testing.assert_array_equal(heads.split["x"].y["two"], 2 * heads.split["x"].y["one"])
+    assert len(heads.split["validation_data"].y["two"]) == 20
     data = gg.datasets.soundings()
     assert divide(data, None, validation_data=None, test_data=None).split["x"] is data
 
@@ -148,10 +151,11 @@ def test_cases_of_several_heads_are_judged_on_what_is_given_and_not_divided(few_
 
 
 def test_a_round_under_way_ends_when_its_time_is_over_and_what_was_found_before_is_judged(net, noisy, monkeypatch):
-    monkeypatch.setattr("gengap.improving.planning._SEEDS_TO_JUDGE", (2, 2))
+    monkeypatch.setattr("gengap.improving.planning._FEWEST_SEEDS", 2)
+    monkeypatch.setattr("gengap.improving.one_call.MOST_SEEDS", 2)
     monkeypatch.setattr("gengap.improving.planning.MOST_EPOCHS", 4)
-    monkeypatch.setattr("gengap.improving.planning._MOST_TRIALS", 12)
-    monkeypatch.setattr("gengap.improving.planning.Finish.seconds", lambda finish, pace: 1e6)  # is always late
+    monkeypatch.setattr("gengap.improving.planning.MOST_TRIALS", 12)
+    monkeypatch.setattr("gengap.improving.planning.Finish.seconds", lambda *_: 1e6)  # is always late
     monkeypatch.setattr("gengap.improving.one_call.trials_that_fit", lambda *_, done, **__: 4 * (done < 12))
     given = {name: tuple(one[rows] for one in noisy) for name, rows in
              (("validation_data", slice(300, 400)), ("test_data", slice(400, 500)))}  # fmt: skip

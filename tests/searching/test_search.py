@@ -210,5 +210,5 @@ def test_what_a_search_cannot_do_is_said_before_anything_is_trained(net, parts, 
     (tmp_path / "file").write_text("mine")
     with pytest.raises(StoreError, match="choose another folder"):
         gg.search(net, space(), train, validation_data=validation, storage=tmp_path / "file", **given)
-    with pytest.raises(TypeError, match="has no argument `epochz`"):
+    with pytest.raises(TypeError, match=r"`gg.search` has no argument `epochz` \(did you mean .epoch.\?\)"):
         gg.search(net, space(), train, validation_data=validation, epochz=3, **given)

@@ -1,6 +1,7 @@
 """What users write as a space, and the remedies that draws from it become."""
 
 import keras
+import numpy as np
 import optuna
 import pytest
 from scipy import stats
@@ -24,6 +25,7 @@ distributions = optuna.distributions
         (distributions.CategoricalDistribution([None, 0.2, 0.4]), Choice((None, 0.2, 0.4))),
         ([0.4, None, 0.2], Choice((None, 0.2, 0.4))),
         ([0, 0.2], Choice((None, 0.2))),
+        (np.array([0.0, 0.2]), Choice((None, 0.2))),
         ([None, stats.loguniform(1e-3, 0.1)], Range(1e-3, 0.1, log=True, may_be_off=True)),
         ([0, (0.1, 0.5)], Range(0.1, 0.5, may_be_off=True)),
     ],
@@ -74,7 +76,7 @@ def test_edges_are_where_better_strengths_may_lie_beyond():
     [
         ([gg.Dropout(0.5)], TypeError, "must be a mapping from remedies to values"),
         ({}, ValueError, "`space` is empty"),
-        ({"droput": (0, 0.5)}, UnknownNameError, "no remedy named 'droput'"),
+        ({"droput": (0, 0.5)}, UnknownNameError, "no remedy named 'droput' .did you mean 'dropout'"),
         ({keras.layers.Dropout: (0, 0.5)}, TypeError, "keys of `space` are remedies"),
         ({gg.Dropout: 0.5}, TypeError, "must be a pair"),
         ({gg.Dropout: (0.5, 0.1)}, ValueError, "must ascend"),

@@ -55,7 +55,7 @@ def part_of(split: Split, indices: NDArray[np.int64]) -> Split:
     """Return some cases of a split."""
     beside = {name: getattr(split, name) for name in ("sample_weight", "groups", "times")}
     chosen: dict[str, Any] = {name: None if values is None else values[indices] for name, values in beside.items()}
-    return Split(rows_of(split.x, indices), split.y[indices], **chosen)
+    return Split(rows_of(split.x, indices), rows_of(split.y, indices), **chosen)
 
 
 def _labels_of(y: Any) -> NDArray[np.int64] | None:

@@ -16,7 +16,9 @@ from gengap.datasets.split import Dataset, Split
 from gengap.errors import StoreError
 from gengap.improving.dividing import Division, divide
 from gengap.improving.improvement import Improvement
+from gengap.improving.judging import ByTheClock
 from gengap.improving.planning import (
+    MOST_SEEDS,
     Clock,
     Deadline,
     Finish,
@@ -24,10 +26,10 @@ from gengap.improving.planning import (
     check_time,
     epochs_of_pilot,
     epochs_that_fit,
+    epochs_to_learn,
     first_trials,
     latest,
     seeds_of_trials,
-    seeds_to_judge,
     trials_that_fit,
 )
 from gengap.improving.saying import afterwards, sentence, simpler, without_skill
@@ -43,6 +45,7 @@ from gengap.searching.ranges import need_optuna
 from gengap.searching.space import Space, read_space
 from gengap.searching.suggesting import reasons, suggest_space
 from gengap.searching.trial_search import TOGETHER, check_held_out, check_one_model, concluded, fresh_seeds
+from gengap.searching.trials import best_of
 from gengap.searching.trying import Trying
 from gengap.shipping import Shipped, ship
 from gengap.study import Study
@@ -52,6 +55,8 @@ if TYPE_CHECKING:
     import keras
 
 _PATIENCE = 10
+_SEEDS_OF_PROBE = 3
+"""Seeds that are trained together for two epochs, to know what company saves."""
 _SEEDS_OF_LAST = 5
 """Seeds of the study on one split whose model is shipped, where folds have judged."""
 _TREES_CELLS, _LINEAR_CELLS = 200_000, 20_000_000
@@ -157,12 +162,13 @@ def improved(
     trying, deadline, alone, said = _prepared(model, chosen, fit, clock, seed=seed, progress=progress)
     finish = Finish(2 * trying.rounds.num_folds, _SEEDS_OF_LAST, alone) if division.folds else Finish(3)
     pace = _search(trying, clock, alone, deadline, finish)
-    seeds = seeds_to_judge(clock, pace, finish=finish)
-    judge = {"seeds": fresh_seeds(trying.study.seeds, seeds), "references": _references(division)}
     planned = trying.rounds.epochs
     fit = {**fit, "epochs": finish.epochs(clock, pace, planned=planned)}
-    found = concluded(trying, model, judge, fit, seed=seed, storage=None, progress=progress)
-    shipped, told = _shipped(model, found, division, fit)
+    last = _last(model, best_of(trying.trials).remedy, division, fit) if division.folds else None
+    judge = {"seeds": fresh_seeds(trying.study.seeds, MOST_SEEDS), "references": _references(division)}
+    by_clock = ByTheClock(clock, pace)
+    found = concluded(trying, model, judge, fit, seed=seed, storage=None, progress=progress, judging=by_clock)
+    shipped, told = _shipped(found, last)
     result = found.result
     files = _written(result, shipped, place)
     how = (*division.said, *(reasons(chosen) if space is None else ()), *said, *found.notes)
@@ -188,34 +194,48 @@ def _prepared(
     model: Model, space: Space, fit: Mapping[str, Any], clock: Clock, *, seed: int, progress: bool
 ) -> tuple[Trying, Deadline, Pace, tuple[str, ...]]:
     """Measure what runs cost, decide on epochs and seeds, and get everything ready for trials."""
-    rounds = Rounds(Study(model, seeds=1), {**fit, "epochs": 2})
+    rounds = Rounds(Study(model, seeds=_SEEDS_OF_PROBE), {**fit, "epochs": 2})
     check_held_out(rounds)
     untreated, folds = rounds.study.variants[0], rounds.num_folds
-    an_epoch = _an_epoch(rounds, untreated)
-    if 2 * folds * an_epoch < _WORTH_REPEATING * clock.left:
-        an_epoch = min(an_epoch, _an_epoch(rounds, untreated))  # the first time in a process holds what is made once
+    an_epoch, company = _costs(rounds, untreated, clock)
     most = epochs_of_pilot(clock, an_epoch, runs=folds)
-    pilot = rounds.with_epochs(most).train([EarlyStopping(_PATIENCE).treat(Variant("", model))])
+    pilot = rounds.with_epochs(most, seeds=1).train([EarlyStopping(_PATIENCE).treat(Variant("", model))])
     best = float(pilot.runs["best_epoch"].mean())
-    wanted, least = min(most, max(5, ceil(1.5 * best) + 3)), min(most, max(5, ceil(best)))
+    wanted, least = min(most, max(5, ceil(1.5 * best) + 3)), min(most, max(5, epochs_to_learn(_curve(pilot))))
     an_epoch = float(pilot.runs["seconds"].sum()) / folds / float(pilot.runs["epochs"].mean())
-    epochs = epochs_that_fit(clock, an_epoch, wanted=wanted, least=least, runs=folds)
-    check_time(clock, an_epoch, epochs=epochs, runs=folds)
+    epochs = epochs_that_fit(clock, an_epoch, wanted=wanted, least=least, runs=folds, company=company)
+    check_time(clock, an_epoch, epochs=epochs, runs=folds, company=company)
     seeds = seeds_of_trials(clock, an_epoch * epochs, runs=folds)
     study, deadline = Study(model, seeds=seeds), Deadline(clock)
     drawing = Drawing(space, seed=seed, blind=fit.get("cv") is not None)
     rounds = Rounds(study, {**fit, "epochs": epochs}, halt=deadline, compared=False)
-    said = [
-        f"The model as it is was best after {best:.0f} epochs, so every run has {epochs}; a trial has {seeds} seed(s)."
-    ]
+    known = f"The model as it is was best after {best:.0f} epochs"
+    why = f"{known}, so every run has {epochs}" if epochs >= best else f"{known}; there is time for {epochs}"
+    said = [f"{why}; a trial has {seeds} seed(s)."]
     if epochs < wanted:
         said.append(f"In more time every run would have {wanted} epochs, in which strong remedies get further.")
     alone = Pace(an_epoch * epochs * folds, folds)
     return Trying(rounds, space, drawing, progress=progress), deadline, alone, tuple(said)
 
 
+def _curve(pilot: Result) -> list[float]:
+    curve: list[float] = pilot.history["val_score"].mean(["variant", "seed"]).to_numpy().tolist()
+    return curve
+
+
+def _costs(rounds: Rounds, untreated: Variant, clock: Clock) -> tuple[float, float]:
+    """Return the seconds of an epoch of one run, and how many times less it costs where three seeds train together."""
+    alone, folds = rounds.with_epochs(2, seeds=1), rounds.num_folds
+    an_epoch = _an_epoch(alone, untreated)
+    if 2 * folds * an_epoch < _WORTH_REPEATING * clock.left:
+        an_epoch = min(an_epoch, _an_epoch(alone, untreated))  # the first time in a process holds what is made once
+    if 2 * folds * an_epoch * _SEEDS_OF_PROBE > _WORTH_REPEATING * clock.left:
+        return an_epoch, 1.0
+    return an_epoch, max(1.0, _SEEDS_OF_PROBE * an_epoch / _an_epoch(rounds, untreated))
+
+
 def _an_epoch(rounds: Rounds, untreated: Variant) -> float:
-    """Return the seconds of an epoch of one run."""
+    """Return the seconds of an epoch of one run, or of one with each seed together."""
     trained = rounds.train([untreated])
     return float(trained.runs["seconds"].sum()) / rounds.epochs / rounds.num_folds
 
@@ -260,22 +280,30 @@ def _references(division: Division) -> tuple[str, ...]:
     return (*(("linear",) if cells <= _LINEAR_CELLS else ()), *(("boosted_trees",) if trees else ()))
 
 
-def _shipped(model: Model, found: SearchResult, division: Division, fit: Mapping[str, Any]) -> tuple[Shipped, str]:
-    """Ship what is recommended, and say it in one sentence."""
+def _shipped(found: SearchResult, last: Result | None) -> tuple[Shipped, str]:
+    """Ship what is recommended, and say it in one sentence.
+
+    Args:
+        found: The search, its finalists judged.
+        last: Where folds have judged, the model as it is and the best trial, trained on one split.
+    """
     result = found.result
     named, choice = recommend(result).choice.variant, recommend(networks(result)).choice
     beside = without_skill(result, choice.variant) + (simpler(found, named) if is_reference(result, named) else "")
-    if division.folds is not None:
+    if last is not None:
         remedy = found.remedy if choice.variant == SEARCHED else ""
-        final = _final(model, remedy, division, fit)
-        return ship(final, remedy or final.baseline), sentence(found, remedy) + beside
+        trained = last if remedy else last.select([last.baseline])
+        return ship(trained, remedy or last.baseline), sentence(found, remedy) + beside
     rule: Any = choice.rule.name if choice.rule.name in {"best", "last"} else None
     remedy = "" if choice.variant == result.baseline else choice.variant
     return ship(result, choice.variant, epoch=rule), sentence(found, remedy) + beside
 
 
-def _final(model: Model, remedy: str, division: Division, fit: Mapping[str, Any]) -> Result:
-    """Train what the folds chose once more, on one split, as the model that is shipped."""
+def _last(model: Model, remedy: str, division: Division, fit: Mapping[str, Any]) -> Result:
+    """Train the model as it is and what all folds together chose once more, on one split: one of them is shipped.
+
+    That is done before the folds judge, so that what is then left of the time goes into seeds of the judging.
+    """
     study = Study(model, remedies=[remedy] if remedy else [], seeds=_SEEDS_OF_LAST)
     own = {**division.split, "epochs": fit["epochs"], "batch_size": fit["batch_size"], "progress": False}
     return study.run(**own)

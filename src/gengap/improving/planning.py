@@ -4,19 +4,28 @@ import time
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from math import ceil, floor, inf
+from math import ceil, floor, inf, isfinite
 
 from gengap.errors import DataError
 
 _FOR_SEARCH = 0.6
 """Share of the time after which no round of trials begins."""
-_MOST_TRIALS = 200
+MOST_TRIALS = 200
+"""Trials, at most."""
 MOST_EPOCHS = 1000
 """Epochs of a run, at most; a model that has not learned after so many learns too slowly to be searched."""
+_LEARNED = 0.05
+"""Share of what a model learns that may be missing in the least time that is not refused."""
 _MOST_NEEDED = 100
 """Epochs beyond which a time is not refused for being too short: runs are then cut, and it is said."""
-_SEEDS_TO_JUDGE = (3, 20)
+_FEWEST_SEEDS, MOST_SEEDS = 3, 30
 """The fewest and the most seeds that finalists are judged with."""
+_ENOUGH_SEEDS = 20
+"""Seeds of the judging for which no more trials are given up."""
+_LATER = 0.03
+"""Share of the time by which a block of the judging may be late, as far as is known when it begins."""
+_GRACE = 0.06
+"""Share of the time by which a block of the judging may be late before it is ended."""
 _FULL = 1.5
 """What a run costs that keeps weights and training scores, in runs of a round."""
 _JUDGED = 2.0
@@ -25,8 +34,8 @@ _TREATED = 1.45
 """What a trial costs, in runs of the model as it is: five trials of a small Conv1D net took 37 s, it alone 5.2 s."""
 _WITH_FEWEST = 1.3
 """What judging with the fewest seeds costs, in seconds of a round of as many runs: .4 to 1.25 on five data sets."""
-_FOR_WRITING = 6.0
-"""Seconds for the report, its figures and the model, on a machine that is not idle."""
+_FOR_WRITING = 4.5
+"""Seconds for what is computed of the judged runs, the report, its figures and the model."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,11 @@ class Pace:
         return floor(self.runs * (share if share > 1 else max(0.0, 2 * share - 1)))
 
 
+def writing(pace: Pace) -> float:
+    """Return the seconds that are needed when nothing is trained any more."""
+    return _FOR_WRITING * pace.slowness
+
+
 def latest(pace: Pace | None, now: Pace) -> Pace:
     """Return the pace to reckon with: that of the last round, but for one that was both smaller and cheaper."""
     return now if pace is None or now.runs >= pace.runs or now.seconds >= pace.seconds else pace
@@ -108,7 +122,7 @@ class Finish:
 
     Attributes:
         finalists: Runs of a seed of the judging.
-        last: Runs of the model that is shipped, where it is trained after the judging; 0 where it is not.
+        last: Runs of the model that is shipped, where it is trained apart from the judging; 0 where it is not.
         alone: What runs of the model as it is cost, which the last training consists of, or two such; None where nobody
             looked.
     """
@@ -117,22 +131,18 @@ class Finish:
     last: int = 0
     alone: Pace | None = None
 
-    def but_for_judging(self, pace: Pace) -> float:
-        """Return the seconds of the last training, of the report and of the model."""
+    def seconds(self, pace: Pace, seeds: int | None = None) -> float:
+        """Return the seconds of all of it, with so many seeds or the fewest."""
         training = _JUDGED * pace.seconds_for(self.last) if self.last else 0.0
         if self.alone is not None:
             training = min(training, 2 * _FULL * self.alone.seconds_for(self.last))
-        return training + _FOR_WRITING * pace.slowness
-
-    def seconds(self, pace: Pace) -> float:
-        """Return the seconds of all of it, with the fewest seeds."""
-        return self.but_for_judging(pace) + _WITH_FEWEST * pace.seconds_for(_SEEDS_TO_JUDGE[0] * self.finalists)
+        judging = _WITH_FEWEST * pace.seconds_for((seeds or _FEWEST_SEEDS) * self.finalists)
+        return training + judging + writing(pace)
 
     def epochs(self, clock: Clock, pace: Pace, *, planned: int) -> int:
         """Return how many epochs the finalists have: as planned, or as many as fit into what is left, five at least."""
-        writing = _FOR_WRITING * pace.slowness
-        needed = self.seconds(pace) - writing
-        return max(min(planned, 5), min(planned, floor(planned * (clock.left - writing) / max(needed, 1e-9))))
+        needed = self.seconds(pace) - writing(pace)
+        return max(min(planned, 5), min(planned, floor(planned * (clock.left - writing(pace)) / max(needed, 1e-9))))
 
 
 class Deadline:
@@ -166,7 +176,18 @@ def epochs_of_pilot(clock: Clock, an_epoch: float, *, runs: int) -> int:
     return max(5, min(MOST_EPOCHS, floor(0.1 * clock.left / max(an_epoch * runs, 1e-9))))
 
 
-def epochs_that_fit(clock: Clock, an_epoch: float, *, wanted: int, least: int, runs: int) -> int:
+def epochs_to_learn(curve: Sequence[float]) -> int:
+    """Return after how many epochs a model has learned nearly all that it learns: 19 parts in 20 of its best score.
+
+    Args:
+        curve: Held-out score after every epoch; smaller is better.
+    """
+    best = min((score for score in curve if isfinite(score)), default=inf)
+    near = best + _LEARNED * (curve[0] - best)
+    return next((epoch for epoch, score in enumerate(curve, start=1) if score <= near), len(curve))
+
+
+def epochs_that_fit(clock: Clock, an_epoch: float, *, wanted: int, least: int, runs: int, company: float) -> int:
     """Return how many epochs runs have: as many as wanted, or fewer where the least that is done would not fit.
 
     Args:
@@ -175,13 +196,13 @@ def epochs_that_fit(clock: Clock, an_epoch: float, *, wanted: int, least: int, r
         wanted: Epochs in which a run surely ends.
         least: Epochs that a run needs.
         runs: Runs of a trial with one seed.
+        company: How many times less a run costs where three seeds train together.
     """
-    saved = 2.0 if runs == 1 else 1.0  # folds are company already, and trials may be programs apart
-    fit = floor((saved * clock.left - _FOR_WRITING) / max(_fewest(runs) * an_epoch, 1e-9))
+    fit = floor((clock.left - _FOR_WRITING) / max(_fewest(runs, company) * an_epoch, 1e-9))
     return min(wanted, max(min(least, _MOST_NEEDED), fit))
 
 
-def check_time(clock: Clock, an_epoch: float, *, epochs: int, runs: int) -> None:
+def check_time(clock: Clock, an_epoch: float, *, epochs: int, runs: int, company: float) -> None:
     """Refuse a time in which not even the least can be done.
 
     Args:
@@ -189,23 +210,24 @@ def check_time(clock: Clock, an_epoch: float, *, epochs: int, runs: int) -> None
         an_epoch: Seconds of an epoch of a run.
         epochs: Epochs of a run.
         runs: Runs of a trial with one seed.
+        company: How many times less a run costs where three seeds train together.
 
     Raises:
-        DataError: Four trials and the finalists with three seeds each do not fit; the sentence says what would.
+        DataError: Two trials and the finalists with three seeds each do not fit; the sentence says what would.
     """
-    needed = _fewest(runs) * epochs * an_epoch + _FOR_WRITING
-    if needed > 2 * clock.left:  # runs in company cost less than alone, by how much is not known yet
+    needed = _fewest(runs, company) * epochs * an_epoch + _FOR_WRITING
+    if needed > 1.1 * clock.left:
         enough = ceil((clock.spent + needed) / 60)
         raise DataError(
-            f"`minutes={clock.minutes:g}` is too short: an epoch takes {an_epoch:.2g} s, so that four trials of "
+            f"`minutes={clock.minutes:g}` is too short: an epoch takes {an_epoch:.2g} s, so that two trials of "
             f"{epochs} epochs and their judging need about {enough} minute{'' if enough == 1 else 's'}. Give more, a "
             "smaller model, or fewer cases."
         )
 
 
-def _fewest(runs: int) -> float:
-    """Return the cost of four trials beside the model as it is, and of their judging, in runs."""
-    return 5 * runs + _FULL * 2 * _SEEDS_TO_JUDGE[0] * runs
+def _fewest(runs: int, company: float) -> float:
+    """Return the cost of two trials beside the model as it is, all apart, and of their judging, in runs."""
+    return runs * (3 * _TREATED + _FULL * 3 * _FEWEST_SEEDS / company)
 
 
 def seeds_of_trials(clock: Clock, a_run: float, *, runs: int) -> int:
@@ -230,7 +252,7 @@ def first_trials(clock: Clock, pilot: Pace, *, each: int, finish: Finish) -> int
         finish: What comes after the last round.
     """
     spare = min(_FOR_SEARCH * clock.seconds - clock.spent, clock.left - finish.seconds(pilot))
-    return max(2, min(8, _MOST_TRIALS, floor(pilot.runs * spare / (_TREATED * pilot.seconds) / each) - 1))
+    return max(2, min(8, MOST_TRIALS, floor(pilot.runs * spare / (_TREATED * pilot.seconds) / each) - 1))
 
 
 def trials_that_fit(clock: Clock, pace: Pace, *, done: int, each: int, together: int, finish: Finish) -> int:
@@ -244,19 +266,37 @@ def trials_that_fit(clock: Clock, pace: Pace, *, done: int, each: int, together:
         together: The most trials of a round.
         finish: What comes after the last round.
     """
-    spare = min(_FOR_SEARCH * clock.seconds - clock.spent, clock.left - finish.seconds(pace))
-    number = min(together, _MOST_TRIALS - done, pace.runs_in(spare) // each)
+    share = max(_FOR_SEARCH * clock.seconds - clock.spent, clock.left - finish.seconds(pace, _ENOUGH_SEEDS))
+    spare = min(share, clock.left - finish.seconds(pace))
+    number = min(together, MOST_TRIALS - done, pace.runs_in(spare) // each)
     return number if number >= 2 else 0
 
 
-def seeds_to_judge(clock: Clock, pace: Pace, *, finish: Finish) -> int:
-    """Return with how many seeds the finalists are judged: as many as fit, from 3 to 20.
+def first_block(clock: Clock, pace: Pace, *, each: int, most: int) -> int:
+    """Return with how many seeds the judging begins: half of those that seem to fit, three at least.
 
     Args:
         clock: The time that there is.
-        pace: What the last round has cost.
-        finish: What comes after the last round.
+        pace: What the last round of trials has cost.
+        each: Runs of a seed.
+        most: The most seeds.
     """
-    fewest, most = _SEEDS_TO_JUDGE
-    fit = pace.runs_in((clock.left - finish.but_for_judging(pace)) / _JUDGED) // finish.finalists
-    return max(fewest, min(most, fit))
+    fit = pace.runs_in((clock.left - writing(pace)) / _JUDGED) // each
+    return min(most, max(_FEWEST_SEEDS, fit // 2))
+
+
+def next_block(clock: Clock, pace: Pace, *, each: int, most: int) -> int:
+    """Return how many seeds are judged with besides: as many as surely fit; 0 where it is time to write.
+
+    Args:
+        clock: The time that there is.
+        pace: What the last block has cost.
+        each: Runs of a seed.
+        most: The most seeds that may be added.
+    """
+    return min(most, pace.runs_in(clock.left + _LATER * clock.seconds - writing(pace)) // each)
+
+
+def is_late(clock: Clock, pace: Pace) -> bool:
+    """Tell whether it is so late that a block of the judging is given up."""
+    return clock.left + _GRACE * clock.seconds < writing(pace)

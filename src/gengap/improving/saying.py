@@ -5,7 +5,7 @@ from gengap.analysis.cases import networks
 from gengap.analysis.comparison.contrasts import Contrast
 from gengap.analysis.findings.wording import Word
 from gengap.analysis.numbers import typewritten
-from gengap.improving.planning import MOST_EPOCHS, Clock
+from gengap.improving.planning import MOST_EPOCHS, MOST_SEEDS, MOST_TRIALS, Clock
 from gengap.results import Result
 from gengap.searching import SearchResult
 from gengap.searching.nesting import SEARCHED
@@ -104,6 +104,9 @@ def afterwards(found: SearchResult, clock: Clock, *, hurried: bool, cut: tuple[i
             "That is longer than asked: the least that has to be done (a few trials, their judging with the fewest "
             "seeds, the report) did not fit, or the machine became slower meanwhile."
         )
+    everything = number >= MOST_TRIALS and seeds >= MOST_SEEDS
+    if clock.spent < 0.9 * clock.seconds and not everything:
+        said.append("What was left of the time was too short for one more seed.")
     late = float((found.result.runs["best_epoch"] >= found.result.runs["epochs"]).mean())
     if late > 0.5 and int(found.result.runs["epochs"].max()) >= MOST_EPOCHS:
         said.append(
@@ -112,6 +115,8 @@ def afterwards(found: SearchResult, clock: Clock, *, hurried: bool, cut: tuple[i
         )
     elif late > 0.5:
         said.append("Most runs were still getting better when they ended: more time would go into longer training.")
+    elif everything:
+        said.append("So many trials and seeds are the most that it takes: more time would change nothing.")
     else:
         said.append(f"Twice the time would try about {2 * number} strengths and judge with more seeds.")
     return tuple(said)

@@ -13,7 +13,7 @@ from gengap.results import Result
 from gengap.searching.trials import Trial
 from gengap.searching.trying import Trying
 from gengap.study import Study
-from gengap.study.rounds import run_each
+from gengap.study.rounds import Judging
 from gengap.study.variants import run_of
 
 SEARCHED = "searched"
@@ -28,6 +28,7 @@ def judged_in_folds(
     *,
     storage: Path | None,
     progress: bool,
+    judging: Judging,
 ) -> tuple[Result, str, dict[str, Any]]:
     """Train in every fold what it chose by its own inner validation, with fresh seeds, beside the model as it is.
 
@@ -38,6 +39,7 @@ def judged_in_folds(
         fit: Arguments of `Study.run`, with `cv`.
         storage: Folder that keeps the runs.
         progress: Whether to show how far it is.
+        judging: Trains the study.
 
     Returns:
         The result, the name of its searched variant, and what the search's account adds: the choice of every fold.
@@ -53,7 +55,7 @@ def judged_in_folds(
             return run
         return replace(run_of(variants[fold], run.seed), variant=run.variant, fold=run.fold)
 
-    result = run_each(study, {**fit, "progress": progress}, own)
+    result = judging(study, {**fit, "progress": progress}, own)
     told = {name: dict(facts) for name, facts in result.manifest["variants"].items()}
     told[SEARCHED] |= {"model": None, "summary": "", "remedy": ""}  # every fold has its own
     bare = replace(result, manifest={**result.manifest, "variants": told}, weights={})

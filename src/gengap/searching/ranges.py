@@ -116,6 +116,8 @@ def read_values(given: Any, name: str, *, whole: bool, identity: float | None) -
         ValueError: It is one of these, and cannot be searched.
         MissingExtraError: Optuna is not installed.
     """
+    if isinstance(given, np.ndarray) and given.ndim == 1:
+        given = given.tolist()  # such as np.logspace(-4, -1, 4)
     if isinstance(given, list):
         return _choice(given, name, whole=whole, identity=identity)
     if isinstance(given, tuple):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from gengap.errors import UnknownNameError
+from gengap.naming import did_you_mean
 from gengap.remedies.base import Composed, Model, Remedy, Variant
 from gengap.remedies.catalogue import REMEDIES, remedy
 from gengap.remedies.notation import read, snake
@@ -165,7 +166,8 @@ def _class_of(key: Any) -> tuple[type[Any], dict[str, Any]]:
         name = snake(terms[0].name)
         if len(terms) == 1 and name in REMEDIES:
             return REMEDIES[name], dict(terms[0].kwargs)
-        raise UnknownNameError(f"There is no remedy named {key!r}. There are: {', '.join(sorted(REMEDIES))}.")
+        near, known = did_you_mean(name, REMEDIES), ", ".join(sorted(REMEDIES))
+        raise UnknownNameError(f"There is no remedy named {key!r}{near}. There are: {known}.")
     raise TypeError(f"The keys of `space` are remedies, such as gg.Dropout or 'dropout'; received {key!r}.")
 
 

@@ -27,7 +27,7 @@ from gengap.storage import Store
 from gengap.storage.files import saying_unwritable
 from gengap.study import Study
 from gengap.study.fit_arguments import refuse_arguments
-from gengap.study.rounds import Halt, Rounds
+from gengap.study.rounds import Halt, Judging, Rounds, run_each
 
 if TYPE_CHECKING:
     import keras
@@ -132,7 +132,9 @@ def search(  # noqa: PLR0913  as in `Study.run`, and what a search adds
         raise TypeError("`gg.search` takes no `callbacks`: put `gg.EarlyStopping` into the space, as any remedy.")
     of_study = {name: options.pop(name) for name in list(options) if name in _OF_STUDY}
     references = of_study.pop("references", ())
-    refuse_arguments({name: value for name, value in options.items() if name not in _OF_RUN})
+    known = {*inspect.signature(search).parameters, *_OF_RUN, *_OF_STUDY} - {"options", "self", "fit_arguments"}
+    strange = {name: value for name, value in options.items() if name not in _OF_RUN}
+    refuse_arguments(strange, by="gg.search", known=known)
     if cv is not None:
         cv = _one_division(cv)
         if pruning is not None:
@@ -177,6 +179,7 @@ def concluded(
     seed: int,
     storage: Path | None,
     progress: bool,
+    judging: Judging = run_each,
 ) -> SearchResult:
     """Choose among the trials, judge what is chosen, and say what was found.
 
@@ -188,16 +191,18 @@ def concluded(
         seed: Fixes the forest that says what matters.
         storage: Folder of the search; None keeps everything in memory.
         progress: Whether to show how far it is.
+        judging: Trains the study that judges.
     """
     assert trying.baseline is not None  # noqa: S101  the first round trains it
     picked = pick(trying.space, trying.trials, trying.baseline, rule=trying.study.primary_epoch, seed=seed)
     told, where = picked.to_dict(), None if storage is None else storage / "judged"
     nested = fit.get("cv") is not None
+    how: dict[str, Any] = {"storage": where, "progress": progress, "judging": judging}
     if nested:
-        result, chosen, more = judged_in_folds(trying, model, judge, fit, storage=where, progress=progress)
+        result, chosen, more = judged_in_folds(trying, model, judge, fit, **how)
         told |= more
     else:
-        result, chosen = _judged(model, picked, judge, fit, storage=where, progress=progress)
+        result, chosen = _judged(model, picked, judge, fit, **how)
     told["sentence"] = say(result, told, chosen, nested=nested)
     result = replace(result, manifest={**result.manifest, "search": told})
     if where is not None and Store.exists(where):
@@ -220,12 +225,13 @@ def _judged(
     *,
     storage: Path | None,
     progress: bool,
+    judging: Judging,
 ) -> tuple[Result, str]:
     """Train the finalists with fresh seeds beside the model as it is."""
     finalists = (picked.best.remedy, picked.strongest.remedy)
     remedies = list(dict.fromkeys(one for one in finalists if one))
     study = Study(model, remedies=remedies, primary_epoch=picked.rule, storage=storage, **judge)
-    result = study.run(**{**fit, "progress": progress})
+    result = judging(study, {**fit, "progress": progress}, None)
     return result, finalists[0] or result.baseline
 
 

@@ -18,7 +18,7 @@ from gengap.deprecated import old_arguments
 from gengap.engine.callbacks import read_callbacks
 from gengap.engine.computation import OF_TRAINING, Computation, check_computation
 from gengap.engine.rates import check_rates
-from gengap.engine.runs import Collector, Listener, Run, TrainingSettings
+from gengap.engine.runs import Listener, Run, TrainingSettings
 from gengap.engine.scoring import choose_score
 from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.preprocessing import Preprocessing
@@ -26,11 +26,11 @@ from gengap.keras_models.requirements import ModelRequirements
 from gengap.randomness import gives_random_back, random_given_back
 from gengap.remedies.base import Remedy, Variant
 from gengap.results import Result
-from gengap.results.remembered import UsersCode, first_cases
+from gengap.results.remembered import UsersCode
 from gengap.runners.base import Runner
 from gengap.runners.serialization import custom_objects
-from gengap.study.assembly import assemble
-from gengap.study.beside import keep_references, with_references
+from gengap.study.beside import keep_references
+from gengap.study.blocks import SeedBlocks
 from gengap.study.engines import Engine, choose_engine, choose_runner, engine_functions
 from gengap.study.fit_arguments import refuse_arguments
 from gengap.study.fold_references import references_of
@@ -310,24 +310,9 @@ class Study:
         return Training(*functions, self.runner, runs, cases.data, settings, cases.folds), manifest
 
     def _train_in_memory(self, training: Training, manifest: Mapping[str, Any], *, progress: bool) -> Result:
-        collector, references = Collector(), self._references(training, self.seeds)
-        with training.runner.session():
-            plan = training.plan(training.runs)
-            with self._shown(collector, training.runs, training, show=progress) as listener:
-                training.execute(training.runs, listener, plan=plan)
-        held_out = training.held_out()
-        networks = assemble(
-            collector.records,
-            held_out,
-            self.kind,
-            variants=[variant.name for variant in self.variants],
-            seeds=self.seeds,
-            manifest={**manifest, "plan": None if plan is None else plan.to_json()},
-            cases={name: first_cases(split.x) for name, split in held_out.held_out().items()},
-            objects=self._objects(),
-            passes=training.passes(self.kind),
-        )
-        return with_references(networks, references)
+        blocks = SeedBlocks(self, training, manifest, show=progress)
+        blocks.train(blocks.left)
+        return blocks.result()
 
     def _train_in_store(self, training: Training, manifest: Mapping[str, Any], *, progress: bool) -> Result:
         names = [variant.name for variant in self.variants]

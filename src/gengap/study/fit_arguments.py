@@ -1,7 +1,9 @@
 """What users of `Model.fit` bring that a study does not take, and what it takes instead; see docs/fit_arguments.md."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from gengap.naming import did_you_mean
 
 _EPOCHS = "a study needs every run to see the same data in every epoch"
 _INSTEAD = {
@@ -16,18 +18,23 @@ _INSTEAD = {
 _OLD = ("workers", "use_multiprocessing", "max_queue_size")
 
 
-def refuse_arguments(given: Mapping[str, Any]) -> None:
+def refuse_arguments(given: Mapping[str, Any], *, by: str = "Study.run", known: Iterable[str] = ()) -> None:
     """Refuse arguments that `Model.fit` takes and a study does not.
+
+    Args:
+        given: The arguments.
+        by: What refuses them.
+        known: The arguments that it has, of which the most alike is named.
 
     Raises:
         TypeError: There is one; the sentence says what to do instead.
     """
     for name in given:
         if name in _INSTEAD:
-            raise TypeError(f"`Study.run` takes no `{name}`, unlike `Model.fit`: {_INSTEAD[name]}.")
+            raise TypeError(f"`{by}` takes no `{name}`, unlike `Model.fit`: {_INSTEAD[name]}.")
         if name in _OLD:
-            raise TypeError(f"`Study.run` takes no `{name}`: the data are arrays, and nobody loads batches.")
+            raise TypeError(f"`{by}` takes no `{name}`: the data are arrays, and nobody loads batches.")
         raise TypeError(
-            f"`Study.run` has no argument `{name}`; it takes those of `Model.fit` but "
-            f"{', '.join(f'`{known}`' for known in _INSTEAD)}."
+            f"`{by}` has no argument `{name}`{did_you_mean(name, known)}; it takes those of `Model.fit` but "
+            f"{', '.join(f'`{one}`' for one in _INSTEAD)}."
         )

@@ -18,6 +18,7 @@ from gengap.remedies.base import Variant
 from gengap.results import Result
 from gengap.runners.base import Planner
 from gengap.study.assembly import assemble
+from gengap.study.blocks import SeedBlocks
 from gengap.study.declaration import Study
 from gengap.study.loading import stored_result
 from gengap.study.manifest import describe_variant
@@ -90,9 +91,11 @@ class Rounds:
         """Epochs of every run, at most."""
         return self._training.settings.epochs
 
-    def with_epochs(self, epochs: int) -> "Rounds":
-        """Return the same rounds of another length; the data are not checked again."""
+    def with_epochs(self, epochs: int, *, seeds: int | None = None) -> "Rounds":
+        """Return the same rounds of another length, with the first so many seeds; the data are not checked again."""
         other = copy.copy(self)
+        if seeds is not None:
+            other.study = self.study.with_seeds(self.study.seeds[:seeds])
         other._training = replace(self._training, settings=replace(self._training.settings, epochs=epochs))  # noqa: SLF001
         other.manifest = {**self.manifest, "settings": {**self.manifest["settings"], "epochs": epochs}}
         return other
@@ -151,23 +154,36 @@ class Rounds:
         return shown(inner, runs=runs, num_epochs=epochs, score=self.study.score, show=show)
 
 
-def run_each(study: Study, fit: Mapping[str, Any], own: Callable[[Run, int], Run]) -> Result:
-    """Run a resampled study of whose runs each is made anew for its fold.
+Own = Callable[[Run, int], Run]
+"""Takes a run and the number of its fold, and returns what is trained in its place."""
+Judging = Callable[[Study, Mapping[str, Any], Own | None], Result]
+"""Trains a study with arguments of `Study.run`; with folds, each of its runs may be made anew for its fold."""
 
-    Args:
-        study: The study.
-        fit: Arguments of `Study.run`, with `cv`.
-        own: Takes a run and the number of its fold, and returns what is trained in its place.
-    """
+
+def run_each(study: Study, fit: Mapping[str, Any], own: Own | None = None) -> Result:
+    """Run a study, of whose runs each may be made anew for its fold; see `Judging`."""
+    training, manifest, progress = _prepared(study, fit, own)
+    train = study._train_in_memory if study.storage is None else study._train_in_store  # noqa: SLF001
+    return train(training, manifest, progress=progress)
+
+
+def blocks_of(study: Study, fit: Mapping[str, Any], own: Own | None = None) -> SeedBlocks:
+    """Return such a study for those who train its seeds block after block."""
+    training, manifest, progress = _prepared(study, fit, own)
+    return SeedBlocks(study, training, manifest, show=progress)
+
+
+def _prepared(study: Study, fit: Mapping[str, Any], own: Own | None) -> tuple[Training, dict[str, Any], bool]:
+    """Check the cases of such a study, and return what it trains, its account, and whether to show progress."""
     given = {"class_weight": None, "shuffle": True, **fit}
-    progress = given.pop("progress", True)
+    progress = bool(given.pop("progress", True))
     training, manifest = study._prepare(given.pop("x"), given.pop("y", None), **given)  # noqa: SLF001
     folds = training.folds
-    assert folds is not None  # noqa: S101  `fit` has `cv`
+    if own is None or folds is None:
+        return training, manifest, progress
     places = {fold_seed(seed, n): n for seed, one in folds.divisions.items() for n in range(len(one.folds))}
     runs = [own(run, places[run.seed]) for run in training.runs]
-    train = study._train_in_memory if study.storage is None else study._train_in_store  # noqa: SLF001
-    return train(replace(training, runs=runs), manifest, progress=progress)
+    return replace(training, runs=runs), manifest, progress
 
 
 FEWEST_TOGETHER = 9
