@@ -124,7 +124,9 @@ def test_outputs_and_gradients_are_those_of_keras(name, training, compiled, monk
 
 
 @pytest.mark.filterwarnings("ignore:.*was passed an input with a mask attached to it")
-@pytest.mark.parametrize("name", ["heads", "causal", "dropout", "of others", "plain, scaled", "sums", "additive", "plain, dropout"])
+@pytest.mark.parametrize(
+    "name", ["heads", "causal", "dropout", "of others", "plain, scaled", "sums", "additive", "plain, dropout"]
+)
 def test_masks_are_heeded(name):
     model, stack, program = runs_of(LAYERS[name], masked=True)
     x = inputs(masked=True)

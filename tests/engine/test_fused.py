@@ -89,6 +89,7 @@ def attention():
     x = keras.Input((6,))
     h = layers.Dense(4)(layers.Reshape((6, 1))(x))
     h = layers.MultiHeadAttention(2, 3, use_bias=False)(h, h, use_causal_mask=True)
+    h = layers.Attention(dropout=0.3, seed=1)([h, layers.AdditiveAttention(dropout=0.2)([h, h])])
     return keras.Model(x, layers.Dense(1, activation="sigmoid")(layers.Flatten()(h)))
 
 

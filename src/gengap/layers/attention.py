@@ -154,9 +154,8 @@ class FusedAttention(Door):
         k = rest[0] if rest else v
         shown = [None, None] if mask is None else [None if one is None else one.value for one in mask]
         asking, hidden = (one.mask if own is None else own for one, own in zip(args[0][:2], shown[:2], strict=True))
-        drops = self._dropout.speaks(context)
         products = layer.score_mode == "dot" and not isinstance(layer, keras.layers.AdditiveAttention)
-        if hidden is None and products and not drops:
+        if hidden is None and products and not self._dropout.speaks(context):
             one_head = [one.flatten(0, 1).unsqueeze(2) for one in (self._scaled(q), k, v)]
             result = attend(*one_head, scale=1.0, causal=bool(use_causal_mask)).squeeze(2).reshape(*q.shape[:3], -1)
         else:
@@ -167,8 +166,7 @@ class FusedAttention(Door):
             scores = self._scores(q, k)
             if seen is not None:  # lowered as Keras lowers them: where nothing is seen, all is seen alike
                 scores = torch.where(seen, scores, scores - (65504.0 if scores.dtype == torch.float16 else 1e9))
-            weights = scores.softmax(dim=-1)
-            result = self._dropout.weigh(weights, v, context) if drops else weights @ v
+            result = self._dropout.weigh(scores.softmax(dim=-1), v, context)
         if asking is not None:
             result = torch.where(asking.bool().unsqueeze(-1), result, 0)
         return StackedTensor(result, args[0][0].mask)

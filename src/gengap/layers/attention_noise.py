@@ -29,7 +29,9 @@ class WeightDropout:
         return context.training and self._rate > 0
 
     def weigh(self, weights: torch.Tensor, values: torch.Tensor, context: PassContext) -> torch.Tensor:
-        """Return the values `(K, B, S, features)` under what is kept of the weights `(K, B, T, S)`, scaled up."""
+        """Return values `(K, B, S, features)` under what this pass keeps of weights `(K, B, T, S)`, scaled up."""
+        if not self.speaks(context):
+            return weights @ values
         shape = tuple(weights.shape[1:])
         kept = context.drawn(lambda moment: self._draw(shape, moment)).index_select(0, self._row)
         scale = 1 / (1 - self._rate) if self._rate < 1 else 0.0
