@@ -1,5 +1,6 @@
 """The page `docs/performance_growth.md` and its figure, made from `benchmarks/results/growth.json` alone."""
 
+import re
 from collections.abc import Mapping, Sequence
 from math import log2
 from pathlib import Path
@@ -22,10 +23,13 @@ Made by `make bench-growth` (`python -m benchmarks.training.growth`, some minute
 page comes from `benchmarks/results/growth.json`. How long whole trainings take beside Keras is on
 [another page](performance_training.md).
 
-Machine: {machine}; caches {caches}. Small nets of eight families, each with one probability as its output, on
-synthetic data, {batch} cases a step, Adam. Where an axis is not varied, nets have {length} steps (codes, levels, cells
-of a row) of 8 numbers and {width} units, and {together} train together. A point is a process of its own; seconds are
-medians of {steps} steps or more, validation left out; MiB are what training takes beyond the imported libraries.{quiet}
+Machine: {machine}; caches {caches}.
+
+Small nets of eight families, each with one probability as its output, on synthetic data, {batch} cases a step,
+Adam. Where an axis is not varied, nets have {length} steps (codes, levels, cells of a row) of 8 numbers and
+{width} units, and {together} train together. A point is a process of its own. Seconds are the processor's, of a
+step without validation: medians of {steps} steps or more, of the fastest of {rounds} round(s). MiB are what
+training takes beyond the imported libraries.{quiet}
 
 ## With the number of runs
 
@@ -75,25 +79,36 @@ Milliseconds a step of {together} runs. *Counted* is the exponent of the multipl
 {bends}
 """
 
-CAUSES = """"""
+CAUSES = """That is where lines bend. Products, convolutions, compiled recurrences and compiled attention work through a
+run, or some cases of it, in pieces that stay in a core's own cache, whatever the number of runs. What passes
+over the activations of all runs, one operation after the other (batch and layer normalization, residuals,
+scores and masks of attention with dropout), finds them in the last cache as long as a step's MiB
+([Memory](#memory)) fit into it, and in memory beyond. Where nothing bends, the line's fixed part has become
+small, and more runs save nothing more; where a family stays below its line, operations on small tensors had not
+yet been long enough at 16 runs.
+
+The planner tries 1, 4, 16 and all runs on the data themselves and takes the largest that is as good as the best
+to 15 hundredths (the smallest, where they are heavy), so that a family that bends beyond 64 runs may train
+somewhat beyond its best number."""
 
 
 def page(results: Mapping[str, Any]) -> str:
     """Return the page as Markdown."""
     families, machine = results["families"], results["machine"]
     cores = f"one of {machine['cores']} cores of {machine['cpu']}, {machine['memory_gib']} GiB"
-    disturbed = sorted({word for one in families.values() for word in one["disturbed"]})
+    last_cache = float(list(results["caches"].values())[-1].removesuffix("K")) / 1024
     return TEXT.format(
         machine=cores,
         caches=", ".join(f"{name} {size}" for name, size in results["caches"].items()),
         **results["settings"],
-        quiet=f" The machine was not quiet: {'; '.join(disturbed)}." if disturbed else "",
+        rounds=min(one["rounds"] for one in families.values()),
+        quiet=_quiet(families),
         straight=STRAIGHT,
         runs=_table("family", _costs(families)),
         laws=_laws(families),
         breaks="\n\n".join(filter(None, (_break(name, one) for name, one in families.items()))),
         parts=_parts(families),
-        causes=_traffic(results["addition"]) + CAUSES,
+        causes=_traffic(results["addition"], last_cache) + CAUSES,
         memory=_table("family", {name: _memory(one) for name, one in families.items()}),
         widths=_axis(families, "widths"),
         lengths=_axis(families, "lengths"),
@@ -101,7 +116,11 @@ def page(results: Mapping[str, Any]) -> str:
     )
 
 
-BENDS = """"""
+BENDS = """Small nets grow more slowly than their multiplications, as what a step costs whatever its size is most of it:
+few units or steps more are nearly free. Attention of several heads makes its scores in the cache and never
+writes them, so that it grows more slowly with length than counted, up to sequences of 256 steps (beyond,
+torch's own attention takes over); with dropout on `Attention`'s weights, scores and masks are written and read
+again, and from 64 steps on their square is all that counts."""
 
 
 def line(one: Family) -> tuple[float, float]:
@@ -180,14 +199,26 @@ def _shares(point: Mapping[str, float], runs: int) -> str:
     return " / ".join(f"{1e6 * seconds / runs:,.0f}" for seconds in (*named, point["step"] - sum(named)))
 
 
-def _traffic(addition: Mapping[str, float]) -> str:
+def _traffic(addition: Mapping[str, float], last_cache: float) -> str:
     """Say what a number costs where it lies: an addition of two arrays."""
-    first, *_, last = addition
+    inside, beyond = ([ns for mib, ns in addition.items() if (float(mib) > last_cache) is far] for far in (False, True))
     sizes = _table("MiB of the three arrays", {"ns a number": {k: f"{ns:.2f}" for k, ns in addition.items()}})
     return (
-        f"What a number costs depends on where it lies. An addition of two arrays, by what the three take: "
-        f"{addition[last] / addition[first]:.1f} times as much for {last} MiB as for {first}.\n\n{sizes}\n\n"
+        f"What a number costs depends on where it lies. An addition of two arrays takes {min(inside):.2f} ns a number "
+        f"where all three lie in the last cache of {last_cache:.0f} MiB, and {min(beyond):.2f} beyond, "
+        f"{min(beyond) / min(inside):.1f} times as much:\n\n{sizes}\n\n"
     )
+
+
+def _quiet(families: Mapping[str, Family]) -> str:
+    """Say in a sentence what disturbed the measurement."""
+    said = " ".join(word for one in families.values() for word in one["disturbed"])
+    ratios = [float(number) for number in re.findall(r"took ([\d.]+) times", said)]
+    shares = [int(number) for number in re.findall(r"used (\d+)% of a core", said)]
+    found = [f"other processes used up to {max(shares)}% of a core"] if shares else []
+    if ratios:
+        found.append(f"the same arithmetic took {min(ratios):.2f} to {max(ratios):.2f} times as long minutes later")
+    return f" The machine was not quiet: {'; '.join(found)}." if found else ""
 
 
 def _memory(one: Family) -> dict[str, str]:
@@ -229,7 +260,7 @@ def figure(results: Mapping[str, Any]) -> Any:
         fixed, each = line(one)
         axes[0].plot(sizes, [1e3 * point["step"] for point in points], "o-", color=color, ms=4, label=name)
         axes[0].plot(sizes, 1e3 * (fixed + each * sizes), ":", color=color)
-        axes[1].plot(sizes[1:], [point["mib"] for point in points[1:]], "o-", color=color, ms=4)
+        axes[1].plot(sizes, [point["mib"] for point in points], "o-", color=color, ms=4)
     for axis, title in zip(axes, ("Milliseconds of a step", "MiB that training takes"), strict=True):
         axis.set(xscale="log", yscale="log", xlabel="runs that train together", title=title)
         axis.set_xticks(ticks, list(map(str, ticks)))
