@@ -83,9 +83,11 @@ CAUSES = """That is where lines bend. Products, convolutions, compiled recurrenc
 run, or some cases of it, in pieces that stay in a core's own cache, whatever the number of runs. What passes
 over the activations of all runs, one operation after the other (batch and layer normalization, residuals,
 scores and masks of attention with dropout), finds them in the last cache as long as a step's MiB
-([Memory](#memory)) fit into it, and in memory beyond. Where nothing bends, the line's fixed part has become
-small, and more runs save nothing more; where a family stays below its line, operations on small tensors had not
-yet been long enough at 16 runs.
+([Memory](#memory)) fit into it, and in memory beyond. Torch's profiler shows it by name: from 16 to 256 runs, a
+run's additions, copies, rectifiers and their gradients become several times as dear, its matrix products and
+compiled attention do not. Where nothing bends, the line's fixed part has become small, and more runs save
+nothing more; where a family stays below its line, operations on small tensors had not yet been long enough at
+16 runs.
 
 The planner tries 1, 4, 16 and all runs on the data themselves and takes the largest that is as good as the best
 to 15 hundredths (the smallest, where they are heavy), so that a family that bends beyond 64 runs may train

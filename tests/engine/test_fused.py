@@ -103,7 +103,7 @@ FAST = {
     ),
     "batch norm plain": lambda: image(layers.BatchNormalization(center=False, scale=False)),
     "layer norm": lambda: one_per_cell(
-        layers.Dense(4), layers.LayerNormalization(axis=[1, 2]), layers.LayerNormalization()
+        layers.Dense(4), layers.LayerNormalization(axis=[1, 2]), layers.LayerNormalization(), layers.RMSNormalization()
     ),
     "group norm": lambda: one_per_cell(layers.Dense(4), layers.GroupNormalization(2)),
     "reshape, permute, pad": lambda: image(layers.Permute((2, 1, 3)), layers.ZeroPadding2D(1), layers.UpSampling2D(2)),
