@@ -118,6 +118,8 @@ def plain_answers(y: Any, model: keras.Model, kind: OutputKind) -> Any:
     scored = np.asarray(_of_scored(y, model, kind))
     if kind.of_labels and scored.ndim == 2:
         scored = scored[:, 0] if scored.shape[1] == 1 else scored.argmax(axis=1)
+    if kind.shape:
+        scored = scored.reshape(len(scored), -1)
     if kind.name is None:
         return scored
     given = answers_by_name(output_names(model), y, "the data")

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch.autograd.function import once_differentiable
 
+from gengap.kernels.compiled_normalization import differentiate, is_compiled, moments, normalize, sum_gradients
+
 
 def normalize_batch(
     x: torch.Tensor, gamma: torch.Tensor | None, beta: torch.Tensor | None, epsilon: float
@@ -26,12 +28,46 @@ def normalize_batch(
         beta: Offset, `(K, channels)`; None for zero.
         epsilon: Added to the variance.
     """
+    way = _Compiled if is_compiled(x) else _OfArrays
     result: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-    result = _BatchNormalization.apply(x, gamma, beta, epsilon)  # type: ignore[no-untyped-call]
+    result = way.apply(x, gamma, beta, epsilon)  # type: ignore[no-untyped-call]
     return result
 
 
-class _BatchNormalization(torch.autograd.Function):
+def normalize_by(x: torch.Tensor, mean: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor | None) -> torch.Tensor:
+    """Return `(x - mean) * scale + shift` of `(K, N, channels)` and `(K, channels)`, in inference as in training."""
+    differentiable = torch.is_grad_enabled() and any(one is not None and one.requires_grad for one in (x, scale, shift))
+    if not differentiable and is_compiled(x):
+        result: torch.Tensor = normalize(x, mean, scale, torch.zeros_like(mean) if shift is None else shift)
+        return result
+    centered = x - mean.unsqueeze(1)
+    if shift is None:
+        return centered * scale.unsqueeze(1)
+    return torch.addcmul(shift.unsqueeze(1), centered, scale.unsqueeze(1))
+
+
+class _Compiled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
+        mean, variance = moments(x)
+        inverse = (variance + epsilon).rsqrt()
+        scale = inverse if gamma is None else inverse * gamma
+        ctx.save_for_backward(x, mean, inverse, scale)
+        ctx.learned = gamma is not None, beta is not None
+        ctx.mark_non_differentiable(mean, variance)
+        return normalize(x, mean, scale, torch.zeros_like(mean) if beta is None else beta), mean, variance
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: torch.Tensor, *_: Any) -> tuple[torch.Tensor | None, ...]:
+        x, mean, inverse, scale = ctx.saved_tensors
+        of_beta, of_centered = sum_gradients(grad, x, mean)
+        of_gamma, share = of_centered * inverse, scale / x.shape[1]
+        of_x = differentiate(grad, x, mean, scale, share * of_beta, share * inverse * of_gamma)
+        return of_x, of_gamma if ctx.learned[0] else None, of_beta if ctx.learned[1] else None, None
+
+
+class _OfArrays(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
         mean = x.mean(dim=1)

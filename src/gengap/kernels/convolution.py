@@ -71,9 +71,11 @@ def _convolve_each(x: torch.Tensor, kernels: torch.Tensor, bias: torch.Tensor | 
         return _as_matrix_product(x, kernels, bias, how)
     if x.device.type != "cpu" and num_runs > 1:
         return _as_groups(x, kernels, bias, how)
+    if num_runs == 1:  # views, whose gradients are views: taking a run out of a stack copies its gradient into one
+        return _one(x.squeeze(0), kernels.squeeze(0), None if bias is None else bias.squeeze(0), how).unsqueeze(0)
     biases = [None] * num_runs if bias is None else list(bias)
     each = [_one(part, kernel, own, how) for part, kernel, own in zip(x, kernels, biases, strict=True)]
-    return torch.stack(each) if num_runs > 1 else each[0].unsqueeze(0)
+    return torch.stack(each)
 
 
 def _as_matrix_product(

@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional
 
-from gengap.kernels.batch_normalization import normalize_batch
+from gengap.kernels.batch_normalization import normalize_batch, normalize_by
 from gengap.layers.base import Fused
 from gengap.layers.doors import PassContext, StackedNode
 
@@ -24,18 +24,16 @@ class FusedBatchNormalization(Fused):
         moving = [self.node.weight(one) for one in (layer.moving_mean, layer.moving_variance)]
         gamma = self.node.weight(layer.gamma) if layer.scale else None
         beta = self.node.weight(layer.beta) if layer.center else None
+        last = wide.movedim(axis, -1)
         if context.training and layer.trainable:
-            last = wide.movedim(axis, -1)
             result, *batch = normalize_batch(last.flatten(1, -2), gamma, beta, layer.epsilon)
             with torch.no_grad():
                 for average, new in zip(moving, batch, strict=True):
                     average.mul_(layer.momentum).add_(new, alpha=1.0 - layer.momentum)
             return self.cast(result.view(last.shape).movedim(-1, axis))
-        shape = [x.shape[0], *(x.shape[dim] if dim == axis else 1 for dim in range(1, x.ndim))]
         scale = (moving[1] + layer.epsilon).rsqrt()
-        scale = scale if gamma is None else scale * gamma
-        result = (wide - moving[0].reshape(shape)) * scale.reshape(shape)
-        return self.cast(result if beta is None else result + beta.reshape(shape))
+        result = normalize_by(last.flatten(1, -2), moving[0], scale if gamma is None else scale * gamma, beta)
+        return self.cast(result.view(last.shape).movedim(-1, axis))
 
 
 class FusedLayerNormalization(Fused):
@@ -80,24 +78,33 @@ class FusedGroupNormalization(Fused):
         """Return the normalized input."""
         layer = self.node.operation
         wide = x.float() if x.dtype in {torch.float16, torch.bfloat16} else x
-        axis = layer.axis % (x.ndim - 1) + 1
-        channels_last = wide.movedim(axis, -1)
-        num_runs, channels = x.shape[0], channels_last.shape[-1]
-        grouped = channels_last.reshape(*channels_last.shape[:-1], layer.groups, channels // layer.groups)
-        over = [dim for dim in range(2, grouped.ndim) if dim != grouped.ndim - 2]
-        variance, mean = torch.var_mean(grouped, dim=over, correction=0, keepdim=True)
-        result = ((grouped - mean) * (variance + layer.epsilon).rsqrt()).flatten(-2)
-        shape = [num_runs, *[1] * (x.ndim - 2), channels]
+        last = wide.movedim(layer.axis % (x.ndim - 1) + 1, -1)
+        result = self._normalize(last.flatten(0, 1)).view(last.shape)
+        shape = [x.shape[0], *[1] * (x.ndim - 2), last.shape[-1]]
         if layer.scale:
             result = result * self.node.weight(layer.gamma).reshape(shape)
         if layer.center:
             result = result + self.node.weight(layer.beta).reshape(shape)
-        return self.cast(result.movedim(-1, axis))
+        return self.cast(result.movedim(-1, layer.axis % (x.ndim - 1) + 1))
 
     def rows(self, x: torch.Tensor, *, owned: bool = False) -> torch.Tensor:
-        """Return the normalized rows by Keras' own code, which is faster for a single run."""
+        """Return the normalized rows; the scale and offset of a single run are part of torch's kernel."""
         del owned
-        return self.node.operation.call(x)  # type: ignore[no-any-return]  # Keras' `call`
+        layer = self.node.operation
+        gamma, beta = (None if one is None else self.node.weight(one)[0] for one in (layer.gamma, layer.beta))
+        return self._normalize(x.movedim(layer.axis, -1), gamma, beta).movedim(-1, layer.axis)
+
+    def _normalize(
+        self, x: torch.Tensor, gamma: torch.Tensor | None = None, beta: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Normalize `(cases, *space, channels)`.
+
+        As a copy with channels first: of channels-last tensors torch 2.13 takes variances as the difference of two sums
+        of squares, which loses the digits of inputs whose mean is large.
+        """
+        layer = self.node.operation
+        first = x.movedim(-1, 1).contiguous()
+        return functional.group_norm(first, layer.groups, gamma, beta, layer.epsilon).movedim(1, -1)
 
 
 FUSED_NORMALIZATIONS: dict[str, type[Fused]] = {
