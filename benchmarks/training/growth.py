@@ -182,7 +182,7 @@ def _point(name: str, runs: int, length: int, width: int) -> dict[str, float]:
 
     torch.set_num_threads(1)
     with keep_freed_memory():
-        warm = _trainer(name, 1, 4, 2)
+        warm = _trainer(name, 1, 8, WIDTH)  # loads what is compiled
         for _ in range(2):
             warm.advance()
         del warm

@@ -81,13 +81,12 @@ Milliseconds a step of {together} runs. *Counted* is the exponent of the multipl
 
 CAUSES = """That is where lines bend. Products, convolutions, compiled recurrences and compiled attention work through a
 run, or some cases of it, in pieces that stay in a core's own cache, whatever the number of runs. What passes
-over the activations of all runs, one operation after the other (batch and layer normalization, residuals,
-scores and masks of attention with dropout), finds them in the last cache as long as a step's MiB
-([Memory](#memory)) fit into it, and in memory beyond. Torch's profiler shows it by name: from 16 to 256 runs, a
-run's additions, copies, rectifiers and their gradients become several times as dear, its matrix products and
-compiled attention do not. Where nothing bends, the line's fixed part has become small, and more runs save
-nothing more; where a family stays below its line, operations on small tensors had not yet been long enough at
-16 runs.
+over the activations of all runs, one operation after the other (layer normalization, residuals, scores and
+masks of attention with dropout), finds them in the last cache as long as a step's MiB ([Memory](#memory)) fit
+into it, and in memory beyond. Torch's profiler shows it by name: from 16 to 256 runs of the attention net, a
+run's additions and copies become several times as dear, its compiled attention does not. Where nothing bends,
+the line's fixed part has become small, and more runs save nothing more; where a family stays below its line,
+operations on small tensors had not yet been long enough at 16 runs.
 
 The planner tries 1, 4, 16 and all runs on the data themselves and takes the largest that is as good as the best
 to 15 hundredths (the smallest, where they are heavy), so that a family that bends beyond 64 runs may train
@@ -170,20 +169,18 @@ def _off(one: Family, k: int) -> float:
 def _break(name: str, one: Family) -> str:
     """Say where a family leaves its line, and which part of a step does."""
     off = {int(k): _off(one, int(k)) for k in one["runs"] if int(k) > STRAIGHT}
-    above = [k for k, times in off.items() if times > BENT]
-    below = [k for k, times in off.items() if times < 1 / BENT]
-    title = f"**{name[0].upper()}{name[1:]}**"
-    if not above:
-        if below:
-            return f"{title} stays below its line: more runs still make a run cheaper ({off[max(off)]:.2f} times)."
-        return f"{title} keeps to its line up to {max(off)} runs."
-    first, most = above[0], max(off)
+    title, most = f"**{name[0].upper()}{name[1:]}**", max(off, default=0)
+    if not off or 1 / BENT <= off[most] <= BENT:
+        return f"{title} keeps to its line up to {most} runs."
+    if off[most] < 1:
+        return f"{title} stays below its line: more runs still make a run cheaper ({off[most]:.2f} times)."
+    first = next(k for k in off if all(times > BENT for size, times in off.items() if size >= k))
     few, many = one["runs"][str(STRAIGHT)], one["runs"][str(most)]
     grown = {part: 1e6 * (many[part] / most - few[part] / STRAIGHT) for part in ("forward", "backward", "update")}
     said = ", ".join(f"{part} {change:+.0f}" for part, change in grown.items())
     size = one["runs"][str(first)]["mib"]
     return (
-        f"**{name[0].upper()}{name[1:]}** leaves its line at {first} runs, which take {size:,.0f} MiB "
+        f"{title} leaves its line at {first} runs, which take {size:,.0f} MiB "
         f"({off[first]:.2f} times; {off[most]:.2f} at {most}). From {STRAIGHT} to {most} runs a run's microseconds "
         f"change by: {said}."
     )
