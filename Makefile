@@ -10,7 +10,7 @@ export MPLBACKEND ?= Agg
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: env demo readme-pictures test test-all test-versions test-trackers wheel-check lint docs notebooks bench clean \
-	bench-gpu gpu-wheels bench-estimators bench-training bench-statistics bench-verification bench-uncertainty bench-faults bench-storage bench-decision bench-ensembles bench-resampling bench-search bench-frozen bench-fine-tuning
+	bench-gpu gpu-wheels bench-estimators bench-training bench-statistics bench-verification bench-uncertainty bench-faults bench-storage bench-decision bench-ensembles bench-resampling bench-search bench-frozen bench-fine-tuning bench-growth
 
 env: $(VENV)/.ready
 
@@ -101,6 +101,9 @@ bench-fine-tuning: env
 
 bench-training: env
 	$(BIN)/python -m benchmarks.training
+
+bench-growth: env
+	$(BIN)/python -m benchmarks.training.growth
 
 # On a machine with a GPU: six minutes, results in benchmarks/results/gpu.json. Without one: tiny sizes, nothing written.
 bench-gpu: env

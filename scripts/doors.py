@@ -25,7 +25,8 @@ By which door the fused engine computes each layer of Keras {version}, as it is 
 `tests/engine/test_every_layer_predicts_as_keras.py`, which holds every one of them to Keras' own numbers. Written by
 `python scripts/doors.py`. What the doors are: [Architecture](architecture.md). Noise is at rate 0 there; `AlphaDropout`
 that drops is looped. A layer with an activity penalty, LoRA or quantization, a user's subclass, and what a kernel
-cannot do as it is configured take a slower door, never a wrong one.
+cannot do as it is configured take a slower door, never a wrong one. What is looped costs a run as much as in Keras' own
+loop: company saves it nothing, and all other layers of the model as much as ever.
 
 | layer | door | where its input is masked |
 |---|---|---|

@@ -20,6 +20,11 @@ def seen(h):
     return ops.logical_or(ops.abs(h[:, :, :1] - ops.transpose(h[:, :, :1], (0, 2, 1))) < 1.0, ops.eye(STEPS) > 0)
 
 
+def twice(layer, h):
+    """Return what a layer makes of what it made: the second call draws anew."""
+    return layer([h, layer([h, h])])
+
+
 LAYERS = {
     "heads": lambda h: layers.MultiHeadAttention(2, 3)(h, h),
     "heads, no bias": lambda h: layers.MultiHeadAttention(2, 3, value_dim=5, output_shape=7, use_bias=False)(h, h),
@@ -39,12 +44,16 @@ LAYERS = {
     "plain, causal": lambda h: layers.Attention()([h, h, layers.Dense(4)(h)], use_causal_mask=True),
     "sums": lambda h: layers.Attention(score_mode="concat", use_scale=True)([h, h], use_causal_mask=True),
     "additive": lambda h: layers.AdditiveAttention()([h, h, layers.Dense(4)(h)]),
+    "plain, dropout": lambda h: layers.Attention(dropout=0.3)([h, h]),
+    "sums, dropout": lambda h: layers.Attention(score_mode="concat", dropout=0.9)([h, h], use_causal_mask=True),
+    "additive, dropout": lambda h: layers.AdditiveAttention(dropout=0.5)([h, h]),
+    "all is dropped": lambda h: layers.Attention(dropout=1.0)([h, h]),
+    "twice": lambda h: twice(layers.Attention(dropout=0.4), h),
 }
 SLOW = {
     "gate": lambda h: layers.MultiHeadAttention(2, 3, use_gate=True)(h, h),
     "scores": lambda h: layers.MultiHeadAttention(2, 3)(h, h, return_attention_scores=True)[1],
     "activity": lambda h: layers.MultiHeadAttention(2, 3, activity_regularizer="l2")(h, h),
-    "dropped weights": lambda h: layers.Attention(dropout=0.3)([h, h]),
 }
 
 
@@ -115,7 +124,9 @@ def test_outputs_and_gradients_are_those_of_keras(name, training, compiled, monk
 
 
 @pytest.mark.filterwarnings("ignore:.*was passed an input with a mask attached to it")
-@pytest.mark.parametrize("name", ["heads", "causal", "dropout", "of others", "plain, scaled", "sums", "additive"])
+@pytest.mark.parametrize(
+    "name", ["heads", "causal", "dropout", "of others", "plain, scaled", "sums", "additive", "plain, dropout"]
+)
 def test_masks_are_heeded(name):
     model, stack, program = runs_of(LAYERS[name], masked=True)
     x = inputs(masked=True)
@@ -133,7 +144,7 @@ def test_what_the_kernel_cannot_do_takes_another_door(name):
     assert not attentions(program)
 
 
-@pytest.mark.parametrize("name", ["heads", "groups, dropout", "plain, scaled"])
+@pytest.mark.parametrize("name", ["heads", "groups, dropout", "plain, scaled", "plain, dropout"])
 def test_a_run_gone_wild_leaves_its_neighbours_alone(name):
     _, stack, program = runs_of(LAYERS[name])
     x = inputs()

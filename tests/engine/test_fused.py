@@ -89,6 +89,7 @@ def attention():
     x = keras.Input((6,))
     h = layers.Dense(4)(layers.Reshape((6, 1))(x))
     h = layers.MultiHeadAttention(2, 3, use_bias=False)(h, h, use_causal_mask=True)
+    h = layers.Attention(dropout=0.3, seed=1)([h, layers.AdditiveAttention(dropout=0.2)([h, h])])
     return keras.Model(x, layers.Dense(1, activation="sigmoid")(layers.Flatten()(h)))
 
 
@@ -102,7 +103,7 @@ FAST = {
     ),
     "batch norm plain": lambda: image(layers.BatchNormalization(center=False, scale=False)),
     "layer norm": lambda: one_per_cell(
-        layers.Dense(4), layers.LayerNormalization(axis=[1, 2]), layers.LayerNormalization()
+        layers.Dense(4), layers.LayerNormalization(axis=[1, 2]), layers.LayerNormalization(), layers.RMSNormalization()
     ),
     "group norm": lambda: one_per_cell(layers.Dense(4), layers.GroupNormalization(2)),
     "reshape, permute, pad": lambda: image(layers.Permute((2, 1, 3)), layers.ZeroPadding2D(1), layers.UpSampling2D(2)),

@@ -226,6 +226,22 @@ class Drawing(Simple):
         return self.jitter(self.dense(x))
 
 
+class DrawingTwice(Simple):
+    """Attends twice by one layer, whose generator goes on from the first call to the second."""
+
+    def __init__(self):
+        super().__init__()
+        self.attention = layers.Attention(use_scale=True, dropout=0.4)
+        self.dense = layers.Dense(3)
+
+    def build(self, shape):
+        self.attention.build([shape, shape])
+        self.dense.build(shape)
+
+    def call(self, x):
+        return self.dense(self.attention([x, self.attention([x, x])]))
+
+
 OPENED = {one.__name__: one for one in (Encoder, Gated, Temporal, Twice)}
 CLOSED = {
     one.__name__: one
@@ -240,6 +256,7 @@ CLOSED = {
         Counted,
         Unlearned,
         Keeping,
+        DrawingTwice,
         Drawing,
     )
 }

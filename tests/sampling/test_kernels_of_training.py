@@ -24,6 +24,7 @@ BEHIND = {
     "LayerNormalization": lambda h: L.LayerNormalization()(h),
     "BatchNormalization": lambda h: L.BatchNormalization()(h),
     "GroupNormalization": lambda h: L.GroupNormalization(2)(h),
+    "RMSNormalization": lambda h: L.RMSNormalization()(h),
     "SeparableConv1D": lambda h: L.SeparableConv1D(3, 2, activation="softmax")(h),
     "Conv1DTranspose": lambda h: L.Conv1DTranspose(3, 2, strides=2)(h),
     "EinsumDense": lambda h: L.EinsumDense("abc,cd->abd", (None, 3), bias_axes="d", activation="softmax")(h),

@@ -9,6 +9,7 @@ import torch
 from gengap.keras_models.attention_parts import AttentionParts
 from gengap.keras_models.private import attention_mask, attention_parts, causal_mask
 from gengap.kernels.compiled_attention import attend, attend_where_seen
+from gengap.layers.attention_noise import WeightDropout
 from gengap.layers.base import is_plain_in_all, torch_dtype
 from gengap.layers.dense import stacked_matmul
 from gengap.layers.doors import Door, PassContext, StackedNode, StackedTensor
@@ -125,14 +126,18 @@ class FusedAttention(Door):
 
     name = "fuse"
 
+    def __init__(self, node: StackedNode) -> None:
+        super().__init__(node)
+        self._dropout = WeightDropout(node)
+
     @classmethod
     def takes(cls, node: StackedNode, args: Any, kwargs: Any) -> bool:
-        """Tell whether the kernel can do this call: without dropout, and without giving the scores."""
+        """Tell whether the kernel can do this call: with one rate of dropout, and without giving the scores."""
         known = {name for name, value in kwargs.items() if value is not None and value is not False}
         masks = kwargs.get("mask")
         return (
             is_plain_in_all(node)
-            and all(one.dropout == 0 for one in node.operations)
+            and len({one.dropout for one in node.operations}) == 1
             and len(args) == 1
             and isinstance(args[0], list | tuple)
             and all(isinstance(one, StackedTensor) and one.value.ndim == 4 for one in args[0])
@@ -141,12 +146,7 @@ class FusedAttention(Door):
         )
 
     def __call__(
-        self,
-        context: PassContext,  # noqa: ARG002  the same in training
-        *args: Any,
-        mask: Any = None,
-        use_causal_mask: bool = False,
-        **_: Any,
+        self, context: PassContext, *args: Any, mask: Any = None, use_causal_mask: bool = False, **_: Any
     ) -> Any:
         """Attend; steps of the value that its mask hides are not seen, steps that the query's mask hides give 0."""
         layer = self.node.operation
@@ -154,7 +154,8 @@ class FusedAttention(Door):
         k = rest[0] if rest else v
         shown = [None, None] if mask is None else [None if one is None else one.value for one in mask]
         asking, hidden = (one.mask if own is None else own for one, own in zip(args[0][:2], shown[:2], strict=True))
-        if hidden is None and layer.score_mode == "dot" and not isinstance(layer, keras.layers.AdditiveAttention):
+        products = layer.score_mode == "dot" and not isinstance(layer, keras.layers.AdditiveAttention)
+        if hidden is None and products and not self._dropout.speaks(context):
             one_head = [one.flatten(0, 1).unsqueeze(2) for one in (self._scaled(q), k, v)]
             result = attend(*one_head, scale=1.0, causal=bool(use_causal_mask)).squeeze(2).reshape(*q.shape[:3], -1)
         else:
@@ -165,7 +166,7 @@ class FusedAttention(Door):
             scores = self._scores(q, k)
             if seen is not None:  # lowered as Keras lowers them: where nothing is seen, all is seen alike
                 scores = torch.where(seen, scores, scores - (65504.0 if scores.dtype == torch.float16 else 1e9))
-            result = scores.softmax(dim=-1) @ v
+            result = self._dropout.weigh(scores.softmax(dim=-1), v, context)
         if asking is not None:
             result = torch.where(asking.bool().unsqueeze(-1), result, 0)
         return StackedTensor(result, args[0][0].mask)

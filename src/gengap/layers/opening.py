@@ -107,6 +107,8 @@ def _check(node: StackedNode, graph: Graph, args: Any, kwargs: Any) -> None:
                 wanted = _called(node, batch, moment, graph=None, training=training)
                 try:
                     found = _called(node, batch, moment, graph=graph, training=training)
+                except NotOpened:
+                    raise
                 except Exception as error:  # of symbols that a function inside has kept, for one
                     raise NotOpened(f"what is inside it cannot be called ({type(error).__name__})") from error
                 if not _same(wanted, found):
@@ -132,12 +134,30 @@ def _called(
                 raise NotOpened("it draws without a seed of its own")
         else:
             result = graph.run([as_computed(layer, one) for one in tensors], partial(_take, training))
+            moved = {id(variable) for variable, state in states if _has_moved(scope.get_current_value(variable), state)}
+            _refuse_more_draws(graph, moved)
     outputs = tree.flatten(result)
     changed = [scope.get_current_value(w) for w in layer.weights if id(w) not in generators]
     # those that a layer has moved are none of its leaves any more
     leaves = [one for one in (*tensors, *(value for _, value in weights)) if one.requires_grad]
     added = [keras.ops.sum(loss) for loss in scope.losses]  # `add_loss` leaves no step that a trace would find
     return [one.detach() for one in (*outputs, *_gradients(outputs, leaves), *changed, *added) if one is not None]
+
+
+def _has_moved(now: Any, state: Any) -> bool:
+    return bool((keras.ops.convert_to_numpy(now) != state).any())
+
+
+def _refuse_more_draws(graph: Graph, moved: set[int]) -> None:
+    """Raise where a step that is met again has drawn from a generator.
+
+    Steps are keyed one by one, each time that they are met; Keras' loop keys the layer as a whole, whose generators
+    then go on from one call inside to the next.
+    """
+    for step in graph.steps:
+        generators = {id(variable) for variable in getattr(step.operation, "variables", ())}
+        if generators & moved and calls_inside(graph)[id(step.operation)] > 1:
+            raise NotOpened(f"its {type(step.operation).__name__} draws more than once in a call")
 
 
 def _leaf(value: torch.Tensor) -> torch.Tensor:
