@@ -43,13 +43,13 @@ NAN = np.where(np.arange(80)[:, None] == 7, np.nan, X)
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"x": NAN}, "The training split holds NaN or infinite values"),
+        ({"x": NAN}, "The input of the training split holds NaN"),
         ({"x": X[:, :3]}, "The model takes inputs of shape (None, 4), but the training split has shape (80, 3)"),
         ({"y": Y[:-1]}, "80 cases but answers of shape (79,)"),
         ({"y": Y + 1}, "labels"),
         ({"y": np.where(Y, np.nan, Y)}, "Answers of the training split hold NaN"),
-        ({"y": np.stack([Y, Y, Y], axis=1)}, "answers"),
-        ({"validation_data": (NAN, Y)}, "The validation split holds NaN or infinite values"),
+        ({"y": np.stack([Y, Y, Y], axis=1)}, "shape (n,) for a binary task"),
+        ({"validation_data": (NAN, Y)}, "The input of the validation split holds NaN"),
         ({"validation_data": (X, Y[:3])}, "answers of shape (3,)"),
         ({"sample_weight": -np.ones(80)}, "weight"),
         ({"y": None}, "`y` is missing"),

@@ -15,7 +15,6 @@ from gengap.layers.noise import FUSED_NOISE
 from gengap.layers.normalization import FUSED_NORMALIZATIONS
 from gengap.layers.pooling import FUSED_POOLING
 from gengap.layers.recurrent import FUSED_RECURRENT, RecurrentDoor
-from gengap.layers.rms_normalization import FusedRMSNormalization
 from gengap.layers.shapes import FUSED_SHAPES
 from gengap.layers.time_distributed import FusedTimeDistributed
 
@@ -24,7 +23,6 @@ OF_ONE_VALUE: dict[str, type[Fused]] = {
     **FUSED_DENSE,
     **FUSED_CONVOLUTIONS,
     **FUSED_NORMALIZATIONS,
-    "RMSNormalization": FusedRMSNormalization,
     **FUSED_NOISE,
     **FUSED_POOLING,
 }

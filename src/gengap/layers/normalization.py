@@ -1,4 +1,4 @@
-"""Batch, layer and group normalization of K runs, in float32 as Keras computes them."""
+"""Batch, layer, group and root-mean-square normalization of K runs, in float32 as Keras computes them."""
 
 import torch
 from torch.nn import functional
@@ -107,8 +107,30 @@ class FusedGroupNormalization(Fused):
         return functional.group_norm(first, layer.groups, gamma, beta, layer.epsilon).movedim(1, -1)
 
 
+class FusedRMSNormalization(Fused):
+    """Each vector along the last axis divided by its root mean square, with each run's own scale."""
+
+    @classmethod
+    def fits(cls, node: StackedNode) -> bool:
+        """Other axes take the slow door."""
+        return all(layer.axis in (-1, [-1], (-1,)) for layer in node.different)
+
+    def compute(self, x: torch.Tensor, context: PassContext) -> torch.Tensor:  # noqa: ARG002  the same in training
+        """Return the normalized input."""
+        wide = x.float() if x.dtype in {torch.float16, torch.bfloat16} else x
+        result = functional.rms_norm(wide, wide.shape[-1:], eps=self.node.operation.epsilon)
+        scale = self.node.weight(self.node.operation.scale)
+        return self.cast(result * scale.reshape(len(scale), *[1] * (x.ndim - 2), -1))
+
+    def rows(self, x: torch.Tensor, *, owned: bool = False) -> torch.Tensor:
+        """Return the normalized rows by Keras' own code, which is torch's for a single run."""
+        del owned
+        return self.node.operation.call(x)  # type: ignore[no-any-return]  # Keras' `call`
+
+
 FUSED_NORMALIZATIONS: dict[str, type[Fused]] = {
     "BatchNormalization": FusedBatchNormalization,
     "LayerNormalization": FusedLayerNormalization,
     "GroupNormalization": FusedGroupNormalization,
+    "RMSNormalization": FusedRMSNormalization,
 }
