@@ -8,7 +8,7 @@ import torch
 from gengap.kernels.compiled_code import compiled_code
 from gengap.kernels.crew import share_out
 
-_MANY = 1 << 14
+_MANY = 1 << 18
 """Numbers of a run from which compiled passes pay for their calls; of one run, as no other may change its digits."""
 
 
