@@ -1,12 +1,15 @@
 """Which trial is chosen, worked by hand; and who is halted."""
 
+import keras
 import numpy as np
 import pytest
 
+from gengap.engine.planner import Chunk, Plan
 from gengap.engine.runs import Run
 from gengap.errors import DataError
 from gengap.searching.halving import Halving, rungs
 from gengap.searching.trials import Trial, best_of, standard_error, strongest_within
+from gengap.study.rounds import whole_variants
 
 
 def trial(number, values, *, strength=0.0, state="complete"):
@@ -55,3 +58,17 @@ def test_halving_keeps_whole_variants_and_the_baseline():
     assert {running[place][0].variant for place in ended} == {"c", "d"}, "of 4, 2 of the best means go on"
     assert len(ended) == 4, "both seeds"
     assert not halving(4, running)
+
+
+@pytest.mark.parametrize(
+    ("variants", "size", "expected"), [(10, 1, [10]), (9, 9, [9]), (20, 1, [10, 10]), (24, 24, [12, 12])]
+)
+def test_no_variant_is_left_over_to_train_alone(variants, size, expected):
+    """Ten variants, where the planner finds that company does not pay, were nine and one, which no rung halted."""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    runs = [Run(f"v{n}", seed, model) for n in range(variants) for seed in (0, 1)]
+    keys = [(run.variant, run.seed) for run in runs]
+    chunks = tuple(Chunk("", tuple(keys[at : at + size]), "fused", "") for at in range(0, len(keys), size))
+    sizes = [len(one.runs) // 2 for one in whole_variants(Plan("cpu", "float32", chunks), runs).chunks]
+    assert sizes == expected

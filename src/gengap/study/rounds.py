@@ -209,8 +209,10 @@ def whole_variants(plan: "Plan", runs: Sequence[Run]) -> "Plan":
         names = list(dict.fromkeys(variant for variant, _ in keys))
         each = max(1, len(keys) // len(names))
         size = max(FEWEST_TOGETHER, max(len(one.runs) for one in old) // each)
-        for start in range(0, len(names), size):
-            own = set(names[start : start + size])
+        # As equal as can be: a variant that was left over would train alone, with none to be halted for.
+        parts = max(1, min(-(-len(names) // size), len(names) // FEWEST_TOGETHER))
+        for part in range(parts):
+            own = set(names[part::parts])
             chunks.append(replace(old[0], runs=tuple(key for key in keys if key[0] in own)))
     return replace(plan, chunks=tuple(replace(one, id=f"chunk-{n:03d}") for n, one in enumerate(chunks)))
 
