@@ -50,7 +50,7 @@ what they take:
 ## Where the time of a step goes
 
 Microseconds a run: forward, backward, the optimizer's update, and the rest (batches, losses, noise that is counted
-ahead, Python).
+ahead, Python; below zero by the noise of clocks).
 
 {parts}
 
@@ -81,12 +81,11 @@ Milliseconds a step of {together} runs. *Counted* is the exponent of the multipl
 
 CAUSES = """That is where lines bend. Products, convolutions, compiled recurrences and compiled attention work through a
 run, or some cases of it, in pieces that stay in a core's own cache, whatever the number of runs. What passes
-over the activations of all runs, one operation after the other (layer normalization, residuals, scores and
-masks of attention with dropout), finds them in the last cache as long as a step's MiB ([Memory](#memory)) fit
-into it, and in memory beyond. Torch's profiler shows it by name: from 16 to 256 runs of the attention net, a
-run's additions and copies become several times as dear, its compiled attention does not. Where nothing bends,
-the line's fixed part has become small, and more runs save nothing more; where a family stays below its line,
-operations on small tensors had not yet been long enough at 16 runs.
+over the activations of all runs, one operation after the other (normalizations of small batches, residuals,
+scores and masks of attention with dropout), finds them in the last cache as long as a step's MiB
+([Memory](#memory)) fit into it, and in memory beyond. Where nothing bends, the line's fixed part has become
+small, and more runs save nothing more; where a family stays below its line, operations on small tensors had not
+yet been long enough at 16 runs.
 
 The planner tries 1, 4, 16 and all runs on the data themselves and takes the largest that is as good as the best
 to 15 hundredths (the smallest, where they are heavy), so that a family that bends beyond 64 runs may train
