@@ -31,6 +31,7 @@ import keras
 import numpy as np
 import optuna
 from benchmarks.machine import machine
+from benchmarks.sections import put_section
 from numpy.typing import NDArray
 from scipy.stats import loguniform
 
@@ -38,6 +39,7 @@ import gengap as gg
 from gengap import search  # what is loaded at first use is not part of the race
 
 RESULTS = Path(__file__).parent / "results" / "search.json"
+PAGE = Path(__file__).parents[1] / "docs" / "search.md"
 TRIALS, SEEDS, RATE = 24, 3, 1e-3
 JUDGES = range(100, 110)
 MARGIN = 0.05
@@ -342,6 +344,34 @@ def told(one: dict[str, Any]) -> str:
     return f"{said}; {ratios}, on test {mean:+.4f} +- {half:.4f}: {verdict} (margin {MARGIN:g})"
 
 
+READING = f"""Seconds are of the processor, one thread, {TRIALS} trials of {SEEDS} seeds (Hyperband stops most of
+its trials early, and may end with fewer). "Whole" divides the rival's seconds for its whole search by gengap's, judging
+of the finalists included; "same loss" divides the times until a trial was as good as the worse of the two best ones:
+of one draw of each search, so that where a first trial happens to be good it is the time of that trial. Test losses are
+of what each chose, trained anew with {len(JUDGES)} seeds: gengap's minus the rival's, with its 95 % interval over
+cases; not worse is what ends below {MARGIN:g}."""
+HEADINGS = ("data", "rival", "its seconds", "gengap's", "whole", "same loss", "validation losses, its and gengap's",
+            "difference on test")  # fmt: skip
+
+
+def section(races: dict[str, Any]) -> str:
+    """Return what was found as a table in Markdown."""
+    lines = [HEADINGS, ("---",) * len(HEADINGS)]
+    for name, one in races.items():
+        own = one["rows"]["gengap"]
+        for rival, row in one["rows"].items():
+            if rival != "gengap":
+                mean, half = row["gengap_minus_it"]
+                worse = "not worse" if mean + half <= MARGIN else "not shown to be not worse"
+                lines.append((
+                    name, rival, f"{row['processor']:.0f}", f"{own['processor']:.0f}", f"{row['ratio']:.1f}",
+                    f"{row['ratio_to_same_loss']:.1f}",
+                    f"{row['best_validation_loss']:.4f}, {own['best_validation_loss']:.4f}",
+                    f"{mean:+.4f} [{mean - half:+.4f}, {mean + half:+.4f}]: {worse}",
+                ))  # fmt: skip
+    return "\n".join([*(f"| {' | '.join(cells)} |" for cells in lines), "", READING])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="two trials of each rival; nothing is written")
@@ -355,6 +385,7 @@ def main() -> None:
         before = json.loads(RESULTS.read_text(encoding="utf-8"))["races"] if RESULTS.exists() else {}
         kept = {"machine": machine("keras", "torch", "optuna"), "margin": MARGIN, "races": before | races}
         RESULTS.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        put_section(PAGE, "search.py", section(kept["races"]))
 
 
 if __name__ == "__main__":
