@@ -64,7 +64,7 @@ def synthetic_storms(
     splits, truth, first_day = {}, {}, FIRST_DAY
     for position, (name, n) in enumerate(sizes.items()):
         splits[name], truth[name] = _draw_split(n, first_day, (seed, position))
-        first_day = splits[name].times[-1].astype("datetime64[D]") + 1  # type: ignore[index]
+        first_day = splits[name].times[-1].astype("datetime64[D]") + np.timedelta64(1, "D")  # type: ignore[index]
     if standardize:
         scale = Standardization.of(splits["train"].x)
         for split in splits.values():
@@ -118,7 +118,7 @@ def _draw_split(n: int, first_day: np.datetime64, key: tuple[int, int]) -> tuple
         probability = rotation_probability(fields)
         labels = random.random(len(fields)) < probability
         x[chunk], y[chunk], truth[chunk] = (part[: chunk.stop - chunk.start] for part in (fields, labels, probability))
-    days = first_day + np.arange(n) // STORMS_PER_DAY
+    days = first_day + (np.arange(n) // STORMS_PER_DAY).astype("timedelta64[D]")
     hours = np.arange(n) % STORMS_PER_DAY * 24 // STORMS_PER_DAY
     groups = np.char.replace(np.datetime_as_string(days), "-", "").astype(np.int32)
     return Split(x, y, groups=groups, times=days.astype("datetime64[ns]") + hours.astype("timedelta64[h]")), truth
