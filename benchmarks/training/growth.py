@@ -16,8 +16,8 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from benchmarks.training.growth_page import FIGURE, PAGE, figure, page
 from benchmarks.training.machine import describe, disturbances, peak_memory, pulse
+from benchmarks.training.parts import timed
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "growth.json"
 RUNS = (1, 2, 4, 16, 64, 256)
@@ -266,9 +267,8 @@ def _trainer(name: str, runs: int, length: int, width: int) -> Any:
     return Trainer("growth", prepare_runs(members, data, settings), data, settings, threads=1)
 
 
-@contextmanager
-def _watched(parts: dict[str, list[float]]) -> Iterator[None]:
-    """Note the seconds of every step and its parts."""
+def _watched(parts: dict[str, list[float]]) -> AbstractContextManager[None]:
+    """Note the processor's seconds of every step and its parts."""
     import torch
 
     from gengap.engine.optimizers.in_place import InPlace
@@ -277,24 +277,7 @@ def _watched(parts: dict[str, list[float]]) -> Iterator[None]:
 
     places = [(Trainer, "advance", "step"), (Program, "__call__", "forward"), (torch.autograd, "grad", "backward"),
               (InPlace, "update", "update")]  # fmt: skip
-    before = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
-    for owner, name, part in places:
-        setattr(owner, name, _timed(getattr(owner, name), parts[part]))
-    try:
-        yield
-    finally:
-        for owner, name, function in before:
-            setattr(owner, name, function)
-
-
-def _timed(function: Callable[..., Any], seconds: list[float]) -> Callable[..., Any]:
-    def timed(*arguments: Any, **options: Any) -> Any:
-        began = time.process_time()
-        result = function(*arguments, **options)
-        seconds.append(time.process_time() - began)
-        return result
-
-    return timed
+    return timed(places, parts, time.process_time)
 
 
 if __name__ == "__main__":

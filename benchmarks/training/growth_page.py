@@ -174,13 +174,14 @@ def _break(name: str, one: Family) -> str:
     if off[most] < 1:
         return f"{title} stays below its line: more runs still make a run cheaper ({off[most]:.2f} times)."
     first = next(k for k in off if all(times > BENT for size, times in off.items() if size >= k))
-    few, many = one["runs"][str(STRAIGHT)], one["runs"][str(most)]
-    grown = {part: 1e6 * (many[part] / most - few[part] / STRAIGHT) for part in ("forward", "backward", "update")}
+    start = max(int(k) for k in one["runs"] if int(k) <= STRAIGHT)
+    few, many = one["runs"][str(start)], one["runs"][str(most)]
+    grown = {part: 1e6 * (many[part] / most - few[part] / start) for part in ("forward", "backward", "update")}
     said = ", ".join(f"{part} {change:+.0f}" for part, change in grown.items())
     size = one["runs"][str(first)]["mib"]
     return (
         f"{title} leaves its line at {first} runs, which take {size:,.0f} MiB "
-        f"({off[first]:.2f} times; {off[most]:.2f} at {most}). From {STRAIGHT} to {most} runs a run's microseconds "
+        f"({off[first]:.2f} times; {off[most]:.2f} at {most}). From {start} to {most} runs a run's microseconds "
         f"change by: {said}."
     )
 

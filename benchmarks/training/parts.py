@@ -2,7 +2,8 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,33 +47,50 @@ def parts(net: str, data: Path, *, seeds: int, threads: int) -> dict[str, float]
         (torch.autograd, "grad", "the rest of the graph, backward"),
         (InPlace, "update", "optimizer of the rest"),
     ]
-    before = [(owner, name, getattr(owner, name)) for owner, name, _ in watched]
     torch.set_num_threads(threads)
     try:
         with keep_freed_memory():
             trainer = Trainer("parts", members, training_data, settings, threads=cores)
             for _ in range(8):
                 trainer.advance()
-            for owner, name, part in watched:
-                setattr(owner, name, _timed(getattr(owner, name), spent.setdefault(part, [])))
-            while trainer.step <= trainer.steps_per_epoch:
-                trainer.advance()
+            with timed(watched, spent, time.perf_counter):
+                while trainer.step <= trainer.steps_per_epoch:
+                    trainer.advance()
             medians = {part: 1e3 * statistics.median(seconds) / seeds for part, seconds in spent.items()}
             began = time.perf_counter()
             trainer.end_epoch(Collector())
             medians["end of an epoch: validation, metrics"] = 1e3 * (time.perf_counter() - began) / seeds
     finally:
         torch.set_num_threads(cores)
-        for owner, name, function in before:
-            setattr(owner, name, function)
     return medians
 
 
-def _timed(function: Callable[..., Any], seconds: list[float]) -> Callable[..., Any]:
-    def timed(*arguments: Any, **options: Any) -> Any:
-        began = time.perf_counter()
+@contextmanager
+def timed(
+    places: Sequence[tuple[Any, str, str]], spent: dict[str, list[float]], clock: Callable[[], float]
+) -> Iterator[None]:
+    """Note how long every call of some functions takes.
+
+    Args:
+        places: Owner and name of each function, and of what part of a step it is.
+        spent: Where the seconds go, by part.
+        clock: What tells the seconds.
+    """
+    before = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
+    for owner, name, part in places:
+        setattr(owner, name, _noting(getattr(owner, name), spent.setdefault(part, []), clock))
+    try:
+        yield
+    finally:
+        for owner, name, function in before:
+            setattr(owner, name, function)
+
+
+def _noting(function: Callable[..., Any], seconds: list[float], clock: Callable[[], float]) -> Callable[..., Any]:
+    def noting(*arguments: Any, **options: Any) -> Any:
+        began = clock()
         result = function(*arguments, **options)
-        seconds.append(time.perf_counter() - began)
+        seconds.append(clock() - began)
         return result
 
-    return timed
+    return noting
