@@ -12,7 +12,9 @@ from scipy import sparse
 
 from gengap.analysis import recommend
 from gengap.analysis.cases import is_reference, networks
+from gengap.datasets.intake import as_splits, check_data
 from gengap.datasets.split import Dataset, Split
+from gengap.datasets.training_data import TrainingData
 from gengap.errors import StoreError
 from gengap.improving.dividing import Division, divide
 from gengap.improving.improvement import Improvement
@@ -33,6 +35,7 @@ from gengap.improving.planning import (
     trials_that_fit,
 )
 from gengap.improving.saying import afterwards, sentence, simpler, without_skill
+from gengap.keras_models.requirements import ModelRequirements
 from gengap.randomness import gives_random_back
 from gengap.remedies import EarlyStopping
 from gengap.remedies.base import Model, Variant
@@ -44,7 +47,7 @@ from gengap.searching.nesting import SEARCHED
 from gengap.searching.ranges import need_optuna
 from gengap.searching.space import Space, read_space
 from gengap.searching.suggesting import reasons, suggest_space
-from gengap.searching.trial_search import TOGETHER, check_held_out, check_one_model, concluded, fresh_seeds
+from gengap.searching.trial_search import TOGETHER, check_held_out, check_one_model, checked, concluded, fresh_seeds
 from gengap.searching.trials import best_of
 from gengap.searching.trying import Trying
 from gengap.shipping import Shipped, ship
@@ -119,11 +122,23 @@ def improve(
         >>> found = gg.improve(model, data.train, minutes=5)  # doctest: +SKIP
         >>> print(found)  # doctest: +SKIP
     """
-    clock = Clock(_checked_minutes(minutes))
-    several = max(len(getattr(model, side, None) or ()) for side in ("inputs", "outputs")) > 1
-    division = divide(x, y, validation_data=validation_data, test_data=test_data, several=several)
+    clock, seed = Clock(_checked_minutes(minutes)), checked(seed, 0, "seed")
     place = Place(None if output is None else Path(output), lang)
+    need_optuna()
+    if place.folder is not None:
+        check_place(place.folder, place.lang)
+    division = divide(_read(model, x, y, validation_data=validation_data, test_data=test_data))
     return improved(model, division, clock, place, space=space, batch_size=batch_size, seed=seed, progress=progress)
+
+
+def _read(model: Model, x: Any, y: Any, **held_out: Any) -> Dataset | TrainingData:
+    """Read cases in whatever form, and check them before they are divided: a message then names the user's own rows."""
+    check_one_model(model)
+    study = Study(model)
+    required = ModelRequirements([study.variants[0].model], study.kind)
+    given = as_splits(x, y, **held_out, validation_split=0.0, sample_weight=None, names=required.input_names)
+    check_data(given, required)
+    return x if isinstance(x, Dataset) else given
 
 
 @dataclass(frozen=True)
