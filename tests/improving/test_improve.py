@@ -16,7 +16,7 @@ from gengap.datasets import Split
 from gengap.datasets.training_data import TrainingData
 from gengap.errors import DataError, MissingExtraError, ModelError, StoreError
 from gengap.improving.dividing import divide
-from gengap.improving.saying import sentence, simpler, without_skill
+from gengap.improving.saying import of_cases, of_heads, sentence, simpler, unfinished, without_skill
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -83,6 +83,20 @@ def test_what_has_learned_nothing_is_not_shipped_without_a_word():
     result = gg.Result.from_predictions(answers, forecasts, task="regression", score="squared_error")
     assert "worse than always forecasting the mean of the answers: scale" in without_skill(result, "baseline")
     assert without_skill(result, "l2(0.1)") == ""
+
+
+def test_twins_and_runs_that_ended_too_early_are_said_beside_the_sentence(net, noisy, tmp_path):
+    x, y = (np.tile(one[:30], (2, 1) if one.ndim == 2 else 2) for one in noisy)
+    weights = np.linspace(0.5, 2, 60)
+    study = gg.Study(net, remedies=["l2(0.01)"], seeds=2)
+    result = study.run(Split(x, y, sample_weight=weights), cv=3, epochs=2, progress=False)
+    assert of_cases(result) == ("60 cases have a twin in another group, which a fold may have learned from.",)
+    assert "runs ended after 2 epochs, when the model as it is was still getting better" in unfinished(result)
+    assert "climatology" in gg.report(result, tmp_path / "report.html").read_text()  # of weighted cases in folds
+    split = study.run(100 * x[:30], y[:30], validation_data=(100 * x[20:60], y[20:60]), epochs=1, progress=False)
+    assert of_cases(split)[0] == "Validation cases: 40 cases also occur in the training split."
+    assert re.match("Training.* cases: inputs are not scaled", of_cases(split)[-1])
+    assert of_heads(["a", "b"], "a")[0].startswith("Of the outputs a, b the one that is judged is a,")
 
 
 def divided(x, y, validation=None, test=None):

@@ -34,7 +34,8 @@ from gengap.improving.planning import (
     seeds_of_trials,
     trials_that_fit,
 )
-from gengap.improving.saying import afterwards, sentence, simpler, without_skill
+from gengap.improving.saying import afterwards, of_cases, of_heads, sentence, simpler, unfinished, without_skill
+from gengap.keras_models.heads import output_names
 from gengap.keras_models.requirements import ModelRequirements
 from gengap.randomness import gives_random_back
 from gengap.remedies import EarlyStopping
@@ -51,6 +52,7 @@ from gengap.searching.trial_search import TOGETHER, check_held_out, check_one_mo
 from gengap.searching.trials import best_of
 from gengap.searching.trying import Trying
 from gengap.shipping import Shipped, ship
+from gengap.shipping.card_words import CardLanguage
 from gengap.study import Study
 from gengap.study.rounds import Rounds
 
@@ -186,7 +188,8 @@ def improved(
     shipped, told = _shipped(found, last)
     result = found.result
     files = _written(result, shipped, place)
-    how = (*division.said, *(reasons(chosen) if space is None else ()), *said, *found.notes)
+    heads = of_heads(output_names(model), trying.study.kind.name)
+    how = (*division.said, *of_cases(result), *heads, *(reasons(chosen) if space is None else ()), *said, *found.notes)
     cut = (fit["epochs"], planned) if fit["epochs"] < planned else None
     more = afterwards(found, clock, hurried=deadline.met, cut=cut)
     return Improvement(told, (*how, found.sentence, *more), found, result, shipped, files, clock.spent / 60)
@@ -307,11 +310,12 @@ def _shipped(found: SearchResult, last: Result | None) -> tuple[Shipped, str]:
     beside = without_skill(result, choice.variant) + (simpler(found, named) if is_reference(result, named) else "")
     if last is not None:
         remedy = found.remedy if choice.variant == SEARCHED else ""
-        trained = last if remedy else last.select([last.baseline])
-        return ship(trained, remedy or last.baseline), sentence(found, remedy) + beside
-    rule: Any = choice.rule.name if choice.rule.name in {"best", "last"} else None
-    remedy = "" if choice.variant == result.baseline else choice.variant
-    return ship(result, choice.variant, epoch=rule), sentence(found, remedy) + beside
+        shipped = ship(last if remedy else last.select([last.baseline]), remedy or last.baseline)
+    else:
+        rule: Any = choice.rule.name if choice.rule.name in {"best", "last"} else None
+        remedy = "" if choice.variant == result.baseline else choice.variant
+        shipped = ship(result, choice.variant, epoch=rule)
+    return shipped, sentence(found, remedy) + (unfinished(result) if remedy else "") + beside
 
 
 def _last(model: Model, remedy: str, division: Division, fit: Mapping[str, Any]) -> Result:
@@ -327,8 +331,10 @@ def _last(model: Model, remedy: str, division: Division, fit: Mapping[str, Any])
 def _written(result: Result, shipped: Shipped, place: Place) -> tuple[Path, ...]:
     if place.folder is None:
         return ()
+    place.folder.mkdir(parents=True, exist_ok=True)
+    lang: CardLanguage = "zh" if place.lang == "zh" else "en"
+    files = shipped.save(place.folder / MODEL, lang=lang)  # first: whatever becomes of figures, it is there
     write_output(result, place.folder, lang=place.lang)
-    files = shipped.save(place.folder / MODEL)
     return (place.folder / REPORT, *files)
 
 
