@@ -45,7 +45,7 @@ def of_cases(result: Result) -> tuple[str, ...]:
     """Say what makes scores flatter, or learning hard: twins and groups across splits, inputs that are not scaled."""
     resampled = resampling_of(result)
     found = [one for one in audit(networks(result)).findings if one.code in _OF_CASES and one.severity != "info"]
-    told = [f"{str(one.subject).capitalize().replace('Train', 'Training')} cases: {one.message}." for one in found]
+    told = [f"{str(one.subject).capitalize()} cases: {one.message}." for one in found]
     return (*([] if resampled is None else cautions_of(resampled)), *told)
 
 
