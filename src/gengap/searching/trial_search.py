@@ -1,7 +1,6 @@
 """`gg.search`: strengths of remedies found in trials that train together, and the chosen one judged anew."""
 
 import inspect
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,21 +11,21 @@ import keras
 from gengap.analysis.cases import EpochRule
 from gengap.analysis.numbers import write_score
 from gengap.datasets.folds import CrossValidation
-from gengap.errors import DataError, ModelError, StudyChangedError
+from gengap.errors import DataError, ModelError
 from gengap.randomness import gives_random_back
 from gengap.remedies.base import Model
 from gengap.results import Result
 from gengap.runners import LocalRunner
 from gengap.searching.asking import Asking, is_pruner
+from gengap.searching.declaring import declare
 from gengap.searching.drawing import Drawing
 from gengap.searching.finding import Picked, SearchResult, pick, say
 from gengap.searching.halving import Halving
 from gengap.searching.nesting import judged_in_folds
-from gengap.searching.space import Space, read_space
+from gengap.searching.space import read_space
 from gengap.searching.suggesting import suggest_space
 from gengap.searching.trying import Trying
 from gengap.storage import Store
-from gengap.storage.files import saying_unwritable
 from gengap.study import Study
 from gengap.study.fit_arguments import refuse_arguments
 from gengap.study.rounds import Halt, Judging, Rounds, run_each
@@ -159,9 +158,7 @@ def search(  # noqa: PLR0913  as in `Study.run`, and what a search adds
     drawing = Drawing(chosen, seed=seed, sampler=sampler, blind=cv is not None, pruner=pruner)
     trying = Trying(rounds, chosen, drawing, storage=folder, progress=progress, running=running)
     if folder is not None:
-        with saying_unwritable(folder, new=True):
-            folder.mkdir(parents=True, exist_ok=True)
-        _declare(folder, chosen, seed=seed, pruning=pruning, epoch=epoch, seeds=study.seeds)
+        declare(folder, chosen, seed=seed, pruning=pruning, epoch=epoch, seeds=study.seeds)
     while len(trying.trials) < n_trials:
         trying.advance(min(TOGETHER, n_trials - len(trying.trials)))
         _tell(trying, n_trials, show=progress)
@@ -278,21 +275,6 @@ def fresh_seeds(seeds: Sequence[int], number: int) -> list[int]:
     """Return seeds that no trial has."""
     first = max(seeds) + 1
     return list(range(first, first + number))
-
-
-def _declare(folder: Path, space: Space, *, seed: int, pruning: int | None, epoch: str, seeds: Sequence[int]) -> None:
-    """Write down what the search is; refuse to continue another one."""
-    told = {"space": space.describe(), "seed": seed, "pruning": pruning, "epoch": epoch, "seeds": list(seeds)}
-    path = folder / "search.json"
-    if path.exists():
-        for name, known in json.loads(path.read_text(encoding="utf-8")).items():
-            if told.get(name) != known:
-                raise StudyChangedError(
-                    f"{folder} holds another search: {name} is {known!r} there and {told.get(name)!r} now; undo the "
-                    "change, or choose another folder."
-                )
-        return
-    path.write_text(json.dumps(told, indent=1), encoding="utf-8")
 
 
 def _tell(trying: Trying, n_trials: int, *, show: bool) -> None:
