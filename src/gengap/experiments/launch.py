@@ -20,7 +20,7 @@ from gengap.datasets.table_files import Wanted
 from gengap.errors import DataError, GengapError, ModelError
 from gengap.experiments.table_model import table_model
 from gengap.experiments.users_code import why_unreadable
-from gengap.keras_models.heads import input_names
+from gengap.keras_models.heads import input_names, output_names
 from gengap.remedies import suggest as suggest_remedies
 from gengap.remedies import to_code
 from gengap.results import Result
@@ -97,6 +97,8 @@ def study_from_files(
     if suggest and remedies:
         raise ValueError("Give --remedies or --suggest, not both.")
     loaded = None if model is None else load_model(model)
+    if loaded is not None:
+        _check_one_answer(loaded)
     paths = {name: path for name, path in data.items() if path is not None}
     inputs = Inputs() if loaded is None else inputs_of(loaded)
     wanted = replace(wanted, encode=wanted.encode or loaded is None)
@@ -131,6 +133,14 @@ def _cases_of_folds(dataset: Dataset, read: DataFiles) -> dict[str, Any]:
         )
     raw = replace(dataset, train=read.raw["train"], validation=read.raw["validation"], table=None)
     return {"x": raw.pooled(), "preprocess": read.table.encoder}
+
+
+def _check_one_answer(model: keras.Model) -> None:
+    if len(names := output_names(model)) > 1:
+        raise ModelError(
+            f"The model has the outputs {', '.join(names)}, and of data files one column or array holds the answers: "
+            f"train it in Python, on a mapping of answers: `gengap.Split(x, {{{names[0]!r}: y1, {names[1]!r}: y2}})`."
+        )
 
 
 def inputs_of(model: keras.Model) -> Inputs:
