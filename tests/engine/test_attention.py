@@ -57,6 +57,10 @@ SLOW = {
 }
 
 
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+"""These laws hold on a card, where there is one."""
+
+
 def runs_of(build, *, masked=False):
     x = keras.Input((STEPS, FEATURES))
     h = layers.Masking(9.0)(x) if masked else x
@@ -64,7 +68,7 @@ def runs_of(build, *, masked=False):
     model.compile("sgd", "mse")
     rng = np.random.default_rng(0)
     weights = [[rng.normal(size=w.shape).astype(str(w.dtype)) for w in model.weights] for _ in range(RUNS)]
-    stack = Stack(model, weights)
+    stack = Stack(model, weights, device=DEVICE)
     return model, stack, Program([model] * RUNS, list(range(RUNS)), stack)
 
 
@@ -81,12 +85,12 @@ def inputs(*, masked=False):
     x = np.random.default_rng(1).normal(size=(RUNS, CASES, STEPS, FEATURES)).astype("float32")
     if masked:
         x[:, 0, 4:], x[:, 1, :2], x[:, 2, 2:4], x[:, 3] = 9.0, 9.0, 9.0, 9.0
-    return torch.from_numpy(x)
+    return torch.from_numpy(x).to(DEVICE)
 
 
 def of(program, stack, x, context):
     found = program([x], context)
-    direction = torch.from_numpy(np.random.default_rng(2).normal(size=tuple(found.shape)).astype("float32"))
+    direction = torch.from_numpy(np.random.default_rng(2).normal(size=tuple(found.shape)).astype("float32")).to(DEVICE)
     leaves = stack.leaves()
     gradients = torch.autograd.grad((found * direction).sum(), leaves) if leaves else ()
     return [found.detach(), *gradients]

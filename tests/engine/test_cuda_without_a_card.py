@@ -18,9 +18,10 @@ from scipy import sparse
 
 from gengap.datasets.split import Split
 from gengap.datasets.training_data import TrainingData
-from gengap.engine.fused import _on, prepare_runs
+from gengap.engine.fused import prepare_runs
 from gengap.engine.runs import Collector, Run, TrainingSettings
 from gengap.engine.trainer import Trainer
+from gengap.keras_models.devices import computing_on
 from gengap.kernels.transfer import upload
 
 SETTINGS = TrainingSettings(epochs=2, batch_size=8, task="binary", score="log_loss")
@@ -141,6 +142,8 @@ def detected(card) -> dict:
 @pytest.fixture(scope="module")
 def found():
     """Train in a process of its own, since a process keeps a device that it was given."""
+    if torch.cuda.is_available():
+        pytest.skip("there is a card: tests/engine/test_on_cuda.py asks more")
     pytest.importorskip("torch", minversion="2.10", reason="devices written in Python came with torch 2.10")
     done = subprocess.run(
         [sys.executable, "-W", "ignore", __file__], capture_output=True, text=True, timeout=300, check=False
@@ -178,7 +181,7 @@ def test_what_lies_on_the_cpu_is_handed_on_there_uncopied():
 
 def test_on_cuda_convolutions_are_float32_and_the_same_every_time():
     before = torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32
-    with _on("cuda"):
+    with computing_on("cuda"):
         assert torch.backends.cudnn.deterministic
         assert not torch.backends.cudnn.allow_tf32
     assert (torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32) == before

@@ -15,6 +15,7 @@ import torch
 from keras import layers
 
 from gengap.errors import SlowPathWarning
+from gengap.keras_models.devices import computing_on
 from gengap.layers.doors import PassContext
 from gengap.layers.program import Program
 from gengap.layers.stack import Stack
@@ -245,8 +246,17 @@ def end(h):
     return layers.Dense(1)(h)
 
 
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+"""These laws hold on a card, where there is one."""
+
+
 def check(model, x):
     """Two runs of other weights, and one gone wild, are each run by itself, in inference and in training."""
+    with computing_on(DEVICE):
+        check_there(model, x)
+
+
+def check_there(model, x):
     rng = np.random.default_rng(1)
     own = [np.array(value) for value in model.get_weights()]
     other = [v + 0.1 * np.abs(rng.normal(size=v.shape)).astype(v.dtype) if v.dtype.kind == "f" else v for v in own]
@@ -256,11 +266,11 @@ def check(model, x):
         with torch.no_grad():
             wanted.append([keras.ops.convert_to_numpy(model(x, training=mode)) for mode in (False, True)])
     wild = [v * 1e6 if v.dtype.kind == "f" else v for v in own]
-    program = Program([model] * 3, [0, 1, 2], Stack(model, [own, other, wild]))
-    tensor = torch.from_numpy(x)
+    program = Program([model] * 3, [0, 1, 2], Stack(model, [own, other, wild], device=DEVICE))
+    tensor = torch.from_numpy(x).to(DEVICE)
     for position, training in enumerate((False, True)):
         with torch.no_grad():
-            found = program([tensor.expand(3, *tensor.shape)], PassContext(training=training)).numpy()
+            found = program([tensor.expand(3, *tensor.shape)], PassContext(training=training)).cpu().numpy()
         for k in range(2):
             np.testing.assert_allclose(found[k], wanted[k][position], atol=2e-6, rtol=2e-5)
 

@@ -12,10 +12,11 @@ from scipy import sparse
 
 from gengap.datasets.split import Split
 from gengap.datasets.training_data import TrainingData
-from gengap.engine.fused import _on, plan_fused, train_fused
+from gengap.engine.fused import plan_fused, train_fused
 from gengap.engine.planner import Chunk, Plan
 from gengap.engine.reference import train_reference
 from gengap.engine.runs import Collector, Run
+from gengap.keras_models.devices import computing_on
 
 CARD = pytest.param(
     "cuda",
@@ -126,7 +127,7 @@ def test_runs_together_are_keras_own_loop_on_that_device(name, device, settings)
     data, model = data_for(name, shape), make()
     runs = [Run("a", seed, model) for seed in (0, 1, 2)]
     fused = gathered(lambda listener: train_fused(runs, data, settings(), listener, plan=together(runs, device)))
-    with _on(device):
+    with computing_on(device):
         alone = gathered(lambda listener: train_reference(runs, data, settings(), listener))
     assert_close(fused, alone, 3e-4)
 

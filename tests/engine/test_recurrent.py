@@ -51,6 +51,10 @@ SLOW = {
 }
 
 
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+"""These laws hold on a card, where there is one."""
+
+
 def model_of(build, *, masked):
     x = keras.Input((STEPS, FEATURES))
     h = layers.Masking(9.0)(x) if masked else x
@@ -63,7 +67,7 @@ def runs_of(build, *, masked):
     model.compile("sgd", "mse")
     rng = np.random.default_rng(0)
     weights = [[rng.normal(size=w.shape).astype("float32") for w in model.get_weights()] for _ in range(RUNS)]
-    stack = Stack(model, weights)
+    stack = Stack(model, weights, device=DEVICE)
     return model, weights, stack, Program([model] * RUNS, list(range(RUNS)), stack)
 
 
@@ -92,24 +96,26 @@ def ways():
 def test_outputs_and_gradients_are_those_of_keras(name, masked):
     model, weights, stack, program = runs_of(LAYERS[name], masked=masked)
     x = inputs(masked=masked)
-    together = program([torch.from_numpy(x)], PassContext(training=True))
+    together = program([torch.from_numpy(x).to(DEVICE)], PassContext(training=True))
     assert doors_of(program), "it took another door"
-    direction = torch.from_numpy(np.random.default_rng(2).normal(size=tuple(together.shape)).astype("float32"))
+    direction = torch.from_numpy(np.random.default_rng(2).normal(size=tuple(together.shape)).astype("float32")).to(
+        DEVICE
+    )
     found = torch.autograd.grad((together * direction).sum(), stack.leaves())
     for k in range(RUNS):
         model.set_weights(weights[k])
         alone = model(x[k], training=True)
-        np.testing.assert_allclose(together[k].detach(), alone.detach(), atol=2e-6)
+        np.testing.assert_allclose(together[k].detach().cpu(), alone.detach().cpu(), atol=2e-6)
         wanted = torch.autograd.grad((alone * direction[k]).sum(), [v.value for v in model.trainable_variables])
         for stacked, own in zip(found, wanted, strict=True):
-            np.testing.assert_allclose(stacked[k], own, atol=2e-5)
+            np.testing.assert_allclose(stacked[k].cpu(), own.cpu(), atol=2e-5)
 
 
 @pytest.mark.filterwarnings("ignore:.*was passed an input with a mask attached to it")
 @pytest.mark.parametrize("name", ["lstm zeros where masked", "gru backwards", "bidirectional lstm sequences"])
 def test_it_is_the_same_without_numba(name, monkeypatch):
     _, _, stack, program = runs_of(LAYERS[name], masked=True)
-    x = torch.from_numpy(inputs(masked=True))
+    x = torch.from_numpy(inputs(masked=True)).to(DEVICE)
     found = []
     for _ in range(2):
         states = program([x], PassContext(training=True))
@@ -141,17 +147,17 @@ def test_dropout_inside_is_that_of_keras_own_code_run_by_run(name, masked):
     weights = [[rng.normal(size=w.shape).astype("float32") for w in models[0].get_weights()] for _ in range(RUNS)]
     direction, found = None, []
     for chosen in (None, "loop"):
-        stack = Stack(models[0], weights)
+        stack = Stack(models[0], weights, device=DEVICE)
         steps = {
             step.index: chosen
             for step in read_graph(models[0]).steps
             if chosen and getattr(step.operation, "weights", ())
         }
         program = Program(models, [0, 1, 1], stack, doors=steps)
-        x = torch.from_numpy(inputs(masked=masked)).requires_grad_()
+        x = torch.from_numpy(inputs(masked=masked)).to(DEVICE).requires_grad_()
         outputs = program([x], PassContext(training=True, epoch=2, step=3))
         assert bool(doors_of(program)) == (chosen is None)
-        direction = torch.randn(outputs.shape) if direction is None else direction
+        direction = torch.randn(outputs.shape, device=DEVICE) if direction is None else direction
         found.append((outputs, *torch.autograd.grad((outputs * direction).sum(), [*stack.leaves(), x])))
     for fused, looped in zip(*found, strict=True):
         torch.testing.assert_close(fused, looped, atol=2e-5, rtol=2e-5)
@@ -162,7 +168,7 @@ def test_dropout_inside_is_that_of_keras_own_code_run_by_run(name, masked):
 @pytest.mark.parametrize("name", SLOW)
 def test_what_the_kernel_cannot_do_takes_another_door(name):
     *_, program = runs_of(SLOW[name], masked=False)
-    program([torch.from_numpy(inputs(masked=False))], PassContext(training=False))
+    program([torch.from_numpy(inputs(masked=False)).to(DEVICE)], PassContext(training=False))
     assert not doors_of(program)
 
 
@@ -173,7 +179,7 @@ def test_a_users_own_layer_of_the_name_takes_another_door():
             return super().call(sequences, initial_state=initial_state, mask=mask, training=training) * 2.0
 
     *_, program = runs_of(lambda: LSTM(3), masked=False)
-    program([torch.from_numpy(inputs(masked=False))], PassContext(training=False))
+    program([torch.from_numpy(inputs(masked=False)).to(DEVICE)], PassContext(training=False))
     assert not doors_of(program)
 
 
@@ -182,10 +188,10 @@ def test_a_users_own_layer_of_the_name_takes_another_door():
 def test_a_run_gone_wild_leaves_its_neighbours_alone(name):
     _, _, stack, program = runs_of(LAYERS[name], masked=False)
     x = inputs(masked=False)
-    before = program([torch.from_numpy(x)], PassContext(training=True))
+    before = program([torch.from_numpy(x).to(DEVICE)], PassContext(training=True))
     before_grad = torch.autograd.grad(before[1:].sum(), stack.leaves())
     x[0] = np.nan
-    after = program([torch.from_numpy(x)], PassContext(training=True))
+    after = program([torch.from_numpy(x).to(DEVICE)], PassContext(training=True))
     after_grad = torch.autograd.grad(after[1:].sum(), stack.leaves())
     torch.testing.assert_close(after[1:], before[1:], rtol=0, atol=0)
     assert torch.isnan(after[0]).all()

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import keras
 import torch
 
 from gengap.datasets.training_data import TrainingData
@@ -23,6 +22,7 @@ from gengap.engine.state import ChunkState, Interrupted
 from gengap.engine.trainer import PreparedRun, Trainer
 from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.compile_state import judge_logits_at_zero
+from gengap.keras_models.devices import computing_on
 from gengap.keras_models.frozen import state_of
 from gengap.keras_models.initial_weights import InitialWeights
 from gengap.keras_models.precision import in_precision
@@ -81,7 +81,7 @@ def _train(
     by_name = {(run.variant, run.seed): run for run in runs}
     doors: dict[frozenset[int], Mapping[int, str]] = {}  # chunks of the same models need not look for them again
     frozen = preparation.frozen_parts(plan.device, cache)
-    with keep_freed_memory(), _on(plan.device), _interruptible() as interrupted:
+    with keep_freed_memory(), computing_on(plan.device), _interruptible() as interrupted:
         for chunk in plan.chunks:
             own = [by_name[name] for name in chunk.runs if name in by_name]
             if not own:
@@ -142,7 +142,7 @@ def _plan(runs: Sequence[Run], preparation: "_RunPreparation", device: Device, c
 
             return timed([step] * 7, clock=time.process_time if alone else time.perf_counter)
 
-    with keep_freed_memory(), _on(where):
+    with keep_freed_memory(), computing_on(where):
         return make_plan(
             runs,
             settings,
@@ -210,22 +210,6 @@ class _RunPreparation:
         if id(run.model) not in self._initial:
             self._initial[id(run.model)] = InitialWeights(run.model, run.kept)
         return self._initial[id(run.model)].draw(run.seed)
-
-
-@contextmanager
-def _on(device: str) -> Iterator[None]:
-    """Let Keras' own operations work where the chunk is: by itself Keras takes CUDA wherever there is any.
-
-    On CUDA, convolutions are told to be float32, which by torch's default they are not (TF32 has 10 bits), and to
-    give the same bits every time.
-    """
-    with keras.device("gpu" if device == "cuda" else "cpu"):
-        if device != "cuda":
-            yield
-            return
-        cudnn = torch.backends.cudnn
-        with cudnn.flags(enabled=cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=False):
-            yield
 
 
 @contextmanager

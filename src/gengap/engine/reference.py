@@ -18,7 +18,7 @@ from gengap.engine.kinds import kind_of
 from gengap.engine.log import RunLog
 from gengap.engine.rates import LEARNING_RATE, RunRates, rate_of
 from gengap.engine.runs import Listener, Run, RunRecord, TrainingSettings
-from gengap.errors import DataError
+from gengap.errors import DataError, GengapError
 from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.compile_state import judge_logits_at_zero, named_values
 from gengap.keras_models.frozen import num_trained
@@ -31,6 +31,11 @@ from gengap.layers.moment import INFERENCE
 from gengap.layers.noise_hooks import HookedNoise
 
 _CASES_PER_PREDICTION = 4096
+_LOST = (
+    "In Keras' own loop torch's loss met a probability that is no number, and on a GPU that ends what a process can do "
+    "there. Runs that were finished are kept where the study has a store; go on in a new process with device='cpu', "
+    "where such a run gets the status 'diverged' and the others go on."
+)
 
 
 def train_reference(runs: Sequence[Run], data: TrainingData, settings: TrainingSettings, listener: Listener) -> None:
@@ -166,7 +171,9 @@ def _train_epoch(  # noqa: PLR0917  private, and every argument is what its name
             try:
                 with noise.at(epoch, step):
                     model.train_on_batch(*(keras.tree.map_structure(as_tensor, one) for one in given))
-            except RuntimeError:
+            except RuntimeError as error:
+                if "device-side assert" in str(error):
+                    raise GengapError(_LOST) from error
                 if _is_finite(model, given[0]):
                     raise
                 return {"loss": np.nan}  # torch's cross-entropy refuses the NaN that the outputs have become

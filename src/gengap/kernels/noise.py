@@ -1,11 +1,14 @@
 """Noise of many runs from few draws: a pure function of a 64-bit key per seed, one draw for all rates of the seed."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from gengap.kernels.crew import share_out
 from gengap.kernels.transfer import upload
 from gengap.randomness import LEVELS
 
@@ -22,11 +25,12 @@ def draw_uniform(keys: Sequence[int], shape: Sequence[int], *, device: torch.dev
         device: Where the result shall lie.
     """
     size = math.prod(shape)
-    words = np.empty((len(keys), -(-size // 4)), dtype=np.uint64)
-    for row, key in zip(words, keys, strict=True):
-        row[:] = np.random.SFC64(key).random_raw(row.size)
-    numbers = torch.from_numpy(words.view(np.int16)[:, :size].reshape(len(keys), *shape))
-    return upload(numbers, device)
+
+    def fill(row: NDArray[Any], key: int) -> None:
+        row.view(np.uint64)[:] = np.random.SFC64(key).random_raw(row.size)
+
+    words = _filled(fill, keys, (-(-size // 4),), np.int64, device)
+    return words.view(torch.int16)[:, :size].reshape(len(keys), *shape)
 
 
 def draw_normal(keys: Sequence[int], shape: Sequence[int], *, device: torch.device | str = "cpu") -> torch.Tensor:
@@ -37,10 +41,35 @@ def draw_normal(keys: Sequence[int], shape: Sequence[int], *, device: torch.devi
         shape: Shape of a row.
         device: Where the result shall lie.
     """
-    numbers = np.empty((len(keys), *shape), dtype=np.float32)
-    for row, key in zip(numbers, keys, strict=True):
+
+    def fill(row: NDArray[Any], key: int) -> None:
         np.random.Generator(np.random.SFC64(key)).standard_normal(out=row, dtype=np.float32)
-    return upload(torch.from_numpy(numbers), device)
+
+    return _filled(fill, keys, shape, np.float32, device)
+
+
+def _filled(
+    fill: Callable[[NDArray[Any], int], None],
+    keys: Sequence[int],
+    shape: Sequence[int],
+    dtype: Any,
+    device: torch.device | str,
+) -> torch.Tensor:
+    """Return rows that `fill` has drawn, on a device; for a card by all threads, from where it fetches them itself."""
+    if torch.device(device).type != "cuda":
+        numbers = np.empty((len(keys), *shape), dtype=dtype)
+        for row, key in zip(numbers, keys, strict=True):
+            fill(row, key)
+        return upload(torch.from_numpy(numbers), device)
+    room = torch.empty(len(keys), *shape, dtype=torch.from_numpy(np.empty(0, dtype)).dtype, pin_memory=True)
+    rows = room.numpy()
+
+    def fill_some(first: int, last: int) -> None:
+        for place in range(first, last):
+            fill(rows[place], keys[place])
+
+    share_out(len(keys), fill_some)  # NumPy draws without the GIL
+    return upload(room, device)
 
 
 def keep_scale(uniform: torch.Tensor, rates: torch.Tensor, *, dtype: torch.dtype = torch.float32) -> torch.Tensor:

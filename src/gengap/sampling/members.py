@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gengap.engine.computation import Precision
 from gengap.errors import ModelError, NoiseWarning
+from gengap.keras_models.devices import computing_as_told
 from gengap.keras_models.graph import input_specs
 from gengap.sampling.cases import count_cases, flat_cases
 from gengap.sampling.found_noise import Grain, ModelNoise, takes_masks_away
@@ -74,11 +75,12 @@ def draw_members(
     sampler = _sampler(model, NoiseSource(seed, fixed_mask=fixed_mask), noise, precision, x)
     plan = _Plan(sampler, inputs, strengths, num_members, memory_limit, read, advance)
     silent = [not noise.foreign and all(strength.of(one) == 0 for one in noise.own) for strength in strengths]
-    grain = _grain(sampler, noise, inputs, read)
-    try:
-        return plan.compute(grain, silent, watched=grain == "rows" and not sampler.is_proven)
-    except MixedRowsError:
-        return plan.compute("member", silent, watched=False)
+    with computing_as_told():
+        grain = _grain(sampler, noise, inputs, read)
+        try:
+            return plan.compute(grain, silent, watched=grain == "rows" and not sampler.is_proven)
+        except MixedRowsError:
+            return plan.compute("member", silent, watched=False)
 
 
 def predict_deterministic(model: keras.Model, x: Any, read: Reader) -> Array:
@@ -87,7 +89,7 @@ def predict_deterministic(model: keras.Model, x: Any, read: Reader) -> Array:
     parts = []
     for first, cases in _chunks(count_cases(inputs), PREDICT_BATCH):
         rows = [dense(values[first : first + cases]) for values in inputs]
-        with no_gradients():
+        with no_gradients(), computing_as_told():
             parts.append(read(call_model(model, rows, like=x)))
     return np.concatenate(parts)
 
