@@ -82,6 +82,22 @@ def test_what_messages_about_files_and_models_advise_is_an_option_of_both_comman
         assert advised - beside <= options, name
 
 
+def test_nothing_of_a_table_is_learned_from_the_cases_that_judge(table, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr("gengap.improving.dividing.FEW", 100)
+    monkeypatch.setattr("gengap.improving.one_call.improved", lambda _, division, *__, **___: seen.append(division))
+    frame = pd.read_csv(table)
+    for name, rows in (("few.csv", frame[:90]), ("many.csv", frame)):
+        rows.to_csv(tmp_path / name, index=False)
+        CliRunner().invoke(app, ["improve", "--data", str(tmp_path / name), "--output", str(tmp_path / "out")])
+    few, many = seen
+    assert few.folds is not None
+    data = many.split["x"]
+    assert [len(split) for split in (data.train, data.validation, data.test)] == [77, 19, 24]
+    assert many.folds is None
+    assert data.train.x[:, 0].mean() == pytest.approx(0, abs=1e-6), "standardized by the training cases alone"
+
+
 def test_improve_takes_own_code_and_a_model_of_one_output(table, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     used, start = [], keras.Input((2,))

@@ -59,6 +59,7 @@ def read_files(
     positive: str | None = None,
     labels: bool = False,
     share: bool = True,
+    judge_from: int | None = None,
 ) -> DataFiles:
     """Read the splits of a study.
 
@@ -70,6 +71,8 @@ def read_files(
         positive: The label that is 1, where there are two labels.
         labels: Whether whole numbers are labels, be they 0, 1, 2 or not.
         share: Whether a fifth of the training cases is held out where there is no validation split.
+        judge_from: Number of training cases from which a fifth is held out before that, as test split, where there is
+            none; None holds none out.
 
     Returns:
         The splits. Answers in words become integer codes, see `gengap.datasets.labels`. What is held out is the latest
@@ -103,11 +106,15 @@ def read_files(
     if wanted.times is not None and wanted.groups is None:
         splits = {name: _with_days(split) for name, split in splits.items()}
     notes = [_account(first, splits["train"], label_names, wanted)]
+    enough = judge_from is not None and len(splits["train"]) >= judge_from
+    if "test" not in splits and enough:  # first: neither an encoder nor a net's scale may have seen them
+        splits["train"], splits["test"], how = hold_out(splits["train"], label_names)
+        notes.append(f"Test: {len(splits['test'])} of them, {how}")
     if "validation" not in splits and share:
         splits["train"], splits["validation"], how = hold_out(splits["train"], label_names)
         notes.append(f"Validation: {len(splits['validation'])} of them, {how}")
     notes += [f"{_short(one)}: {len(splits[name])} {name} cases" for name, one in read.items() if name != "train"]
-    names = {**names, "validation": names.get("validation", names["train"])}
+    names = {**dict.fromkeys(("validation", "test"), names["train"]), **names}
     if not first.features:  # arrays
         return DataFiles({n: _reshaped(s, inputs, names[n]) for n, s in splits.items()}, label_names, tuple(notes))
     table = _reading(first, splits["train"], inputs, wanted, label_names)

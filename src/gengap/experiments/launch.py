@@ -68,6 +68,7 @@ def study_from_files(
     seeds: int | None,
     fit: Mapping[str, Any],
     cv: int | None = None,
+    judge_from: int | None = None,
 ) -> Launch:
     """Declare a study of a saved model, or of a net made for the table, on data files.
 
@@ -84,6 +85,8 @@ def study_from_files(
         seeds: Number of seeds; None takes 10, with `cv` 5.
         fit: Further arguments of `Study.run`.
         cv: Number of folds into which the cases of the training file are divided; None for splits.
+        judge_from: Number of cases from which a fifth of the training file is held out as test split, where there is no
+            test file; None holds none out.
 
     Raises:
         DataError: A file is missing or cannot be read.
@@ -103,7 +106,7 @@ def study_from_files(
     inputs = Inputs() if loaded is None else inputs_of(loaded)
     wanted = replace(wanted, encode=wanted.encode or loaded is None)
     labels = loaded is None and task == "multiclass"
-    read = read_files(paths, inputs, wanted, positive=positive, labels=labels)
+    read = read_files(paths, inputs, wanted, positive=positive, labels=labels, judge_from=judge_from)
     told = task if loaded is None else "regression"  # a model says itself what it predicts, below
     dataset = as_dataset(read, name=paths["train"].name, task=told)
     made: list[str] = []

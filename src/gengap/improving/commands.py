@@ -44,10 +44,9 @@ def improve(
     need_optuna()
     check_place(output, lang)
     use(given.code)
-    launch = _launch(given, files)
+    launch = _launch(given, files, judge_from=FEW if files.validation is None else 0)
     dataset = launch.fit["x"]
-    divided = files.test is not None or files.validation is not None
-    few = not divided and len(dataset.train) + len(dataset.validation) < FEW
+    few = dataset.test is None
     raw = _launch(given, files, cv=5).fit if few else None
     for note in search_notes(launch.notes):
         typer.echo(note)
@@ -63,7 +62,7 @@ def improve(
     typer.echo(f"Model:  {output / MODEL}\nReport: {output / REPORT}")
 
 
-def _launch(given: GivenModel, files: CaseFiles, cv: int | None = None) -> "Launch":
+def _launch(given: GivenModel, files: CaseFiles, **how: int | None) -> "Launch":
     from gengap.experiments.launch import study_from_files
 
     return study_from_files(
@@ -76,5 +75,5 @@ def _launch(given: GivenModel, files: CaseFiles, cv: int | None = None) -> "Laun
         suggest=False,
         seeds=None,
         fit={},
-        cv=cv,
+        **how,
     )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from gengap.datasets.cases import check_magnitude, plain_array
+from gengap.datasets.cases import are_numbers, check_magnitude, plain_array
 from gengap.datasets.output_kind import OutputKind
 from gengap.errors import DataError
 from gengap.keras_models.heads import answers_by_name, in_columns, output_names
@@ -70,7 +70,8 @@ def _answer_array(y: Any, what: str) -> NDArray[Any]:
 
 def _plain(y: NDArray[Any], name: str, kind: OutputKind) -> NDArray[Any]:
     if y.dtype.kind not in "biuf":
-        raise DataError(f"Answers must be numbers; those of the {name} split are {y.dtype}: encode labels as integers.")
+        advice = "make them numbers, with `.astype('float64')`" if are_numbers(y) else "encode labels as integers"
+        raise DataError(f"Answers must be numbers; those of the {name} split are {y.dtype}: {advice}.")
     if not np.isfinite(y).all():
         raise DataError(f"Answers of the {name} split hold NaN or infinite values.")
     if y.size:
