@@ -11,6 +11,7 @@ import keras
 from gengap.analysis.cases import EpochRule
 from gengap.analysis.numbers import write_score
 from gengap.datasets.folds import CrossValidation
+from gengap.engine.measured_ways import remembered
 from gengap.errors import DataError, ModelError
 from gengap.randomness import gives_random_back
 from gengap.remedies.base import Model
@@ -194,11 +195,12 @@ def concluded(
     told, where = picked.to_dict(), None if storage is None else storage / "judged"
     nested = fit.get("cv") is not None
     how: dict[str, Any] = {"storage": where, "progress": progress, "judging": judging}
-    if nested:
-        result, chosen, more = judged_in_folds(trying, model, judge, fit, **how)
-        told |= more
-    else:
-        result, chosen = _judged(model, picked, judge, fit, **how)
+    with remembered(trying.rounds.ways):  # finalists are built as trials are
+        if nested:
+            result, chosen, more = judged_in_folds(trying, model, judge, fit, **how)
+            told |= more
+        else:
+            result, chosen = _judged(model, picked, judge, fit, **how)
     told["sentence"] = say(result, told, chosen, nested=nested)
     result = replace(result, manifest={**result.manifest, "search": told})
     if where is not None and Store.exists(where):
