@@ -9,7 +9,7 @@ export KERAS_BACKEND ?= torch
 export MPLBACKEND ?= Agg
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: env demo readme-pictures test test-all test-versions test-trackers wheel-check lint docs notebooks bench clean \
+.PHONY: env demo readme-pictures test test-all test-versions test-versions-whole test-trackers wheel-check lint docs notebooks bench clean \
 	bench-gpu gpu-wheels bench-estimators bench-training bench-statistics bench-verification bench-uncertainty bench-faults bench-storage bench-decision bench-ensembles bench-resampling bench-search bench-frozen bench-fine-tuning bench-growth
 
 env: $(VENV)/.ready
@@ -44,6 +44,11 @@ test-all: env
 test-versions: env
 	$(BIN)/python scripts/try_versions.py oldest
 	for version in 3.11 3.12 3.13; do $(BIN)/python scripts/try_versions.py newest --python $$version || exit 1; done
+
+# The same with the whole suite, half an hour each on two cores; what passed is written into docs/matrix.md.
+test-versions-whole: env
+	$(BIN)/python scripts/try_versions.py oldest --whole
+	for version in 3.11 3.12 3.13; do $(BIN)/python scripts/try_versions.py newest --whole --python $$version || exit 1; done
 
 # MLflow, TensorBoard and Weights & Biases want hundreds of packages: an environment of their own, made once.
 test-trackers: .venv-trackers/.ready

@@ -1,12 +1,13 @@
 """Run the suite's core on the oldest versions that gengap supports, or the newest, each in its environment.
 
-    python scripts/try_versions.py oldest|newest [--python 3.13] [--keras X] [--torch X] [pytest arguments]
+    python scripts/try_versions.py oldest|newest [--whole] [--python 3.13] [--keras X] [--torch X] [pytest arguments]
 
 The bounds are read from pyproject.toml: the oldest are the lowest that it names of every dependency (as uv resolves
 them), the newest the latest releases of all of them, of Keras and torch below their upper bounds. `--python` takes
-another interpreter than this one, and says where there is none. The environment, `.venv-oldest`, `.venv-newest` or
-`.venv-newest-3.13`, is made once. Torch from PyPI brings CUDA with it on Linux, some GB
-the first time; GENGAP_TORCH_INDEX may name an index of CPU builds (https://download.pytorch.org/whl/cpu).
+another interpreter than this one, and says where there is none. `--whole` runs all that `make test` runs, and writes
+what it found into docs/matrix.json. The environment, `.venv-oldest`, `.venv-newest` or `.venv-newest-3.13`, is made
+once. Torch from PyPI brings CUDA with it on Linux, some GB the first time; GENGAP_TORCH_INDEX may name an index of CPU
+builds (https://download.pytorch.org/whl/cpu).
 """
 
 import argparse
@@ -39,6 +40,7 @@ def main() -> int:
     for package in ("keras", "torch"):
         parser.add_argument(f"--{package}", help=f"requirement instead of pyproject's, e.g. '{package}==3.14.1'")
     parser.add_argument("--python", help="version of another interpreter, e.g. 3.13")
+    parser.add_argument("--whole", action="store_true", help="the whole suite, told to docs/matrix.json")
     parser.add_argument("tests", nargs="*", default=CORE)
     arguments, more = parser.parse_known_args()
     wanted = [getattr(arguments, name) or requirement(name, arguments.which) for name in ("keras", "torch")]
@@ -48,11 +50,16 @@ def main() -> int:
         return 0
     python = environment("-".join(filter(None, (arguments.which, arguments.python))), wanted, base)
     print(f"{arguments.which}: {', '.join(wanted)} on {base}", flush=True)
-    command = [str(python), "-m", "pytest", "-q", "-m", "not slow and not browser", *more, *arguments.tests]
+    command = [str(python), "-m", "pytest", "-q", "-m", "not slow and not browser", *more]
+    told = python.parents[1] / "suite.xml"
+    command += ["-n", "2", "--dist", "loadfile", f"--junitxml={told}"] if arguments.whole else arguments.tests
     if arguments.which == "oldest":  # what newer libraries below them have come to warn of is nothing of gengap's
         command[4:4] = ["-W", "ignore::DeprecationWarning", "-W", "ignore::FutureWarning"]
     backend = {"KERAS_BACKEND": "torch", "MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, cwd=ROOT, env={**os.environ, **backend}, check=False).returncode
+    code = subprocess.run(command, cwd=ROOT, env={**os.environ, **backend}, check=False).returncode
+    if arguments.whole and code in {0, 1}:  # it came to its end
+        subprocess.run([str(python), "scripts/matrix.py", "--suite", str(told)], cwd=ROOT, check=False)
+    return code
 
 
 def interpreter(version: str | None) -> str | None:

@@ -77,6 +77,14 @@ def pytest_collection_modifyitems(items):
             met[test] += 1
 
 
+@pytest.fixture(autouse=True)
+def _close_figures():
+    """Close what a test drew with pyplot, which holds every figure and warns from the twenty-first on."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
 @pytest.fixture(scope="session")
 def environments():
     """The module beside this one: environments with fewer packages and nothing set."""

@@ -21,10 +21,24 @@ def test_the_citation_has_the_version_and_licence_of_the_package():
 
 
 def test_the_matrix_is_what_was_recorded():
-    rows = json.loads(matrix.RECORD.read_text())
-    assert matrix.PAGE.read_text() == matrix.page(rows)
-    assert {one["outcome"] for one in rows} == {"ran"}
-    assert all(set(matrix.COLUMNS) <= set(one) for one in rows)
+    record = json.loads(matrix.RECORD.read_text())
+    assert matrix.PAGE.read_text() == matrix.page(record)
+    assert {one["outcome"] for one in record["studies"]} == {"ran"}
+    assert all(set(matrix.COLUMNS) <= set(one) for one in record["studies"])
+    assert {one["failed"] for one in record["suites"]} <= {0}
+
+
+def test_what_a_suite_found_is_counted_test_by_test(tmp_path):
+    """Two of the tests that failed ran again: one passes now. Of another no later file tells."""
+    case = '<testcase classname="tests.a" name="{}">{}</testcase>'.format
+    first = [case("one", ""), case("two", "<failure/>"), case("three", "<skipped/>"), case("four", "<failure/>")]
+    ended = [case("five", ""), case("five", "<error/>")]  # its call passed, and its end did not
+    for name, cases in {"a": [*first, *ended], "b": [case("two", ""), case("five", "<error/>")]}.items():
+        (tmp_path / f"{name}.xml").write_text(f"<testsuites><testsuite>{''.join(cases)}</testsuite></testsuites>")
+    found = matrix.suite([tmp_path / "a.xml", tmp_path / "b.xml"], "abc")
+    assert [found[name] for name in matrix.OUTCOMES] == [2, 1, 2]
+    assert found[matrix.AGAIN] == 2
+    assert found["commit"] == "abc"
 
 
 def test_the_checklist_names_commands_that_exist():

@@ -138,9 +138,7 @@ def test_every_path_to_a_score_agrees(task, score, dtype, weighted):
 def test_the_log_loss_is_scikit_learns_also_where_forecasts_are_certain_and_wrong(task, dtype):
     y, p = forecasts(task, dtype)
     for one in p["baseline"]:
-        assert gv.log_loss(y, one) == pytest.approx(
-            metrics.log_loss(y, y_proba=one), rel=5e-3 if dtype is np.float16 else 1e-5
-        )
+        assert gv.log_loss(y, one) == pytest.approx(metrics.log_loss(y, one), rel=5e-3 if dtype is np.float16 else 1e-5)
         if task == "binary":
             assert gv.verify_binary(y, one).log_loss == pytest.approx(gv.log_loss(y, one), **SAME)
 

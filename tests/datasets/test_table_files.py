@@ -4,6 +4,7 @@ import pytest
 import xarray as xr
 
 from gengap.datasets import read_split
+from gengap.datasets.written_dates import as_dates
 from gengap.errors import DataError, UnknownNameError
 
 X = np.arange(12.0).reshape(4, 3)
@@ -95,3 +96,20 @@ def test_nothing_is_unpickled(tmp_path):
     np.savez(tmp_path / "t.npz", x=np.array([{}], dtype=object), y=Y)
     with pytest.raises(DataError, match="plain arrays"):
         read_split(tmp_path / "t.npz")
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (["2020-01-31", "9999-12-31"], "'9999-12-31' is beyond the years 1678 to 2261"),
+        (["31.12.9999 23:59"], "beyond the years"),
+        (["1600-02-29"], "beyond the years"),
+        (["1600-02-30"], "is no date"),
+        (["9999-12-31", "2021-02-29"], "'2021-02-29' is no date"),
+        (["1678-01-01T01:00+05:00"], "beyond the years"),  # in 1677, as it is kept
+        (["0000-01-01"], "beyond the years"),
+    ],
+)
+def test_what_nanoseconds_do_not_reach_is_said_by_every_pandas(cells, said):
+    with pytest.raises(ValueError, match=said):
+        as_dates(cells)

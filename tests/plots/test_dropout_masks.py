@@ -1,7 +1,6 @@
 """What the dropout figures draw is what Keras' own layers do, and both right ways of scaling agree in expectation."""
 
 import keras
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -55,7 +54,6 @@ def test_the_panels_carry_maximum_and_count_of_non_zeros():
     assert {np.count_nonzero(display.spatial[..., i]) for i in range(3)} <= {0, 100}
     drawn = np.asarray(figure.axes[0].collections[0].get_array()).reshape(10, 10)
     np.testing.assert_array_equal(drawn, first)
-    plt.close(figure)
 
 
 def test_the_scaling_figure_draws_the_means():
@@ -63,4 +61,3 @@ def test_the_scaling_figure_draws_the_means():
     ax = display.plot()
     heights = [bar.get_height() for container in ax.containers if hasattr(container, "patches") for bar in container]
     np.testing.assert_allclose(sorted(heights), sorted(np.concatenate(list(display.means.values()))))
-    plt.close(ax.figure)

@@ -1,6 +1,5 @@
 """What the learning curves draw, as data: the mean, its band, every seed."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from scipy import stats
@@ -13,12 +12,6 @@ from gengap.results import Result
 RNG = np.random.default_rng(0)
 CURVES = {name: [{"loss": RNG.uniform(size=5), "val_loss": RNG.uniform(size=5)} for _ in range(4)] for name in "abc"}
 RESULT = Result.from_histories(CURVES, task="regression")
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
 
 
 def test_the_band_is_students_interval_of_the_mean():

@@ -1,7 +1,6 @@
 """Norms and sparsity are those of the kernels alone, and the figure draws them."""
 
 import keras
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -36,4 +35,3 @@ def test_the_figure_draws_every_seed_and_the_sensitivity_curve(model):
     curve = right.lines[0].get_ydata()
     assert (np.diff(curve) >= 0).all()
     assert curve[-1] == pytest.approx(4 / 6)
-    plt.close(figure)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib import pyplot as plt
 
 from gengap.errors import GengapError, StoreError, UnknownNameError
 from gengap.reporting.output import check_output, check_report, report_of_folder, write_output
@@ -46,9 +47,11 @@ def test_nothing_is_written_through_a_link(tmp_path, result, name):
 @pytest.mark.usefixtures("undrawn")
 def test_an_output_may_be_written_again_and_leaves_notes_alone(tmp_path, result):
     (tmp_path / "notes.md").write_text("mine")
+    before = plt.get_fignums()
     for _ in range(2):
         check_output(tmp_path, lang="en")
         write_output(with_weights(result), tmp_path)
+    assert plt.get_fignums() == before, "a notebook would show what was drawn for files"
     assert (tmp_path / "notes.md").read_text() == "mine"
     assert Result.load(tmp_path).variants == result.variants
     assert not list(tmp_path.rglob("*.part"))

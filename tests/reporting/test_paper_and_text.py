@@ -4,6 +4,7 @@ import re
 import shutil
 
 import pytest
+from matplotlib import pyplot as plt
 
 from gengap.errors import MissingExtraError, StoreError
 from gengap.reporting import findings
@@ -46,7 +47,9 @@ def test_a_name_with_a_bar_stays_in_its_cell():
 def test_latex_tables_and_vector_figures_lie_in_one_folder(result, tmp_path):
     folder = tmp_path / "latex"
     check_report(folder, lang="en", form="latex")
+    before = plt.get_fignums()
     report_of_folder(result, tmp_path, folder, lang="en", form="latex")
+    assert plt.get_fignums() == before, "a notebook would show what was drawn for files"
     names = {path.name for path in folder.iterdir()}
     assert {"tables.tex", "scores.tex", "comparison.tex", "learning_curves.pdf", "comparison.svg"} <= names
     assert {"roc.pdf", "performance.svg", "attributes.pdf", "reliability_0.pdf"} <= names

@@ -120,7 +120,6 @@ def test_layers_may_take_rates_of_their_own(random):
 
 
 def test_figures_draw_what_was_computed(choice, splits):
-    from matplotlib import pyplot as plt
 
     forecast = predict_distribution(overconfident(), splits[0].x, num_members=40)
     display = PredictiveDistributionDisplay.from_distribution(forecast, sample=2, xlabel="Probability of rotation")
@@ -135,11 +134,9 @@ def test_figures_draw_what_was_computed(choice, splits):
     assert ax.get_ylabel() == "Mean Brier score of the cases left"
     assert len(EntropyErrorDisplay.from_uncertainty(judged).plot().lines[0].get_xdata()) == 10
     np.testing.assert_allclose(RateChoiceDisplay.from_choice(choice).plot().lines[1].get_xdata(), [0.05, 0.2, 0.4])
-    plt.close("all")
 
 
 def test_a_spread_skill_figure_has_its_diagonal(random):
-    from matplotlib import pyplot as plt
 
     from gengap.sampling.predict import assemble
 
@@ -147,7 +144,6 @@ def test_a_spread_skill_figure_has_its_diagonal(random):
     judged = regression_uncertainty(random.normal(size=100), assemble([members], [members[0]], [0], "regression", {}))
     ax = SpreadSkillDisplay.from_uncertainty(judged).plot()
     np.testing.assert_array_equal(ax.lines[0].get_xdata(), ax.lines[0].get_ydata())
-    plt.close("all")
 
 
 def test_folds_judge_the_choice_on_cases_that_did_not_make_it(splits, tmp_path):

@@ -1,9 +1,28 @@
-"""Records and manifests small enough to be made by the hundred."""
+"""Records and manifests small enough to be made by the hundred; and no database that a test leaves open."""
+
+import sqlite3
 
 import numpy as np
 import pytest
 
 from gengap.engine.runs import Predictions, RunRecord
+
+
+@pytest.fixture(autouse=True)
+def _no_database_stays_open():
+    """Ask what Python 3.13 warns of, of every Python: that each connection was closed, also where something failed."""
+    opened, connect = [], sqlite3.connect
+
+    def noted(*arguments, **more):
+        opened.append(connect(*arguments, **more))
+        return opened[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite3, "connect", noted)
+        yield
+    for one in opened:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            _ = one.total_changes
 
 
 def _record(variant="baseline", seed=0, *, scale=1.0, n=7, epochs=3):

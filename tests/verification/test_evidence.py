@@ -118,6 +118,14 @@ def mean(losses: Any) -> float:
     return float(np.average(losses, weights=W))
 
 
+def d2_brier_score() -> float:
+    if hasattr(metrics, "d2_brier_score"):  # not in 1.6
+        return float(metrics.d2_brier_score(Y, P, sample_weight=W))
+    base = np.full(len(Y), np.average(Y, weights=W))
+    model, reference = (metrics.brier_score_loss(Y, p, sample_weight=W) for p in (P, base))
+    return float(1 - model / reference)
+
+
 SKLEARN = "scikit-learn 1.9, docstring of "
 EVIDENCE: dict[str, Evidence] = {
     "brier_score": Evidence(
@@ -203,7 +211,7 @@ EVIDENCE: dict[str, Evidence] = {
             {"sample_weight": np.concatenate([(np.arange(1000) + 0.5) / 1000, 1 - (np.arange(1000) + 0.5) / 1000])},
             1e-6,
         ),
-        lambda: (gv.brier_skill_score(Y, P, sample_weight=W), metrics.d2_brier_score(Y, P, sample_weight=W)),
+        lambda: (gv.brier_skill_score(Y, P, sample_weight=W), d2_brier_score()),
         [([0, 0], [0.1, 0.2], NAN), ([1], [1.0], NAN), ([], [], DataError)],
     ),
     "squared_error_skill_score": Evidence(

@@ -74,13 +74,26 @@ def as_dates(cells: Sequence[str]) -> "pd.Series":
     if slashed:
         day_first = _day_comes_first(slashed)
         written = [_turned(cell, day_first=day_first) for cell in written]
-    times = pd.to_datetime(pd.Series(written, dtype=object), format="ISO8601", utc=True, errors="coerce")
+    reached = [_within_reach(one) for one in written]
+    times = pd.to_datetime(pd.Series(reached, dtype=object), format="ISO8601", utc=True, errors="coerce")
     if times.isna().any():
         cell = cells[int(np.flatnonzero(times.isna().to_numpy())[0])]
         raise ValueError(f"{cell!r} is no date", cell)
-    if (beyond := beyond_nanoseconds(times)) is not None:
+    moved = (place for place, pair in enumerate(zip(written, reached, strict=True)) if pair[0] != pair[1])
+    if (beyond := next(moved, beyond_nanoseconds(times))) is not None:
         raise ValueError(f"{cells[beyond]!r} is {BEYOND}", cells[beyond])
     return times.dt.tz_localize(None).astype("datetime64[ns]")
+
+
+def _within_reach(written: str) -> str:
+    """Return a date in a year that nanoseconds reach; pandas before 3.0 reads no other, be it a date or not.
+
+    The calendar is the same every 400 years, so what is no date in one year is none in the other.
+    """
+    year = written[:4]
+    if not year.isdecimal() or _YEARS[0] <= int(year) <= _YEARS[1]:
+        return written
+    return f"{1700 + (int(year) - 1700) % 400}{written[4:]}"
 
 
 def beyond_nanoseconds(times: "pd.Series") -> int | None:

@@ -101,6 +101,8 @@ def write_output(
         distribution: Predictive distribution of telling cases.
         rate_choice: What `choose_rate` found.
     """
+    from matplotlib import pyplot as plt
+
     from gengap.analysis import summarize
     from gengap.plots.learning_curves import LearningCurvesDisplay
 
@@ -115,6 +117,7 @@ def write_output(
     for name, figure in zip(FIGURES[::2], (curves.figure(), curves.plot_pairs()), strict=True):
         for suffix in (".svg", ".png"):
             figure.savefig((folder / name).with_suffix(suffix), bbox_inches="tight", dpi=_DPI)
+        plt.close(figure)  # a notebook would show it, and twenty open figures are warned of
     report(result, folder / REPORT, lang=lang, distribution=distribution, rate_choice=rate_choice)
 
 

@@ -26,6 +26,8 @@ def publish(result: "Result", folder: str | Path) -> tuple[Path, ...]:
     Returns:
         The files that were written; a table that the result holds nothing for is absent.
     """
+    from matplotlib import pyplot as plt
+
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     written = [_write(folder / f"{name}.tex", text) for name, text in _tables(result)]
@@ -36,6 +38,7 @@ def publish(result: "Result", folder: str | Path) -> tuple[Path, ...]:
         for suffix in SUFFIXES:
             figure.savefig((folder / name).with_suffix(suffix), bbox_inches="tight")
             written.append((folder / name).with_suffix(suffix))
+        plt.close(figure)
     return tuple(written)
 
 

@@ -46,9 +46,11 @@ def create(folder: Path, content: str, journal: schema.Journal) -> tuple[Ledger,
     try:
         _refuse_second(folder)
         files.remove_parts(folder)
-        ledger = Ledger(_new_ledger(folder, journal), writable=True)
-        ledger.put_manifest(content)
-        write_manifest_copy(folder, content)
+        connection = _new_ledger(folder, journal)
+        with schema.closed_on_failure(connection):
+            ledger = Ledger(connection, writable=True)
+            ledger.put_manifest(content)
+            write_manifest_copy(folder, content)
     except BaseException:
         lock.release()
         raise
@@ -65,9 +67,11 @@ def open_for_reading(folder: Path) -> Ledger:
         warnings.warn(message, GengapWarning, stacklevel=3)
         connection = sqlite3.connect(":memory:", isolation_level=None)
         _rebuild(folder, connection)
-    if schema.version(connection) != len(schema.MIGRATIONS):
-        connection.close()
-        raise StoreError(f"{folder} was written by an older gengap; open it once for writing to bring it up to date")
+    with schema.closed_on_failure(connection):
+        if schema.version(connection) != len(schema.MIGRATIONS):
+            raise StoreError(
+                f"{folder} was written by an older gengap; open it once for writing to bring it up to date"
+            )
     return Ledger(connection, writable=False)
 
 
@@ -79,8 +83,10 @@ def open_for_writing(folder: Path, journal: schema.Journal) -> tuple[Ledger, Wri
         (folder / ARRAYS).mkdir(exist_ok=True)
         lock = WriterLock(folder)
     try:
-        ledger = _repaired(folder, journal)
-        _tidy(folder, ledger)
+        connection = _repaired(folder, journal)
+        with schema.closed_on_failure(connection):
+            ledger = Ledger(connection, writable=True)
+            _tidy(folder, ledger)
     except BaseException:
         lock.release()
         raise
@@ -131,15 +137,12 @@ def _new_ledger(folder: Path, journal: schema.Journal) -> sqlite3.Connection:
         connection = schema.connect(folder / LEDGER, writable=True, journal=journal)
     except sqlite3.DatabaseError as error:
         raise StoreError(f"the ledger of {folder} cannot be written ({error}); choose another folder") from error
-    try:
+    with schema.closed_on_failure(connection):
         schema.migrate(connection)
-    except BaseException:
-        connection.close()
-        raise
     return connection
 
 
-def _repaired(folder: Path, journal: schema.Journal) -> Ledger:
+def _repaired(folder: Path, journal: schema.Journal) -> sqlite3.Connection:
     path = folder / LEDGER
     try:
         connection = _connect_whole(path, writable=True, journal=journal)
@@ -153,12 +156,9 @@ def _repaired(folder: Path, journal: schema.Journal) -> Ledger:
             part.rename(folder / f"{aside}-{part.name}")
         connection = schema.connect(path, writable=True, journal=journal)
         _rebuild(folder, connection)
-    try:
+    with schema.closed_on_failure(connection):
         schema.migrate(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return Ledger(connection, writable=True)
+    return connection
 
 
 def _connect_whole(path: Path, *, writable: bool, journal: schema.Journal = "auto") -> sqlite3.Connection:
@@ -178,14 +178,15 @@ def _is_passing(error: sqlite3.DatabaseError) -> bool:
 
 
 def _rebuild(folder: Path, connection: sqlite3.Connection) -> None:
+    """Fill a new ledger with what the files tell; where that cannot be it is closed."""
     content = _manifest_copy(folder)
-    if content is None:
-        connection.close()
-        raise StoreError(f"the ledger and the manifest of {folder} are both damaged; the runs in it cannot be used")
-    schema.migrate(connection)
-    ledger = Ledger(connection, writable=True)
-    ledger.put_manifest(content)
-    _adopt(folder, ledger, files.whole_or_damaged(folder / ARRAYS))
+    with schema.closed_on_failure(connection):
+        if content is None:
+            raise StoreError(f"the ledger and the manifest of {folder} are both damaged; the runs in it cannot be used")
+        schema.migrate(connection)
+        ledger = Ledger(connection, writable=True)
+        ledger.put_manifest(content)
+        _adopt(folder, ledger, files.whole_or_damaged(folder / ARRAYS))
 
 
 def _tidy(folder: Path, ledger: Ledger) -> None:

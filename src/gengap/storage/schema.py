@@ -2,6 +2,8 @@
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -46,22 +48,20 @@ def connect(path: Path, *, writable: bool, journal: Journal = "auto") -> sqlite3
         sqlite3.DatabaseError: The file is not a SQLite file, or damaged.
         StoreError: The file belongs to another program or to a newer version of gengap.
     """
-    if not writable:
-        connection = _connect_for_reading(path)
-    else:
-        connection = sqlite3.connect(path, timeout=30, isolation_level=None)
-        if journal == "rollback" or (journal == "auto" and is_on_network(path.parent)):
-            connection.executescript("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL")
-        else:
-            # A power cut may cost WAL's last commits in this mode, never its integrity; the files that these commits
-            # told of are on disk, and are taken up again when the store is next opened for writing.
-            connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
-    try:
+    connection = _connect_for_writing(path, journal) if writable else _connect_for_reading(path)
+    with closed_on_failure(connection):
         _check(connection)
+    return connection
+
+
+@contextmanager
+def closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
+    """Close a connection where what follows fails: left to itself it holds its file, and Python 3.13 warns of it."""
+    try:
+        yield
     except BaseException:
         connection.close()
         raise
-    return connection
 
 
 def version(connection: sqlite3.Connection) -> int:
@@ -118,11 +118,24 @@ def _check(connection: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError("its pages contradict each other")
 
 
+def _connect_for_writing(path: Path, journal: Journal) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+    with closed_on_failure(connection):
+        if journal == "rollback" or (journal == "auto" and is_on_network(path.parent)):
+            connection.executescript("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL")
+        else:
+            # A power cut may cost WAL's last commits in this mode, never its integrity; the files that these commits
+            # told of are on disk, and are taken up again when the store is next opened for writing.
+            connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
+    return connection
+
+
 def _connect_for_reading(path: Path) -> sqlite3.Connection:
     # What a killed writer left half done is put right by SQLite when the file is next opened, by a reader too; for that
     # it must be able to write. Where it is not, the file is read as one that nobody changes.
     writable = os.access(path.parent, os.W_OK) and os.access(path, os.W_OK)
     mode = "mode=rw" if writable else "mode=ro&immutable=1"
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True, timeout=30, isolation_level=None)
-    connection.execute("PRAGMA query_only = ON")
+    with closed_on_failure(connection):
+        connection.execute("PRAGMA query_only = ON")
     return connection
