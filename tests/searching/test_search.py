@@ -217,6 +217,8 @@ def test_layers_that_are_kept_or_thawed_start_from_what_they_hold_in_trials_and_
     np.testing.assert_allclose(found[0].scores, found.baseline.scores, rtol=1e-5)
     cases = gg.Split(np.concatenate([train.x, validation.x]), np.concatenate([train.y, validation.y]))
     nested = gg.search(net, space, cases, cv=3, n_trials=1, **QUICK)
+    with pytest.raises(ModelError, match=r"All folds together chose the model .* run a study of it, and ship that"):
+        gg.ship(nested.result, "searched", retrain_on=cases)
     scores = nested.result.history["val_score"]
     np.testing.assert_allclose(scores[1], scores[0], rtol=1e-5)
 

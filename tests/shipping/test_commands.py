@@ -72,7 +72,7 @@ def test_wrong_use_ends_with_two(monkeypatch, capsys, folder, data):
     for said_so, wrong in {
         "no column 'c'": ("predict", model, short),
         "takes 5 numbers a row": ("predict", bare, short),
-        "lacks 1 values in column 'e', first in row 2": ("predict", model, blank),
+        "lacks 1 value in column 'e', first in row 2": ("predict", model, blank),
         "in column 'e'": ("predict", model, folder / "words.csv"),
         "cannot be loaded safely": ("predict", folder / "damaged.keras", short),
         "no saved model": ("predict", folder / "gone.keras", short),

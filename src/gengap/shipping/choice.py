@@ -1,8 +1,8 @@
 """Which trained runs are shipped: of which variant, read at which epoch, of which seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
@@ -88,6 +88,7 @@ def chosen(result: "Result", variant: str | None, *, epoch: EpochRule | None, se
     if rule not in {"best", "last"}:
         raise UnknownNameError(f"There is no epoch rule {rule!r}; choose 'best' or 'last'.")
     if not result.weights:
+        _refuse_a_search_in_folds(result.manifest.get("search") or {})
         raise ModelError(
             "This result has no weights, so there is no model to ship: load the folder that a study was kept in "
             "(`gg.load`), since a netCDF file and results of other tools hold numbers alone."
@@ -96,6 +97,18 @@ def chosen(result: "Result", variant: str | None, *, epoch: EpochRule | None, se
     taken = _taken(result, variant, rule, whole, seeds)
     lost = tuple(seed for seed in result.seeds if seed not in whole)
     return Chosen(result, variant, rule, taken, lost if seeds == "all" else (), recommended)
+
+
+def _refuse_a_search_in_folds(search: Mapping[str, Any]) -> None:
+    """Say of a search that chose anew in every fold, and so judged a procedure and no model, what can be shipped."""
+    if "folds" not in search:
+        return
+    remedy = search["trials"][search["best"]]["remedy"]
+    how = f"with {remedy} (`remedies=[{remedy!r}]`, --remedies '{remedy}')" if remedy else "as it is"
+    raise ModelError(
+        "A search in folds judges a choice that may differ in each of them, and keeps no weights. All folds together "
+        f"chose the model {how}: run a study of it, and ship that; `gengap improve` does both."
+    )
 
 
 def _whole(result: "Result", variant: str) -> tuple[int, ...]:
