@@ -121,7 +121,7 @@ GPU_PYTHON ?= 3.12
 gpu-wheels: env
 	$(BIN)/python -m pip download --quiet --no-deps --only-binary=:all: --python-version $(GPU_PYTHON) \
 		--implementation cp --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 --dest .gpu/wheels \
-		$$(grep -E '^(keras|optree|namex|h5netcdf|lazy[-_]loader|typer|rich|xarray)==' constraints.txt)
+		$$(grep -E '^(keras|optree|namex|h5netcdf|lazy[-_]loader|typer|pydantic|pydantic-core|annotated-types|typing-inspection|rich|xarray)==' constraints.txt)
 
 clean:
 	rm -rf $(VENV) .venv-* demo site

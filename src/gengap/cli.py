@@ -160,7 +160,7 @@ def run(
     folds = f" x {trained.cv} folds" if trained.cv else ""
     typer.echo(f"{seen if search is None else f'{search} trials'}{folds}")
     try:
-        result = launch.run() if search is None else search_launch(launch, search)
+        result = launch.run() if search is None else search_launch(launch, search, seeds=trained.seeds)
     except KeyboardInterrupt as stop:
         raise _interrupted(stop) from None
     _write(result, kept.output, lang=kept.lang)
@@ -172,11 +172,11 @@ def run(
 def _asked(given: GivenModel, files: CaseFiles, tried: Tried, trained: Trained) -> dict[str, Any]:
     """Return what a study on files is asked for, as `study_from_files` takes it and a result's folder keeps it."""
     return {
-        "model": None if given.model == Path("auto") else given.model,
+        "model": given.path,
         "data": files.by_split,
         "wanted": files.wanted,
         "positive": files.positive,
-        "task": tried.task,
+        "task": given.task,
         "remedies": tried.remedies,
         "suggest": tried.suggest,
         "seeds": trained.seeds,

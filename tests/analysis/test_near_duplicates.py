@@ -6,6 +6,7 @@ import pytest
 from scipy import sparse
 
 from gengap.analysis.diagnosis.auditing import audit
+from gengap.datasets import data_audit
 from gengap.datasets.data_audit import audit_data
 from gengap.datasets.near_duplicates import near_duplicates
 from gengap.datasets.split import Split
@@ -108,3 +109,25 @@ def test_what_is_not_looked_at_is_said():
         "few cases"
     )
     assert said == {"validation": sentence}
+
+
+@pytest.mark.parametrize("form", ["frame", "mapping", "sparse", "planes"])
+def test_the_same_cases_are_searched_once_and_others_anew(form, monkeypatch):
+    searched = []
+    found = data_audit.near_duplicates
+    monkeypatch.setattr(data_audit, "near_duplicates", lambda *given: searched.append(0) or found(*given))
+    monkeypatch.setattr(data_audit, "_counted", {})
+    a, b = splits("normal", 6)
+    b[:20] = a[:20] + 1e-6
+
+    def count(a, b):
+        made = [Split(FORMS[form](one.copy()), one[:, 0]) for one in (a, b)]
+        return audit_data(*made)["near_duplicates"]["validation"]
+
+    first = count(a, b)
+    assert (count(a, b), len(searched)) == (first, 1)
+    b[:10] += 3.0
+    assert count(a, b) < first
+    assert len(searched) == 2
+    count(a, b[::-1].copy())
+    assert len(searched) == 3

@@ -111,6 +111,26 @@ def test_what_is_wrong_is_said_with_its_file(read, change, error, sentence):
         read(**change)
 
 
+def test_rows_are_counted_as_in_the_file_and_not_among_what_is_left_for_training(read, tmp_path):
+    for row in (3, 30):  # one of them is held out, and before the other one some are
+        table = TABLE.copy()
+        table.loc[row, "b"] = np.nan
+        with pytest.raises(DataError, match=f"lacks 1 value in column 'b', first in row {row + 1}:"):
+            read(train=table)
+        np.savez(tmp_path / "a.npz", x=table[["a", "b", "c"]], y=table["storm"])
+        with pytest.raises(DataError, match=f"a.npz holds NaN or infinite values, first in case {row}:"):
+            read_files({"train": tmp_path / "a.npz"}, Inputs((3,)), PLAIN)
+
+
+def test_arrays_alone_are_divided_and_get_the_shape_of_the_model(tmp_path):
+    np.savez(tmp_path / "a.npz", x=TABLE[["a", "b", "c"]], y=TABLE["storm"])
+    found = read_files({"train": tmp_path / "a.npz"}, Inputs((3, 1)), PLAIN)
+    assert {name: split.x.shape for name, split in found.splits.items()} == {
+        "train": (32, 3, 1),
+        "validation": (8, 3, 1),
+    }
+
+
 @pytest.mark.parametrize("name", ["sample_weight", "groups", "times"])
 @pytest.mark.parametrize("shape", [(3,), (4, 2), ()])
 def test_an_array_beside_the_cases_has_an_entry_for_each(tmp_path, name, shape):

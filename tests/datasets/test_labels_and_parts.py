@@ -83,7 +83,7 @@ def test_days_are_not_cut_through():
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"y": [1, *[0] * 39]}, "holds 1 case of the label 'hail', which cannot be in both"),
+        ({"y": [1, *[0] * 39]}, "hold 1 case of the label 'hail', which cannot be in both"),
         (
             {"y": [1, 1, *[0] * 38], "groups": np.repeat(np.arange(10), 4)},
             "2 cases in a single group of the label",

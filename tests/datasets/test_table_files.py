@@ -79,7 +79,7 @@ def test_parquet_is_a_table(tmp_path):
             DataError,
             "Features must be numbers.* column 'a', such as 'x' in row 1: .*--ignore",
         ),
-        ("t.csv", "a,y\n1,0\n,1\n", {}, DataError, "lacks 1 values in column 'a', first in row 2: remove"),
+        ("t.csv", "a,y\n1,0\n,1\n", {}, DataError, "lacks 1 value in column 'a', first in row 2: remove"),
         ("t.csv", "a,y\n1,\n2,1\n", {}, DataError, "lacks the answer 'y' in 1 of 2 rows, first in row 1"),
         ("t.npz", "no archive", {}, DataError, "cannot be read as a NumPy archive"),
         ("t.nc", "no netcdf", {}, DataError, "cannot be read as netCDF"),

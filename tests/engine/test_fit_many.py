@@ -53,6 +53,8 @@ NAN = np.where(np.arange(80)[:, None] == 7, np.nan, X)
         ({"validation_data": (X, Y[:3])}, "answers of shape (3,)"),
         ({"sample_weight": -np.ones(80)}, "weight"),
         ({"y": None}, "`y` is missing"),
+        ({"class_weight": {7: 1.0}}, "`class_weight` names [7], and the labels are [0, 1]"),
+        ({"class_weight": [1.0, 2.0]}, "`class_weight` must be a mapping"),
     ],
 )
 def test_bad_data_are_refused_in_a_sentence_before_training(given, said):
@@ -61,6 +63,13 @@ def test_bad_data_are_refused_in_a_sentence_before_training(given, said):
     with pytest.raises(DataError, match=re.escape(said)):
         fit_many([one], **{"x": X, "y": Y, "seeds": [0], **given})
     assert all(map(np.array_equal, before, one.get_weights()))
+
+
+def test_weights_of_one_hot_labels_must_name_labels_that_there_are():
+    kinds = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="softmax")])
+    kinds.compile("sgd", "categorical_crossentropy")
+    with pytest.raises(DataError, match=r"names \[3\], and the labels are \[0, 1, 2\]"):
+        fit_many([kinds], X, np.eye(3)[np.arange(80) % 3], seeds=[0], class_weight={3: 1.0})
 
 
 def test_splits_and_targets_of_several_axes_are_taken():

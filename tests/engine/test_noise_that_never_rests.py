@@ -107,11 +107,3 @@ def test_the_audit_and_the_report_say_so(engine, tmp_path):
     assert (found.subject, found.values["layers"]) == ("forced", "mc")
     gg.report(gg.load(tmp_path / "study"), tmp_path / "report.html", lang="zh")
     assert "推理时噪声仍然开启" in (tmp_path / "report.html").read_text(encoding="utf-8")
-
-
-def test_what_keras_computes_on_by_itself_does_not_matter():
-    """By itself Keras takes a GPU where there is one; a device without values stands for it here."""
-    for build, expected in RESTLESS.values():
-        model = compiled(build())
-        with keras.device("meta"):
-            assert restless_layers(model, X) == expected

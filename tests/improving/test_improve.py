@@ -13,9 +13,10 @@ import pytest
 import gengap as gg
 from gengap.analysis import recommend
 from gengap.datasets import Split
+from gengap.datasets.training_data import TrainingData
 from gengap.errors import DataError, MissingExtraError, ModelError, StoreError
 from gengap.improving.dividing import divide
-from gengap.improving.saying import sentence, simpler, without_skill
+from gengap.improving.saying import of_cases, of_heads, sentence, simpler, unfinished, without_skill
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -84,29 +85,49 @@ def test_what_has_learned_nothing_is_not_shipped_without_a_word():
     assert without_skill(result, "l2(0.1)") == ""
 
 
+def test_twins_and_runs_that_ended_too_early_are_said_beside_the_sentence(net, noisy, tmp_path):
+    x, y = (np.tile(one[:30], (2, 1) if one.ndim == 2 else 2) for one in noisy)
+    weights = np.linspace(0.5, 2, 60)
+    study = gg.Study(net, remedies=["l2(0.01)"], seeds=2)
+    result = study.run(Split(x, y, sample_weight=weights), cv=3, epochs=2, progress=False)
+    assert of_cases(result) == ("60 cases have a twin in another group, which a fold may have learned from.",)
+    assert "runs ended after 2 epochs, when the model as it is was still getting better" in unfinished(result)
+    assert "climatology" in gg.report(result, tmp_path / "report.html").read_text()  # of weighted cases in folds
+    split = study.run(100 * x[:30], y[:30], validation_data=(100 * x[20:60], y[20:60]), epochs=1, progress=False)
+    assert of_cases(split)[0] == "Validation cases: 40 cases also occur in the training split."
+    assert re.match("Training cases: inputs are not scaled", of_cases(split)[-1])
+    assert of_heads(["a", "b"], "a")[0].startswith("Of the outputs a, b the one that is judged is a,")
+
+
+def divided(x, y, validation=None, test=None):
+    return divide(TrainingData(Split(x, y), validation, test))
+
+
 def test_cases_are_divided_as_they_are_given(noisy, few_trials):
     x, y = noisy
-    many = divide(x, y, validation_data=None, test_data=None)
+    many = divided(x, y)
     assert [len(many.split[name]) for name in ("x", "validation_data", "test_data")] == [320, 80, 100]
     assert many.folds is None
-    few = divide(x[:100], y[:100], validation_data=None, test_data=None)
+    few = divided(x[:100], y[:100])
     assert len(few.folds["x"]) == 100
     assert "test_data" not in few.split
     assert few.folds["cv"].splitter == 5
-    rare = divide(x[:100], np.arange(100) < 4, validation_data=None, test_data=None)
+    rare = divided(x[:100], np.arange(100) < 4)
     assert rare.folds["cv"].splitter == 4, "four cases of a label cannot be in each of five folds"
-    given = divide(x[:100], y[:100], validation_data=None, test_data=(x[100:], y[100:]))
+    given = divided(x[:100], y[:100], test=Split(x[100:], y[100:]))
     assert given.folds is None, "what is given is judged on"
     assert len(given.split["validation_data"]) == 20
     shuffled = pd.Series(y[:100], index=np.arange(100)[::-1])
-    few = divide(x[:100], shuffled, validation_data=None, test_data=None)
+    few = divided(x[:100], shuffled)
     rest, place = few.split["x"], {row.tobytes(): at for at, row in enumerate(x[:100])}
     assert all(y[place[row.tobytes()]] == answer for row, answer in zip(rest.x, rest.y, strict=True))
-    heads = divide(Split(x[:100], {"one": y[:100], "two": 2 * y[:100]}), None, validation_data=None, test_data=None)
-    np.testing.assert_array_equal(heads.split["x"].y["two"], 2 * heads.split["x"].y["one"])
-    assert len(heads.split["validation_data"].y["two"]) == 20
+    heads = [y[:100], np.stack([2 * y[:100]] * 3, axis=1)]
+    one, three = divided(x[:100], heads).split["x"].y
+    np.testing.assert_array_equal(three[:, 1], 2 * one)
+    named = divided(x[:100], dict(zip("ab", heads, strict=True))).split
+    assert len(named["validation_data"].y["b"]) == 20
     data = gg.datasets.soundings()
-    assert divide(data, None, validation_data=None, test_data=None).split["x"] is data
+    assert divide(data).split["x"] is data
 
 
 def test_without_optuna_the_command_that_installs_it_is_said_before_anything_is_read(net, noisy, monkeypatch):
@@ -126,6 +147,20 @@ def test_what_cannot_be_done_is_said_at_once(net, noisy, tmp_path):
         gg.improve({"net": net}, x, y, output=None)
     with pytest.raises(ModelError, match="is not compiled"):
         gg.improve(keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)]), x, y, output=None)
+    with pytest.raises(ModelError, match="The model must be"):
+        gg.improve("model.keras", x, y, output=None)
+    with pytest.raises(DataError, match="without `y`"):  # it was passed over once
+        gg.improve(net, Split(x, y), -y, output=None)
+    with pytest.raises(DataError, match="brings its own answers, weights and splits"):
+        gg.improve(net, gg.datasets.diabetes(), test_data=(x, y), output=None)
+    with pytest.raises(DataError, match="is the training split itself"):
+        gg.improve(net, x, y, validation_data=(x, y), output=None)
+    with pytest.raises(ValueError, match="`seed` must be a whole number"):
+        gg.improve(net, x, y, seed="0", output=None)
+    with pytest.raises(DataError, match="first in case 77"):  # of all that are given, not of what is left of them
+        gg.improve(
+            net, np.where(np.arange(2500)[:, None] == 77, np.nan, np.tile(x, (5, 1))), np.tile(y, 5), output=None
+        )
     (tmp_path / "model.keras").write_text("my own")
     with pytest.raises(StoreError, match="was not written by gengap"):
         gg.improve(net, Split(x, y), output=tmp_path)
@@ -134,7 +169,7 @@ def test_what_cannot_be_done_is_said_at_once(net, noisy, tmp_path):
         gg.improve(net, Split(x, y), output=tmp_path)
 
 
-def test_cases_of_several_heads_are_judged_on_what_is_given_and_not_divided(few_trials):
+def test_cases_of_several_heads_are_divided_or_judged_on_what_is_given(few_trials):
     ends = [keras.Input((2,), name=name) for name in "ab"]
     net = keras.Model(ends, [keras.layers.Dense(1, name=f"{end.name}_out")(end) for end in ends])
     net.compile("sgd", ["mse", "mae"])
@@ -144,8 +179,8 @@ def test_cases_of_several_heads_are_judged_on_what_is_given_and_not_divided(few_
         return [random.normal(size=(number, 2)) for _ in ends], [random.normal(size=(number, 1)) for _ in ends]
 
     given = {"minutes": 0.3, "output": None, "progress": False}
-    with pytest.raises(DataError, match=r"pass `improve\(model, gengap.Split\(x, y\)\)`, or give"):
-        gg.improve(net, *cases(40), **given, test_data=cases(10))
+    divided = gg.improve(net, *cases(40), **given)
+    assert divided.result.test.sizes["sample"] == 40
     found = gg.improve(net, *cases(40), **given, validation_data=cases(10), test_data=cases(10))
     assert found.result.test.sizes["sample"] == 10
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 
 import keras
 import numpy as np
@@ -88,6 +89,26 @@ def test_searching_again_trains_nothing_and_says_the_same(found, net, parts, sto
     assert [one.to_dict() for one in again.trials] == [one.to_dict() for one in found.trials]
     assert again.sentence == found.sentence
     assert json.dumps(gg.load(stored / "judged").manifest["search"]) == json.dumps(again.result.manifest["search"])
+
+
+@pytest.mark.parametrize("content", ["", '{"space": {', "[]", "\x00"])
+def test_a_damaged_word_of_what_the_search_is_is_said_and_trials_are_kept(found, stored, net, parts, tmp_path, content):
+    train, validation, test = parts
+    kept = shutil.copytree(stored, tmp_path / "kept")
+    (kept / "search.json").write_text(content)
+    given = {"validation_data": validation, "test_data": test, "n_trials": 18, "storage": kept, **QUICK}
+    with pytest.raises(StoreError, match=r"search.json is damaged.*delete it"):
+        gg.search(net, space(), train, **given)
+    assert (kept / "search.json").read_text() == content
+
+
+def test_a_journal_of_somebody_else_is_not_written_over(net, parts, tmp_path):
+    (tmp_path / "optuna.journal").write_text("mine")
+    train, validation, _ = parts
+    with pytest.raises(StoreError, match=r"optuna.journal was not written by a search of gengap"):
+        gg.search(net, space(), train, validation_data=validation, storage=tmp_path, n_trials=1, **QUICK)
+    assert (tmp_path / "optuna.journal").read_text() == "mine"
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_another_search_is_not_continued(found, net, parts, stored):

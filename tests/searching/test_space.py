@@ -26,6 +26,8 @@ distributions = optuna.distributions
         ([0.4, None, 0.2], Choice((None, 0.2, 0.4))),
         ([0, 0.2], Choice((None, 0.2))),
         (np.array([0.0, 0.2]), Choice((None, 0.2))),
+        ([None, *np.linspace(0.1, 0.5, 3)], Choice((None, 0.1, 0.3, 0.5))),
+        (np.array([0.0, 0.2], np.float32), Choice((None, 0.2))),
         ([None, stats.loguniform(1e-3, 0.1)], Range(1e-3, 0.1, log=True, may_be_off=True)),
         ([0, (0.1, 0.5)], Range(0.1, 0.5, may_be_off=True)),
     ],

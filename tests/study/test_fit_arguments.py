@@ -6,6 +6,7 @@ import pytest
 import torch
 from keras import layers
 from scipy import sparse
+from sklearn.utils.class_weight import compute_class_weight
 
 import gengap as gg
 from gengap.errors import DataError
@@ -105,3 +106,13 @@ def test_arguments_of_fit_that_a_study_does_not_take_are_said(study, argument, s
 def test_a_ragged_list_is_said(study):
     with pytest.raises(DataError, match="same length in every case; received a ragged list"):
         study.run([[1.0, 2.0, 3.0], [1.0]], [0, 1], epochs=1)
+
+
+def test_balanced_class_weights_of_scikit_learn_are_kept_as_plain_numbers(study):
+    weights = compute_class_weight("balanced", classes=np.unique(Y), y=Y)
+    given = dict(zip(np.unique(Y), weights, strict=True))  # NumPy's numbers, as labels too
+    made = study.run(X, Y, validation_split=0.25, epochs=1, class_weight=given, progress=False)
+    assert made.manifest["settings"]["class_weight"] == {"0": weights[0], "1": weights[1]}
+    plain = {label: float(weight) for label, weight in enumerate(weights)}
+    expected = study.run(X, Y, validation_split=0.25, epochs=1, class_weight=plain, progress=False)
+    assert made.history.equals(expected.history)

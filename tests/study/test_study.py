@@ -142,7 +142,7 @@ def test_validation_split_takes_the_last_rows_as_keras_does():
 
 
 def test_a_study_shows_what_it_declares():
-    study = gg.Study(net(), remedies=["early_stopping(3)"], seeds=4)
+    study = gg.Study(net(), remedies=["early_stopping(3)"], seeds=np.int64(4))
     assert repr(study) == "Study(2 variants x 4 seeds on log_loss, fused: baseline, early_stopping(3))"
     assert "patience 3" in study._repr_html_()
 

@@ -72,6 +72,12 @@ def notes_of(resampled: Resampled) -> list[str]:
     else:
         how = f"{often}, a division of its own for each; {left}."
         said = [f"{how} Verdicts hold for training sets of that size, not for all cases at once."]
+    return [*said, *cautions_of(resampled)]
+
+
+def cautions_of(resampled: Resampled) -> list[str]:
+    """Return what makes the scores of a resampled study flatter than those of new cases will be."""
+    said = []
     if resampled.mixed_times:
         said.append("Cases of different times are mixed: folds learn from cases later than some they are tested on.")
     if resampled.duplicates:

@@ -137,6 +137,13 @@ def plain_array(values: Any, what: str) -> Any:
         raise DataError(f"The {what} cannot be read as an array of numbers ({reason}): give a NumPy array.") from error
 
 
+def are_numbers(array: NDArray[Any]) -> bool:
+    """Tell whether Python objects are numbers all the same, as a table of several kinds gives them."""
+    if array.dtype.kind != "O":
+        return False
+    return all(isinstance(one, int | float | np.number | np.bool_) for one in array.flat)
+
+
 def check_magnitude(largest: float, what: str) -> None:
     """Check that numbers fit into what networks compute with.
 
@@ -149,7 +156,8 @@ def check_magnitude(largest: float, what: str) -> None:
 
 def _real(array: Any, what: str) -> Any:
     if array.dtype.kind not in _KINDS:
-        raise DataError(f"The {what} must hold real numbers; received {array.dtype}: encode it first.")
+        advice = "make it numbers, with `.astype('float64')`" if are_numbers(array) else "encode it first"
+        raise DataError(f"The {what} must hold real numbers; received {array.dtype}: {advice}.")
     return array.astype(np.float64) if array.dtype.kind == "f" and array.dtype.itemsize > 8 else array
 
 

@@ -11,12 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from gengap.datasets.cases import arrays_of
 from gengap.datasets.input_scale import input_scale, scale_by_place
 from gengap.datasets.near_duplicates import near_duplicates
 from gengap.datasets.split import Split
 
 Digests = Mapping[str, NDArray[np.str_]]
 """A digest of every case, by split."""
+_counted: dict[tuple[str, ...], int | None] = {}
+"""How many near duplicates were found, by what two splits hold; the last ones."""
+_MOST_COUNTED = 64
 
 
 def audit_data(
@@ -57,7 +61,10 @@ def audit_data(
     of = {name: (splits[a], splits[b]) for name, (a, b) in pairs.items()}
     return {
         "duplicates": {name: int(exact.sum()) for name, exact in found.items()},
-        "near_duplicates": {name: _num_near(a.x, b.x, exact=found[name]) for name, (a, b) in of.items()},
+        "near_duplicates": {
+            name: _num_near(*of[name], exact=found[name], known_as=(digests[a], digests[b]))
+            for name, (a, b) in pairs.items()
+        },
         "shared_groups": {name: _num_shared(a.groups, b.groups) for name, (a, b) in of.items()},
         "time_overlap": {name: _overlap(a.times, b.times) for name, (a, b) in of.items()},
         "answers": {name: _answers(split.y, split.sample_weight) for name, split in splits.items()},
@@ -91,10 +98,28 @@ def _digest(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=12).hexdigest()
 
 
-def _num_near(reference: Any, held_out: Any, *, exact: NDArray[np.bool_]) -> int | None:
-    """Count held-out cases with a near, but not equal, duplicate."""
-    duplicates = near_duplicates(reference, held_out)
-    return None if duplicates is None else int((duplicates & ~exact).sum())
+def _num_near(
+    reference: Split, held_out: Split, *, exact: NDArray[np.bool_], known_as: tuple[NDArray[np.str_], NDArray[np.str_]]
+) -> int | None:
+    """Count held-out cases with a near, but not equal, duplicate; cases that were asked lately are not searched again.
+
+    A search studies the same cases twice, and who compares remedies many times: it takes seconds for wide ones.
+    """
+    sides = zip((reference.x, held_out.x), known_as, strict=True)
+    key = tuple(_name_of(x, digests) for x, digests in sides)
+    if key not in _counted:
+        if len(_counted) >= _MOST_COUNTED:
+            del _counted[next(iter(_counted))]
+        duplicates = near_duplicates(reference.x, held_out.x)
+        _counted[key] = None if duplicates is None else int((duplicates & ~exact).sum())
+    return _counted[key]
+
+
+def _name_of(x: Any, digests: NDArray[np.str_]) -> str:
+    """Return what only inputs of the same numbers, in the same order and form, have in common."""
+    told = ("shape", "dtype", "dtypes")
+    forms = [(type(part).__name__, *(str(getattr(part, one, None)) for one in told)) for _, part in arrays_of(x)]
+    return hashlib.blake2b(repr(forms).encode() + digests.tobytes(), digest_size=16).hexdigest()
 
 
 def _num_shared(a: Any, b: Any) -> int | None:

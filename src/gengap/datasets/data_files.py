@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from gengap.datasets.checks import check_finite
+from gengap.datasets.features import as_inputs
 from gengap.datasets.held_out import hold_out
 from gengap.datasets.labels import encode_labels
 from gengap.datasets.split import Split
@@ -57,6 +59,7 @@ def read_files(
     positive: str | None = None,
     labels: bool = False,
     share: bool = True,
+    judge_from: int | None = None,
 ) -> DataFiles:
     """Read the splits of a study.
 
@@ -68,6 +71,8 @@ def read_files(
         positive: The label that is 1, where there are two labels.
         labels: Whether whole numbers are labels, be they 0, 1, 2 or not.
         share: Whether a fifth of the training cases is held out where there is no validation split.
+        judge_from: Number of training cases from which a fifth is held out before that, as test split, where there is
+            none; None holds none out.
 
     Returns:
         The splits. Answers in words become integer codes, see `gengap.datasets.labels`. What is held out is the latest
@@ -92,23 +97,38 @@ def read_files(
         name: first if name == "train" else read_named(source, others, name=called(name))
         for name, source in sources.items()
     }
+    if not wanted.encode:
+        for one in read.values():
+            _check_rows(one)
     names = {name: one.name for name, one in read.items()}
     given = {name: one.split for name, one in read.items()}
     splits, label_names = encode_labels(given, names, positive=positive, labels=labels)
     if wanted.times is not None and wanted.groups is None:
         splits = {name: _with_days(split) for name, split in splits.items()}
     notes = [_account(first, splits["train"], label_names, wanted)]
+    enough = judge_from is not None and len(splits["train"]) >= judge_from
+    if "test" not in splits and enough:  # first: neither an encoder nor a net's scale may have seen them
+        splits["train"], splits["test"], how = hold_out(splits["train"], label_names)
+        notes.append(f"Test: {len(splits['test'])} of them, {how}")
     if "validation" not in splits and share:
         splits["train"], splits["validation"], how = hold_out(splits["train"], label_names)
         notes.append(f"Validation: {len(splits['validation'])} of them, {how}")
     notes += [f"{_short(one)}: {len(splits[name])} {name} cases" for name, one in read.items() if name != "train"]
+    names = {**dict.fromkeys(("validation", "test"), names["train"]), **names}
     if not first.features:  # arrays
         return DataFiles({n: _reshaped(s, inputs, names[n]) for n, s in splits.items()}, label_names, tuple(notes))
     table = _reading(first, splits["train"], inputs, wanted, label_names)
-    names = {**names, "validation": names.get("validation", names["train"])}
     notes += [] if table.encoder is None else [f"Encoded: {_said(table.encoder)}"]
     encoded = {name: _as_inputs(split, table, names[name], inputs) for name, split in splits.items()}
     return DataFiles(encoded, label_names, tuple(notes), table, {} if table.encoder is None else splits)
+
+
+def _check_rows(read: NamedSplit) -> None:
+    """Refuse features that are no numbers, and gaps, while rows are counted as in their file: none is held out yet."""
+    if read.features:
+        as_inputs(read.split.x, read.name)
+    elif read.split.x.dtype.kind == "f":
+        check_finite(read.split.x, f"array 'x' of {read.name}")
 
 
 def called(split: str) -> str:

@@ -48,12 +48,16 @@ def as_inputs(features: "pd.DataFrame", name: str, *, advice: str = ENCODE) -> N
     if lacking.any():
         columns = [str(one) for one, gone in zip(features, np.atleast_1d(lacking.any(axis=0)), strict=True) if gone]
         raise DataError(
-            f"{name} lacks {int(lacking.sum())} values in column {_listed(columns)}, first in row "
+            f"{name} lacks {_many(int(lacking.sum()))} in column {_listed(columns)}, first in row "
             f"{int(np.argmax(lacking.any(axis=1))) + 1}: remove those rows, fill them in, or {advice}."
         )
     for one in features:
         _check_resolution(features[one].to_numpy(), str(one), name, advice)
     return features.to_numpy(np.float32)
+
+
+def _many(values: int) -> str:
+    return f"{values} value" + "s" * (values != 1)
 
 
 def check_row_numbers(features: "pd.DataFrame", name: str) -> None:

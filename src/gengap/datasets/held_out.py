@@ -35,7 +35,9 @@ def hold_out(split: Split, label_names: tuple[str, ...] = ()) -> tuple[Split, Sp
     """
     number = len(split)
     if number < 2 or (split.groups is not None and len(np.unique(split.groups)) < 2):
-        raise DataError("The training file holds too little to hold a fifth out for validation: give --validation.")
+        raise DataError(
+            "The training data hold too little to hold a fifth out for validation: give validation data (--validation)."
+        )
     labels = _labels_of(split.y)
     if labels is not None and split.times is None:
         _check_counts(split, labels, label_names)
@@ -60,6 +62,8 @@ def part_of(split: Split, indices: NDArray[np.int64]) -> Split:
 
 def _labels_of(y: Any) -> NDArray[np.int64] | None:
     """Return answers as labels where they are a few whole numbers."""
+    if isinstance(y, list | tuple) and any(np.ndim(one) for one in y):  # of several outputs
+        return None
     values = np.asarray(y)
     if values.ndim != 1 or values.dtype.kind not in "biuf" or not np.isfinite(values).all():
         return None
@@ -85,8 +89,8 @@ def _check_counts(split: Split, labels: NDArray[np.int64], label_names: tuple[st
         many = f"{counts[rarest]} case" + "s" * (int(counts[rarest]) != 1)
         many += "" if groups is None else " in a single group"
         raise DataError(
-            f"The training file holds {many} of the label {_called(rarest, label_names)}, which cannot be in "
-            "both training and validation: give --validation with such cases, or more training data."
+            f"The training data hold {many} of the label {_called(rarest, label_names)}, which cannot be in both "
+            "training and validation: give validation data (--validation) with such cases, or more training data."
         )
 
 
@@ -97,9 +101,9 @@ def _check_both(
         if lacking := sorted({0, 1} - set(labels[rows].tolist())):
             code = lacking[0]
             raise DataError(
-                f"Of the training file a fifth is held out, {how}, and {name} has no case of the label "
+                f"Of the training data a fifth is held out, {how}, and {name} has no case of the label "
                 f"{_called(code, label_names)} ({int((labels == code).sum())} of {len(labels)}): give "
-                "--validation with such cases, or leave out --times or --groups."
+                "validation data (--validation) with such cases, or leave out times or groups (--times, --groups)."
             )
 
 

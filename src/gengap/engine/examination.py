@@ -15,6 +15,7 @@ from gengap.engine.kinds import kind_of
 from gengap.engine.runs import Run, TrainingSettings
 from gengap.errors import ModelError
 from gengap.keras_models.clone import clone_compiled
+from gengap.keras_models.devices import computing_on, device_of
 from gengap.keras_models.graph import Step, read_graph
 from gengap.keras_models.outputs import targets
 from gengap.keras_models.private import (
@@ -108,7 +109,7 @@ def examine_run(run: Run, data: TrainingData, settings: TrainingSettings) -> str
     weight = None if data.train.sample_weight is None else np.asarray(data.train.sample_weight)[cases]
     return why_not_together(
         run.model,
-        lambda model: read_cases(model, x).span(0, len(cases)),
+        lambda model: read_cases(model, x, device=device_of(model)).span(0, len(cases)),
         lambda model: model.train_on_batch(*(tree.map_structure(as_tensor, one) for one in (x, y, weight))),
         keep=settings.initial_weights == "keep" or bool(run.kept),
     )
@@ -121,7 +122,7 @@ def _check_clone(model: keras.Model, inputs: Callable[[Any], Sequence[Any]]) -> 
         def call(step: Step, *args: Any, **kwargs: Any) -> Any:
             return step.operation(*args, **kwargs, **({"training": False} if step.takes_training else {}))
 
-        with keras.StatelessScope():
+        with computing_on(device_of(one)), keras.StatelessScope():
             return read_graph(one).run(inputs(one), call)
 
     before = outputs(model)

@@ -1,8 +1,9 @@
 """What `Model.fit` takes, for many models at once, as runs, data and settings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gengap.datasets.class_weights import read_class_weight
 from gengap.datasets.intake import as_splits, check_data
 from gengap.datasets.split import Task
 from gengap.datasets.training_data import TrainingData
@@ -41,6 +42,7 @@ def as_training(
     score: str | None = None,
     output: str | None = None,
     from_logits: bool | None = None,
+    class_weight: Mapping[int, float] | None = None,
     **settings: Any,
 ) -> tuple[TrainingData, TrainingSettings]:
     """Return data and settings that models have in common, the first of them saying what is predicted.
@@ -55,6 +57,7 @@ def as_training(
         score: The held-out score; None takes the task's own.
         output: Name of the output that is scored.
         from_logits: Whether outputs still need a sigmoid or softmax; None reads it.
+        class_weight: What each label counts.
         **settings: Other fields of `TrainingSettings`.
 
     Raises:
@@ -79,5 +82,6 @@ def as_training(
         from_logits=from_logits,
         wants_codes=required.wants_codes(given.train.y),
         keep_every_epoch=False,
+        class_weight=read_class_weight(class_weight, kind),
         **settings,
     )

@@ -166,7 +166,7 @@ class FrozenParts:
         if self._settings.frozen != "once" or not has_frozen_kernels(run.model) or why_not_fused(run.model):
             return _Found(FrozenPart())
         model = self._clone_of(run)
-        loader = read_cases(model, self._splits["train"])
+        loader = read_cases(model, self._splits["train"], device="cpu")
         cases = [upload(one, self._device) for one in loader.span(0, min(PROBED, loader.num_cases))]
         part = find_frozen(model, cases, tried=self._tried, digest_of=_digest_of_step)
         if not part.cut:
@@ -198,7 +198,7 @@ class FrozenParts:
     def _values(self, model: keras.Model, graph: Graph, x: Any, digest: str) -> _Values:
         key = f"{digest}/{self._digest_of_cases(model, x)}"
         if key not in self._cache.values:
-            self._cache.values[key] = self._computed(graph, read_cases(model, x))
+            self._cache.values[key] = self._computed(graph, read_cases(model, x, device="cpu"))
         values: _Values = self._cache.values[key]
         return values
 
@@ -219,7 +219,7 @@ class FrozenParts:
     def _digest_of_cases(self, model: keras.Model, x: Any) -> str:
         key = id(x), repr((input_specs(model), input_names(model)))
         if key not in self._cache.digests:
-            digest, loader = blake2b(digest_size=16), read_cases(model, x)
+            digest, loader = blake2b(digest_size=16), read_cases(model, x, device="cpu")
             for start in range(0, loader.num_cases, 4096):
                 for one in loader.span(start, start + 4096):
                     digest.update(f"{one.dtype}{tuple(one.shape)}".encode())

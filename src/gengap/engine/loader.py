@@ -49,13 +49,13 @@ class BatchLoader:
         return [column.span(start, stop) for column in self.columns]
 
 
-def read_cases(model: Any, x: Any, *, device: str = "cpu") -> BatchLoader:
+def read_cases(model: Any, x: Any, *, device: str) -> BatchLoader:
     """Return what reads cases as a model takes them.
 
     Args:
         model: The model: it says the order, rank and dtype of its inputs.
         x: NumPy arrays, memory maps, tensors, data frames, CSR matrices; lists or mappings of these.
-        device: Where batches are wanted.
+        device: Where batches are wanted: where the model lies that is called on them.
     """
     parts = flat_inputs(model, x)
     specs: Sequence[tuple[Any, Any]] = input_specs(model) or [(None, None)] * len(parts)

@@ -10,12 +10,13 @@ _OPEN: ContextVar[dict[Any, tuple[int, Any]] | None] = ContextVar("gengap_measur
 
 @contextmanager
 def remembered(ways: dict[Any, tuple[int, Any]]) -> Iterator[None]:
-    """Use what is known of cohorts in here, and add to it what is measured.
+    """Use what is known of cohorts in here, and add to it what is measured; inside another one use that.
 
     Args:
         ways: By what tells cohorts apart, how many runs the measured one had, and its way.
     """
-    token = _OPEN.set(ways)
+    known = _OPEN.get()
+    token = _OPEN.set(ways if known is None else known)
     try:
         yield
     finally:

@@ -18,6 +18,7 @@ from gengap.engine.reference import case_weights
 from gengap.engine.runs import Run, TrainingSettings
 from gengap.engine.trainer import PreparedRun, Trainer
 from gengap.keras_models.clone import clone_compiled
+from gengap.keras_models.devices import computing_as_told, current_device, device_of
 from gengap.keras_models.graph import Step, walk
 from gengap.keras_models.outputs import targets
 from gengap.layers.noise_hooks import HookedNoise
@@ -52,7 +53,8 @@ def certify_runs(
 ) -> list[Parity]:
     """Train runs together and each by Keras' layers, losses and optimizer, on the same batches with the same noise.
 
-    Rounding grows with every step, chaotically in the end: after hundreds nothing can be certified.
+    Both compute where Keras does, on a GPU where there is one. Rounding grows with every step, chaotically in the end:
+    after hundreds nothing can be certified.
 
     Args:
         runs: Runs of one architecture.
@@ -61,8 +63,15 @@ def certify_runs(
         steps: How many steps, at most 50 and at most one epoch.
         tolerance: Largest difference that counts as rounding.
     """
+    with computing_as_told():
+        return _certify(runs, data, settings, steps, tolerance)
+
+
+def _certify(
+    runs: Sequence[Run], data: TrainingData, settings: TrainingSettings, steps: int, tolerance: float
+) -> list[Parity]:
     prepared = prepare_runs(runs, data, settings)
-    trainer = Trainer("certificate", prepared, data, settings)
+    trainer = Trainer("certificate", prepared, data, settings, device=current_device())
     steps = min(steps, 50, trainer.steps_per_epoch)
     for _ in range(steps):
         trainer.advance()
@@ -84,7 +93,7 @@ def _train_alone(one: PreparedRun, data: TrainingData, settings: TrainingSetting
     order = training_order(one.run, 1, count_cases(data.train.x), shuffle=settings.shuffle)
     y, weight = targets(data.train.y, one.kind), case_weights(data, settings)
     for step, cases in zip(range(1, steps + 1), batches_of(order, settings.batch_size), strict=False):
-        batch = read_cases(model, take(data.train.x, cases))
+        batch = read_cases(model, take(data.train.x, cases), device=device_of(model))
         with noise.at(1, step):
             y_pred = walk(model, batch.span(0, len(cases)), _call_in_training)
         y_true = tree.map_structure(keras.ops.convert_to_tensor, take(y, cases))

@@ -33,8 +33,8 @@ from gengap.layers.noise_hooks import HookedNoise
 _CASES_PER_PREDICTION = 4096
 _LOST = (
     "In Keras' own loop torch's loss met a probability that is no number, and on a GPU that ends what a process can do "
-    "there. Runs that were finished are kept where the study has a store; go on in a new process with device='cpu', "
-    "where such a run gets the status 'diverged' and the others go on."
+    "there. Runs that were finished are kept where the study has a store; go on in a new process with "
+    "CUDA_VISIBLE_DEVICES='' set: on the CPU such a run gets the status 'diverged', and the others go on."
 )
 
 

@@ -7,7 +7,7 @@ import keras
 from gengap.datasets.cases import count_cases, few_cases, take
 from gengap.engine.examination import same_numbers
 from gengap.keras_models.clone import clone_compiled
-from gengap.keras_models.devices import computing_on
+from gengap.keras_models.devices import device_of
 from gengap.keras_models.graph import Step, read_graph
 from gengap.keras_models.heads import as_taken
 from gengap.keras_models.private import all_layers, is_keras_own
@@ -29,18 +29,17 @@ def restless_layers(model: keras.Model, x: Any) -> list[str]:
     """
     if not any(map(is_foreign, all_layers(model, include_self=not is_keras_own(model)))):
         return []  # Keras tells every layer of its own to rest, whatever `training` it was called with in the graph
-    with computing_on("cpu"):  # a few cases; the clone and they shall lie on one device
-        clone = clone_compiled(model)
-        clone.set_weights(model.get_weights())
-        taken = as_taken(clone, few_cases(x))
-        some = take(taken, slice(count_cases(taken)))
-        if keras.backend.backend() != "torch":
-            noise = HookedNoise(clone, 0)
-            first, second = (_predicted(clone, some, noise, moment) for moment in (1, 2))
-            return [] if same_numbers(first, second) else [type(model).__name__]
-        from gengap.engine.loader import read_cases  # torch is imported only where it is used
+    clone = clone_compiled(model)
+    clone.set_weights(model.get_weights())
+    taken = as_taken(clone, few_cases(x))
+    some = take(taken, slice(count_cases(taken)))
+    if keras.backend.backend() != "torch":
+        noise = HookedNoise(clone, 0)
+        first, second = (_predicted(clone, some, noise, moment) for moment in (1, 2))
+        return [] if same_numbers(first, second) else [type(model).__name__]
+    from gengap.engine.loader import read_cases  # torch is imported only where it is used
 
-        return _Walk(clone).restless(read_cases(clone, some).span(0, count_cases(some)))
+    return _Walk(clone).restless(read_cases(clone, some, device=device_of(clone)).span(0, count_cases(some)))
 
 
 def _predicted(model: keras.Model, x: Any, noise: HookedNoise, moment: int) -> Any:

@@ -20,7 +20,7 @@ from gengap.datasets.table_files import Wanted
 from gengap.errors import DataError, GengapError, ModelError
 from gengap.experiments.table_model import table_model
 from gengap.experiments.users_code import why_unreadable
-from gengap.keras_models.heads import input_names
+from gengap.keras_models.heads import input_names, output_names
 from gengap.remedies import suggest as suggest_remedies
 from gengap.remedies import to_code
 from gengap.results import Result
@@ -68,6 +68,7 @@ def study_from_files(
     seeds: int | None,
     fit: Mapping[str, Any],
     cv: int | None = None,
+    judge_from: int | None = None,
 ) -> Launch:
     """Declare a study of a saved model, or of a net made for the table, on data files.
 
@@ -84,6 +85,8 @@ def study_from_files(
         seeds: Number of seeds; None takes 10, with `cv` 5.
         fit: Further arguments of `Study.run`.
         cv: Number of folds into which the cases of the training file are divided; None for splits.
+        judge_from: Number of cases from which a fifth of the training file is held out as test split, where there is no
+            test file; None holds none out.
 
     Raises:
         DataError: A file is missing or cannot be read.
@@ -97,11 +100,13 @@ def study_from_files(
     if suggest and remedies:
         raise ValueError("Give --remedies or --suggest, not both.")
     loaded = None if model is None else load_model(model)
+    if loaded is not None:
+        _check_one_answer(loaded)
     paths = {name: path for name, path in data.items() if path is not None}
     inputs = Inputs() if loaded is None else inputs_of(loaded)
     wanted = replace(wanted, encode=wanted.encode or loaded is None)
     labels = loaded is None and task == "multiclass"
-    read = read_files(paths, inputs, wanted, positive=positive, labels=labels)
+    read = read_files(paths, inputs, wanted, positive=positive, labels=labels, judge_from=judge_from)
     told = task if loaded is None else "regression"  # a model says itself what it predicts, below
     dataset = as_dataset(read, name=paths["train"].name, task=told)
     made: list[str] = []
@@ -131,6 +136,14 @@ def _cases_of_folds(dataset: Dataset, read: DataFiles) -> dict[str, Any]:
         )
     raw = replace(dataset, train=read.raw["train"], validation=read.raw["validation"], table=None)
     return {"x": raw.pooled(), "preprocess": read.table.encoder}
+
+
+def _check_one_answer(model: keras.Model) -> None:
+    if len(names := output_names(model)) > 1:
+        raise ModelError(
+            f"The model has the outputs {', '.join(names)}, and of data files one column or array holds the answers: "
+            f"train it in Python, on a mapping of answers: `gengap.Split(x, {{{names[0]!r}: y1, {names[1]!r}: y2}})`."
+        )
 
 
 def inputs_of(model: keras.Model) -> Inputs:

@@ -20,6 +20,14 @@ class GivenModel:
     code: Annotated[
         Path | None, typer.Option(help="Your Python file of own losses, metrics and layers of --model: it is executed.")
     ] = None
+    task: Annotated[
+        Literal["binary", "multiclass", "regression"] | None, typer.Option(help="What --model auto is to predict.")
+    ] = None
+
+    @property
+    def path(self) -> Path | None:
+        """The file of the model; None where a net is made for the table."""
+        return None if self.model == Path("auto") else self.model
 
 
 @dataclass(frozen=True)
@@ -74,9 +82,6 @@ def _listed(text: str) -> list[str]:
 class Tried:
     """What is tried on the model."""
 
-    task: Annotated[
-        Literal["binary", "multiclass", "regression"] | None, typer.Option(help="What --model auto is to predict.")
-    ] = None
     remedies: Annotated[str, typer.Option(help='What to try: "l2(0.001), dropout(0.5)+l2(0.001)".')] = ""
     suggest: Annotated[bool, typer.Option("--suggest", help="Let gengap choose the remedies.")] = False
     search: Annotated[int | None, typer.Option(min=1, help="Search strengths in so many trials instead.")] = None
@@ -86,7 +91,9 @@ class Tried:
 class Trained:
     """How long and how often each variant is trained."""
 
-    seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds; 10 by default, 5 with --cv.")] = None
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Number of seeds; 10 by default, 5 with --cv, 3 a trial with --search.")
+    ] = None
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of every run, at most.")] = 30
     batch_size: Annotated[int, typer.Option(min=1, help="Cases a step.")] = 32
     cv: Annotated[int | None, typer.Option(min=2, help="Resample: folds; a new division for each seed.")] = None

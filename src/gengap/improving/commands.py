@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gengap.experiments.run_options import CaseFiles
+from gengap.experiments.run_options import CaseFiles, GivenModel
 from gengap.reporting.option_groups import in_groups
+from gengap.shipping.commands import use
 
 if TYPE_CHECKING:
     from gengap.experiments.launch import Launch
@@ -18,10 +19,8 @@ INTERRUPTED = 130
 @in_groups
 def improve(
     *,
+    given: GivenModel,
     files: CaseFiles,
-    model: Annotated[
-        Path | None, typer.Option(help="A saved, compiled model: model.keras; none: a net for it.")
-    ] = None,
     minutes: Annotated[float, typer.Option(min=0.1, help="How long it may take.")] = 5.0,
     batch_size: Annotated[int, typer.Option(min=1, help="Cases a step.")] = 32,
     output: Annotated[Path, typer.Option(help="Folder for report and model.")] = Path("gengap-improve"),
@@ -44,11 +43,11 @@ def improve(
     clock = Clock(minutes, started)
     need_optuna()
     check_place(output, lang)
-    launch = _launch(model, files)
+    use(given.code)
+    launch = _launch(given, files, judge_from=FEW if files.validation is None else 0)
     dataset = launch.fit["x"]
-    given = files.test is not None or files.validation is not None
-    few = not given and len(dataset.train) + len(dataset.validation) < FEW
-    raw = _launch(model, files, cv=5).fit if few else None
+    few = dataset.test is None
+    raw = _launch(given, files, cv=5).fit if few else None
     for note in search_notes(launch.notes):
         typer.echo(note)
     own = None if raw is None else {name: value for name, value in raw.items() if name != "cv"}
@@ -63,17 +62,18 @@ def improve(
     typer.echo(f"Model:  {output / MODEL}\nReport: {output / REPORT}")
 
 
-def _launch(model: Path | None, files: CaseFiles, cv: int | None = None) -> "Launch":
+def _launch(given: GivenModel, files: CaseFiles, **how: int | None) -> "Launch":
     from gengap.experiments.launch import study_from_files
 
     return study_from_files(
-        model,
+        given.path,
         files.by_split,
         wanted=files.wanted,
         positive=files.positive,
+        task=given.task,
         remedies="",
         suggest=False,
         seeds=None,
         fit={},
-        cv=cv,
+        **how,
     )

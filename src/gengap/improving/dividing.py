@@ -9,17 +9,13 @@ import numpy as np
 from gengap.datasets.folds import CrossValidation
 from gengap.datasets.held_out import hold_out
 from gengap.datasets.split import Dataset, Split
-from gengap.errors import DataError
+from gengap.datasets.training_data import TrainingData
 
 FEW = 2000
 """Cases below which a fifth of them is too small a test: then every case is a test case once."""
 FOLDS = 5
 _LEAST_FOLDS = 3
 """With fewer, no fold is left to choose on."""
-_SEVERAL = (
-    "Cases of several inputs or outputs are divided as a `Split`: pass `improve(model, gengap.Split(x, y))`, or give "
-    "`validation_data` and `test_data`."
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,43 +33,34 @@ class Division:
     said: tuple[str, ...]
 
 
-def divide(x: Any, y: Any, *, validation_data: Any, test_data: Any, several: bool = False) -> Division:
+def divide(data: Dataset | TrainingData) -> Division:
     """Decide which cases are learned from, chosen on and judged on.
 
     Test data that are given are kept for judging. Without any, fewer than 2,000 cases are judged in folds; of more a
     fifth becomes the test split. Validation data that are missing are a fifth of what is left.
 
     Args:
-        x: Inputs, a `Dataset` or a `Split`.
-        y: Answers.
-        validation_data: `Split` or tuple; None.
-        test_data: `Split` or tuple; None.
-        several: Whether the model has several inputs or outputs.
+        data: What was given: a data set, or splits, of which only the first must be there.
 
     Raises:
         DataError: The cases cannot be divided.
     """
-    if isinstance(x, Dataset):
-        return of_dataset(x)
-    if validation_data is not None and test_data is not None:
-        own = {"x": x} if isinstance(x, Split) else {"x": x, "y": _given(y)}
-        return Division({**own, "validation_data": validation_data, "test_data": test_data}, None, ())
-    if several and not isinstance(x, Split):
-        raise DataError(_SEVERAL)
-    train = _by_place(x if isinstance(x, Split) else _as_split(x, y))
-    if validation_data is None and test_data is None and len(train) < FEW:
+    if isinstance(data, Dataset):
+        return of_dataset(data)
+    train, validation, test = _by_place(data.train), data.validation, data.test
+    if validation is None and test is None and len(train) < FEW:
         rest, held, _ = hold_out(train)
         number = _folds(train)
         folds = {"x": train, "cv": CrossValidation(number, redraw=False)}
         return Division({"x": rest, "validation_data": held}, folds, (_few(len(train), number),))
     said = []
-    if test_data is None:
-        train, test_data, how = hold_out(train)
-        said.append(f"{len(test_data):,} cases were held out to judge on ({how}).")
-    if validation_data is None:
-        train, validation_data, how = hold_out(train)
-        said.append(f"{len(validation_data):,} cases were held out to choose on ({how}).")
-    return Division({"x": train, "validation_data": validation_data, "test_data": test_data}, None, tuple(said))
+    if test is None:
+        train, test, how = hold_out(train)
+        said.append(f"{len(test):,} cases were held out to judge on ({how}).")
+    if validation is None:
+        train, validation, how = hold_out(train)
+        said.append(f"{len(validation):,} cases were held out to choose on ({how}).")
+    return Division({"x": train, "validation_data": validation, "test_data": test}, None, tuple(said))
 
 
 def of_dataset(data: Dataset, *, raw: Mapping[str, Any] | None = None, fold: bool = True) -> Division:
@@ -103,7 +90,7 @@ def _few(number: int, folds: int) -> str:
 
 def _folds(pool: Split) -> int:
     """Return the number of folds: five, or as few as three where cases, groups or a rare label are fewer."""
-    if isinstance(pool.y, Mapping):
+    if _of_heads(pool.y):
         return FOLDS
     answers = np.asarray(pool.y)
     units = np.arange(len(answers)) if pool.groups is None else np.asarray(pool.groups)
@@ -112,18 +99,11 @@ def _folds(pool: Split) -> int:
     return max(_LEAST_FOLDS, min(FOLDS, *(len(np.unique(one)) for one in apart)))
 
 
-def _as_split(x: Any, y: Any) -> Split:
-    if isinstance(y, Mapping) or isinstance(x, Mapping | tuple):
-        raise DataError(_SEVERAL)
-    return Split(np.asarray(x) if isinstance(x, list) else x, _given(y))
-
-
-def _given(y: Any) -> Any:
-    if y is None:
-        raise DataError("`y` is missing: pass `improve(model, x, y)`, or a `Split` or `Dataset` in place of both.")
-    return y
-
-
 def _by_place(split: Split) -> Split:
     """Return a split whose answers are taken by their place: those of a frame would be taken by their label."""
-    return split if isinstance(split.y, Mapping) else replace(split, y=np.asarray(split.y))
+    return split if _of_heads(split.y) else replace(split, y=np.asarray(split.y))
+
+
+def _of_heads(y: Any) -> bool:
+    """Tell whether answers are of several outputs: by name, or a list of arrays."""
+    return isinstance(y, Mapping) or (isinstance(y, list | tuple) and any(getattr(one, "shape", ()) for one in y))

@@ -12,7 +12,9 @@ from scipy import sparse
 
 from gengap.analysis import recommend
 from gengap.analysis.cases import is_reference, networks
+from gengap.datasets.intake import as_splits, check_data
 from gengap.datasets.split import Dataset, Split
+from gengap.datasets.training_data import TrainingData
 from gengap.errors import StoreError
 from gengap.improving.dividing import Division, divide
 from gengap.improving.improvement import Improvement
@@ -32,7 +34,9 @@ from gengap.improving.planning import (
     seeds_of_trials,
     trials_that_fit,
 )
-from gengap.improving.saying import afterwards, sentence, simpler, without_skill
+from gengap.improving.saying import afterwards, of_cases, of_heads, sentence, simpler, unfinished, without_skill
+from gengap.keras_models.heads import output_names
+from gengap.keras_models.requirements import ModelRequirements
 from gengap.randomness import gives_random_back
 from gengap.remedies import EarlyStopping
 from gengap.remedies.base import Model, Variant
@@ -44,10 +48,11 @@ from gengap.searching.nesting import SEARCHED
 from gengap.searching.ranges import need_optuna
 from gengap.searching.space import Space, read_space
 from gengap.searching.suggesting import reasons, suggest_space
-from gengap.searching.trial_search import TOGETHER, check_held_out, check_one_model, concluded, fresh_seeds
+from gengap.searching.trial_search import TOGETHER, check_held_out, check_one_model, checked, concluded, fresh_seeds
 from gengap.searching.trials import best_of
 from gengap.searching.trying import Trying
 from gengap.shipping import Shipped, ship
+from gengap.shipping.card_words import CardLanguage
 from gengap.study import Study
 from gengap.study.rounds import Rounds
 
@@ -119,11 +124,23 @@ def improve(
         >>> found = gg.improve(model, data.train, minutes=5)  # doctest: +SKIP
         >>> print(found)  # doctest: +SKIP
     """
-    clock = Clock(_checked_minutes(minutes))
-    several = max(len(getattr(model, side, None) or ()) for side in ("inputs", "outputs")) > 1
-    division = divide(x, y, validation_data=validation_data, test_data=test_data, several=several)
+    clock, seed = Clock(_checked_minutes(minutes)), checked(seed, 0, "seed")
     place = Place(None if output is None else Path(output), lang)
+    need_optuna()
+    if place.folder is not None:
+        check_place(place.folder, place.lang)
+    division = divide(_read(model, x, y, validation_data=validation_data, test_data=test_data))
     return improved(model, division, clock, place, space=space, batch_size=batch_size, seed=seed, progress=progress)
+
+
+def _read(model: Model, x: Any, y: Any, **held_out: Any) -> Dataset | TrainingData:
+    """Read cases in whatever form, and check them before they are divided: a message then names the user's own rows."""
+    check_one_model(model)
+    study = Study(model)
+    required = ModelRequirements([study.variants[0].model], study.kind)
+    given = as_splits(x, y, **held_out, validation_split=0.0, sample_weight=None, names=required.input_names)
+    check_data(given, required)
+    return x if isinstance(x, Dataset) else given
 
 
 @dataclass(frozen=True)
@@ -171,7 +188,8 @@ def improved(
     shipped, told = _shipped(found, last)
     result = found.result
     files = _written(result, shipped, place)
-    how = (*division.said, *(reasons(chosen) if space is None else ()), *said, *found.notes)
+    heads = of_heads(output_names(model), trying.study.kind.name)
+    how = (*division.said, *of_cases(result), *heads, *(reasons(chosen) if space is None else ()), *said, *found.notes)
     cut = (fit["epochs"], planned) if fit["epochs"] < planned else None
     more = afterwards(found, clock, hurried=deadline.met, cut=cut)
     return Improvement(told, (*how, found.sentence, *more), found, result, shipped, files, clock.spent / 60)
@@ -292,11 +310,12 @@ def _shipped(found: SearchResult, last: Result | None) -> tuple[Shipped, str]:
     beside = without_skill(result, choice.variant) + (simpler(found, named) if is_reference(result, named) else "")
     if last is not None:
         remedy = found.remedy if choice.variant == SEARCHED else ""
-        trained = last if remedy else last.select([last.baseline])
-        return ship(trained, remedy or last.baseline), sentence(found, remedy) + beside
-    rule: Any = choice.rule.name if choice.rule.name in {"best", "last"} else None
-    remedy = "" if choice.variant == result.baseline else choice.variant
-    return ship(result, choice.variant, epoch=rule), sentence(found, remedy) + beside
+        shipped = ship(last if remedy else last.select([last.baseline]), remedy or last.baseline)
+    else:
+        rule: Any = choice.rule.name if choice.rule.name in {"best", "last"} else None
+        remedy = "" if choice.variant == result.baseline else choice.variant
+        shipped = ship(result, choice.variant, epoch=rule)
+    return shipped, sentence(found, remedy) + (unfinished(result) if remedy else "") + beside
 
 
 def _last(model: Model, remedy: str, division: Division, fit: Mapping[str, Any]) -> Result:
@@ -312,8 +331,10 @@ def _last(model: Model, remedy: str, division: Division, fit: Mapping[str, Any])
 def _written(result: Result, shipped: Shipped, place: Place) -> tuple[Path, ...]:
     if place.folder is None:
         return ()
+    place.folder.mkdir(parents=True, exist_ok=True)
+    lang: CardLanguage = "zh" if place.lang == "zh" else "en"
+    files = shipped.save(place.folder / MODEL, lang=lang)  # first: whatever becomes of figures, it is there
     write_output(result, place.folder, lang=place.lang)
-    files = shipped.save(place.folder / MODEL)
     return (place.folder / REPORT, *files)
 
 

@@ -1,14 +1,20 @@
 """What an improvement says in the end: what to ship, what is known of it, and how the time was kept."""
 
-from gengap.analysis import compare, diagnose, recommend
+from collections.abc import Sequence
+
+from gengap.analysis import audit, compare, diagnose, recommend
 from gengap.analysis.cases import networks
+from gengap.analysis.claims import cautions_of
 from gengap.analysis.comparison.contrasts import Contrast
 from gengap.analysis.findings.wording import Word
 from gengap.analysis.numbers import typewritten
 from gengap.improving.planning import MOST_EPOCHS, MOST_SEEDS, MOST_TRIALS, Clock
 from gengap.results import Result
+from gengap.results.resampled import resampling_of
 from gengap.searching import SearchResult
 from gengap.searching.nesting import SEARCHED
+
+_OF_CASES = {"GG320", "GG321", "GG322", "GG323", "GG324", "GG325"}
 
 
 def without_skill(result: Result, variant: str) -> str:
@@ -22,6 +28,36 @@ def without_skill(result: Result, variant: str) -> str:
             "compile it with a larger learning rate, and improve it again."
         )
     return f" It is not shown to beat always forecasting {constant}." if "GG110" in codes else ""
+
+
+def unfinished(result: Result) -> str:
+    """Say that the model as it is had not learned all that it learns: what learns faster then looks better."""
+    own = result.runs.sel(variant=result.baseline)
+    if float((own["best_epoch"] >= own["epochs"]).mean()) <= 0.5:
+        return ""
+    return (
+        f" Mind that runs ended after {int(own['epochs'].max())} epochs, when the model as it is was still getting "
+        "better: what learns faster looks better then."
+    )
+
+
+def of_cases(result: Result) -> tuple[str, ...]:
+    """Say what makes scores flatter, or learning hard: twins and groups across splits, inputs that are not scaled."""
+    resampled = resampling_of(result)
+    found = [one for one in audit(networks(result)).findings if one.code in _OF_CASES and one.severity != "info"]
+    told = [f"{str(one.subject).capitalize()} cases: {one.message}." for one in found]
+    return (*([] if resampled is None else cautions_of(resampled)), *told)
+
+
+def of_heads(names: Sequence[str], scored: str | None) -> tuple[str, ...]:
+    """Say which of several outputs is judged, and shipped."""
+    if scored is None:
+        return ()
+    said = (
+        f"Of the outputs {', '.join(names)} the one that is judged is {scored}, and the model that is shipped answers "
+        "with it alone; for another one take `gengap.search(..., output=...)` and `gengap.ship`."
+    )
+    return (said,)
 
 
 def simpler(found: SearchResult, reference: str) -> str:

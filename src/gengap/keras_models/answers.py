@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from gengap.datasets.cases import check_magnitude, plain_array
+from gengap.datasets.cases import are_numbers, check_magnitude, plain_array
 from gengap.datasets.output_kind import OutputKind
 from gengap.errors import DataError
 from gengap.keras_models.heads import answers_by_name, in_columns, output_names
@@ -70,7 +70,8 @@ def _answer_array(y: Any, what: str) -> NDArray[Any]:
 
 def _plain(y: NDArray[Any], name: str, kind: OutputKind) -> NDArray[Any]:
     if y.dtype.kind not in "biuf":
-        raise DataError(f"Answers must be numbers; those of the {name} split are {y.dtype}: encode labels as integers.")
+        advice = "make them numbers, with `.astype('float64')`" if are_numbers(y) else "encode labels as integers"
+        raise DataError(f"Answers must be numbers; those of the {name} split are {y.dtype}: {advice}.")
     if not np.isfinite(y).all():
         raise DataError(f"Answers of the {name} split hold NaN or infinite values.")
     if y.size:
@@ -113,11 +114,19 @@ def _codes(y: NDArray[Any], name: str, kind: OutputKind) -> NDArray[np.int64]:
     if (y != np.round(y)).any() or y.min() < 0 or y.max() >= num_labels:
         raise DataError(
             f"Labels of a {kind.task} task with {num_labels} labels must be the integers 0 to {num_labels - 1}; "
-            f"the {name} split has values from {y.min():.6g} to {y.max():.6g}.{_of_shares(y, kind)}"
+            f"the {name} split has values from {y.min():.6g} to {y.max():.6g}{_numbered_anew(y, num_labels)}."
+            f"{_of_shares(y, kind)}"
         )
     if name == "training" and len(np.unique(y)) < 2:
         raise DataError(f"The training split holds one label only ({int(y[0])}): nothing can be learned from it.")
     return y.astype(np.int64)
+
+
+def _numbered_anew(y: NDArray[Any], num_labels: int) -> str:
+    """Return what serves where labels are as many as there must be, and only their numbers are others."""
+    if len(np.unique(y)) != num_labels or (y != np.round(y)).any():
+        return ""
+    return ": number them from 0, as `np.unique(y, return_inverse=True)[1]` does (in a table they may be words)"
 
 
 def _of_shares(y: NDArray[Any], kind: OutputKind) -> str:

@@ -14,9 +14,9 @@ def computing_on(device: str) -> Iterator[None]:
     (TF32 has 10 bits), and to give the same bits every time.
 
     Args:
-        device: `"cpu"` or `"cuda"`.
+        device: `"cpu"`, `"cuda"`, or what else torch calls a device.
     """
-    with keras.device("gpu" if device == "cuda" else "cpu"):
+    with keras.device("gpu" if device == "cuda" else device):
         if device != "cuda" or keras.backend.backend() != "torch":
             yield
             return
@@ -29,6 +29,14 @@ def computing_on(device: str) -> Iterator[None]:
 
 def computing_as_told() -> AbstractContextManager[None]:
     """Let Keras' operations work where they do anyway, on CUDA as exactly as `computing_on` makes them."""
-    if keras.backend.backend() != "torch":
-        return nullcontext()
-    return computing_on(keras.ops.convert_to_tensor(0.0).device.type)
+    return nullcontext() if keras.backend.backend() != "torch" else computing_on(current_device())
+
+
+def current_device() -> str:
+    """Return the kind of device on which Keras on torch computes here, `"cpu"` or `"cuda"`."""
+    return str(keras.ops.convert_to_tensor(0.0).device.type)
+
+
+def device_of(model: keras.Model) -> str:
+    """Return the kind of device on which the weights of a model on torch lie; if it has none, on which they would."""
+    return next((str(one.value.device.type) for one in model.variables), None) or current_device()

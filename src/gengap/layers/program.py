@@ -71,6 +71,7 @@ class Program:
         # version 0.1.0 called this door "fold": its checkpoints go on
         chosen = {index: "join" if name == "fold" else name for index, name in (doors or {}).items()}
         self._walk = Walk(self._nodes, chosen)
+        self._may_mix: dict[Door, bool] = {}
         for index, door in find_blocks(self.graph, self._nodes).items():
             self._walk.doors[index] = door
 
@@ -87,7 +88,10 @@ class Program:
     @property
     def mixes_samples(self) -> bool:
         """Whether a step looks at several samples at once even in inference, or is not known not to."""
-        return any(may_mix(door) for door in self.choices)
+        for door in self.choices:
+            if door not in self._may_mix:  # asked at every epoch, and costs what a small net's predictions do
+                self._may_mix[door] = may_mix(door)
+        return any(self._may_mix[door] for door in self.choices)
 
     @property
     def draws_in_inference(self) -> bool:

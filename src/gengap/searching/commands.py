@@ -1,7 +1,7 @@
 """What `gengap run --search` does with a launched study; what it needs is imported when it runs."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -10,12 +10,13 @@ if TYPE_CHECKING:
     from gengap.results import Result
 
 
-def search_launch(launch: "Launch", n_trials: int) -> "Result":
+def search_launch(launch: "Launch", n_trials: int, *, seeds: int | None = None) -> "Result":
     """Search the remedies that fit a launched study's model, and return the judged finalists.
 
     Args:
         launch: A study of one model, with what it is to be run on.
         n_trials: Number of trials.
+        seeds: Seeds of every trial; None takes the search's own number.
 
     Raises:
         ValueError: The study has remedies already.
@@ -29,7 +30,10 @@ def search_launch(launch: "Launch", n_trials: int) -> "Result":
     space = suggest_space(model, fit["x"], fit.get("y"))
     for reason in reasons(space):
         typer.echo(f"Searched: {reason}")
-    found = search(model, None, n_trials=n_trials, storage=launch.study.storage, **fit)
+    given: dict[str, Any] = {**fit, "storage": launch.study.storage, "runner": launch.study.runner}
+    if seeds is not None:
+        given["seeds"] = seeds
+    found = search(model, None, n_trials=n_trials, **given)
     for note in (*found.notes, found.sentence):
         typer.echo(note)
     return found.result

@@ -14,6 +14,8 @@ from gengap.searching.trials import Trial
 
 STUDY = "gengap"
 """Name of the study in Optuna's storage."""
+JOURNAL = "optuna.journal"
+"""Name of the file, in the folder of a search, that Optuna's dashboard opens."""
 _FEWEST = 4
 """Trials below which nobody can say what matters."""
 
@@ -78,7 +80,7 @@ class Drawing:
 
     def kept_in(self, folder: Path) -> Any:
         """Write the study into a folder as Optuna's journal, whole or not at all, and return it as it is there."""
-        optuna, path = self._optuna, folder / "optuna.journal"
+        optuna, path = self._optuna, folder / JOURNAL
         part = path.with_suffix(".part")
         part.unlink(missing_ok=True)
         with _quiet(optuna):

@@ -117,7 +117,7 @@ def read_values(given: Any, name: str, *, whole: bool, identity: float | None) -
         MissingExtraError: Optuna is not installed.
     """
     if isinstance(given, np.ndarray) and given.ndim == 1:
-        given = given.tolist()  # such as np.logspace(-4, -1, 4)
+        given = list(given)  # such as np.logspace(-4, -1, 4)
     if isinstance(given, list):
         return _choice(given, name, whole=whole, identity=identity)
     if isinstance(given, tuple):
@@ -196,12 +196,17 @@ def _choice(given: list[Any], name: str, *, whole: bool, identity: float | None)
                         "range, as in [None, (0.1, 0.5)].")  # fmt: skip
     if not rest:
         raise ValueError(f"The values of {name} are off alone: leave {name} out, or give strengths too.")
-    numbers = sorted({int(one) if whole else float(one) for one in rest})
+    numbers = sorted({int(one) if whole else _plain(one) for one in rest})
     return Choice((*([None] if any(off) else []), *numbers))
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
+def _plain(value: Any) -> float:
+    """Return a number as it was meant: 0.3, where `numpy.linspace` gives 0.30000000000000004, or 32 bits a near one."""
+    return float(f"{float(str(value)):.12g}")
 
 
 def _rounded(value: float) -> float:

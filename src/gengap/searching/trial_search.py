@@ -1,36 +1,35 @@
 """`gg.search`: strengths of remedies found in trials that train together, and the chosen one judged anew."""
 
 import inspect
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import keras
 
 from gengap.analysis.cases import EpochRule
 from gengap.analysis.numbers import write_score
 from gengap.datasets.folds import CrossValidation
-from gengap.errors import DataError, ModelError, StudyChangedError
+from gengap.engine.measured_ways import remembered
+from gengap.errors import DataError, ModelError
 from gengap.randomness import gives_random_back
 from gengap.remedies.base import Model
 from gengap.results import Result
 from gengap.runners import LocalRunner
 from gengap.searching.asking import Asking, is_pruner
+from gengap.searching.declaring import declare
 from gengap.searching.drawing import Drawing
 from gengap.searching.finding import Picked, SearchResult, pick, say
 from gengap.searching.halving import Halving
 from gengap.searching.nesting import judged_in_folds
-from gengap.searching.space import Space, read_space
+from gengap.searching.space import read_space
 from gengap.searching.suggesting import suggest_space
 from gengap.searching.trying import Trying
 from gengap.storage import Store
-from gengap.storage.files import saying_unwritable
 from gengap.study import Study
 from gengap.study.fit_arguments import refuse_arguments
 from gengap.study.rounds import Halt, Judging, Rounds, run_each
-
-if TYPE_CHECKING:
-    import keras
 
 TOGETHER = 16
 """Trials of a round: enough that training them together pays, few enough that the next round knows of them."""
@@ -40,7 +39,7 @@ _OF_STUDY = frozenset(inspect.signature(Study.__init__).parameters) - {"self", "
 
 @gives_random_back
 def search(  # noqa: PLR0913  as in `Study.run`, and what a search adds
-    model: "keras.Model",
+    model: keras.Model,
     space: Mapping[Any, Any] | None = None,
     x: Any = None,
     y: Any = None,
@@ -126,8 +125,8 @@ def search(  # noqa: PLR0913  as in `Study.run`, and what a search adds
         >>> len(found.trials), found.result.baseline
         (2, 'baseline')
     """
-    n_trials, pruning = _checked(n_trials, 1, "n_trials"), _checked_pruning(pruning, storage)
-    judge_seeds, seed = _checked(judge_seeds, 1, "judge_seeds"), _checked(seed, 0, "seed")
+    n_trials, pruning = checked(n_trials, 1, "n_trials"), _checked_pruning(pruning, storage)
+    judge_seeds, seed = checked(judge_seeds, 1, "judge_seeds"), checked(seed, 0, "seed")
     if "callbacks" in options:
         raise TypeError("`gg.search` takes no `callbacks`: put `gg.EarlyStopping` into the space, as any remedy.")
     of_study = {name: options.pop(name) for name in list(options) if name in _OF_STUDY}
@@ -160,9 +159,7 @@ def search(  # noqa: PLR0913  as in `Study.run`, and what a search adds
     drawing = Drawing(chosen, seed=seed, sampler=sampler, blind=cv is not None, pruner=pruner)
     trying = Trying(rounds, chosen, drawing, storage=folder, progress=progress, running=running)
     if folder is not None:
-        with saying_unwritable(folder, new=True):
-            folder.mkdir(parents=True, exist_ok=True)
-        _declare(folder, chosen, seed=seed, pruning=pruning, epoch=epoch, seeds=study.seeds)
+        declare(folder, chosen, seed=seed, pruning=pruning, epoch=epoch, seeds=study.seeds)
     while len(trying.trials) < n_trials:
         trying.advance(min(TOGETHER, n_trials - len(trying.trials)))
         _tell(trying, n_trials, show=progress)
@@ -198,11 +195,12 @@ def concluded(
     told, where = picked.to_dict(), None if storage is None else storage / "judged"
     nested = fit.get("cv") is not None
     how: dict[str, Any] = {"storage": where, "progress": progress, "judging": judging}
-    if nested:
-        result, chosen, more = judged_in_folds(trying, model, judge, fit, **how)
-        told |= more
-    else:
-        result, chosen = _judged(model, picked, judge, fit, **how)
+    with remembered(trying.rounds.ways):  # finalists are built as trials are
+        if nested:
+            result, chosen, more = judged_in_folds(trying, model, judge, fit, **how)
+            told |= more
+        else:
+            result, chosen = _judged(model, picked, judge, fit, **how)
     told["sentence"] = say(result, told, chosen, nested=nested)
     result = replace(result, manifest={**result.manifest, "search": told})
     if where is not None and Store.exists(where):
@@ -239,10 +237,12 @@ def check_one_model(model: Any) -> None:
     """Check that there is one model to treat.
 
     Raises:
-        ModelError: It is a mapping of several.
+        ModelError: It is a mapping of several, or no model.
     """
     if isinstance(model, Mapping):
         raise ModelError("A search treats one model: give a compiled Keras model, not a mapping of several.")
+    if not isinstance(model, keras.Model):
+        raise ModelError(f"The model must be a keras.Model; received {type(model).__name__}.")
 
 
 def check_held_out(rounds: Rounds) -> None:
@@ -279,21 +279,6 @@ def fresh_seeds(seeds: Sequence[int], number: int) -> list[int]:
     return list(range(first, first + number))
 
 
-def _declare(folder: Path, space: Space, *, seed: int, pruning: int | None, epoch: str, seeds: Sequence[int]) -> None:
-    """Write down what the search is; refuse to continue another one."""
-    told = {"space": space.describe(), "seed": seed, "pruning": pruning, "epoch": epoch, "seeds": list(seeds)}
-    path = folder / "search.json"
-    if path.exists():
-        for name, known in json.loads(path.read_text(encoding="utf-8")).items():
-            if told.get(name) != known:
-                raise StudyChangedError(
-                    f"{folder} holds another search: {name} is {known!r} there and {told.get(name)!r} now; undo the "
-                    "change, or choose another folder."
-                )
-        return
-    path.write_text(json.dumps(told, indent=1), encoding="utf-8")
-
-
 def _tell(trying: Trying, n_trials: int, *, show: bool) -> None:
     if not show:
         return
@@ -311,7 +296,7 @@ def _tell(trying: Trying, n_trials: int, *, show: bool) -> None:
 def _checked_pruning(pruning: Any, storage: Any) -> Any:
     """Return a factor of halving, a pruner of Optuna, or None."""
     if not is_pruner(pruning):
-        return None if pruning is None else _checked(pruning, 2, "pruning", " or a pruner of Optuna")
+        return None if pruning is None else checked(pruning, 2, "pruning", " or a pruner of Optuna")
     if storage is not None:
         raise DataError(
             f"{type(pruning).__name__} keeps no account of what it decided, so that a search could not go on to the "
@@ -328,7 +313,12 @@ def _check_halts_here(study: Study, pruning: Any) -> None:
         )
 
 
-def _checked(value: Any, least: int, name: str, other: str = "") -> int:
+def checked(value: Any, least: int, name: str, other: str = "") -> int:
+    """Return a whole number, whoever's it is.
+
+    Raises:
+        ValueError: It is none, or below the least.
+    """
     if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < least:
         raise ValueError(f"`{name}` must be a whole number of at least {least}{other}; received {value!r}.")
     return int(value.__index__())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import keras
 
 from gengap.analysis.cases import CaseScore
+from gengap.datasets.class_weights import read_class_weight
 from gengap.datasets.intake import take_in
 from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.split import Task
@@ -39,7 +40,7 @@ from gengap.study.manifest import make_manifest
 from gengap.study.progress import Silence, shown
 from gengap.study.references import FittedReference, References, check_references
 from gengap.study.storing import open_store, record_look, train_missing
-from gengap.study.training import Training, check_class_weight, runs_of_folds
+from gengap.study.training import Training, runs_of_folds
 from gengap.study.values import flag, one_of, positive
 from gengap.study.variants import (
     check_seeds,
@@ -360,7 +361,6 @@ class Study:
     ) -> TrainingSettings:
         epochs, batch_size = positive(epochs, "epochs"), positive(batch_size, "batch_size")
         shuffle = flag(shuffle, "shuffle")
-        check_class_weight(class_weight, self.kind)
         size = 4 * num_held_out * self.kind.width * epochs * len(self.seeds) * len(self.variants)
         return TrainingSettings(
             epochs=epochs,
@@ -368,7 +368,7 @@ class Study:
             task=self.kind.task,
             score=self.score,
             shuffle=shuffle,
-            class_weight=class_weight,
+            class_weight=read_class_weight(class_weight, self.kind),
             output=self.kind.name,
             from_logits=self._from_logits,
             initial_weights="keep" if self._initial_weights == "keep" else "fresh",

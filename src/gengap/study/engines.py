@@ -1,7 +1,6 @@
 """Engines and runners by name, and which ones a study takes."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from functools import partial
 from typing import Literal
 
@@ -11,7 +10,7 @@ from gengap.datasets.training_data import TrainingData
 from gengap.engine.reference import train_reference
 from gengap.engine.runs import Listener, Run, TrainingSettings
 from gengap.errors import ModelError, UnknownNameError
-from gengap.keras_models.devices import computing_on
+from gengap.keras_models.devices import computing_as_told
 from gengap.naming import did_you_mean
 from gengap.runners.base import Engine as EngineFunction
 from gengap.runners.base import Planner, Runner
@@ -46,7 +45,7 @@ def engine_functions(
 ) -> tuple[EngineFunction, Planner | None]:
     """Return what trains, and what plans for it; Keras' own loop trains run by run and needs no plan."""
     if name == "keras":
-        return partial(train_plain, device=device), None
+        return train_plain, None
     from gengap.engine.fused import plan_fused, train_fused  # torch is imported only where it is used
 
     return train_fused, partial(plan_fused, device=device)
@@ -60,19 +59,10 @@ def train_plain(
     *,
     plan: object = None,  # noqa: ARG001  the form that runners call
     states: object = None,  # noqa: ARG001
-    device: Literal["auto", "cpu", "cuda"] = "auto",
 ) -> None:
     """Train every run in Keras' own loop, in the form that runners call."""
-    with nullcontext() if device == "auto" else computing_on(_there_is(device)):
+    with computing_as_told():
         train_reference(runs, data, settings, listener)
-
-
-def _there_is(device: Literal["cpu", "cuda"]) -> str:
-    if keras.config.backend() != "torch":
-        return device
-    from gengap.engine.planner import choose_device
-
-    return choose_device(device)
 
 
 def choose_runner(runner: Runner | str) -> Runner:

@@ -46,6 +46,11 @@ class Rounds:
         storage: Folder that keeps the runs of all rounds; one that is stored is not trained again.
         halt: Ends runs that train together before their last epoch; None trains all to the end.
         compared: Whether `halt` holds variants against each other, which must then train together.
+
+    Attributes:
+        study: The study.
+        manifest: Its account.
+        ways: What was measured of how many runs train at once.
     """
 
     def __init__(
@@ -67,7 +72,7 @@ class Rounds:
         engine = partial(_light, training.engine, halt)
         self._training = replace(training, settings=settings, engine=engine, planner=planner)
         self._passes = training.passes(study.kind)
-        self._ways: dict[Any, Any] = {}
+        self.ways: dict[Any, Any] = {}
         self.manifest["settings"] = {**self.manifest["settings"], "training_score": False, "keep_every_epoch": False}
 
     @property
@@ -118,7 +123,7 @@ class Rounds:
         runs = given if folds is None else runs_of_folds(folds, given)
         work = replace(self._training, runs=runs)
         names = [one.name for one in variants]
-        with remembered(self._ways):  # what was measured of a cohort serves the next round's
+        with remembered(self.ways):  # what was measured of a cohort serves the next round's
             return self._in_memory(work, names, progress) if self._storage is None else self._in_store(
                 work, variants, progress)  # fmt: skip
 

@@ -1,17 +1,14 @@
 """What a study trains, how and where."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from gengap.datasets.folds import fold_seed
 from gengap.datasets.output_kind import OutputKind
 from gengap.datasets.resampling import Folds
 from gengap.datasets.training_data import TrainingData
 from gengap.engine.runs import Listener, Run, TrainingSettings
-from gengap.errors import DataError
 from gengap.runners.base import Engine, Planner, Runner, States
 from gengap.study.passes import Passes, passes_of
 
@@ -72,34 +69,3 @@ def runs_of_folds(folds: Folds, runs: Sequence[Run]) -> list[Run]:
         for fold in [folds.own(seed, place)]
         for run in own
     ]
-
-
-def check_class_weight(class_weight: Any, kind: OutputKind) -> None:
-    """Check the weights of labels.
-
-    Raises:
-        DataError: They are not a mapping from labels that exist to finite numbers from 0.
-    """
-    if class_weight is None:
-        return
-    if not isinstance(class_weight, Mapping):
-        raise DataError(
-            "`class_weight` must be a mapping from labels to weights, such as {0: 1.0, 1: 3.0}; received "
-            f"{type(class_weight).__name__}."
-        )
-    if kind.name is not None:
-        raise DataError(
-            "`class_weight` weighs the labels of one output, and the model has several, all of which a case's weight "
-            "counts in: give `sample_weight`, one number for each case, made from the labels."
-        )
-    if kind.task == "regression":
-        raise DataError(
-            "`class_weight` weighs labels, and a regression has none: give `sample_weight`, one number for each case."
-        )
-    labels = range({"binary": 2, "multiclass": kind.width}[kind.task])
-    if unknown := [label for label in class_weight if label not in labels]:
-        raise DataError(f"`class_weight` names {unknown}, and the labels are {list(labels)}.")
-    if bad := [w for w in class_weight.values() if not isinstance(w, int | float) or not 0 <= w < np.inf]:
-        raise DataError(f"`class_weight` must hold finite weights from 0; received {bad[0]!r}.")
-    if set(class_weight) == set(labels) and not any(class_weight.values()):
-        raise DataError("`class_weight` must not be zero for every label: nothing would be learned.")

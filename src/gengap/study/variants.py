@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import keras
+import numpy as np
 
 from gengap.analysis.tables import Column, Table
 from gengap.datasets.output_kind import OutputKind
@@ -131,6 +132,7 @@ def check_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
         ValueError: There is none, one is given twice, below 0 or beyond 63 bits, or there are more than a million.
         TypeError: One is not an integer.
     """
+    seeds = int(seeds) if isinstance(seeds, np.integer) else seeds
     if isinstance(seeds, bool | str) or not isinstance(seeds, int | Iterable):
         raise TypeError(f"`seeds` must be a number of seeds or integers; received {seeds!r}.")
     chosen = range(min(seeds, _MOST_SEEDS + 1)) if isinstance(seeds, int) else list(seeds)

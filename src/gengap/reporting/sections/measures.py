@@ -46,7 +46,8 @@ def measures_table(material: Material) -> dict[str, object] | None:
         (variant, [_shown(column, at) for column in known.values()])
         for at, variant in enumerate(material.result.variants)
     ]
-    reference = float(np.average(climatology_scores(material.result, held, score=SKILL_OF[task]), weights=held.weight))
+    constant = climatology_scores(material.result, held, score=SKILL_OF[task])  # with folds a row for every seed
+    reference = float(np.average(constant, axis=-1, weights=held.weight).mean())
     return {"names": list(known), "rows": rows, "climatology": write_number(reference, decimals_for(reference / 100))}
 
 
