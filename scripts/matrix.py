@@ -6,7 +6,8 @@
 
 A check is a whole study (train, compare, ship, load in plain Keras) in a process of its own. Run it once in each
 environment of a release; rows of other environments stay. A suite may be told by several files, in the order in which
-they were written: of a test the last one counts. Those that failed at first and ran again are counted.
+they were written: of a test the last one counts. Those that failed at first and ran again are counted. Files that could
+not be collected at first must be asked for again in the last one.
 """
 
 import argparse
@@ -88,6 +89,9 @@ def suite_key(row: dict[str, Any]) -> tuple[str, ...]:
 def suite(files: list[Path], commit: str) -> dict[str, Any]:
     """Return what the whole suite found in this environment, by the files in which pytest told it."""
     found = [outcomes(one) for one in files]
+    for each in found[:-1]:  # what could not be collected holds no tests that could be told again
+        for unread in [test for test in each if not test[0]]:
+            del each[unread]
     last = {test: outcome for each in found for test, outcome in each.items()}
     later = {test for each in found[1:] for test in each}
     return {

@@ -33,6 +33,7 @@ def test_what_a_suite_found_is_counted_test_by_test(tmp_path):
     case = '<testcase classname="tests.a" name="{}">{}</testcase>'.format
     first = [case("one", ""), case("two", "<failure/>"), case("three", "<skipped/>"), case("four", "<failure/>")]
     ended = [case("five", ""), case("five", "<error/>")]  # its call passed, and its end did not
+    ended.append('<testcase classname="" name="tests.b"><error/></testcase>')  # it was not collected
     for name, cases in {"a": [*first, *ended], "b": [case("two", ""), case("five", "<error/>")]}.items():
         (tmp_path / f"{name}.xml").write_text(f"<testsuites><testsuite>{''.join(cases)}</testsuite></testsuites>")
     found = matrix.suite([tmp_path / "a.xml", tmp_path / "b.xml"], "abc")

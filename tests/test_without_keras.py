@@ -71,8 +71,9 @@ gg.report(gg.load(sys.argv[1]), "report.html")  # of a store; of a saved folder 
 """
 
 
-def test_a_result_is_loaded_and_judged_from_a_store_and_from_a_saved_folder(without, folders, tmp_path):
-    done = without("-W", "error", "-c", READ, folders / "store", folders / "saved", cwd=tmp_path)
+def test_a_result_is_loaded_and_judged_from_a_store_and_from_a_saved_folder(without, folders, tmp_path, pytestconfig):
+    ignored = [part for one in pytestconfig.getoption("pythonwarnings") or () for part in ("-W", one)]
+    done = without("-W", "error", *ignored, "-c", READ, folders / "store", folders / "saved", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "baseline" in done.stdout
     assert "l2(0.1)" in (tmp_path / "report.html").read_text(encoding="utf-8")

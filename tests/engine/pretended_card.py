@@ -103,7 +103,10 @@ def _count(func: Any, args: Any, kwargs: Any, card: Card) -> None:
             card.waits["copy from the CPU"] += 1
 
 
-class _Guard(torch._C._acc.DeviceGuard):
+_accelerators = getattr(torch._C, "_acc", None)  # torch 2.6 has none: who asks for a card must have 2.10
+
+
+class _Guard(_accelerators.DeviceGuard if _accelerators else object):
     def type_(self):
         return torch._C._autograd.DeviceType.PrivateUse1
 

@@ -34,7 +34,7 @@ def test_layers_inside_layers_that_differ_are_not():
         layers.Bidirectional(layers.LSTM(3)),
         layers.Bidirectional(layers.LSTM(3), merge_mode="sum"),
         layers.Bidirectional(layers.LSTM(3, activation="relu")),
-        layers.Bidirectional(layers.LSTM(3, dtype="bfloat16")),
+        layers.Bidirectional(layers.LSTM(3, dtype="float64")),
         layers.Bidirectional(layers.GRU(3)),
     ]
     runs = [Run(f"variant {n}", 0, compiled(layer)) for n, layer in enumerate(different)]

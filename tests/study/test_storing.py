@@ -11,6 +11,7 @@ import gengap as gg
 from gengap.engine.state import ChunkState
 from gengap.errors import DataError, GengapWarning, ModelError, StoreError, StudyChangedError, UnknownNameError
 from gengap.storage import Store
+from gengap.study.assembly import _in_nanoseconds
 from gengap.study.loading import load
 
 
@@ -272,3 +273,12 @@ def test_a_study_can_be_moved_into_a_folder(tmp_path, fit):
     assert before.storage is None
     moved.run(**fit)
     assert Store.exists(tmp_path / "x")
+
+
+def test_times_come_in_xarrays_unit_where_it_reaches_them():
+    days = np.array(["2020-04-24", "NaT", "1999-01-01"], "datetime64[D]")
+    assert _in_nanoseconds(days).dtype == "datetime64[ns]"
+    np.testing.assert_array_equal(_in_nanoseconds(days), days)
+    far = np.array(["2020-04-24", "3000-01-01"], "datetime64[D]")
+    assert _in_nanoseconds(far) is far, "nanoseconds would make another day of it"
+    assert _in_nanoseconds(["a", "b"]).tolist() == ["a", "b"]
