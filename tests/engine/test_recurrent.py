@@ -92,6 +92,7 @@ def ways():
             yield pytest.param(name, masked, marks=pytest.mark.slow if waits else ())
 
 
+@pytest.mark.filterwarnings("ignore:.*RNN module weights are not part of single contiguous")  # Keras' own, on a card
 @pytest.mark.parametrize(("name", "masked"), list(ways()))
 def test_outputs_and_gradients_are_those_of_keras(name, masked):
     model, weights, stack, program = runs_of(LAYERS[name], masked=masked)
@@ -105,13 +106,14 @@ def test_outputs_and_gradients_are_those_of_keras(name, masked):
     for k in range(RUNS):
         model.set_weights(weights[k])
         alone = model(x[k], training=True)
-        np.testing.assert_allclose(together[k].detach().cpu(), alone.detach().cpu(), atol=2e-6)
+        np.testing.assert_allclose(together[k].detach().cpu(), alone.detach().cpu(), atol=2e-6, rtol=1e-6)
         wanted = torch.autograd.grad((alone * direction[k]).sum(), [v.value for v in model.trainable_variables])
         for stacked, own in zip(found, wanted, strict=True):
             np.testing.assert_allclose(stacked[k].cpu(), own.cpu(), atol=2e-5)
 
 
 @pytest.mark.filterwarnings("ignore:.*was passed an input with a mask attached to it")
+@pytest.mark.skipif(DEVICE != "cpu", reason="compiled code is for a CPU")
 @pytest.mark.parametrize("name", ["lstm zeros where masked", "gru backwards", "bidirectional lstm sequences"])
 def test_it_is_the_same_without_numba(name, monkeypatch):
     _, _, stack, program = runs_of(LAYERS[name], masked=True)
