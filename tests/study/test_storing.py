@@ -8,10 +8,10 @@ import pytest
 import xarray as xr
 
 import gengap as gg
+from gengap.datasets.dates import in_nanoseconds
 from gengap.engine.state import ChunkState
 from gengap.errors import DataError, GengapWarning, ModelError, StoreError, StudyChangedError, UnknownNameError
 from gengap.storage import Store
-from gengap.study.assembly import _in_nanoseconds
 from gengap.study.loading import load
 
 
@@ -277,8 +277,17 @@ def test_a_study_can_be_moved_into_a_folder(tmp_path, fit):
 
 def test_times_come_in_xarrays_unit_where_it_reaches_them():
     days = np.array(["2020-04-24", "NaT", "1999-01-01"], "datetime64[D]")
-    assert _in_nanoseconds(days).dtype == "datetime64[ns]"
-    np.testing.assert_array_equal(_in_nanoseconds(days), days)
+    assert in_nanoseconds(days).dtype == "datetime64[ns]"
+    np.testing.assert_array_equal(in_nanoseconds(days), days)
     far = np.array(["2020-04-24", "3000-01-01"], "datetime64[D]")
-    assert _in_nanoseconds(far) is far, "nanoseconds would make another day of it"
-    assert _in_nanoseconds(["a", "b"]).tolist() == ["a", "b"]
+    assert in_nanoseconds(far) is far, "nanoseconds would make another day of it"
+    assert in_nanoseconds(["a", "b"]).tolist() == ["a", "b"]
+
+
+def test_times_that_nanoseconds_do_not_reach_are_kept(tmp_path):
+    """Climate runs go on beyond the year 2262."""
+    times = np.datetime64("2290-01-01", "s") + np.arange(30) * np.timedelta64(86_400, "s")
+    held = gg.datasets.Split(arguments()["test_data"].x, arguments()["test_data"].y, times=times)
+    result = study(tmp_path / "study", seeds=1, remedies=()).run(**{**arguments(), "test_data": held})
+    for one in (result, load(tmp_path / "study")):
+        np.testing.assert_array_equal(one.test["time"], times)

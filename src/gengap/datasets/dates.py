@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _WRITTEN = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+_NANOSECONDS = np.dtype("datetime64[ns]")
+_FIRST, _LAST = np.datetime64("1678-01-01"), np.datetime64("2262-01-01")
 _UNIX = {"s": (1e8, 5e9), "ms": (1e11, 5e12), "us": (1e14, 5e15), "ns": (1e17, 5e18)}
 
 
@@ -34,6 +36,22 @@ def as_times(column: "pd.Series", place: Place) -> NDArray[np.datetime64]:
             f"{int(np.argmax(absent)) + 1}: give every case a time."
         )
     return np.asarray(times.to_numpy("datetime64[ns]"))
+
+
+def in_nanoseconds(values: Any) -> NDArray[Any]:
+    """Return times in nanoseconds, xarray's own unit, where they lie in the years that these reach, 1678 to 2261.
+
+    Others stay in their unit: NumPy makes other days of them, and since version 2.5 raises instead.
+
+    Args:
+        values: `datetime64` of any unit; what is no time is returned as it is.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind != "M" or array.dtype == _NANOSECONDS:
+        return array
+    absent = np.isnat(array)
+    reached = (array >= _FIRST) & (array < _LAST)
+    return array.astype(_NANOSECONDS) if (reached | absent).all() else array
 
 
 def _of_numbers(column: "pd.Series", place: Place) -> "pd.Series":

@@ -191,7 +191,7 @@ class Divider:
     def _forward(self) -> Division:
         """Windows of equal numbers of cases, in order of time; a group belongs where it begins."""
         assert self._times is not None  # noqa: S101  `_check_number` saw to it
-        times = np.asarray(self._times, "datetime64[ns]").view(np.int64)
+        times = np.asarray(self._times, "datetime64").view(np.int64)  # of whatever unit: only their order matters
         units = np.arange(len(times)) if self._units is None else self._units
         begins = np.full(int(units.max()) + 1, np.iinfo(np.int64).max)
         np.minimum.at(begins, units, times)

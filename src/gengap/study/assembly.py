@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gengap.datasets.dates import in_nanoseconds
 from gengap.datasets.output_kind import OutputKind, scored_answers
 from gengap.datasets.split import Split
 from gengap.datasets.training_data import TrainingData
@@ -188,13 +189,4 @@ def _held_out(name: str, grid: Grid, split: Split | None, kind: OutputKind, coor
         held_out["prediction_epochs"] = (("variant", "seed", "epoch", *case_dims), every)
         held_out = fine_enough(held_out.assign_coords(epoch=np.arange(1, num_epochs + 1)), kind.task)
     extras = {"sample_weight": split.sample_weight, "group": split.groups, "time": split.times}
-    return held_out.assign_coords({key: ("sample", _in_nanoseconds(v)) for key, v in extras.items() if v is not None})
-
-
-def _in_nanoseconds(values: Any) -> Array:
-    """Return times in xarray's own unit, where it reaches them: of other units xarray warned before 2025."""
-    array = np.asarray(values)
-    if array.dtype.kind != "M":
-        return array
-    fine = array.astype("datetime64[ns]")
-    return fine if np.array_equal(fine.astype(array.dtype).view("i8"), array.view("i8")) else array
+    return held_out.assign_coords({key: ("sample", in_nanoseconds(v)) for key, v in extras.items() if v is not None})

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gengap.datasets.dates import in_nanoseconds
 from gengap.datasets.output_kind import OutputKind, scored_answers
 from gengap.datasets.split import Split
 from gengap.datasets.training_data import TrainingData
@@ -22,6 +23,7 @@ ANSWERS = "answers"
 """Name under which a store keeps the answers of the held-out cases."""
 
 _INPUTS = "first inputs"
+_UNIT = "unit of times"
 _FOLDS = "folds of seed "
 
 
@@ -129,7 +131,8 @@ def pack_answers(data: TrainingData, kind: OutputKind) -> tuple[dict[str, Array]
         if split.groups is not None:
             values[f"{name}/groups"] = np.asarray(split.groups).tolist()
         if split.times is not None:
-            arrays[f"{name}/times"] = np.asarray(split.times, "datetime64[ns]").view(np.int64)
+            times = in_nanoseconds(split.times)
+            arrays[f"{name}/times"], values[f"{name}/{_UNIT}"] = times.view(np.int64), str(times.dtype)
     return arrays, values
 
 
@@ -153,11 +156,12 @@ def _data(store: Store) -> TrainingData:
     splits = {}
     for name in values["splits"]:
         groups, times = values.get(f"{name}/groups"), arrays.get(f"{name}/times")
+        unit = values.get(f"{name}/{_UNIT}", "datetime64[ns]")  # all that earlier versions wrote
         splits[name] = Split(
             None,
             arrays[f"{name}/y"],
             sample_weight=arrays.get(f"{name}/sample_weight"),
             groups=None if groups is None else np.array(groups),
-            times=None if times is None else times.view("datetime64[ns]"),
+            times=None if times is None else times.view(unit),
         )
     return TrainingData(Split(None, np.empty(0)), splits.get("validation"), splits.get("test"))
