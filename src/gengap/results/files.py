@@ -56,7 +56,7 @@ def read_netcdf(path: str | Path) -> tuple[dict[str, xr.Dataset], dict[str, Any]
         StoreError: The file is missing, damaged or not written by gengap, or lacks what a result needs.
     """
     try:
-        with xr.open_datatree(path, engine="h5netcdf") as tree:
+        with _opened(path) as tree:
             manifest = json.loads(tree.attrs["gengap"])
             check_manifest(manifest)
             parts = {name: _from_file(tree[name].to_dataset().load()) for name in PARTS}
@@ -66,6 +66,16 @@ def read_netcdf(path: str | Path) -> tuple[dict[str, xr.Dataset], dict[str, Any]
     except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as reason:  # the last is h5py's
         raise StoreError(f"{path} is not a result of gengap, or it is damaged: {reason}.") from reason
     return {name: fine_enough(part, manifest["task"]) for name, part in parts.items()}, manifest
+
+
+def _opened(path: str | Path) -> xr.DataTree:
+    """Open a file; times that xarray's nanoseconds do not reach are read in microseconds, where it can."""
+    try:
+        return xr.open_datatree(path, engine="h5netcdf")
+    except ValueError as error:
+        if "decode time units" not in str(error) or not hasattr(xr, "coders"):
+            raise
+        return xr.open_datatree(path, engine="h5netcdf", decode_times=xr.coders.CFDatetimeCoder(time_unit="us"))
 
 
 class Folder:
