@@ -347,11 +347,10 @@ def told(one: dict[str, Any]) -> str:
 READING = f"""Seconds are of the processor, one thread, {TRIALS} trials of {SEEDS} seeds (Hyperband stops most of
 its trials early, and may end with fewer). "Whole" divides the rival's seconds for its whole search by gengap's, judging
 of the finalists included; "same loss" divides the times until a trial was as good as the worse of the two best ones:
-of one draw of each search, so that where a first trial happens to be good it is the time of that trial. KerasTuner draws
-new seeds for every trial, so that its lowest loss is luck of seeds in part; gengap and Optuna hold all trials against the
-same three. Test losses are
-of what each chose, trained anew with {len(JUDGES)} seeds: gengap's minus the rival's, with its 95 % interval over
-cases; not worse is what ends below {MARGIN:g}."""
+of one draw of each search, so that where a first trial happens to be good it is the time of that trial. KerasTuner
+draws new seeds for every trial, so that its lowest loss is luck of seeds in part; gengap and Optuna hold all trials
+against the same three. Test losses are of what each chose, trained anew with {len(JUDGES)} seeds: gengap's minus the
+rival's, with its 95 % interval over cases; not worse is what ends below {MARGIN:g}."""
 HEADINGS = ("data", "rival", "its seconds", "gengap's", "whole", "same loss", "validation losses, its and gengap's",
             "difference on test")  # fmt: skip
 
