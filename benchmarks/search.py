@@ -186,7 +186,7 @@ class Watch:
         return Searched(*taken, self.ends, chosen)
 
 
-def ours(task: Task, trials: int) -> Searched:
+def ours(task: Task, trials: int, pruning: int | None = None) -> Searched:
     train, validation, test = task.data
     space = {
         gg.Dropout: [None, SPACE["dropout"]],
@@ -196,7 +196,8 @@ def ours(task: Task, trials: int) -> Searched:
     watch, began = Watch(), datetime.now()  # noqa: DTZ005  Optuna's times have no zone
     data = {"validation_data": validation, "test_data": test}
     given = {"epochs": task.epochs, "batch_size": task.batch_size, "n_trials": trials, "seeds": SEEDS}
-    found = search(task.build(0.0, 0.0, RATE), space, train, **data, **given, judge_seeds=SEEDS, progress=False)
+    given |= {"pruning": pruning, "judge_seeds": SEEDS, "progress": False}
+    found = search(task.build(0.0, 0.0, RATE), space, train, **data, **given)
     told = {one.number: (one.datetime_complete - began).total_seconds() for one in found.study.trials}
     watch.ends += [(told[one.number], one.score) for one in found.trials if one.state != "halted"]
     best = found.best.strengths
@@ -290,41 +291,68 @@ def test_losses(task: Task, chosen: Strengths) -> NDArray[np.float64]:
     return np.mean(losses, axis=0)
 
 
-RIVALS: dict[str, Callable[[Task, int], Searched]] = {
-    "optuna, TPE": by_optuna,
-    **{f"keras-tuner, {kind}": lambda task, trials, kind=kind: by_keras_tuner(task, trials, kind)
-       for kind in ("random", "bayesian", "hyperband")},
-}  # fmt: skip
+@dataclass(frozen=True)
+class Rival:
+    """A search that others offer.
+
+    Attributes:
+        run: Searches with so many trials.
+        pruning: How gengap halts trials beside it; None trains all to the end.
+    """
+
+    run: Callable[[Task, int], Searched]
+    pruning: int | None = None
+
+
+def tuner(kind: str) -> Callable[[Task, int], Searched]:
+    return lambda task, trials: by_keras_tuner(task, trials, kind)
+
+
+RIVALS = {
+    "optuna, TPE": Rival(by_optuna),
+    **{f"keras-tuner, {kind}": Rival(tuner(kind)) for kind in ("random", "bayesian", "hyperband")},
+    "keras-tuner, hyperband, both halting": Rival(tuner("hyperband"), pruning=3),
+}
+OWN = {None: "gengap", 3: "gengap, pruning=3"}
 
 
 def race(name: str, *, quick: bool, rivals: list[str]) -> dict[str, Any]:
     task, found = TASKS[name](), dict[str, Searched]()
-    trials = 2 if quick else TRIALS
-    before = ours(task, TRIALS)
+    trials, kinds = 2 if quick else TRIALS, list(dict.fromkeys(RIVALS[rival].pruning for rival in rivals))
+    before = {kind: ours(task, TRIALS, kind) for kind in kinds}
     for rival in rivals:
         try:
-            found[rival] = RIVALS[rival](task, trials)
+            found[rival] = RIVALS[rival].run(task, trials)
         except ImportError as error:
             print(f"{name}: {rival} is not raced: {error}")
-    own = max(before, ours(task, TRIALS), key=lambda one: one.processor)
-    losses = test_losses(task, own.chosen)
-    rows: dict[str, Any] = {"gengap": row(own) | {"test_loss": float(losses.mean())}}
+    owns = {kind: max(before[kind], ours(task, TRIALS, kind), key=lambda one: one.processor) for kind in kinds}
+    losses = {kind: test_losses(task, own.chosen) for kind, own in owns.items()}
+    rows: dict[str, Any] = {}
+    for kind, own in owns.items():
+        rows[OWN[kind]] = row(own) | {"beside": OWN[kind], "test_loss": float(losses[kind].mean())}
     for rival, one in found.items():
-        apart = losses - test_losses(task, one.chosen)
+        kind = RIVALS[rival].pruning
+        own, apart = owns[kind], losses[kind] - test_losses(task, one.chosen)
         half = 1.96 * float(apart.std(ddof=1)) / len(apart) ** 0.5
         same = max(one.loss, own.loss)
         rows[rival] = row(one) | {
+            "beside": OWN[kind],
             "ratio": one.processor * TRIALS / trials / own.processor,
             "ratio_to_same_loss": one.reached(same) / own.reached(same),
-            "test_loss": float((losses - apart).mean()),
+            "test_loss": float((losses[kind] - apart).mean()),
             "gengap_minus_it": [float(apart.mean()), half],
         }
     for contestant, one in rows.items():
-        print(f"{name:10} {contestant:22} {told(one)}", flush=True)
-    least = {key: min(rows[rival][key] for rival in found) for key in ("ratio", "ratio_to_same_loss")}
-    ratios = f"{least['ratio']:.1f} times the fastest rival, {least['ratio_to_same_loss']:.1f} to the same loss"
-    print(f"{name:10} {ratios}; asked for: {task.bar:g}; load {os.getloadavg()[0]:.1f}")
-    return {"rows": rows, **least, "bar": task.bar, "load": os.getloadavg()[0]}
+        print(f"{name:10} {contestant:37} {told(one)}", flush=True)
+    print(f"{name:10} asked for: {task.bar:g}; load {os.getloadavg()[0]:.1f}")
+    return {"rows": rows, "bar": task.bar, "load": os.getloadavg()[0]}
+
+
+def joined(known: dict[str, Any], raced: dict[str, Any]) -> dict[str, Any]:
+    """Return a race with the rows of before that were not held against what ran anew."""
+    own = set(raced["rows"]) & set(OWN.values())
+    stay = {who: one for who, one in known.get("rows", {}).items() if not {who, one.get("beside", "gengap")} & own}
+    return raced | {"rows": stay | raced["rows"]}
 
 
 def row(found: Searched) -> dict[str, Any]:
@@ -344,13 +372,14 @@ def told(one: dict[str, Any]) -> str:
     return f"{said}; {ratios}, on test {mean:+.4f} +- {half:.4f}: {verdict} (margin {MARGIN:g})"
 
 
-READING = f"""Seconds are of the processor, one thread, {TRIALS} trials of {SEEDS} seeds (Hyperband stops most of
-its trials early, and may end with fewer). "Whole" divides the rival's seconds for its whole search by gengap's, judging
-of the finalists included; "same loss" divides the times until a trial was as good as the worse of the two best ones:
-of one draw of each search, so that where a first trial happens to be good it is the time of that trial. KerasTuner
-draws new seeds for every trial, so that its lowest loss is luck of seeds in part; gengap and Optuna hold all trials
-against the same three. Test losses are of what each chose, trained anew with {len(JUDGES)} seeds: gengap's minus the
-rival's, with its 95 % interval over cases; not worse is what ends below {MARGIN:g}."""
+READING = f"""Seconds are of the processor, one thread, {TRIALS} trials of {SEEDS} seeds. Hyperband stops most of its
+trials early and may end with fewer; "both halting" is gengap with `pruning=3` beside it. "Whole" divides the rival's
+seconds for its whole search by gengap's, judging of the finalists included; "same loss" divides the times until a
+trial was as good as the worse of the two best ones: of one draw of each search, so that where a first trial happens
+to be good it is the time of that trial. KerasTuner draws new seeds for every trial, so that its lowest loss is luck
+of seeds in part; gengap and Optuna hold all trials against the same three. Test losses are of what each chose,
+trained anew with {len(JUDGES)} seeds: gengap's minus the rival's, with its 95 % interval over cases; not worse is
+what ends below {MARGIN:g}."""
 HEADINGS = ("data", "rival", "its seconds", "gengap's", "whole", "same loss", "validation losses, its and gengap's",
             "difference on test")  # fmt: skip
 
@@ -359,9 +388,9 @@ def section(races: dict[str, Any]) -> str:
     """Return what was found as a table in Markdown."""
     lines = [HEADINGS, ("---",) * len(HEADINGS)]
     for name, one in races.items():
-        own = one["rows"]["gengap"]
         for rival, row in one["rows"].items():
-            if rival != "gengap":
+            if rival in RIVALS:
+                own = one["rows"][row.get("beside", "gengap")]
                 mean, half = row["gengap_minus_it"]
                 worse = "not worse" if mean + half <= MARGIN else "not shown to be not worse"
                 lines.append((
@@ -384,7 +413,8 @@ def main() -> None:
     races = {name: race(name, quick=options.quick, rivals=options.rivals) for name in options.only}
     if not options.quick:
         before = json.loads(RESULTS.read_text(encoding="utf-8"))["races"] if RESULTS.exists() else {}
-        kept = {"machine": machine("keras", "torch", "optuna"), "margin": MARGIN, "races": before | races}
+        races = before | {name: joined(before.get(name, {}), one) for name, one in races.items()}
+        kept = {"machine": machine("keras", "torch", "optuna"), "margin": MARGIN, "races": races}
         RESULTS.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
         put_section(PAGE, "search.py", section(kept["races"]))
 
