@@ -79,7 +79,7 @@ ZOO = {
 EVERYWHERE = [(name, device) for device in ("cpu",) for name in sorted(CPU_TOO)]
 PAIRS = [*EVERYWHERE, *(pytest.param(name, *CARD.values, marks=CARD.marks) for name in ZOO)]
 LOSSY = {"large convolution"}
-"""Of which cuDNN computes gradients of a single run by a Winograd kernel, right to four digits (H200, torch 2.11)."""
+"""Of which Keras' own loop differed from the CPU's on a card by 5e-5 after an epoch, runs together by 2e-8 (H200)."""
 EXACT = [*EVERYWHERE, *(pytest.param(name, *CARD.values, marks=CARD.marks) for name in ZOO if name not in LOSSY)]
 
 
