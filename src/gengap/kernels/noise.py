@@ -32,7 +32,7 @@ def draw_uniform(keys: Sequence[int], shape: Sequence[int], *, device: torch.dev
     def fill(row: NDArray[Any], key: int) -> None:
         row.view(np.uint64)[:] = np.random.SFC64(key).random_raw(row.size)
 
-    words = _filled(fill, keys, (-(-size // 4),), np.int64, device)
+    words = _filled(fill, keys, (-(-size // 4),), torch.int64, device)
     return words.view(torch.int16)[:, :size].reshape(len(keys), *shape)
 
 
@@ -48,30 +48,26 @@ def draw_normal(keys: Sequence[int], shape: Sequence[int], *, device: torch.devi
     def fill(row: NDArray[Any], key: int) -> None:
         np.random.Generator(np.random.SFC64(key)).standard_normal(out=row, dtype=np.float32)
 
-    return _filled(fill, keys, shape, np.float32, device)
+    return _filled(fill, keys, shape, torch.float32, device)
 
 
 def _filled(
     fill: Callable[[NDArray[Any], int], None],
     keys: Sequence[int],
     shape: Sequence[int],
-    dtype: Any,
+    dtype: torch.dtype,
     device: torch.device | str,
 ) -> torch.Tensor:
     """Return rows that `fill` has drawn, on a device: for a card from where it fetches them, many by all threads."""
-    if torch.device(device).type != "cuda":
-        numbers = np.empty((len(keys), *shape), dtype=dtype)
-        for row, key in zip(numbers, keys, strict=True):
-            fill(row, key)
-        return upload(torch.from_numpy(numbers), device)
-    room = torch.empty(len(keys), *shape, dtype=torch.from_numpy(np.empty(0, dtype)).dtype, pin_memory=True)
+    on_card = torch.device(device).type == "cuda"
+    room = torch.empty(len(keys), *shape, dtype=dtype, pin_memory=on_card)
     rows = room.numpy()
 
     def fill_some(first: int, last: int) -> None:
-        for place in range(first, last):
-            fill(rows[place], keys[place])
+        for row, key in zip(rows[first:last], keys[first:last], strict=True):
+            fill(row, key)
 
-    if room.nbytes >= _LARGE:
+    if on_card and room.nbytes >= _LARGE:
         share_out(len(keys), fill_some)  # NumPy draws without the GIL
     else:
         fill_some(0, len(keys))
