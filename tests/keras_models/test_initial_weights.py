@@ -6,6 +6,7 @@ from keras import layers
 from gengap.errors import GengapWarning
 from gengap.keras_models.initial_weights import (
     InitialWeights,
+    KnownDraws,
     draw_initial_weights,
     identified_layers,
     learned_layers,
@@ -196,6 +197,34 @@ def test_later_seeds_draw_what_a_layer_built_anew_starts_from(name):
     for seed in (5, 6, 7):
         assert all(equal(together.draw(seed), draw_initial_weights(model, seed)))
     assert not any(equal(kernels(together.draw(6)), kernels(together.draw(7)))[:1])
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_models_whose_layers_are_alike_share_what_is_known_and_start_as_before(name):
+    def model(**given):
+        return keras.Sequential([keras.Input((6,)), *LATER[name](), layers.Dense(3, **given)])
+
+    models = [model(), model(kernel_regularizer="l2"), model(kernel_initializer="he_normal"), model(activation="relu")]
+    known = KnownDraws()
+    for seed in (5, 6, 5):
+        for one in models:
+            assert all(equal(InitialWeights(one, known=known).draw(seed), draw_initial_weights(one, seed)))
+    assert known.draws
+
+
+def test_a_layer_with_an_initializer_of_ones_own_is_like_no_other():
+    class GlorotUniform(keras.initializers.Initializer):
+        """Bears the name of one of Keras'."""
+
+        def __call__(self, shape, dtype=None):
+            return keras.ops.full(shape, 7.0, dtype=dtype)
+
+    given = [keras.initializers.GlorotUniform(), GlorotUniform()]
+    models = [keras.Sequential([keras.Input((6,)), layers.Dense(3, kernel_initializer=one)]) for one in given]
+    known = KnownDraws()
+    drawn = [InitialWeights(one, known=known).draw(0)[0] for one in models]
+    assert not (drawn[0] == 7.0).any()
+    assert (drawn[1] == 7.0).all()
 
 
 def test_an_initializer_that_a_class_draws_is_drawn_for_later_seeds_too():

@@ -1,29 +1,18 @@
 """Which runs may train as one program: those whose models are equal but for their strengths."""
 
-import re
-from collections.abc import Mapping, Sequence
-from hashlib import blake2b
+from collections.abc import Sequence
 from typing import Any
 
-import keras
-import numpy as np
-from keras import tree
-
-from gengap.engine.optimizers.base import config
-from gengap.engine.rates import has_schedule
 from gengap.engine.runs import Run
-from gengap.keras_models.graph import Graph, Slot, Step, read_graph
-from gengap.keras_models.heads import input_names, output_names
-from gengap.keras_models.private import compile_config, function_and_options, is_keras_own
-from gengap.kernels.optimizers import rule_from_keras
-from gengap.layers.noise import FUSED_NOISE
+from gengap.engine.signatures import signature, signature_beside_graph
+from gengap.engine.silent_noise import places_in
+from gengap.keras_models.graph import read_graph
 
-_PER_WEIGHT = ("_regularizer", "_initializer", "_constraint")
-_PER_RUN_RATES = ("weight_decay", "clipvalue", "clipnorm", "global_clipnorm", "factors")
+_Key = tuple[str, float, int, str]
 
 
 def cohorts(runs: Sequence[Run], frozen: Sequence[str] | None = None) -> list[list[int]]:
-    """Group runs that may train together.
+    """Group runs that may train together: of equal models, or of models that differ in noise layers alone.
 
     Args:
         runs: Runs with compiled models.
@@ -33,7 +22,7 @@ def cohorts(runs: Sequence[Run], frozen: Sequence[str] | None = None) -> list[li
         Positions of the runs of each cohort. Runs of one seed stand side by side, since they share batches.
     """
     signatures: dict[int, str] = {}
-    groups: dict[tuple[str, float, int, str], list[int]] = {}
+    groups: dict[_Key, list[int]] = {}
     apart = [""] * len(runs) if frozen is None else frozen
     for position, run in enumerate(runs):
         if id(run.model) not in signatures:
@@ -41,105 +30,32 @@ def cohorts(runs: Sequence[Run], frozen: Sequence[str] | None = None) -> list[li
         cases = 0 if run.fold is None else len(run.fold.train)  # as many, that is: steps are taken together
         key = signatures[id(run.model)], run.share, cases, apart[position]
         groups.setdefault(key, []).append(position)
+    groups = _joined(groups, {key: runs[places[0]].model for key, places in groups.items()})
     seeds = {seed: rank for rank, seed in enumerate(dict.fromkeys(run.seed for run in runs))}
     return [sorted(group, key=lambda position: (seeds[runs[position].seed], position)) for group in groups.values()]
 
 
-def signature(model: keras.Model) -> str:
-    """Return what models must have in common to train together: graph, weights, losses, metrics, kind of optimizer.
-
-    Rates of noise layers, L1 and L2 strengths, constraints, and for optimizers with a kernel also learning rates, decay
-    and clipping are left out: they are numbers of each run.
-    """
-    graph, weights, trained = read_graph(model), model.weights, {id(weight) for weight in model.trainable_weights}
-    parts = [
-        [describe_step(step) for step in graph.steps],
-        str(graph.outputs),
-        [_bound_by(names, graph) for names in (input_names(model), output_names(model))],
-        [(tuple(weight.shape), str(weight.dtype), weight.trainable) for weight in weights],
-        [id(weight) in trained for weight in weights],
-        tree.map_structure(_value, compile_config(model).get("loss")),
-        tree.map_structure(_value, compile_config(model).get("loss_weights")),
-        tree.map_structure(_value, compile_config(model).get("metrics")),
-        tree.map_structure(_value, compile_config(model).get("weighted_metrics")),
-        _optimizer(model.optimizer),
-    ]
-    return blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+def noisiest(models: Sequence[Any]) -> Any:
+    """Return the model of a cohort that has all steps which any of them has."""
+    return max({id(model): model for model in models}.values(), key=lambda model: len(read_graph(model).steps))
 
 
-def _bound_by(names: Sequence[str], graph: Graph) -> list[str]:
-    """Return the names by which mappings of arrays are bound to several inputs or outputs.
-
-    Those that Keras numbers on through a session tell nothing: nobody writes mappings for two models with them.
-    """
-    kinds = {type(step.operation).__name__ for step in graph.steps} | {"InputLayer", "KerasTensor"}
-    numbered = "|".join(re.sub(r"\W|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind) for kind in kinds)
-    own = re.compile(rf"({numbered})(_\d+)?", re.IGNORECASE)
-    return ["" if own.fullmatch(name) else name for name in names] if len(names) > 1 else []
-
-
-def describe_step(step: Step) -> Any:
-    """Describe a step of a graph so that equal ones look equal, whatever their names and strengths."""
-    operation = step.operation
-    arguments = tree.map_structure(_value, (step.args, step.kwargs))
-    return type(operation).__qualname__, _config(operation), arguments, step.outputs
-
-
-def _config(operation: keras.Operation) -> Any:
-    if not isinstance(operation, keras.layers.Layer):
-        return _value(operation)
-    if isinstance(operation, keras.Model):
-        return id(operation)
-    try:
-        given = operation.get_config()
-    except (NotImplementedError, ValueError, TypeError):
-        return id(operation)
-    strengths = {"rate", "stddev", "seed"} if type(operation).__name__ in FUSED_NOISE else set()
-    return repr(_without_names({name: value for name, value in given.items() if name not in strengths}))
-
-
-def _without_names(value: Any) -> Any:
-    """Leave out of a layer's configuration, and of those of the layers inside it, what a run has for itself.
-
-    Keras numbers names on through a session: two equal Bidirectional layers differ in those of their inner ones.
-    """
-    if isinstance(value, dict):
-        layer = "trainable" in value  # other objects' names say what they are: a policy's, an initializer's
-        own = {k: v for k, v in value.items() if not (layer and (k == "name" or k.endswith(_PER_WEIGHT)))}
-        return {name: _without_names(part) for name, part in own.items()}
-    return [_without_names(part) for part in value] if isinstance(value, list | tuple) else value
-
-
-def _value(leaf: Any) -> Any:
-    """Describe a constant, a function or a Keras object so that equal ones look equal."""
-    if isinstance(leaf, Slot | str | int | float | bool | type(None)):
-        return leaf
-    if isinstance(leaf, keras.KerasTensor):
-        return str(leaf.shape)
-    if isinstance(leaf, np.ndarray):
-        return leaf.shape, blake2b(leaf.tobytes(), digest_size=8).hexdigest()
-    if is_keras_own(leaf):
-        described = {name: value for name, value in _describe(leaf).items() if name not in {"name", "seed"}}
-        return type(leaf).__qualname__, repr(described)
-    return id(leaf)
-
-
-def _describe(leaf: Any) -> Mapping[str, Any]:
-    if isinstance(leaf, keras.losses.Loss | keras.metrics.Metric):
-        try:
-            described = dict(leaf.get_config())
-        except (NotImplementedError, ValueError, TypeError):
-            return {"id": id(leaf)}
-        function, _ = function_and_options(leaf)
-        return {**described, "fn": id(function)} if function is not None else described
-    return {name: value for name, value in vars(leaf).items() if isinstance(value, str | int | float | tuple | None)}
-
-
-def _optimizer(optimizer: keras.optimizers.Optimizer) -> Any:
-    described = config(optimizer)
-    if rule_from_keras(optimizer) is not None:
-        free = _PER_RUN_RATES if has_schedule(optimizer) else (*_PER_RUN_RATES, "learning_rate")
-        described = {name: value for name, value in described.items() if name not in free}
-        described["kind"] = str(rule_from_keras(optimizer))
-        return repr(described)
-    return type(optimizer).__qualname__, repr(described)
+def _joined(groups: dict[_Key, list[int]], models: dict[_Key, Any]) -> dict[_Key, list[int]]:
+    """Put groups whose models have less noise than others into the groups of these."""
+    if len(groups) == 1:
+        return groups
+    beside = {key: (signature_beside_graph(model), *key[1:]) for key, model in models.items()}
+    length = {key: len(read_graph(model).steps) for key, model in models.items()}
+    goes_to = {key: key for key in groups}
+    for key in groups:
+        # where a part is computed once (the key ends by its digest), its cut counts the steps of the model as it is
+        noisier = [one for one in groups if beside[one] == beside[key] and not key[-1] and length[one] > length[key]]
+        for other in sorted(noisier, key=lambda one: -length[one]):
+            if places_in(models[key], models[other]) is not None:
+                goes_to[key] = other
+                break
+    return {
+        key: [place for one, to in goes_to.items() if to == key for place in groups[one]]
+        for key in groups
+        if goes_to[key] == key
+    }

@@ -16,11 +16,11 @@ from keras import tree
 
 from gengap.datasets.cases import count_cases
 from gengap.datasets.training_data import TrainingData
-from gengap.engine.cohorts import describe_step
 from gengap.engine.frozen_cache import FrozenCache
 from gengap.engine.loader import BatchLoader, Column, read_cases
 from gengap.engine.memory import free_memory
 from gengap.engine.runs import Run, TrainingSettings
+from gengap.engine.signatures import describe_step
 from gengap.errors import GengapError
 from gengap.keras_models.frozen import has_frozen_kernels
 from gengap.keras_models.fusable import why_not_fused

@@ -24,7 +24,7 @@ from gengap.keras_models.clone import clone_compiled
 from gengap.keras_models.compile_state import judge_logits_at_zero
 from gengap.keras_models.devices import computing_on
 from gengap.keras_models.frozen import state_of
-from gengap.keras_models.initial_weights import InitialWeights
+from gengap.keras_models.initial_weights import InitialWeights, KnownDraws
 from gengap.keras_models.precision import in_precision
 from gengap.keras_models.seed_generators import obey_their_state
 
@@ -175,6 +175,7 @@ class _RunPreparation:
         self._cache = FrozenCache() if cache is None else cache
         self._clones: dict[int, Any] = {} if clones is None else clones
         self._initial: dict[int, InitialWeights] = {}
+        self._known_draws = KnownDraws()
 
     def without_drawing(self) -> "_RunPreparation":
         """Return one that leaves weights as they are, for steps that are only timed; its clones serve both."""
@@ -208,7 +209,7 @@ class _RunPreparation:
 
     def _drawn(self, run: Run) -> list[Any]:
         if id(run.model) not in self._initial:
-            self._initial[id(run.model)] = InitialWeights(run.model, run.kept)
+            self._initial[id(run.model)] = InitialWeights(run.model, run.kept, known=self._known_draws)
         return self._initial[id(run.model)].draw(run.seed)
 
 

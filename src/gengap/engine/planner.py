@@ -9,12 +9,13 @@ import keras
 import numpy as np
 import torch
 
-from gengap.engine.cohorts import cohorts, signature
+from gengap.engine.cohorts import cohorts, noisiest
 from gengap.engine.frozen import FrozenParts
 from gengap.engine.measured_ways import known_or
 from gengap.engine.memory import free_memory
 from gengap.engine.recording import why_not_compiled
 from gengap.engine.runs import Run, TrainingSettings
+from gengap.engine.signatures import signature
 from gengap.errors import UnknownNameError
 from gengap.keras_models.fusable import why_not_fused
 from gengap.keras_models.graph import read_graph
@@ -148,14 +149,14 @@ def make_plan(
     chunks: list[Chunk] = []
     found = [None if frozen is None else frozen.find(run) for run in runs]
     for group in cohorts(runs, ["" if one is None else one.digest for one in found]):
-        model = runs[group[0]].model
+        model = noisiest([runs[place].model for place in group])
         reason = why_not_fused(model) or examine(group[0])
         if reason is not None:
             chunks.append(_chunk(len(chunks), runs, group, "keras", f"Keras' own loop: {reason}"))
             continue
         first = found[group[0]]
         cut = () if first is None else first.part.cut
-        way = _known_way(runs[group[0]], group, settings, where, cut=cut, measure=measure)
+        way = _known_way(runs[group[0]], model, group, settings, where, cut=cut, measure=measure)
         pieces = np.array_split(np.array(group), -(-len(group) // way.size))
         reason, compiled_steps = str(way), False
         if settings.compile:
@@ -244,11 +245,18 @@ class _Way:
 
 
 def _known_way(
-    run: Run, group: Sequence[int], settings: TrainingSettings, where: str, *, cut: tuple[int, ...], measure: Measure
+    run: Run,
+    model: keras.Model,
+    group: Sequence[int],
+    settings: TrainingSettings,
+    where: str,
+    *,
+    cut: tuple[int, ...],
+    measure: Measure,
 ) -> _Way:
     """Return the way of a cohort, measured unless one like it has been."""
-    each = bytes_per_run(run.model, settings.batch_size, cut)
-    key = (signature(run.model), run.share, None if run.fold is None else len(run.fold.train), settings.batch_size,
+    each = bytes_per_run(model, settings.batch_size, cut)
+    key = (signature(model), run.share, None if run.fold is None else len(run.fold.train), settings.batch_size,
            settings.precision, where, cut, torch.get_num_threads())  # fmt: skip
     way: _Way = known_or(key, len(group), lambda: _way(group, each, where, measure))
     return way

@@ -31,6 +31,7 @@ from gengap.engine.recording import CompiledStep
 from gengap.engine.reference import case_weights
 from gengap.engine.running_means import RunningMeans
 from gengap.engine.runs import Array, Listener, Run, TrainingSettings
+from gengap.engine.silent_noise import graphs_together
 from gengap.engine.state import CheckpointListener, ChunkState, HaltingListener, Interrupted, nest, unnest
 from gengap.engine.step import Batch, TrainingStep
 from gengap.keras_models.frozen import num_trained
@@ -113,6 +114,7 @@ class Trainer:
         )
         self._rates = [RunRates(settings.rates, rate_of(model.optimizer)) for model in models] if settings.rates else []
         self._cut = () if frozen is None else frozen.cut
+        self._graphs = graphs_together(models, [prepared.run.model for prepared in self._runs])
         self._doors = dict(doors or {})
         self._compile_steps, self._num_runs = compile_steps, len(self._runs)
         self._assemble()
@@ -125,6 +127,10 @@ class Trainer:
     def steps_per_epoch(self) -> int:
         """How many steps an epoch has."""
         return self._steps_per_epoch
+
+    @property
+    def _num_steps(self) -> int:
+        return len(self._graphs[0].steps)
 
     @property
     def doors(self) -> dict[int, str]:
@@ -265,6 +271,7 @@ class Trainer:
             "step": self.step,
             "runs": [[prepared.run.variant, prepared.run.seed] for prepared in self._runs],
             "doors": {str(index): name for index, name in self.doors.items()},
+            "steps": self._num_steps,
             "logs": [scalars for _, scalars in logs],
             "seconds": list(self._seconds),
             "rates": [one.state() for one in self._rates],
@@ -275,7 +282,8 @@ class Trainer:
         """Go on from a state; runs that it does not name have finished and leave."""
         still = [tuple(name) for name in state.scalars["runs"]]
         names = [(prepared.run.variant, prepared.run.seed) for prepared in self._runs]
-        self._doors = {int(index): name for index, name in state.scalars["doors"].items()}
+        if state.scalars.get("steps", self._num_steps) == self._num_steps:  # else runs with more noise have finished
+            self._doors = {int(index): name for index, name in state.scalars["doors"].items()}
         self._keep([names.index(name) for name in still])
         self.epoch, self.step = state.scalars["epoch"], state.scalars["step"]
         self._begin_epoch()
@@ -307,6 +315,7 @@ class Trainer:
             return
         self._runs = [self._runs[k] for k in runs]
         self._logs = [self._logs[k] for k in runs]
+        self._graphs = [self._graphs[k] for k in runs]
         self._seconds = [self._seconds[k] for k in runs]
         self._rates = [self._rates[k] for k in runs] if self._rates else []
         if self._runs:
@@ -322,7 +331,7 @@ class Trainer:
         seeds = [prepared.run.seed for prepared in self._runs]
         self._seeds = list(dict.fromkeys(seeds))
         self._seed_of_run = torch.tensor([self._seeds.index(seed) for seed in seeds], device=self._device)
-        self._program = Program(models, seeds, self.stack, doors=self._doors, cut=self._cut)
+        self._program = Program(models, seeds, self.stack, doors=self._doors, graphs=self._graphs, cut=self._cut)
         self._penalties = Penalties(models, self.stack)
         self._constraints = Constraints(models, self.stack)
         step = TrainingStep(self._program, self._objective, self._penalties, self.stack)

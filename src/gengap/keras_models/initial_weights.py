@@ -65,10 +65,11 @@ class InitialWeights:
     Args:
         model: A built model; it is not changed.
         kept: Names of further layers that keep what they hold, see `names_told_apart`.
+        known: What was found of other models, whose layers may be alike.
     """
 
-    def __init__(self, model: keras.Model, kept: Collection[str] = ()) -> None:
-        self._model = model
+    def __init__(self, model: keras.Model, kept: Collection[str] = (), *, known: "KnownDraws | None" = None) -> None:
+        self._model, self._known = model, known or KnownDraws()
         itself = [] if is_graph(model) else [(f"{type(model).__name__}/itself", model)]
         owned = [(name, layer, own_variables(layer)) for name, layer in [*itself, *identified_layers(model)]]
         names = names_told_apart(model)
@@ -77,6 +78,7 @@ class InitialWeights:
             for name, layer, own in owned
             if layer.trainable and names.get(id(layer)) not in kept and _may_be_random(layer, own)
         ]
+        self._likes = {name: _likeness(layer, name) for name, layer, _ in self._layers}
         self._draws: dict[str, Sequence[_Draw]] = {}
         self._undrawn: dict[int, Array] | None = None
 
@@ -84,8 +86,10 @@ class InitialWeights:
         """Return values in the order of `model.weights`."""
         values: dict[int, Any] = {}
         for identity, layer, own in self._layers:
-            if identity in self._draws:
-                drawn = [one.value(seed) for one in self._draws[identity]]
+            like = self._likes[identity]
+            draws = self._draws.get(identity) or self._known.draws.get(like)
+            if draws:
+                drawn = self._known.values(like, draws, seed)
                 values.update(zip(map(id, own), drawn, strict=True))
                 continue
             twin = _Twin(layer, identity, seed)
@@ -93,6 +97,7 @@ class InitialWeights:
             draws = twin.draws() if any(weight.trainable for weight in own) else None
             if draws is not None and (not _is_users(layer) or _Twin(layer, identity, seed + 1).comes_from(draws)):
                 self._draws[identity] = draws
+                self._known.keep(like, draws)
         return self._complete(values)
 
     def _complete(self, drawn: Mapping[int, Any]) -> list[Array]:
@@ -121,6 +126,49 @@ class _Draw:
         initializer = _keyed(self.initializer, key(seed, *self.words)) if draws else self.initializer
         with keras.device("cpu"):
             return np.asarray(keras.ops.convert_to_numpy(initializer(self.shape, dtype=self.dtype)))
+
+
+class KnownDraws:
+    """How the weights of layers come about that stand in many models: those of the variants of a study are alike.
+
+    Attributes:
+        draws: How each weight of a layer comes about, by what the layer has in common with those that are alike.
+    """
+
+    def __init__(self) -> None:
+        self.draws: dict[str, Sequence[_Draw]] = {}
+        self._seed: int | None = None
+        self._values: dict[str, Sequence[Array]] = {}
+
+    def keep(self, like: str, draws: Sequence[_Draw]) -> None:
+        """Keep how the weights of a layer come about; of one that is like no other, nothing is kept."""
+        if like:
+            self.draws[like] = draws
+
+    def values(self, like: str, draws: Sequence[_Draw], seed: int) -> Sequence[Array]:
+        """Return the weights of a seed, drawn once for layers that are alike; those of the latest seed are kept."""
+        if not like:
+            return [one.value(seed) for one in draws]
+        if seed != self._seed:  # runs of a seed follow one another, and those of all seeds may be gigabytes
+            self._seed, self._values = seed, {}
+        if like not in self._values:
+            self._values[like] = [one.value(seed) for one in draws]
+        return self._values[like]
+
+
+def _likeness(layer: keras.Layer, identity: str) -> str:
+    """Return what layers of different models have in common whose weights come about alike; empty for others.
+
+    Penalties and constraints do not matter. Layers that hold layers, and whatever is not Keras' own, are like no other.
+    """
+    initializers = [one for one in vars(layer).values() if isinstance(one, keras.initializers.Initializer)]
+    if len(all_layers(layer)) > 1 or not all(map(is_keras_own, (layer, *initializers))):
+        return ""
+    given = {name: value for name, value in layer.get_config().items() if not name.endswith(_NO_MATTER)}
+    return repr((identity, type(layer).__qualname__, given, layer.get_build_config()))
+
+
+_NO_MATTER = ("name", "_regularizer", "_constraint")
 
 
 def learned_layers(model: keras.Model) -> dict[str, bool]:

@@ -51,7 +51,11 @@ class NoiseKeys:
         self._identities = {id(layer): identity for identity, layer in identified_layers(model)}
         self._inside: dict[int, _Inside] = {}
 
-    def identity(self, layer: keras.Layer) -> str:
+    def knows(self, operation: keras.Operation) -> bool:
+        """Tell whether an operation is a layer of the model."""
+        return id(operation) in self._identities
+
+    def identity(self, layer: keras.Operation) -> str:
         """Return what a layer of the model is called in keys."""
         return self._identities.get(id(layer), type(layer).__name__)
 

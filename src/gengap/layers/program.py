@@ -11,7 +11,6 @@ from keras import tree
 
 from gengap.errors import ModelError, SlowPathWarning
 from gengap.keras_models.graph import Graph, read_graph
-from gengap.keras_models.initial_weights import identified_layers
 from gengap.keras_models.opening import NotOpened
 from gengap.keras_models.private import all_layers, kind_of_operation
 from gengap.keras_models.separability import is_keras_made
@@ -50,6 +49,7 @@ class Program:
         seeds: Seed of each run.
         stack: Weights of all runs.
         doors: Doors chosen before, by step, so that a smaller or resumed stack takes the same ones; None chooses.
+        graphs: The graph of each run's model, all with the same steps; None reads them.
         cut: Indices of values that are known already and are the inputs, see `Graph.after`; none for a whole model.
     """
 
@@ -60,13 +60,15 @@ class Program:
         stack: Stack,
         *,
         doors: Mapping[int, str] | None = None,
+        graphs: Sequence[Graph] | None = None,
         cut: Sequence[int] = (),
     ) -> None:
-        whole = read_graph(models[0])
+        known = of_each(models, read_graph) if graphs is None else graphs
+        whole = known[0]
         self.graph = whole.after(cut) if cut else whole
         self.stack = stack
         own = {step.index for step in self.graph.steps}
-        nodes = _nodes(whole, models, seeds, stack)
+        nodes = _nodes(known, models, seeds, stack)
         self._nodes = {node.step.index: node for node in nodes if node.step.index in own}
         # version 0.1.0 called this door "fold": its checkpoints go on
         chosen = {index: "join" if name == "fold" else name for index, name in (doors or {}).items()}
@@ -322,21 +324,27 @@ def _keeps_state(operation: keras.Operation) -> bool:
     )
 
 
-def _nodes(graph: Graph, models: Sequence[Any], seeds: Sequence[int], stack: Stack) -> list[StackedNode]:
-    graphs = of_each(models, read_graph)
+def _nodes(graphs: Sequence[Graph], models: Sequence[Any], seeds: Sequence[int], stack: Stack) -> list[StackedNode]:
+    graph = graphs[0]
     position = {id(weight): place for place, weight in enumerate(graph.model.weights)}
-    identities = {id(layer): identity for identity, layer in identified_layers(graph.model)}
     noises = of_each(models, NoiseKeys)
     occurrences: Counter[int] = Counter()
     nodes = []
     for step in graph.steps:
         operation = step.operation
         weights = [position[id(weight)] for weight in getattr(operation, "weights", ())]
-        identity = f"{identities.get(id(operation), type(operation).__name__)}/{occurrences[id(operation)]}"
-        occurrences[id(operation)] += 1
         operations = [own.steps[step.index].operation for own in graphs]
+        identity = f"{_identity(operations, noises)}/{occurrences[id(operation)]}"
+        occurrences[id(operation)] += 1
         nodes.append(StackedNode(step, operations, weights, seeds, identity, noises, stack))
     return nodes
+
+
+def _identity(operations: Sequence[Any], noises: Sequence[NoiseKeys]) -> str:
+    """Return what an operation is called in keys; silent noise, which a run's model lacks, as those that have it do."""
+    owners = ((own, one) for own, one in zip(noises, operations, strict=True) if own.knows(one))
+    own, one = next(owners, (noises[0], operations[0]))
+    return own.identity(one)
 
 
 def is_own_composite(operation: keras.Operation) -> bool:

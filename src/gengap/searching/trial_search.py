@@ -32,7 +32,10 @@ from gengap.study.fit_arguments import refuse_arguments
 from gengap.study.rounds import Halt, Judging, Rounds, run_each
 
 TOGETHER = 16
-"""Trials of a round: enough that training them together pays, few enough that the next round knows of them."""
+"""Trials of a round: enough that training them together pays, few enough that the next round knows of them.
+
+Where they are halved twice there are as many as leave some to the end: of 27, the best three.
+"""
 _OF_RUN = frozenset(inspect.signature(Study.run).parameters)
 _OF_STUDY = frozenset(inspect.signature(Study.__init__).parameters) - {"self", "model", "remedies", "seeds", "storage"}
 
@@ -88,8 +91,9 @@ def search(  # noqa: PLR0913  as in `Study.run`, and what a search adds
         cv: Number of folds, or what else `Study.run` takes, in place of splits; every seed has the same division.
         epoch: Whether runs are read at the epoch of best validation score, or at the last.
         pruning: After a third and a ninth of the epochs, one in so many of the trials that train together goes on
-            (successive halving). A pruner of Optuna is told the mean over the seeds after every epoch, and asked. None
-            trains all to the end, which is the default since regularization pays late.
+            (successive halving); a round has the third power of it, 27 for 3. A pruner of Optuna is told the mean over
+            the seeds after every epoch, and asked. None trains all to the end, which is the default since
+            regularization pays late.
         sampler: A sampler of Optuna; by default its TPE, with `cv` its random one.
         seed: Fixes the draws.
         judge_seeds: Fresh seeds that the finalists are judged with.
@@ -160,8 +164,9 @@ def search(  # noqa: PLR0913  as in `Study.run`, and what a search adds
     trying = Trying(rounds, chosen, drawing, storage=folder, progress=progress, running=running)
     if folder is not None:
         declare(folder, chosen, seed=seed, pruning=pruning, epoch=epoch, seeds=study.seeds)
+    together = TOGETHER if halving is None else max(TOGETHER, halving.factor**3)
     while len(trying.trials) < n_trials:
-        trying.advance(min(TOGETHER, n_trials - len(trying.trials)))
+        trying.advance(min(together, n_trials - len(trying.trials)))
         _tell(trying, n_trials, show=progress)
     judge = {"seeds": fresh_seeds(study.seeds, judge_seeds), "references": references, **of_study}
     return concluded(trying, model, judge, fit, seed=seed, storage=folder, progress=progress)
