@@ -247,11 +247,12 @@ def made_anew(operation: Operation, config: dict[str, Any] | None = None) -> Ope
     return copy
 
 
+_PARTS = keras.regularizers.Regularizer | keras.constraints.Constraint | keras.initializers.Initializer
+
+
 def _is_users_part(value: Any) -> bool:
-    """Tell whether a value is a penalty, constraint or initializer of a user's, whose class may bear the name of one of Keras'."""
-    return isinstance(
-        value, keras.regularizers.Regularizer | keras.constraints.Constraint | keras.initializers.Initializer
-    ) and not is_keras_own(value)
+    """Tell whether a value is a penalty, constraint or initializer of a user's, which may be called as one of Keras'."""
+    return isinstance(value, _PARTS) and not is_keras_own(value)
 
 
 def _is_lambda(value: Any) -> bool:
