@@ -1,422 +1,278 @@
 """The same space, trials, epochs and seeds: gengap's search against KerasTuner and Optuna with Keras' own loop.
 
-    GENGAP_IMDB=imdb.npz python -m benchmarks.search [--quick] [--only reviews soundings digits lstm]
+    GENGAP_IMDB=imdb.npz python -m benchmarks.search [--only reviews soundings digits lstm] [--quick]
 
-Rivals train trial after trial, each trial with every seed; a trial's worth is the mean of its best validation losses,
-penalties left out. Each rival has two ratios: of whole searches, and of the time to the same held-out loss, the
-higher of the two that they end at. The search is run before its rivals and after them, and the slower counts; its time
-holds the judging of its finalists, which rivals do not do. What each search chose is then trained anew, with seeds that
-none has seen, and judged on the test split, case by case: a choice is not worse where the interval of its difference in
-test loss ends below the margin.
+A search is luck: of which trials it draws, and of the seeds that these train with. So each runs several times, with
+other draws and other seeds, and what it has found at any time is not read off the losses that it chose by, the lowest
+of many: the trial that leads at that time is trained anew, with ten seeds that no search has used, and its validation
+loss is the search's loss then, in the mean over the repeats. "To the same loss" divides the times at which two searches
+come to the higher of the losses that they end at. What each chose in the end is judged on the test split, case by case.
 
-`--quick` gives rivals two trials and multiplies; without, they run all. Times are of the processor, which other work on
-the machine hardly lengthens; by the wall, and the load, stand beside. KerasTuner is raced where it is installed
-(`keras-tuner`, `six`, `grpcio`). What was raced takes the place of its rows in the results.
+gengap runs before and after its rivals' repeats, as they do in one process on one thread. Times are of the processor,
+which other work on the machine hardly lengthens. `--searches` runs what is not there yet and keeps it; `--judge` trains
+anew what led, and writes the page. KerasTuner is raced where it is installed (`keras-tuner`, `six`, `grpcio`).
 """
 
 import argparse
 import json
 import os
-import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
-import keras
 import numpy as np
-import optuna
 from benchmarks.machine import machine
+from benchmarks.search_contestants import OWN, RIVALS, SEEDS, Searched, Strengths, as_arrays
+from benchmarks.search_tasks import TASKS, Task
 from benchmarks.sections import put_section
 from numpy.typing import NDArray
-from scipy.stats import loguniform
 
 import gengap as gg
-from gengap import search  # what is loaded at first use is not part of the race
 
 RESULTS = Path(__file__).parent / "results" / "search.json"
 PAGE = Path(__file__).parents[1] / "docs" / "search.md"
-TRIALS, SEEDS, RATE = 24, 3, 1e-3
-JUDGES = range(100, 110)
+TRIALS = 24
+JUDGES = range(1000, 1010)
+AT_ONCE = 8
+"""Strengths that are judged in one go: runs of the reviews have 160,000 weights."""
 MARGIN = 0.05
 """Nats of test loss by which a choice may be worse."""
-SPACE = {"dropout": (0.05, 0.7), "l2": (1e-5, 1e-1), "learning_rate": (1e-4, 1e-2)}
-"""Dropout uniform, the others on a logarithmic scale; dropout and L2 are off in half of the draws."""
+REPEATS = {**dict.fromkeys(OWN, 5), "optuna, TPE": 3, "keras-tuner, random": 1, "keras-tuner, bayesian": 1,
+           "keras-tuner, hyperband": 5}  # fmt: skip
+"""How often each is run; a search of all epochs takes Keras' loop minutes."""
+FEWER = {("reviews", "optuna, TPE"): 1, ("reviews", "keras-tuner, random"): 0, ("reviews", "keras-tuner, bayesian"): 0,
+         ("reviews", "keras-tuner, hyperband"): 3}  # fmt: skip
 
-Strengths = tuple[float, float, float]
+Floats = NDArray[np.float64]
+Search = dict[str, Any]
+"""A `Searched` as it is kept, with `task`, `who`, `repeat` and the machine's `load`."""
 
 
-@dataclass(frozen=True)
-class Task:
-    """One race.
+def keep(path: Path, found: Sequence[Search]) -> None:
+    """Add searches to a file; one that is there already is replaced."""
+    known = {(one["task"], one["who"], one["repeat"]): one for one in read(path)}
+    known |= {(one["task"], one["who"], one["repeat"]): one for one in found}
+    path.write_text(json.dumps({**_all(path), "searches": list(known.values())}, indent=1) + "\n", encoding="utf-8")
 
-    Attributes:
-        data: Training, validation and test split.
-        build: A compiled model of dropout, L2 and learning rate; its one metric is its loss without penalties.
-        epochs: Epochs of a run.
-        batch_size: Cases a step.
-        bar: How many times faster than the fastest rival the search has to be.
-        monitor: Keras' name of the validation loss without penalties, which every search goes by.
+
+def read(path: Path) -> list[Search]:
+    """Return the searches of a file."""
+    found: list[Search] = _all(path).get("searches", [])
+    return found
+
+
+def _all(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+
+def run(path: Path, names: Sequence[str], whos: Sequence[str], *, trials: int = TRIALS) -> None:
+    """Run the searches that a file lacks, repeat after repeat, so that whatever is there is complete up to a repeat."""
+    for repeat in range(max(REPEATS.values())):
+        for name in names:
+            task = TASKS[name]()
+            for who in whos:
+                number = FEWER.get((name, who), REPEATS[who])
+                there = {(one["task"], one["who"], one["repeat"]) for one in read(path)}
+                if repeat >= number or (name, who, repeat) in there:
+                    continue
+                try:
+                    found = (OWN | RIVALS)[who](task, trials, repeat)
+                except ImportError as error:
+                    print(f"{who} is not raced: {error}")
+                    continue
+                load = os.getloadavg()[0]
+                print(
+                    f"{name:10} {who:24} {repeat}: {found.processor:6.1f} s of processor, load {load:.1f}", flush=True
+                )
+                keep(path, [{"task": name, "who": who, "repeat": repeat, **vars(found), "load": load}])
+
+
+def judge(task: Task, searches: Sequence[Search]) -> list[Search]:
+    """Return the searches with what was true of the trials that led them, and of what they chose.
+
+    Each gets `losses`, the seconds at which a trial took the lead and its validation loss with fresh seeds, and
+    `test_losses`, the loss of every test case under its choice.
+    """
+    read_as = [Searched(*(one[name] for name in ("seconds", "processor", "ends", "chosen"))) for one in searches]
+    wanted = list(dict.fromkeys(tuple(led) for one in read_as for _, led in one.leaders))
+    finals = list(dict.fromkeys(tuple(one.chosen) for one in read_as))
+    validation, _ = trained_anew(task, wanted)
+    _, test = trained_anew(task, finals, on_test=True)
+    judged = []
+    for kept, one in zip(searches, read_as, strict=True):
+        losses = [(at, validation[tuple(led)]) for at, led in one.leaders]
+        judged.append({**kept, "losses": losses, "test_losses": test[tuple(one.chosen)]})
+    return judged
+
+
+def trained_anew(
+    task: Task, wanted: Sequence[Strengths], *, on_test: bool = False
+) -> tuple[dict[Strengths, float], dict[Strengths, list[float]]]:
+    """Train strengths with seeds that no search has used; return their validation loss, and the loss of test cases."""
+    train, validation, _ = task.data
+    losses: dict[Strengths, float] = {}
+    of_cases: dict[Strengths, list[float]] = {}
+    for start in range(0, len(wanted), AT_ONCE):
+        some = wanted[start : start + AT_ONCE]
+        models = [task.build(*one) for one in some for _ in JUDGES]
+        fit: dict[str, Any] = {"epochs": task.epochs, "batch_size": task.batch_size, "training_score": False}
+        fit |= {"seeds": [*JUDGES] * len(some), "validation_data": (validation.x, validation.y)}
+        told = gg.fit_many(models, train.x, train.y, restore_best_weights=True, **fit)
+        for place, one in enumerate(some):
+            own = slice(place * len(JUDGES), (place + 1) * len(JUDGES))
+            losses[one] = float(np.mean([min(history.history[task.monitor]) for history in told[own]]))
+            if on_test:
+                of_cases[one] = np.mean([losses_on_test(task, model) for model in models[own]], axis=0).tolist()
+    return losses, of_cases
+
+
+def losses_on_test(task: Task, model: Any) -> Floats:
+    """Return the log loss of every test case."""
+    x, y = as_arrays(task.data[2])[0], task.data[2].y
+    p = model.predict(x, verbose=0, batch_size=1024).astype(float)
+    right = p[np.arange(len(y)), y] if p.shape[1] > 1 else np.where(y == 1, p[:, 0], 1 - p[:, 0])
+    return np.asarray(-np.log(np.maximum(right, 1e-7)))
+
+
+Curve = Sequence[tuple[float, float]]
+"""Seconds and loss of what led from then on."""
+
+
+def time_to(curves: Sequence[Curve], loss: float) -> float:
+    """Return when the mean over searches of the loss of what leads is first as low; infinite where it never is."""
+    moments = sorted({at for curve in curves for at, _ in curve})
+    begun = max(curve[0][0] for curve in curves)
+    for moment in moments:
+        if moment >= begun and mean_at(curves, moment) <= loss + 1e-12:
+            return moment
+    return float("inf")
+
+
+def mean_at(curves: Sequence[Curve], moment: float) -> float:
+    """Return the mean over searches of the loss of what leads at a moment."""
+    return float(np.mean([[loss for at, loss in curve if at <= moment][-1] for curve in curves]))
+
+
+def end(curves: Sequence[Curve]) -> float:
+    """Return the mean loss of what leads in the end."""
+    return float(np.mean([curve[-1][1] for curve in curves]))
+
+
+def to_the_same_loss(own: Sequence[Curve], rival: Sequence[Curve]) -> tuple[float, float, float]:
+    """Return how many times sooner gengap comes to the higher of two final losses, with a 95 % bootstrap interval.
+
+    The interval draws repeats of both with replacement: it says how far the ratio depends on which were run.
     """
 
-    data: tuple[gg.Split, gg.Split, gg.Split]
-    build: Callable[[float, float, float], Any]
-    epochs: int
-    batch_size: int
-    bar: float
-    monitor: str = "val_binary_crossentropy"
+    def ratio(a: Sequence[Curve], b: Sequence[Curve]) -> float:
+        loss = max(end(a), end(b))
+        return time_to(b, loss) / time_to(a, loss)
 
-
-def dense(units: int, shape: tuple[int, ...], end: tuple[int, str, str]) -> Callable[[float, float, float], Any]:
-    def build(dropout: float, l2: float, rate: float) -> Any:
-        model = keras.Sequential([keras.Input(shape), *([keras.layers.Flatten()] if len(shape) > 1 else [])])
-        for _ in range(2):
-            penalty = keras.regularizers.L2(l2) if l2 else None
-            model.add(keras.layers.Dense(units, activation="relu", kernel_regularizer=penalty))
-            if dropout:
-                model.add(keras.layers.Dropout(dropout))
-        model.add(keras.layers.Dense(end[0], activation=end[1]))
-        model.compile(keras.optimizers.Adam(rate), end[2], metrics=[end[2]])
-        return model
-
-    return build
-
-
-def convolutional(dropout: float, l2: float, rate: float) -> Any:
-    layers, model = keras.layers, keras.Sequential([keras.Input((32, 5))])
-    for count in (16, 32):
-        penalty = keras.regularizers.L2(l2) if l2 else None
-        model.add(layers.Conv1D(count, 5, padding="same", activation="relu", kernel_regularizer=penalty))
-        if dropout:
-            model.add(layers.Dropout(dropout))
-        model.add(layers.MaxPooling1D(2))
-    model.add(layers.Flatten())
-    model.add(layers.Dense(1, activation="sigmoid"))
-    model.compile(keras.optimizers.Adam(rate), "binary_crossentropy", metrics=["binary_crossentropy"])
-    return model
-
-
-def recurrent(dropout: float, l2: float, rate: float) -> Any:
-    layers, penalty = keras.layers, keras.regularizers.L2(l2) if l2 else None
-    model = keras.Sequential([keras.Input((40,), dtype="int32"), layers.Embedding(1000, 16)])
-    model.add(layers.LSTM(32, kernel_regularizer=penalty))
-    if dropout:
-        model.add(layers.Dropout(dropout))
-    model.add(layers.Dense(1, activation="sigmoid"))
-    model.compile(keras.optimizers.Adam(rate), "binary_crossentropy", metrics=["binary_crossentropy"])
-    return model
-
-
-def reviews() -> Task:
-    data = gg.datasets.imdb(os.environ["GENGAP_IMDB"], split="tutorial")
-    held = data.validation
-    halves = tuple(gg.Split(held.x[rows], held.y[rows]) for rows in (slice(12_500), slice(12_500, None)))
-    build = dense(16, (10_000,), (1, "sigmoid", "binary_crossentropy"))
-    return Task((data.train, *halves), build, 4, 512, 20)
-
-
-def soundings() -> Task:
-    data = gg.datasets.soundings()
-    return Task((data.train, data.validation, data.test), convolutional, 20, 32, 8)
-
-
-def digits() -> Task:
-    data = gg.datasets.digits()
-    end = (10, "softmax", "sparse_categorical_crossentropy")
-    return Task(
-        (data.train, data.validation, data.test), dense(32, data.train.x.shape[1:], end), 20, 32, 8, f"val_{end[2]}"
-    )
-
-
-def lstm() -> Task:
-    """Synthetic sentences of 40 words: the label is whether more words of one kind than of the other are in them."""
     random = np.random.default_rng(0)
-    x = random.integers(0, 1000, (3000, 40)).astype("int32")
-    y = ((x < 100).sum(1) + random.normal(0, 1, 3000) > (x >= 900).sum(1)).astype("float32")
-    parts = tuple(gg.Split(x[rows], y[rows]) for rows in (slice(1500), slice(1500, 2250), slice(2250, 3000)))
-    return Task(parts, recurrent, 5, 64, 3)
+    drawn = [ratio(*([side[n] for n in random.integers(0, len(side), len(side))] for side in (own, rival)))
+             for _ in range(1000)]  # fmt: skip
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return ratio(own, rival), float(low), float(high)
 
 
-TASKS = {one.__name__: one for one in (reviews, soundings, digits, lstm)}
+def difference(own: Sequence[Search], rival: Sequence[Search]) -> tuple[float, float]:
+    """Return gengap's test loss minus a rival's, and half its 95 % interval over cases and, where known, repeats."""
+    a, b = (np.array([one["test_losses"] for one in side]) for side in (own, rival))
+    cases = a.mean(axis=0) - b.mean(axis=0)
+    variance = cases.var(ddof=1) / len(cases)
+    variance += sum(side.mean(axis=1).var(ddof=1) / len(side) for side in (a, b) if len(side) > 1)
+    return float(cases.mean()), 1.96 * float(variance) ** 0.5
 
 
-@dataclass(frozen=True)
-class Searched:
-    """What a search took and found.
-
-    Attributes:
-        seconds: By the wall.
-        processor: Of all its threads.
-        ends: Seconds by the wall and mean best validation loss of every trial, as they ended.
-        chosen: Dropout, L2 and learning rate of the best trial; 0 is off.
-    """
-
-    seconds: float
-    processor: float
-    ends: list[tuple[float, float]]
-    chosen: Strengths
-
-    @property
-    def loss(self) -> float:
-        """Lowest validation loss of all trials."""
-        return min(loss for _, loss in self.ends)
-
-    def reached(self, loss: float) -> float:
-        """Seconds of the processor until a trial was as good, at the search's mean pace."""
-        return min(at for at, one in self.ends if one <= loss) * self.processor / self.seconds
+def compared(searches: Sequence[Search]) -> list[dict[str, Any]]:
+    """Return a row for each rival on a task and each of gengap's searches."""
+    by = {who: [one for one in searches if one["who"] == who] for who in (*OWN, *RIVALS)}
+    rows = []
+    for who in (who for who in RIVALS if by[who]):
+        for own in (own for own in OWN if by[own]):
+            sides = [by[own], by[who]]
+            seconds = [float(np.mean([one["processor"] for one in side])) for side in sides]
+            curves = [[one["losses"] for one in side] for side in sides]
+            rows.append({
+                "rival": who, "gengap": own, "repeats": [len(side) for side in sides], "seconds": seconds,
+                "whole": seconds[1] / seconds[0], "ends": [end(side) for side in curves],
+                "same_loss": to_the_same_loss(*curves), "on_test": difference(*sides),
+            })  # fmt: skip
+    return rows
 
 
-class Watch:
-    """Two clocks, and the trials that have ended."""
-
-    def __init__(self) -> None:
-        self._wall, self._processor, self.ends = time.perf_counter(), time.process_time(), list[tuple[float, float]]()
-
-    def ended(self, loss: float) -> None:
-        """Take down the loss of a trial that ends now."""
-        self.ends.append((time.perf_counter() - self._wall, loss))
-
-    def found(self, chosen: Strengths) -> Searched:
-        """Stop the clocks."""
-        taken = time.perf_counter() - self._wall, time.process_time() - self._processor
-        return Searched(*taken, self.ends, chosen)
-
-
-def ours(task: Task, trials: int, pruning: int | None = None) -> Searched:
-    train, validation, test = task.data
-    space = {
-        gg.Dropout: [None, SPACE["dropout"]],
-        gg.L2: [None, loguniform(*SPACE["l2"])],
-        "learning_rate": loguniform(*(rate / RATE for rate in SPACE["learning_rate"])),
-    }
-    watch, began = Watch(), datetime.now()  # noqa: DTZ005  Optuna's times have no zone
-    data = {"validation_data": validation, "test_data": test}
-    given = {"epochs": task.epochs, "batch_size": task.batch_size, "n_trials": trials, "seeds": SEEDS}
-    given |= {"pruning": pruning, "judge_seeds": SEEDS, "progress": False}
-    found = search(task.build(0.0, 0.0, RATE), space, train, **data, **given)
-    told = {one.number: (one.datetime_complete - began).total_seconds() for one in found.study.trials}
-    watch.ends += [(told[one.number], one.score) for one in found.trials if one.state != "halted"]
-    best = found.best.strengths
-    return watch.found((best["dropout"] or 0.0, best["l2"] or 0.0, best["learning_rate"] * RATE))
+READING = f"""Seconds are of the processor, one thread, {TRIALS} trials of {SEEDS} seeds, in the mean over the repeats,
+whose number stands behind the names (gengap's: 5). "Whole" divides the seconds of whole searches; gengap's hold the
+judging of its finalists, which rivals do not do. "Same loss" divides the times until a search has found strengths as
+good as the worse of the two find in the end: a trial that leads is trained anew with {len(JUDGES)} seeds that no search
+has used, and its validation loss counts, in the mean over the repeats; in brackets what lies in 95 % of 1,000 bootstrap
+samples of the repeats. The last column is the test loss of what was chosen, likewise trained anew: gengap's minus the
+rival's, with a 95 % interval over cases and repeats. Not worse is what ends below {MARGIN:g}."""
+HEADINGS = (
+    "data",
+    "rival",
+    "its seconds",
+    "gengap",
+    "its seconds",
+    "whole",
+    "same loss",
+    "losses at the end, its and gengap's",
+    "difference on test",
+)
 
 
-def as_arrays(split: gg.Split) -> tuple[Any, Any]:
-    # Keras' metrics want answers of the output's rank.
-    return (split.x.toarray() if hasattr(split.x, "toarray") else split.x), split.y[:, None]
-
-
-def objective(task: Task, arrays: list[tuple[Any, Any]], strengths: tuple[float, float, float]) -> float:
-    """Train one trial with every seed by Keras' own loop."""
-    losses = []
-    for seed in range(SEEDS):
-        keras.utils.set_random_seed(seed)
-        model = task.build(*strengths)
-        fit = {"epochs": task.epochs, "batch_size": task.batch_size, "verbose": 0}
-        history = model.fit(*arrays[0], validation_data=arrays[1], **fit)
-        losses.append(min(history.history[task.monitor]))
-        keras.backend.clear_session()
-    return float(np.mean(losses))
-
-
-def drawn(trial: Any) -> Strengths:
-    dropout = trial.suggest_float("dropout", *SPACE["dropout"]) if trial.suggest_categorical("d", [0, 1]) else 0.0
-    l2 = trial.suggest_float("l2", *SPACE["l2"], log=True) if trial.suggest_categorical("l", [0, 1]) else 0.0
-    return dropout, l2, trial.suggest_float("rate", *SPACE["learning_rate"], log=True)
-
-
-def by_optuna(task: Task, trials: int) -> Searched:
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    arrays = [as_arrays(split) for split in task.data[:2]]
-    watch = Watch()
-    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
-    ended = [lambda _, trial: watch.ended(trial.value)]
-    study.optimize(lambda trial: objective(task, arrays, drawn(trial)), n_trials=trials, callbacks=ended)
-    best = study.best_params
-    return watch.found((best.get("dropout", 0.0), best.get("l2", 0.0), best["rate"]))
-
-
-def by_keras_tuner(task: Task, trials: int, kind: str) -> Searched:
-    import keras_tuner
-
-    arrays = [as_arrays(split) for split in task.data[:2]]
-
-    def strengths(hp: Any) -> Strengths:
-        dropout = hp.Float("dropout", *SPACE["dropout"]) if hp.Boolean("d") else 0.0
-        l2 = hp.Float("l2", *SPACE["l2"], sampling="log") if hp.Boolean("l") else 0.0
-        return dropout, l2, hp.Float("rate", *SPACE["learning_rate"], sampling="log")
-
-    tuners = {"random": keras_tuner.RandomSearch, "bayesian": keras_tuner.BayesianOptimization}
-    base = tuners.get(kind, keras_tuner.Hyperband)
-
-    class Watched(base):  # type: ignore[misc, valid-type]
-        def on_trial_end(self, trial: Any) -> None:
-            super().on_trial_end(trial)
-            watch.ended(float(self.oracle.get_trial(trial.trial_id).score))
-
-    fit = {"validation_data": arrays[1], "batch_size": task.batch_size, "verbose": 0}
-    with tempfile.TemporaryDirectory() as folder:
-        own: dict[str, Any] = {
-            "objective": keras_tuner.Objective(task.monitor, "min"),
-            "seed": 0,
-            "directory": folder,
-            "executions_per_trial": SEEDS,
-        }
-        watch = Watch()
-        if kind == "hyperband":
-            own |= {"max_epochs": task.epochs, "factor": 3}
-        else:
-            own["max_trials"], fit["epochs"] = trials, task.epochs
-        tuner = Watched(lambda hp: task.build(*strengths(hp)), **own)
-        tuner.oracle.max_trials = trials
-        tuner.search(*arrays[0], **fit)
-        return watch.found(strengths(tuner.get_best_hyperparameters(1)[0]))
-
-
-def test_losses(task: Task, chosen: Strengths) -> NDArray[np.float64]:
-    """Return the log loss of every test case, in the mean over new seeds, each read at its best epoch."""
-    train, validation, test = task.data
-    models = [task.build(*chosen) for _ in JUDGES]
-    fit = {"epochs": task.epochs, "batch_size": task.batch_size, "seeds": JUDGES, "restore_best_weights": True}
-    gg.fit_many(models, train.x, train.y, validation_data=(validation.x, validation.y), **fit)
-    x, y = as_arrays(test)[0], test.y
-    losses = []
-    for model in models:
-        p = model.predict(x, verbose=0).astype(float)
-        right = p[np.arange(len(y)), y] if p.shape[1] > 1 else np.where(y == 1, p[:, 0], 1 - p[:, 0])
-        losses.append(-np.log(np.maximum(right, 1e-7)))
-    return np.mean(losses, axis=0)
-
-
-@dataclass(frozen=True)
-class Rival:
-    """A search that others offer.
-
-    Attributes:
-        run: Searches with so many trials.
-        pruning: How gengap halts trials beside it; None trains all to the end.
-    """
-
-    run: Callable[[Task, int], Searched]
-    pruning: int | None = None
-
-
-def tuner(kind: str) -> Callable[[Task, int], Searched]:
-    return lambda task, trials: by_keras_tuner(task, trials, kind)
-
-
-RIVALS = {
-    "optuna, TPE": Rival(by_optuna),
-    **{f"keras-tuner, {kind}": Rival(tuner(kind)) for kind in ("random", "bayesian", "hyperband")},
-    "keras-tuner, hyperband, both halting": Rival(tuner("hyperband"), pruning=3),
-}
-OWN = {None: "gengap", 3: "gengap, pruning=3"}
-
-
-def race(name: str, *, quick: bool, rivals: list[str]) -> dict[str, Any]:
-    task, found = TASKS[name](), dict[str, Searched]()
-    trials, kinds = 2 if quick else TRIALS, list(dict.fromkeys(RIVALS[rival].pruning for rival in rivals))
-    before = {kind: ours(task, TRIALS, kind) for kind in kinds}
-    for rival in rivals:
-        try:
-            found[rival] = RIVALS[rival].run(task, trials)
-        except ImportError as error:
-            print(f"{name}: {rival} is not raced: {error}")
-    owns = {kind: max(before[kind], ours(task, TRIALS, kind), key=lambda one: one.processor) for kind in kinds}
-    losses = {kind: test_losses(task, own.chosen) for kind, own in owns.items()}
-    rows: dict[str, Any] = {}
-    for kind, own in owns.items():
-        rows[OWN[kind]] = row(own) | {"beside": OWN[kind], "test_loss": float(losses[kind].mean())}
-    for rival, one in found.items():
-        kind = RIVALS[rival].pruning
-        own, apart = owns[kind], losses[kind] - test_losses(task, one.chosen)
-        half = 1.96 * float(apart.std(ddof=1)) / len(apart) ** 0.5
-        same = max(one.loss, own.loss)
-        rows[rival] = row(one) | {
-            "beside": OWN[kind],
-            "ratio": one.processor * TRIALS / trials / own.processor,
-            "ratio_to_same_loss": one.reached(same) / own.reached(same),
-            "test_loss": float((losses[kind] - apart).mean()),
-            "gengap_minus_it": [float(apart.mean()), half],
-        }
-    for contestant, one in rows.items():
-        print(f"{name:10} {contestant:37} {told(one)}", flush=True)
-    print(f"{name:10} asked for: {task.bar:g}; load {os.getloadavg()[0]:.1f}")
-    return {"rows": rows, "bar": task.bar, "load": os.getloadavg()[0]}
-
-
-def joined(known: dict[str, Any], raced: dict[str, Any]) -> dict[str, Any]:
-    """Return a race with the rows of before that were not held against what ran anew."""
-    own = set(raced["rows"]) & set(OWN.values())
-    stay = {who: one for who, one in known.get("rows", {}).items() if not {who, one.get("beside", "gengap")} & own}
-    return raced | {"rows": stay | raced["rows"]}
-
-
-def row(found: Searched) -> dict[str, Any]:
-    times = {"seconds": found.seconds, "processor": found.processor, "to_best": found.reached(found.loss)}
-    return {**times, "best_validation_loss": found.loss, "trials": len(found.ends), "chosen": found.chosen}
-
-
-def told(one: dict[str, Any]) -> str:
-    said = f"{one['processor']:7.1f} s of processor ({one['seconds']:.1f} by the wall, {one['trials']} trials"
-    said += f", its best after {one['to_best']:.1f}), validation loss {one['best_validation_loss']:.4f}"
-    said += f", test {one['test_loss']:.4f}"
-    if "ratio" not in one:
-        return said
-    mean, half = one["gengap_minus_it"]
-    verdict = "not worse" if mean + half <= MARGIN else "not shown to be not worse"
-    ratios = f"gengap {one['ratio']:.1f} times as fast, {one['ratio_to_same_loss']:.1f} to the same loss"
-    return f"{said}; {ratios}, on test {mean:+.4f} +- {half:.4f}: {verdict} (margin {MARGIN:g})"
-
-
-READING = f"""Seconds are of the processor, one thread, {TRIALS} trials of {SEEDS} seeds. Hyperband stops most of its
-trials early and may end with fewer; "both halting" is gengap with `pruning=3` beside it. "Whole" divides the rival's
-seconds for its whole search by gengap's, judging of the finalists included; "same loss" divides the times until a
-trial was as good as the worse of the two best ones: of one draw of each search, so that where a first trial happens
-to be good it is the time of that trial. KerasTuner draws new seeds for every trial, so that its lowest loss is luck
-of seeds in part; gengap and Optuna hold all trials against the same three. Test losses are of what each chose,
-trained anew with {len(JUDGES)} seeds: gengap's minus the rival's, with its 95 % interval over cases; not worse is
-what ends below {MARGIN:g}."""
-HEADINGS = ("data", "rival", "its seconds", "gengap's", "whole", "same loss", "validation losses, its and gengap's",
-            "difference on test")  # fmt: skip
-
-
-def section(races: dict[str, Any]) -> str:
+def section(races: Mapping[str, Sequence[dict[str, Any]]]) -> str:
     """Return what was found as a table in Markdown."""
     lines = [HEADINGS, ("---",) * len(HEADINGS)]
-    for name, one in races.items():
-        for rival, row in one["rows"].items():
-            if rival in RIVALS:
-                own = one["rows"][row.get("beside", "gengap")]
-                mean, half = row["gengap_minus_it"]
-                worse = "not worse" if mean + half <= MARGIN else "not shown to be not worse"
-                lines.append((
-                    name, rival, f"{row['processor']:.0f}", f"{own['processor']:.0f}", f"{row['ratio']:.1f}",
-                    f"{row['ratio_to_same_loss']:.1f}",
-                    f"{row['best_validation_loss']:.4f}, {own['best_validation_loss']:.4f}",
-                    f"{mean:+.4f} [{mean - half:+.4f}, {mean + half:+.4f}]: {worse}",
-                ))  # fmt: skip
+    for name, rows in races.items():
+        for row in rows:
+            mean, half = row["on_test"]
+            worse = "not worse" if mean + half <= MARGIN else "not shown to be not worse"
+            ratio, low, high = row["same_loss"]
+            several = min(row["repeats"]) > 1
+            lines.append((
+                name, f"{row['rival']} ({row['repeats'][1]})", f"{row['seconds'][1]:.0f}",
+                "halting" if "pruning" in row["gengap"] else "all epochs", f"{row['seconds'][0]:.1f}",
+                f"{row['whole']:.1f}", f"{ratio:.1f} [{low:.1f}, {high:.1f}]" if several else "",
+                f"{row['ends'][1]:.4f}, {row['ends'][0]:.4f}",
+                f"{mean:+.4f} [{mean - half:+.4f}, {mean + half:+.4f}]: {worse}",
+            ))  # fmt: skip
     return "\n".join([*(f"| {' | '.join(cells)} |" for cells in lines), "", READING])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="two trials of each rival; nothing is written")
-    parser.add_argument(
-        "--only", nargs="*", default=[n for n in TASKS if n != "reviews" or "GENGAP_IMDB" in os.environ]
-    )
-    parser.add_argument("--rivals", nargs="*", default=list(RIVALS), choices=list(RIVALS))
+    known = [name for name in TASKS if name != "reviews" or "GENGAP_IMDB" in os.environ]
+    parser.add_argument("--only", nargs="*", default=known, choices=list(TASKS))
+    parser.add_argument("--who", nargs="*", default=[*OWN, *RIVALS], choices=[*OWN, *RIVALS])
+    parser.add_argument("--into", type=Path, default=RESULTS, help="file that keeps the searches")
+    parser.add_argument("--searches", action="store_true", help="run searches only")
+    parser.add_argument("--judge", action="store_true", help="judge what is there only")
+    parser.add_argument("--quick", action="store_true", help="4 trials of each; nothing is kept")
     options = parser.parse_args()
-    races = {name: race(name, quick=options.quick, rivals=options.rivals) for name in options.only}
-    if not options.quick:
-        before = json.loads(RESULTS.read_text(encoding="utf-8"))["races"] if RESULTS.exists() else {}
-        races = before | {name: joined(before.get(name, {}), one) for name, one in races.items()}
-        kept = {"machine": machine("keras", "torch", "optuna"), "margin": MARGIN, "races": races}
-        RESULTS.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-        put_section(PAGE, "search.py", section(kept["races"]))
+    if options.quick:
+        for name in options.only:
+            task = TASKS[name]()
+            for who in options.who:
+                found = (OWN | RIVALS)[who](task, 4, 0)
+                print(f"{name:10} {who:24} {found.processor:6.1f} s of processor for 4 trials", flush=True)
+        return
+    if not options.judge:
+        run(options.into, options.only, options.who)
+    if options.searches:
+        return
+    for name in options.only:
+        searches = [one for one in read(options.into) if one["task"] == name]
+        keep(options.into, judge(TASKS[name](), searches))
+    judged = [one for one in read(options.into) if "losses" in one]
+    races = {name: compared([one for one in judged if one["task"] == name]) for name in TASKS}
+    kept = {"machine": machine("keras", "torch", "optuna"), "margin": MARGIN, "races": races, "searches": judged}
+    options.into.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    print(section(races))
+    if options.into == RESULTS:
+        put_section(PAGE, "search.py", section(races))
 
 
 if __name__ == "__main__":

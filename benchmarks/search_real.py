@@ -22,7 +22,7 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 import keras
 import numpy as np
 from benchmarks.machine import machine
-from benchmarks.search import convolutional, dense
+from benchmarks.search_tasks import convolutional, dense
 from benchmarks.sections import put_section
 from scipy.stats import loguniform
 from sklearn.datasets import load_breast_cancer

@@ -130,6 +130,51 @@ def test_cases_are_divided_as_they_are_given(noisy, few_trials):
     assert divide(data).split["x"] is data
 
 
+def table(number, words=("north", "south")):
+    """A feature that grows, so that any part of the cases has a mean of its own, and words."""
+    rows = np.arange(number)
+    names = np.array(words)[rows % len(words)]
+    return pd.DataFrame({"height": rows**1.5, "region": names, "hail": np.where(rows % 3 == 0, "yes", "no")})
+
+
+def test_an_encoder_learns_from_no_case_that_judges():
+    """Few cases are encoded inside each fold; of many those that judge are taken out before."""
+    few = divide(gg.datasets.from_table(table(120), target="hail"))
+    assert set(few.folds) == {"x", "cv", "preprocess"}
+    assert list(few.folds["x"].x["region"][:2]) == ["north", "south"]
+    assert len(few.folds["x"]) == 120
+    data = gg.datasets.from_table(table(2400), target="hail", validation=table(300))
+    held = divide(data).split["x"]
+    assert len(held.test) == 480
+    assert len(held.train) == 1920
+    assert len(held.validation) == 300
+    height = held.feature_names.index("height")
+    np.testing.assert_allclose(held.train.x[:, height].mean(), 0, atol=1e-5)  # before: of all 2,400
+    np.testing.assert_allclose(held.train.x[:, height].std(), 1, atol=1e-5)
+    assert abs(held.test.x[:, height].mean()) > 1e-4
+    rows = held.raw["test"].x
+    np.testing.assert_array_equal(held.table.encoder.transform(rows), held.test.x)
+    assert data.test is None
+    np.testing.assert_allclose(data.train.x[:, height].mean(), 0, atol=1e-5)  # what was given stays as it is
+
+
+def test_a_column_an_input_is_held_out_for_since_it_cannot_be_encoded_in_folds():
+    data = gg.datasets.from_table(table(300), target="hail", inputs=("region", "height"))
+    held = divide(data)
+    assert held.folds is None
+    assert list(held.split["x"].test.x) == ["region", "height"]
+    np.testing.assert_allclose(held.split["x"].train.x["height"].mean(), 0, atol=1e-5)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_table_in_python_is_improved_as_on_the_command_line(few_trials):
+    data = gg.datasets.from_table(table(90), target="hail")
+    found = gg.improve(gg.table_model(data), data, minutes=1, output=None, progress=False)
+    assert found.result.test.sizes["sample"] == 90
+    rows = data.table.encoder.numbers(data.raw["train"].x)  # what is shipped holds the encoder
+    assert found.model.predict(rows[:3], verbose=0).shape == (3, 1)
+
+
 def test_without_optuna_the_command_that_installs_it_is_said_before_anything_is_read(net, noisy, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     monkeypatch.setattr("gengap.improving.one_call.suggest_space", lambda *_: pytest.fail("something was begun"))

@@ -70,6 +70,7 @@ class Dataset:
         citation: What to cite.
         truth: For synthetic data the true probability of every case, by split name; else empty.
         table: How the table was read and encoded that the splits come from; None where there was none.
+        raw: The splits as columns, before they were encoded by what the training cases hold; empty where they were not.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Dataset:
     citation: str
     truth: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     table: "TableReading | None" = None
+    raw: Mapping[str, Split] = field(default_factory=dict)
 
     def pooled(self) -> PooledSplit:
         """Return all cases as one split: those of training, then of validation, then of test.

@@ -1,13 +1,16 @@
 """A data set from tables as people have them: words, dates, blanks and a rare event, encoded by the training cases."""
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.datasets.data_files import DataFiles, Inputs, read_files
-from gengap.datasets.split import Dataset, Task
+from gengap.datasets.data_files import DataFiles, Inputs, called, read_files
+from gengap.datasets.held_out import hold_out
+from gengap.datasets.split import Dataset, Split, Task
 from gengap.datasets.table_files import Wanted
 from gengap.errors import DataError
 
@@ -97,7 +100,57 @@ def as_dataset(read: DataFiles, *, name: str, task: Task | None = None) -> Datas
         licence="",
         citation="",
         table=read.table,
+        raw=read.raw,
     )
+
+
+def fits_folds(data: Dataset) -> bool:
+    """Tell whether cases can be encoded inside each fold: what is encoded there is one array, not one a column."""
+    encoder = None if data.table is None else data.table.encoder
+    return encoder is None or encoder.layout != "columns"
+
+
+def cases_of_folds(data: Dataset) -> dict[str, Any]:
+    """Return arguments of a resampled study: all cases; raw, with what encodes them inside each fold, where they were.
+
+    Raises:
+        ValueError: They cannot be encoded there.
+    """
+    if not fits_folds(data):
+        raise ValueError(
+            "--cv and a model of one input a column do not go together: what is encoded inside a fold is one array. "
+            "Give a model of one input, or leave --cv out."
+        )
+    if not data.raw or data.table is None:
+        return {"x": data.pooled()}
+    return {"x": replace(data, table=None, raw={}, **_by_name(data.raw)).pooled(), "preprocess": data.table.encoder}
+
+
+def with_test_held_out(data: Dataset) -> tuple[Dataset, str]:
+    """Hold a fifth of the training cases out as test split, and encode anew, by those that are left.
+
+    Returns:
+        The data set with a test split, and how this was chosen, in words.
+
+    Raises:
+        DataError: There are too few cases.
+    """
+    if not data.raw or data.table is None:
+        train, test, how = hold_out(data.train)
+        return replace(data, train=train, test=test), how
+    train, test, how = hold_out(data.raw["train"])
+    raw = {**data.raw, "train": train, "test": test}
+    table = replace(data.table, encoder=copy.copy(data.table.encoder).fit(train.x))  # type: ignore[union-attr]
+    encoded = {}
+    for name, one in raw.items():
+        x = table.encoded(one.x, name=called(name))
+        columns = data.train.x if isinstance(data.train.x, Mapping) else ()
+        encoded[name] = replace(one, x={column: x[column] for column in columns} if columns else x)
+    return replace(data, table=table, raw=raw, **_by_name(encoded)), how
+
+
+def _by_name(splits: Mapping[str, Split]) -> dict[str, Any]:
+    return {name: splits.get(name) for name in ("train", "validation", "test")}
 
 
 def task_of(y: NDArray[Any], label_names: Sequence[str]) -> Task:

@@ -13,9 +13,9 @@ import keras
 import numpy as np
 
 from gengap.datasets import Split
-from gengap.datasets.data_files import DataFiles, Inputs, read_files
-from gengap.datasets.split import Dataset, Task
-from gengap.datasets.table_dataset import as_dataset
+from gengap.datasets.data_files import Inputs, read_files
+from gengap.datasets.split import Task
+from gengap.datasets.table_dataset import as_dataset, cases_of_folds
 from gengap.datasets.table_files import Wanted
 from gengap.errors import DataError, GengapError, ModelError
 from gengap.experiments.table_model import table_model
@@ -120,22 +120,9 @@ def study_from_files(
     if cv is None:
         return Launch(study, {"x": dataset, **fit}, (*read.notes, *made, *reasons))
     notes = [note for note in read.notes if not note.startswith("Validation:")]  # folds have their own
-    cases = _cases_of_folds(dataset, read)
+    cases = cases_of_folds(dataset)
     folds = f"{len(cases['x'])} cases in {cv} folds, divided anew for every seed"
     return Launch(study, {**cases, "cv": cv, **fit}, (*notes, folds, *made, *reasons))
-
-
-def _cases_of_folds(dataset: Dataset, read: DataFiles) -> dict[str, Any]:
-    """Return all cases as one split; those of an encoded table raw, for an encoder that learns inside each fold."""
-    if read.table is None or read.table.encoder is None:
-        return {"x": dataset.pooled()}
-    if read.table.encoder.layout == "columns":
-        raise ValueError(
-            "--cv and a model of one input a column do not go together: what is encoded inside a fold is one array. "
-            "Give a model of one input, or leave --cv out."
-        )
-    raw = replace(dataset, train=read.raw["train"], validation=read.raw["validation"], table=None)
-    return {"x": raw.pooled(), "preprocess": read.table.encoder}
 
 
 def _check_one_answer(model: keras.Model) -> None:

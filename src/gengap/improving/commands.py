@@ -46,12 +46,9 @@ def improve(
     use(given.code)
     launch = _launch(given, files, judge_from=FEW if files.validation is None else 0)
     dataset = launch.fit["x"]
-    few = dataset.test is None
-    raw = _launch(given, files, cv=5).fit if few else None
     for note in search_notes(launch.notes):
         typer.echo(note)
-    own = None if raw is None else {name: value for name, value in raw.items() if name != "cv"}
-    division = of_dataset(dataset, raw=own, fold=few)
+    division = of_dataset(dataset)
     untreated = launch.study.variants[0].model
     try:
         found = improved(untreated, division, clock, Place(output, lang), batch_size=batch_size)

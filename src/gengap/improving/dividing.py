@@ -9,6 +9,7 @@ import numpy as np
 from gengap.datasets.folds import CrossValidation
 from gengap.datasets.held_out import hold_out
 from gengap.datasets.split import Dataset, Split
+from gengap.datasets.table_dataset import cases_of_folds, fits_folds, with_test_held_out
 from gengap.datasets.training_data import TrainingData
 
 FEW = 2000
@@ -63,25 +64,21 @@ def divide(data: Dataset | TrainingData) -> Division:
     return Division({"x": train, "validation_data": validation, "test_data": test}, None, tuple(said))
 
 
-def of_dataset(data: Dataset, *, raw: Mapping[str, Any] | None = None, fold: bool = True) -> Division:
+def of_dataset(data: Dataset) -> Division:
     """Decide it for a data set, which has a validation split.
 
-    Args:
-        data: The data set.
-        raw: Arguments of a resampled study of it, where those are not simply all its cases: an encoder that learns
-            inside each fold.
-        fold: Whether few cases may be judged in folds.
+    What was encoded by the training cases is encoded anew wherever some of them judge, inside each fold or once.
     """
     if data.test is not None:
         return Division({"x": data}, None, ())
     pool = data.pooled()
-    if fold and len(pool) < FEW:
+    if len(pool) < FEW and fits_folds(data):
         number = _folds(pool)
-        folds = {**(raw or {"x": pool}), "cv": CrossValidation(number, redraw=False)}
+        folds = {**cases_of_folds(data), "cv": CrossValidation(number, redraw=False)}
         return Division({"x": data}, folds, (_few(len(pool), number),))
-    train, test, how = hold_out(data.train)
-    said = f"{len(test):,} cases were held out to judge on ({how})."
-    return Division({"x": replace(data, train=train, test=test)}, None, (said,))
+    divided, how = with_test_held_out(data)
+    said = f"{len(divided.test or ()):,} cases were held out to judge on ({how})."
+    return Division({"x": divided}, None, (said,))
 
 
 def _few(number: int, folds: int) -> str:

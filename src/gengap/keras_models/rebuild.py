@@ -251,7 +251,7 @@ _PARTS = keras.regularizers.Regularizer | keras.constraints.Constraint | keras.i
 
 
 def _is_users_part(value: Any) -> bool:
-    """Tell whether a value is a penalty, constraint or initializer of a user's, which may be called as one of Keras'."""
+    """Tell whether a value is a penalty, constraint or initializer of a user's, which may bear a name of Keras'."""
     return isinstance(value, _PARTS) and not is_keras_own(value)
 
 
