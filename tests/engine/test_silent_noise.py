@@ -69,9 +69,13 @@ NOISE = {
 }
 
 
-def runs_of(build, seeds=(0, 1), **given):
-    models = {name: build(*noise()) for name, noise in NOISE.items()}
-    return [Run(name, seed, models[name], **given) for seed in seeds for name in models]
+CHAIN = ("none", "dropout", "both")
+"""Each has all noise that the one before it has."""
+
+
+def runs_of(build, seeds=(0, 1), names=CHAIN):
+    models = {name: build(*NOISE[name]()) for name in names}
+    return [Run(name, seed, models[name]) for seed in seeds for name in models]
 
 
 def plan_of(runs):
@@ -95,7 +99,7 @@ def test_runs_together_are_runs_apart_and_keras_own(name, make_data, settings, c
     data, runs = data_of(name, make_data), runs_of(NETS[name])
     assert [len(group) for group in cohorts(runs)] == [len(runs)]
     joint = collect(train_fused, runs, data, settings(), plan=plan_of(runs))
-    for variant in NOISE:
+    for variant in CHAIN:
         own = [run for run in runs if run.variant == variant]
         alone = collect(train_fused, own, data, settings(), plan=plan_of(own))
         by_keras = collect(train_reference, own, data, settings())
@@ -137,6 +141,7 @@ DIFFERENT = {
         lambda: attending(dropout=0.1),
         lambda: attending(layers.Dropout(0.3), dropout=0.1),
     ),
+    "noise that moves weights": (lambda: skipping(None), lambda: skipping(layers.Dropout(0.3))),
     "noise at other places": (lambda: dense(layers.Dropout(0.3)), lambda: dense(None, layers.Dropout(0.3))),
     "noise that is met twice": (
         lambda: sequence(keras.Input((6,)), layers.Dense(5), layers.Dense(5)),
@@ -165,6 +170,16 @@ DIFFERENT = {
 }
 
 
+def skipping(noise):
+    """Keras lists weights in the order of the graph's depths, in which noise lets a layer stand earlier."""
+    inputs = keras.Input((4,))
+    skip = layers.Dense(4)(inputs)
+    x = layers.EinsumDense("ab,bc->ac", output_shape=4, bias_axes="c")(inputs)
+    x = layers.EinsumDense("ab,bc->ac", output_shape=4, bias_axes="c")(x)
+    x = layers.Add()([noise(skip) if noise else skip, x])
+    return compiled(keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x)))
+
+
 def image(noise):
     convolution = layers.Conv2D(2, 3, padding="same", activation="relu")
     return sequence(keras.Input((4, 4, 1)), convolution, noise, layers.AveragePooling2D(2), layers.Flatten())
@@ -186,18 +201,32 @@ def test_spatial_dropout_may_stand_between_a_convolution_and_its_pooling():
     assert [len(group) for group in cohorts(runs)] == [2]
 
 
-def test_models_with_the_less_noise_follow_the_one_with_the_most():
-    runs = runs_of(dense, seeds=(0,))
+def test_of_the_models_of_a_cohort_each_has_all_noise_that_the_next_has():
+    """So that any part of it may train by itself: neither of a dropout and of normal noise elsewhere has the other."""
+    runs = runs_of(dense, seeds=(0,), names=NOISE)
     for order in (runs, runs[::-1]):
-        assert [len(group) for group in cohorts(order)] == [4]
-    crossed = [Run("dropout", 0, dense(layers.Dropout(0.3))), Run("normal", 0, dense(None, layers.GaussianNoise(0.3)))]
-    assert [len(group) for group in cohorts(crossed)] == [1, 1]  # neither holds the other
+        groups = [{order[place].variant for place in group} for group in cohorts(order)]
+        assert sorted(map(len, groups)) == [1, 3]
+        assert {"dropout", "normal"} not in (group & {"dropout", "normal"} for group in groups)
+    crossed = [run for run in runs if run.variant in {"dropout", "normal"}]
+    assert [len(group) for group in cohorts(crossed)] == [1, 1]
 
 
-@pytest.mark.parametrize("quitting", [("dropout", "both", "normal"), ("none",), ("none", "both")])
+def test_every_part_of_a_cohort_trains_to_the_same(make_data, settings, collect):
+    data, runs = make_data(), runs_of(dense)
+    whole = collect(train_fused, runs, data, settings(), plan=plan_of(runs))
+    for names in (("none", "dropout"), ("none", "both"), ("dropout", "both"), ("dropout",)):
+        part = [run for run in runs if run.variant in names]
+        for key, record in collect(train_fused, part, data, settings(), plan=plan_of(part)).items():
+            assert_alike(record, whole[key], 2e-6)
+        for key, record in collect(train_fused, part, data, settings(), plan=plan_of(runs)).items():
+            assert_alike(record, whole[key], 2e-6)
+
+
+@pytest.mark.parametrize("quitting", [("dropout", "both"), ("none",), ("none", "both")])
 def test_who_stays_goes_on_as_in_the_whole_company(quitting, make_data, settings, collect):
     data, wanted = make_data(n=(53, 20, 0)), settings(epochs=4)
-    rules = {name: StoppingRule(1, min_delta=1.0) if name in quitting else None for name in NOISE}
+    rules = {name: StoppingRule(1, min_delta=1.0) if name in quitting else None for name in CHAIN}
     early = [replace(run, stopping=rules[run.variant]) for run in runs_of(dense)]
     joint = collect(train_fused, early, data, wanted, plan=plan_of(early))
     assert {key[0] for key, record in joint.items() if len(record.history["loss"]) < 4} == set(quitting)
@@ -239,7 +268,7 @@ def test_training_goes_on_where_those_with_noise_have_finished(make_data, settin
 def test_the_plan_measures_one_cohort(make_data, settings):
     runs = runs_of(dense)
     plan = plan_fused(runs, make_data(), settings())
-    assert {name for chunk in plan.chunks for name, _ in chunk.runs} == set(NOISE)
+    assert {name for chunk in plan.chunks for name, _ in chunk.runs} == set(CHAIN)
     assert len({chunk.reason for chunk in plan.chunks}) == 1
 
 

@@ -41,21 +41,23 @@ def noisiest(models: Sequence[Any]) -> Any:
 
 
 def _joined(groups: dict[_Key, list[int]], models: dict[_Key, Any]) -> dict[_Key, list[int]]:
-    """Put groups whose models have less noise than others into the groups of these."""
+    """Put groups whose models have less noise than others into the groups of these.
+
+    Of the models of a cohort each has all noise that the next has, so that this is true of any part of it: of a chunk,
+    and of the runs that are left of one.
+    """
     if len(groups) == 1:
         return groups
     beside = {key: (signature_beside_graph(model), *key[1:]) for key, model in models.items()}
     length = {key: len(read_graph(model).steps) for key, model in models.items()}
-    goes_to = {key: key for key in groups}
-    for key in groups:
+    chains: list[list[_Key]] = []
+    for key in sorted(groups, key=lambda one: -length[one]):
         # where a part is computed once (the key ends by its digest), its cut counts the steps of the model as it is
-        noisier = [one for one in groups if beside[one] == beside[key] and not key[-1] and length[one] > length[key]]
-        for other in sorted(noisier, key=lambda one: -length[one]):
-            if places_in(models[key], models[other]) is not None:
-                goes_to[key] = other
-                break
-    return {
-        key: [place for one, to in goes_to.items() if to == key for place in groups[one]]
-        for key in groups
-        if goes_to[key] == key
-    }
+        known = [] if key[-1] else [one for one in chains if beside[one[-1]] == beside[key]]
+        chain = next((one for one in known if places_in(models[key], models[one[-1]]) is not None), None)
+        if chain is None:
+            chains.append([key])
+        else:
+            chain.append(key)
+    joined = {chain[0]: [place for key in chain for place in groups[key]] for chain in chains}
+    return {key: joined[key] for key in groups if key in joined}

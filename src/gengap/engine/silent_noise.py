@@ -39,11 +39,12 @@ def places_in(model: keras.Model, noisier: keras.Model) -> Places | None:
     if len(small.inputs) != len(large.inputs) or len(small.steps) >= len(large.steps):
         return None
     names = {id(layer): name for one in (model, noisier) for name, layer in identified_layers(one)}
+    position = {id(weight): place for one in (model, noisier) for place, weight in enumerate(one.weights)}
     alias = dict(zip(large.inputs, small.inputs, strict=True))
     found: list[int | None] = []
     rest = list(small.steps)
     for step in large.steps:
-        if rest and _same(rest[0], step, alias, names):
+        if rest and _same(rest[0], step, alias, names) and _weights(rest[0], position) == _weights(step, position):
             alias |= zip(step.outputs, rest[0].outputs, strict=True)
             found.append(rest.pop(0).index)
         elif _may_be_silent(step, large):
@@ -84,7 +85,7 @@ def graphs_together(models: Sequence[Any], originals: Sequence[Any]) -> list[Gra
     for key, graph in graphs.items():
         if len(graph.steps) < len(like.steps):
             places = places_in(original[key], original[noisiest])
-            assert places is not None  # noqa: S101  a cohort holds none that do not fit
+            assert places is not None  # noqa: S101  of the models of a cohort each has all noise that the next has
             graphs[key] = with_silent_noise(graph, like, places)
     return [graphs[id(model)] for model in models]
 
@@ -108,6 +109,11 @@ def _identities(step: Step, names: dict[int, str]) -> list[str | None]:
 
 def _is_off(layer: Any) -> bool:
     return type(layer).__name__ in FUSED_NOISE and is_keras_own(layer) and strength_of(layer) == 0.0
+
+
+def _weights(step: Step, position: dict[int, int]) -> list[int]:
+    """Return where the weights of a step stand in its model, whose layers noise may put into another order."""
+    return [position[id(weight)] for weight in getattr(step.operation, "weights", ())]
 
 
 def _renamed(structure: Any, alias: dict[Slot, Slot]) -> Any:
