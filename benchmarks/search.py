@@ -8,14 +8,16 @@ of many: the trial that leads at that time is trained anew, with ten seeds that 
 loss is the search's loss then, in the mean over the repeats. "To the same loss" divides the times at which two searches
 come to the higher of the losses that they end at. What each chose in the end is judged on the test split, case by case.
 
-gengap runs before and after its rivals' repeats, as they do in one process on one thread. Times are of the processor,
-which other work on the machine hardly lengthens. `--searches` runs what is not there yet and keeps it; `--judge` trains
+Every search has a process and one thread of its own. Times are of the processor, which other work on the machine
+lengthens less than those by the wall. `--searches` runs what is not there yet and keeps it; `--judge` trains
 anew what led, and writes the page. KerasTuner is raced where it is installed (`keras-tuner`, `six`, `grpcio`).
 """
 
 import argparse
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,26 +69,27 @@ def _all(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
-def run(path: Path, names: Sequence[str], whos: Sequence[str], *, trials: int = TRIALS) -> None:
-    """Run the searches that a file lacks, repeat after repeat, so that whatever is there is complete up to a repeat."""
+def run(path: Path, names: Sequence[str], whos: Sequence[str]) -> None:
+    """Run the searches that a file lacks, each in a process of its own, which remembers nothing of the cases."""
     for repeat in range(max(REPEATS.values())):
         for name in names:
-            task = TASKS[name]()
             for who in whos:
-                number = FEWER.get((name, who), REPEATS[who])
                 there = {(one["task"], one["who"], one["repeat"]) for one in read(path)}
-                if repeat >= number or (name, who, repeat) in there:
-                    continue
-                try:
-                    found = (OWN | RIVALS)[who](task, trials, repeat)
-                except ImportError as error:
-                    print(f"{who} is not raced: {error}")
-                    continue
-                load = os.getloadavg()[0]
-                print(
-                    f"{name:10} {who:24} {repeat}: {found.processor:6.1f} s of processor, load {load:.1f}", flush=True
-                )
-                keep(path, [{"task": name, "who": who, "repeat": repeat, **vars(found), "load": load}])
+                if repeat < FEWER.get((name, who), REPEATS[who]) and (name, who, repeat) not in there:
+                    command = [sys.executable, "-m", "benchmarks.search", "--one", name, who, str(repeat)]
+                    subprocess.run([*command, "--into", str(path)], check=False)
+
+
+def run_one(path: Path, name: str, who: str, repeat: int) -> None:
+    """Run one search, and keep it."""
+    try:
+        found = (OWN | RIVALS)[who](TASKS[name](), TRIALS, repeat)
+    except ImportError as error:
+        print(f"{who} is not raced: {error}")
+        return
+    load = os.getloadavg()[0]
+    print(f"{name:10} {who:24} {repeat}: {found.processor:6.1f} s of processor, load {load:.1f}", flush=True)
+    keep(path, [{"task": name, "who": who, "repeat": repeat, **vars(found), "load": load}])
 
 
 def judge(task: Task, searches: Sequence[Search]) -> list[Search]:
@@ -248,10 +251,15 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=known, choices=list(TASKS))
     parser.add_argument("--who", nargs="*", default=[*OWN, *RIVALS], choices=[*OWN, *RIVALS])
     parser.add_argument("--into", type=Path, default=RESULTS, help="file that keeps the searches")
+    parser.add_argument("--one", nargs=3, metavar=("TASK", "WHO", "REPEAT"), help="run this search only")
     parser.add_argument("--searches", action="store_true", help="run searches only")
     parser.add_argument("--judge", action="store_true", help="judge what is there only")
     parser.add_argument("--quick", action="store_true", help="4 trials of each; nothing is kept")
     options = parser.parse_args()
+    if options.one:
+        name, who, repeat = options.one
+        run_one(options.into, name, who, int(repeat))
+        return
     if options.quick:
         for name in options.only:
             task = TASKS[name]()

@@ -8,7 +8,7 @@ from scipy import sparse
 from gengap.analysis.diagnosis.auditing import audit
 from gengap.datasets import data_audit
 from gengap.datasets.data_audit import audit_data
-from gengap.datasets.near_duplicates import near_duplicates
+from gengap.datasets.near_duplicates import Projections, near_duplicates
 from gengap.datasets.split import Split
 from gengap.results import Result
 
@@ -111,11 +111,26 @@ def test_what_is_not_looked_at_is_said():
     assert said == {"validation": sentence}
 
 
+@pytest.mark.parametrize("form", ["frame", "sparse"])
+def test_three_splits_that_share_what_was_computed_of_them_are_told_the_same(form):
+    a, b = splits("normal", 20)
+    c = b[::-1].copy()
+    b[:20], c[:9] = a[:20] + 1e-6, b[-9:] + 1e-6
+    parts = [FORMS[form](one) for one in (a, b, c)]
+    shared, found = Projections(), []
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        told = near_duplicates(parts[one], parts[other], projections=shared)
+        np.testing.assert_array_equal(told, near_duplicates(parts[one], parts[other]))
+        found.append(told.sum())
+    assert found[0] >= 15
+    assert found[2] > 0
+
+
 @pytest.mark.parametrize("form", ["frame", "mapping", "sparse", "planes"])
 def test_the_same_cases_are_searched_once_and_others_anew(form, monkeypatch):
     searched = []
     found = data_audit.near_duplicates
-    monkeypatch.setattr(data_audit, "near_duplicates", lambda *given: searched.append(0) or found(*given))
+    monkeypatch.setattr(data_audit, "near_duplicates", lambda *given, **how: searched.append(0) or found(*given, **how))
     monkeypatch.setattr(data_audit, "_counted", {})
     a, b = splits("normal", 6)
     b[:20] = a[:20] + 1e-6

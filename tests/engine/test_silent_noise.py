@@ -142,6 +142,11 @@ DIFFERENT = {
         lambda: attending(layers.Dropout(0.3), dropout=0.1),
     ),
     "noise that moves weights": (lambda: skipping(None), lambda: skipping(layers.Dropout(0.3))),
+    "noise behind a number format of one's own": (lambda: casting(None), lambda: casting(layers.Dropout(0.3))),
+    "metrics of other names": (
+        lambda: with_metric(dense(), "first"),
+        lambda: with_metric(dense(layers.Dropout(0.3)), "second"),
+    ),
     "noise at other places": (lambda: dense(layers.Dropout(0.3)), lambda: dense(None, layers.Dropout(0.3))),
     "noise that is met twice": (
         lambda: sequence(keras.Input((6,)), layers.Dense(5), layers.Dense(5)),
@@ -170,6 +175,18 @@ DIFFERENT = {
 }
 
 
+def casting(noise):
+    """What is cast stays as it is in any precision, and a noise layer has the precision of the study."""
+    inputs = keras.Input((6,))
+    x = keras.ops.cast(layers.Dense(5)(inputs), "float32")
+    return compiled(keras.Model(inputs, layers.Dense(1, activation="sigmoid")(noise(x) if noise else x)))
+
+
+def with_metric(model, name):
+    model.compile("sgd", "binary_crossentropy", metrics=[keras.metrics.AUC(name=name)])
+    return model
+
+
 def skipping(noise):
     """Keras lists weights in the order of the graph's depths, in which noise lets a layer stand earlier."""
     inputs = keras.Input((4,))
@@ -194,6 +211,20 @@ def with_loss(model, loss):
 def test_models_that_differ_in_more_train_apart(what):
     runs = [Run(str(n), 0, make()) for n, make in enumerate(DIFFERENT[what])]
     assert [len(group) for group in cohorts(runs)] == [1, 1]
+
+
+def test_noise_that_models_share_is_the_same_only_where_it_is_called_so_in_both(make_data, settings, collect):
+    """One Dropout object is the first of one model and the second of the other, whose masks have other keys."""
+    start, middle, end = layers.Dense(6), layers.Dense(5), layers.Dense(1, activation="sigmoid")
+    shared = layers.Dropout(0.5)
+    few = compiled(keras.Sequential([keras.Input((6,)), start, middle, shared, end]))
+    more = compiled(keras.Sequential([keras.Input((6,)), start, layers.Dropout(0.5), middle, shared, end]))
+    runs = [Run("few", 0, few), Run("more", 0, more)]
+    assert [len(group) for group in cohorts(runs)] == [1, 1]
+    data = make_data()
+    by_keras = collect(train_reference, runs, data, settings())
+    for key, record in collect(train_fused, runs, data, settings()).items():
+        assert_alike(record, by_keras[key], 2e-5)
 
 
 def test_spatial_dropout_may_stand_between_a_convolution_and_its_pooling():

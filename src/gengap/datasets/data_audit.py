@@ -13,7 +13,7 @@ from scipy import sparse
 
 from gengap.datasets.cases import arrays_of
 from gengap.datasets.input_scale import input_scale, scale_by_place
-from gengap.datasets.near_duplicates import near_duplicates
+from gengap.datasets.near_duplicates import Projections, near_duplicates
 from gengap.datasets.split import Split
 
 Digests = Mapping[str, NDArray[np.str_]]
@@ -59,10 +59,11 @@ def audit_data(
         pairs["test in validation"] = ("validation", "test")
     found = {name: np.isin(digests[b], digests[a]) for name, (a, b) in pairs.items()}
     of = {name: (splits[a], splits[b]) for name, (a, b) in pairs.items()}
+    projections = Projections()
     return {
         "duplicates": {name: int(exact.sum()) for name, exact in found.items()},
         "near_duplicates": {
-            name: _num_near(*of[name], exact=found[name], known_as=(digests[a], digests[b]))
+            name: _num_near(*of[name], projections, exact=found[name], known_as=(digests[a], digests[b]))
             for name, (a, b) in pairs.items()
         },
         "shared_groups": {name: _num_shared(a.groups, b.groups) for name, (a, b) in of.items()},
@@ -99,7 +100,12 @@ def _digest(content: bytes) -> str:
 
 
 def _num_near(
-    reference: Split, held_out: Split, *, exact: NDArray[np.bool_], known_as: tuple[NDArray[np.str_], NDArray[np.str_]]
+    reference: Split,
+    held_out: Split,
+    projections: Projections,
+    *,
+    exact: NDArray[np.bool_],
+    known_as: tuple[NDArray[np.str_], NDArray[np.str_]],
 ) -> int | None:
     """Count held-out cases with a near, but not equal, duplicate; cases that were asked lately are not searched again.
 
@@ -110,7 +116,7 @@ def _num_near(
     if key not in _counted:
         if len(_counted) >= _MOST_COUNTED:
             del _counted[next(iter(_counted))]
-        duplicates = near_duplicates(reference.x, held_out.x)
+        duplicates = near_duplicates(reference.x, held_out.x, projections=projections)
         _counted[key] = None if duplicates is None else int((duplicates & ~exact).sum())
     return _counted[key]
 

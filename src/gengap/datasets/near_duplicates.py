@@ -39,6 +39,8 @@ FALSE_SHARE = 0.05
 NEIGHBOURS = 10
 _TABLES, _BITS, _SEED = 12, 20, 113
 _PAIRS_AT_ONCE = 200_000
+_KEPT = 1 << 26
+"""Bytes of projections that are kept for another pair."""
 _NARROW = 12
 """Tables of so many columns are searched exactly; hashing finds little there."""
 _WIDEST = 64
@@ -49,22 +51,55 @@ _SAMPLE = 1000
 _CHUNK = 4096
 
 
-def near_duplicates(reference: Any, held_out: Any) -> NDArray[np.bool_] | None:
+class Projections:
+    """What sparse rows are along the directions of the hashes; a split is held against two others."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Any, NDArray[np.float32]]] = {}
+        self._matrices: dict[int, tuple[Any, Any]] = {}
+
+    def of(self, rows: Any, directions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return rows times directions, `(n, directions)`; of sparse rows that are small enough it is kept."""
+        if not sparse.issparse(rows):
+            return np.asarray(rows @ directions)
+        if id(rows) not in self._known:
+            found = np.asarray(rows @ directions)
+            if found.nbytes > _KEPT:
+                return found
+            self._known[id(rows)] = rows, found  # rows are held, so that no other has their id
+        return self._known[id(rows)][1]
+
+    def standardized(self, reference: Any, held_out: Any) -> tuple[Any, Any] | None:
+        """Return both inputs as matrices, see `_standardized`; those of one sparse input are one object."""
+        found = _standardized(reference, held_out)
+        if found is None or not sparse.issparse(reference) or not sparse.issparse(held_out):
+            return found
+        return self._once(reference, found[0]), self._once(held_out, found[1])
+
+    def _once(self, given: Any, made: Any) -> Any:
+        return self._matrices.setdefault(id(given), (given, made))[1]
+
+
+def near_duplicates(
+    reference: Any, held_out: Any, *, projections: Projections | None = None
+) -> NDArray[np.bool_] | None:
     """Tell which held-out cases have a near, but not equal, duplicate among the reference cases.
 
     Args:
         reference: Inputs of the reference cases: an array, sparse rows, a table, or a mapping or list of such.
         held_out: Inputs of the held-out cases, of the same form.
+        projections: Where those of sparse rows are kept for other pairs; None keeps none.
 
     Returns:
         Shape `(n,)`; None where inputs are not finite numbers, or the reference cases are too few to tell what is near.
     """
-    matrices = _standardized(reference, held_out)
+    projections = projections or Projections()
+    matrices = projections.standardized(reference, held_out)
     if matrices is None or min(part.shape[0] for part in matrices) == 0 or matrices[0].shape[0] < 2 * NEIGHBOURS:
         return None
     a, b = matrices
     narrow = not sparse.issparse(a) and a.shape[1] <= _NARROW
-    nearest, partner = _nearest_exactly(a, b) if narrow else _nearest_by_hashing(a, b)
+    nearest, partner = _nearest_exactly(a, b) if narrow else _nearest_by_hashing(a, b, projections)
     candidates = np.flatnonzero((nearest > 0) & (nearest <= NEAR * np.sqrt(_squares(b))))
     p = np.ones(b.shape[0])
     if len(candidates):
@@ -215,10 +250,10 @@ def _nearest_exactly(a: NDArray[Any], b: NDArray[Any]) -> tuple[Floats, NDArray[
     return np.where(nearest > 0, nearest, np.inf), np.asarray(partner, dtype=np.int64)
 
 
-def _nearest_by_hashing(a: Any, b: Any) -> tuple[Floats, NDArray[np.int64]]:
+def _nearest_by_hashing(a: Any, b: Any, projections: Projections) -> tuple[Floats, NDArray[np.int64]]:
     """The same among the reference cases that share a hash; infinite where none does."""
     nearest, partner = np.full(b.shape[0], np.inf), np.zeros(b.shape[0], dtype=np.int64)
-    for codes_a, codes_b in zip(*_hash_tables(a, b), strict=True):
+    for codes_a, codes_b in zip(*_hash_tables(a, b, projections), strict=True):
         order = np.argsort(codes_a, kind="stable")
         first = np.searchsorted(codes_a[order], codes_b, side="left")
         counts = np.searchsorted(codes_a[order], codes_b, side="right") - first
@@ -244,14 +279,15 @@ def _portions(ends: NDArray[np.int64]) -> list[tuple[int, int]]:
     return list(pairwise(cuts))
 
 
-def _hash_tables(a: Any, b: Any) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
+def _hash_tables(a: Any, b: Any, projections: Projections) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
     directions = np.random.default_rng(_SEED).standard_normal((a.shape[1], _TABLES * _BITS)).astype(np.float32)
-    middle = np.asarray((a[: min(a.shape[0], 4096)] @ directions).mean(axis=0)) if sparse.issparse(a) else 0
-    return _codes(a, directions, middle), _codes(b, directions, middle)
+    along = projections.of(a, directions)
+    middle = along[:4096].mean(axis=0) if sparse.issparse(a) else 0
+    return _codes(along, middle), _codes(projections.of(b, directions), middle)
 
 
-def _codes(rows: Any, directions: NDArray[np.float32], middle: Any) -> list[NDArray[np.int64]]:
-    bits = np.asarray(rows @ directions) > middle
+def _codes(along: NDArray[np.float32], middle: Any) -> list[NDArray[np.int64]]:
+    bits = along > middle
     powers = 1 << np.arange(_BITS, dtype=np.int64)
     return [bits[:, t * _BITS : (t + 1) * _BITS] @ powers for t in range(_TABLES)]
 

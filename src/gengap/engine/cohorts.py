@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gengap.engine.runs import Run
-from gengap.engine.signatures import signature, signature_beside_graph
+from gengap.engine.signatures import metric_names, signature, signature_beside_graph
 from gengap.engine.silent_noise import places_in
 from gengap.keras_models.graph import read_graph
 
@@ -48,7 +48,7 @@ def _joined(groups: dict[_Key, list[int]], models: dict[_Key, Any]) -> dict[_Key
     """
     if len(groups) == 1:
         return groups
-    beside = {key: (signature_beside_graph(model), *key[1:]) for key, model in models.items()}
+    beside = {key: (signature_beside_graph(model), metric_names(model), *key[1:]) for key, model in models.items()}
     length = {key: len(read_graph(model).steps) for key, model in models.items()}
     chains: list[list[_Key]] = []
     for key in sorted(groups, key=lambda one: -length[one]):

@@ -47,6 +47,12 @@ def signature_beside_graph(model: keras.Model) -> str:
     return _digest(parts)
 
 
+def metric_names(model: keras.Model) -> tuple[str, ...]:
+    """Return the names of the metric objects that a model was compiled with, which its history has as keys."""
+    given = [compile_config(model).get(name) for name in ("metrics", "weighted_metrics")]
+    return tuple(one.name for one in tree.flatten(given) if isinstance(one, keras.metrics.Metric))
+
+
 def _digest(parts: Any) -> str:
     return blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 

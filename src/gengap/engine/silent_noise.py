@@ -38,13 +38,12 @@ def places_in(model: keras.Model, noisier: keras.Model) -> Places | None:
     small, large = read_graph(model), read_graph(noisier)
     if len(small.inputs) != len(large.inputs) or len(small.steps) >= len(large.steps):
         return None
-    names = {id(layer): name for one in (model, noisier) for name, layer in identified_layers(one)}
-    position = {id(weight): place for one in (model, noisier) for place, weight in enumerate(one.weights)}
+    own, its = _Places(model), _Places(noisier)
     alias = dict(zip(large.inputs, small.inputs, strict=True))
     found: list[int | None] = []
     rest = list(small.steps)
     for step in large.steps:
-        if rest and _same(rest[0], step, alias, names) and _weights(rest[0], position) == _weights(step, position):
+        if rest and own.of(rest[0]) == its.of(step) and _same(rest[0], step, alias):
             alias |= zip(step.outputs, rest[0].outputs, strict=True)
             found.append(rest.pop(0).index)
         elif _may_be_silent(step, large):
@@ -90,9 +89,28 @@ def graphs_together(models: Sequence[Any], originals: Sequence[Any]) -> list[Gra
     return [graphs[id(model)] for model in models]
 
 
-def _same(own: Step, step: Step, alias: dict[Slot, Slot], names: dict[int, str]) -> bool:
-    """Tell whether two steps of different models are the same one, noise keys and lost masks included."""
-    if len(own.outputs) != len(step.outputs) or _identities(own, names) != _identities(step, names):
+class _Places:
+    """Where the layers and weights of a model stand in it; models may share them."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self._names = {id(layer): name for name, layer in identified_layers(model)}
+        self._weights = {id(weight): place for place, weight in enumerate(model.weights)}
+
+    def of(self, step: Step) -> tuple[list[str | None], list[int]]:
+        """Return what the layers of a step are called in keys, and where its weights stand.
+
+        Nobody asks what noise is called that is off, as attention holds it. Weights stand in the order of their layers'
+        depths, which noise in a branch may change.
+        """
+        operation = step.operation
+        layers = all_layers(operation) if isinstance(operation, keras.Layer) else []
+        names = ["" if one is not operation and _is_off(one) else self._names.get(id(one)) for one in layers]
+        return names, [self._weights[id(weight)] for weight in getattr(operation, "weights", ())]
+
+
+def _same(own: Step, step: Step, alias: dict[Slot, Slot]) -> bool:
+    """Tell whether two steps of different models do the same, what they make of masks included."""
+    if len(own.outputs) != len(step.outputs):
         return False
     args, kwargs = _renamed((step.args, step.kwargs), alias)
     lost = frozenset(alias[slot] for slot in step.lost)
@@ -101,19 +119,8 @@ def _same(own: Step, step: Step, alias: dict[Slot, Slot], names: dict[int, str])
     )
 
 
-def _identities(step: Step, names: dict[int, str]) -> list[str | None]:
-    """Return what the layers of a step are called in keys; of noise that is off, as attention holds, nobody asks."""
-    layers = all_layers(step.operation) if isinstance(step.operation, keras.Layer) else []
-    return ["" if layer is not step.operation and _is_off(layer) else names.get(id(layer)) for layer in layers]
-
-
 def _is_off(layer: Any) -> bool:
     return type(layer).__name__ in FUSED_NOISE and is_keras_own(layer) and strength_of(layer) == 0.0
-
-
-def _weights(step: Step, position: dict[int, int]) -> list[int]:
-    """Return where the weights of a step stand in its model, whose layers noise may put into another order."""
-    return [position[id(weight)] for weight in getattr(step.operation, "weights", ())]
 
 
 def _renamed(structure: Any, alias: dict[Slot, Slot]) -> Any:
@@ -121,14 +128,26 @@ def _renamed(structure: Any, alias: dict[Slot, Slot]) -> Any:
 
 
 def _may_be_silent(step: Step, graph: Graph) -> bool:
-    """Tell whether a step is a noise layer that hands its input on as it is where its strength is zero."""
+    """Tell whether a step is a noise layer that hands its input on as it is where its strength is zero.
+
+    It casts what it is given to its own number format. That is the input's where a layer of Keras' makes it, in the
+    precision of a study as in the model's own; an operation, or a layer that makes an output, keeps another.
+    """
     layer = step.operation
     plain = type(layer).__name__ in FUSED_NOISE and is_keras_own(layer) and layer.activity_regularizer is None
     if not plain or step.kwargs or len(step.args) != 1 or not isinstance(step.args[0], Slot):
         return False
     once = sum(one.operation is layer for one in graph.steps) == 1
-    inside = step.args[0] not in graph.inputs and step.outputs[0] not in graph.output_slots()
-    return once and inside and layer.input.dtype == layer.compute_dtype and not _parts_a_block(layer)
+    inside = not {step.args[0], step.outputs[0]} & set(graph.output_slots())
+    before = next((one.operation for one in graph.steps if step.args[0] in one.outputs), None)
+    cast = before is None or not _computes_in_its_format(before) or layer.input.dtype != layer.compute_dtype
+    return once and inside and not cast and not _parts_a_block(layer)
+
+
+def _computes_in_its_format(operation: Any) -> bool:
+    """Tell whether a result has the compute format of what made it: a layer of Keras' own with nothing else inside."""
+    layers = all_layers(operation) if isinstance(operation, keras.Layer) else []
+    return bool(layers) and all(is_keras_own(one) and not isinstance(one, keras.layers.Lambda) for one in layers)
 
 
 def _parts_a_block(layer: Any) -> bool:

@@ -14,7 +14,13 @@ from gengap.storage.files import saying_unwritable, write_text
 _NAME = "search.json"
 
 
-def declare(folder: Path, space: Space, *, seed: int, pruning: int | None, epoch: str, seeds: Sequence[int]) -> None:
+_TOGETHER = 16
+"""Trials of a round in the versions that did not write it down."""
+
+
+def declare(
+    folder: Path, space: Space, *, seed: int, pruning: int | None, epoch: str, seeds: Sequence[int], together: int
+) -> int:
     """Write down what the search is; refuse to continue another one.
 
     Args:
@@ -24,6 +30,10 @@ def declare(folder: Path, space: Space, *, seed: int, pruning: int | None, epoch
         pruning: Factor of the halving.
         epoch: The epoch that runs are read at.
         seeds: Seeds of every trial.
+        together: Trials of a round, of a search that begins now.
+
+    Returns:
+        Trials of a round: a search goes on as it began, to the same trials.
 
     Raises:
         StudyChangedError: The folder holds another search; the sentence names the difference.
@@ -36,14 +46,17 @@ def declare(folder: Path, space: Space, *, seed: int, pruning: int | None, epoch
         folder.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             _refuse_what_is_not_ours(folder)
-            write_text(path, json.dumps(told, indent=1))
-            return
-    for name, known in _read(path).items():
+            write_text(path, json.dumps({**told, "together": together}, indent=1))
+            return together
+    kept = _read(path)
+    together = int(kept.pop("together", _TOGETHER))
+    for name, known in kept.items():
         if told.get(name) != known:
             raise StudyChangedError(
                 f"{folder} holds another search: {name} is {known!r} there and {told.get(name)!r} now; undo the "
                 "change, or choose another folder."
             )
+    return together
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -162,9 +162,10 @@ def search(  # noqa: PLR0913  as in `Study.run`, and what a search adds
     chosen.check(model)
     drawing = Drawing(chosen, seed=seed, sampler=sampler, blind=cv is not None, pruner=pruner)
     trying = Trying(rounds, chosen, drawing, storage=folder, progress=progress, running=running)
-    if folder is not None:
-        declare(folder, chosen, seed=seed, pruning=pruning, epoch=epoch, seeds=study.seeds)
     together = TOGETHER if halving is None else max(TOGETHER, halving.factor**3)
+    if folder is not None:
+        told = {"seed": seed, "pruning": pruning, "epoch": epoch, "seeds": study.seeds}
+        together = declare(folder, chosen, **told, together=together)
     while len(trying.trials) < n_trials:
         trying.advance(min(together, n_trials - len(trying.trials)))
         _tell(trying, n_trials, show=progress)
