@@ -41,11 +41,13 @@ AT_ONCE = 8
 """Strengths that are judged in one go: runs of the reviews have 160,000 weights."""
 MARGIN = 0.05
 """Nats of test loss by which a choice may be worse."""
-REPEATS = {**dict.fromkeys(OWN, 5), "optuna, TPE": 3, "keras-tuner, random": 1, "keras-tuner, bayesian": 1,
-           "keras-tuner, hyperband": 5}  # fmt: skip
-"""How often each is run; a search of all epochs takes Keras' loop minutes."""
-FEWER = {("reviews", "optuna, TPE"): 1, ("reviews", "keras-tuner, random"): 0, ("reviews", "keras-tuner, bayesian"): 0,
-         ("reviews", "keras-tuner, hyperband"): 3}  # fmt: skip
+REPEATS = {
+    **dict.fromkeys(OWN, 5),
+    "keras-tuner, hyperband": 3,
+    **dict.fromkeys(("optuna, TPE", "keras-tuner, random", "keras-tuner, bayesian"), 1),
+}
+"""How often each is run; the fastest of the rivals several times, as a search of all epochs takes minutes."""
+FEWER = {("reviews", "keras-tuner, random"): 0, ("reviews", "keras-tuner, bayesian"): 0}
 
 Floats = NDArray[np.float64]
 Search = dict[str, Any]
@@ -207,12 +209,13 @@ def compared(searches: Sequence[Search]) -> list[dict[str, Any]]:
 
 
 READING = f"""Seconds are of the processor, one thread, {TRIALS} trials of {SEEDS} seeds, in the mean over the repeats,
-whose number stands behind the names (gengap's: 5). "Whole" divides the seconds of whole searches; gengap's hold the
-judging of its finalists, which rivals do not do. "Same loss" divides the times until a search has found strengths as
-good as the worse of the two find in the end: a trial that leads is trained anew with {len(JUDGES)} seeds that no search
-has used, and its validation loss counts, in the mean over the repeats; in brackets what lies in 95 % of 1,000 bootstrap
-samples of the repeats. The last column is the test loss of what was chosen, likewise trained anew: gengap's minus the
-rival's, with a 95 % interval over cases and repeats. Not worse is what ends below {MARGIN:g}."""
+whose number stands in brackets. "Halting" is `pruning=3`, as Hyperband halts, too. "Whole" divides the seconds of whole
+searches; gengap's hold the judging of its finalists, which rivals do not do. "Same loss" divides the times until a
+search has found strengths as good as the worse of the two find in the end: a trial that leads is trained anew with
+{len(JUDGES)} seeds that no search has used, and its validation loss counts, in the mean over the repeats; in brackets
+where 95 % of 1,000 bootstrap samples of the repeats lie. The last column is the test loss of what was chosen, likewise
+trained anew: gengap's minus the rival's, with a 95 % interval over cases and repeats. Not worse is what ends below
+{MARGIN:g}."""
 HEADINGS = (
     "data",
     "rival",
@@ -237,7 +240,8 @@ def section(races: Mapping[str, Sequence[dict[str, Any]]]) -> str:
             several = min(row["repeats"]) > 1
             lines.append((
                 name, f"{row['rival']} ({row['repeats'][1]})", f"{row['seconds'][1]:.0f}",
-                "halting" if "pruning" in row["gengap"] else "all epochs", f"{row['seconds'][0]:.1f}",
+                f"{'halting' if 'pruning' in row['gengap'] else 'all epochs'} ({row['repeats'][0]})",
+                f"{row['seconds'][0]:.1f}",
                 f"{row['whole']:.1f}", f"{ratio:.1f} [{low:.1f}, {high:.1f}]" if several else "",
                 f"{row['ends'][1]:.4f}, {row['ends'][0]:.4f}",
                 f"{mean:+.4f} [{mean - half:+.4f}, {mean + half:+.4f}]: {worse}",

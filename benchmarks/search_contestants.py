@@ -22,6 +22,8 @@ import gengap as gg
 from gengap import search  # what is loaded at first use is not part of the race
 
 SEEDS = 3
+MOMENT = 0.2
+"""Seconds within which trials count as ending together: a round of gengap's is told trial after trial."""
 
 Strengths = tuple[float, float, float]
 """Dropout, L2 and learning rate; 0 is off."""
@@ -46,12 +48,14 @@ class Searched:
 
     @property
     def leaders(self) -> list[tuple[float, Strengths]]:
-        """From when on which trial was the best so far."""
+        """From when on which trial was the best so far; of trials that end in one moment, the best of them."""
         found: list[tuple[float, Strengths]] = []
         lowest = float("inf")
         for at, loss, strengths in self.ends:
             if loss < lowest:
                 lowest = loss
+                if found and at - found[-1][0] < MOMENT:
+                    found.pop()
                 found.append((at, strengths))
         return found
 

@@ -50,9 +50,10 @@ def test_a_difference_on_test_knows_cases_and_repeats(race):
 
 def test_the_leaders_are_trials_that_were_better_than_all_before(race):
     contestants = importlib.import_module("benchmarks.search_contestants")
-    ends = [(1.0, 0.5, (0.1, 0, 1e-3)), (2.0, 0.6, (0.2, 0, 1e-3)), (3.0, 0.4, (0.3, 0, 1e-3))]
-    found = contestants.Searched(4.0, 4.0, ends, (0.3, 0, 1e-3))
-    assert found.leaders == [(1.0, (0.1, 0, 1e-3)), (3.0, (0.3, 0, 1e-3))]
+    one, two, three, four = ((rate, 0.0, 1e-3) for rate in (0.1, 0.2, 0.3, 0.4))
+    ends = [(1.0, 0.5, one), (2.0, 0.6, two), (3.0, 0.45, three), (3.01, 0.4, four)]
+    found = contestants.Searched(4.0, 4.0, ends, four)
+    assert found.leaders == [(1.0, one), (3.01, four)]  # the third and the fourth end in one moment
 
 
 def test_searches_are_kept_once_and_rows_are_made_of_them(race, tmp_path):
@@ -64,6 +65,6 @@ def test_searches_are_kept_once_and_rows_are_made_of_them(race, tmp_path):
     assert [search["processor"] for search in found] == [20.0, 100.0]
     (row,) = race.compared(found)
     assert (row["whole"], row["same_loss"][0], row["repeats"]) == (5.0, 1.0, [1, 1])
-    assert "| digits | optuna, TPE (1) | 100 | all epochs | 20.0 | 5.0 |  | 0.3000, 0.3000 |" in race.section(
+    assert "| digits | optuna, TPE (1) | 100 | all epochs (1) | 20.0 | 5.0 |  | 0.3000, 0.3000 |" in race.section(
         {"digits": [row]}
     )
