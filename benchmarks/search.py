@@ -51,7 +51,7 @@ FEWER = {("reviews", "keras-tuner, random"): 0, ("reviews", "keras-tuner, bayesi
 
 Floats = NDArray[np.float64]
 Search = dict[str, Any]
-"""A `Searched` as it is kept, with `task`, `who`, `repeat` and the machine's `load`."""
+"""A `Searched` as it is kept, with `task`, `who`, `repeat` and the machine's `load`; of test losses the mean."""
 
 
 def keep(path: Path, found: Sequence[Search]) -> None:
@@ -275,13 +275,14 @@ def main() -> None:
         run(options.into, options.only, options.who)
     if options.searches:
         return
+    races = dict(_all(options.into).get("races", {}))
     for name in options.only:
-        searches = [one for one in read(options.into) if one["task"] == name]
-        keep(options.into, judge(TASKS[name](), searches))
-    judged = [one for one in read(options.into) if "losses" in one]
-    races = {name: compared([one for one in judged if one["task"] == name]) for name in TASKS}
-    kept = {"machine": machine("keras", "torch", "optuna"), "margin": MARGIN, "races": races, "searches": judged}
-    options.into.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        judged = judge(TASKS[name](), [one for one in read(options.into) if one["task"] == name])
+        races[name] = compared(judged)
+        keep(options.into, [{**one, "test_losses": float(np.mean(one["test_losses"]))} for one in judged])
+    races = {name: races[name] for name in TASKS if name in races}
+    kept = {"machine": machine("keras", "torch", "optuna"), "margin": MARGIN, "races": races}
+    options.into.write_text(json.dumps({**kept, "searches": read(options.into)}, indent=1) + "\n", encoding="utf-8")
     print(section(races))
     if options.into == RESULTS:
         put_section(PAGE, "search.py", section(races))
