@@ -58,7 +58,15 @@ def keep(path: Path, found: Sequence[Search]) -> None:
     """Add searches to a file; one that is there already is replaced."""
     known = {(one["task"], one["who"], one["repeat"]): one for one in read(path)}
     known |= {(one["task"], one["who"], one["repeat"]): one for one in found}
-    path.write_text(json.dumps({**_all(path), "searches": list(known.values())}, indent=1) + "\n", encoding="utf-8")
+    write(path, {**_all(path), "searches": list(known.values())})
+
+
+def write(path: Path, kept: Mapping[str, Any]) -> None:
+    """Write everything down, a search a line."""
+    above = json.dumps({name: value for name, value in kept.items() if name != "searches"}, indent=1)
+    lines = ",\n".join(json.dumps(one) for one in kept["searches"])
+    opening = above.removesuffix("}").rstrip() + ("," if len(kept) > 1 else "")
+    path.write_text(f'{opening}\n "searches": [\n{lines}\n ]\n}}\n', encoding="utf-8")
 
 
 def read(path: Path) -> list[Search]:
@@ -282,7 +290,7 @@ def main() -> None:
         keep(options.into, [{**one, "test_losses": float(np.mean(one["test_losses"]))} for one in judged])
     races = {name: races[name] for name in TASKS if name in races}
     kept = {"machine": machine("keras", "torch", "optuna"), "margin": MARGIN, "races": races}
-    options.into.write_text(json.dumps({**kept, "searches": read(options.into)}, indent=1) + "\n", encoding="utf-8")
+    write(options.into, {**kept, "searches": read(options.into)})
     print(section(races))
     if options.into == RESULTS:
         put_section(PAGE, "search.py", section(races))
