@@ -158,6 +158,16 @@ def test_an_encoder_learns_from_no_case_that_judges():
     np.testing.assert_allclose(data.train.x[:, height].mean(), 0, atol=1e-5)  # what was given stays as it is
 
 
+@pytest.mark.parametrize(("number", "cases"), [(120, 50), (2400, 1900)])
+def test_splits_that_took_the_place_of_those_of_the_table_are_not_passed_over(number, cases):
+    data = gg.datasets.from_table(table(number), target="hail")
+    fewer = replace(data, train=Split(data.train.x[:cases], data.train.y[:cases]))
+    with pytest.raises(DataError, match=r"train split of 'table' is not the one that was read.*raw=\{\}"):
+        divide(fewer)
+    told = divide(replace(fewer, raw={}))
+    assert "preprocess" not in (told.folds or {})
+
+
 def test_a_column_an_input_is_held_out_for_since_it_cannot_be_encoded_in_folds():
     data = gg.datasets.from_table(table(300), target="hail", inputs=("region", "height"))
     held = divide(data)

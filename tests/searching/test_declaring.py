@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gengap.errors import StudyChangedError
+from gengap.errors import StoreError, StudyChangedError
 from gengap.searching.declaring import declare
 from gengap.searching.space import read_space
 
@@ -26,6 +26,18 @@ def test_versions_that_wrote_no_size_had_rounds_of_16(tmp_path):
     del known["together"]
     path.write_text(json.dumps(known))
     assert declare(folder, SPACE, **TOLD, together=27) == 16
+
+
+@pytest.mark.parametrize("size", ['"many"', "null", "0", "-3", "2.5"])
+def test_a_size_that_is_none_is_damage(tmp_path, size):
+    folder = tmp_path / "search"
+    declare(folder, SPACE, **TOLD, together=27)
+    path = folder / "search.json"
+    content = path.read_text().replace('"together": 27', f'"together": {size}')
+    path.write_text(content)
+    with pytest.raises(StoreError, match=r"search.json is damaged.*delete it"):
+        declare(folder, SPACE, **TOLD, together=27)
+    assert path.read_text() == content
 
 
 def test_another_search_is_refused(tmp_path):

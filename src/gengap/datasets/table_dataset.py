@@ -123,6 +123,7 @@ def cases_of_folds(data: Dataset) -> dict[str, Any]:
         )
     if not data.raw or data.table is None:
         return {"x": data.pooled()}
+    _check_raw(data)
     return {"x": replace(data, table=None, raw={}, **_by_name(data.raw)).pooled(), "preprocess": data.table.encoder}
 
 
@@ -138,6 +139,7 @@ def with_test_held_out(data: Dataset) -> tuple[Dataset, str]:
     if not data.raw or data.table is None:
         train, test, how = hold_out(data.train)
         return replace(data, train=train, test=test), how
+    _check_raw(data)
     train, test, how = hold_out(data.raw["train"])
     raw = {**data.raw, "train": train, "test": test}
     table = replace(data.table, encoder=copy.copy(data.table.encoder).fit(train.x))  # type: ignore[union-attr]
@@ -147,6 +149,22 @@ def with_test_held_out(data: Dataset) -> tuple[Dataset, str]:
         columns = data.train.x if isinstance(data.train.x, Mapping) else ()
         encoded[name] = replace(one, x={column: x[column] for column in columns} if columns else x)
     return replace(data, table=table, raw=raw, **_by_name(encoded)), how
+
+
+def _check_raw(data: Dataset) -> None:
+    """Check that the splits are those that were read: somebody may have put others, or fewer cases, in their place.
+
+    Raises:
+        DataError: They are not.
+    """
+    for name, raw in data.raw.items():
+        split = getattr(data, name)
+        if split is None or not np.array_equal(np.asarray(split.y), np.asarray(raw.y)):
+            raise DataError(
+                f"The {name} split of {data.name!r} is not the one that was read from its table: read the table with "
+                "the cases that you want, or give `raw={}` with the new splits, which are then taken as they are, "
+                "encoded by all training cases."
+            )
 
 
 def _by_name(splits: Mapping[str, Split]) -> dict[str, Any]:

@@ -12,8 +12,6 @@ from gengap.storage import Store
 from gengap.storage.files import saying_unwritable, write_text
 
 _NAME = "search.json"
-
-
 _TOGETHER = 16
 """Trials of a round in the versions that did not write it down."""
 
@@ -49,7 +47,7 @@ def declare(
             write_text(path, json.dumps({**told, "together": together}, indent=1))
             return together
     kept = _read(path)
-    together = int(kept.pop("together", _TOGETHER))
+    together = kept.pop("together")
     for name, known in kept.items():
         if told.get(name) != known:
             raise StudyChangedError(
@@ -64,7 +62,8 @@ def _read(path: Path) -> dict[str, Any]:
         known = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         known = None
-    if not isinstance(known, dict):
+    known = {"together": _TOGETHER, **known} if isinstance(known, dict) else {}
+    if not isinstance(known.get("together"), int) or known["together"] < 1:
         raise StoreError(
             f"{path} is damaged, which says what the search of this folder is: delete it, and search with the settings "
             "of before; the trials beside it are kept."

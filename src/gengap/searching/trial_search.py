@@ -36,6 +36,8 @@ TOGETHER = 16
 
 Where they are halved twice there are as many as leave some to the end: of 27, the best three.
 """
+MOST_TOGETHER = 64
+"""Trials of a round, however few of them go on: the models of all of them are made before it trains."""
 _OF_RUN = frozenset(inspect.signature(Study.run).parameters)
 _OF_STUDY = frozenset(inspect.signature(Study.__init__).parameters) - {"self", "model", "remedies", "seeds", "storage"}
 
@@ -91,8 +93,8 @@ def search(  # noqa: PLR0913  as in `Study.run`, and what a search adds
         cv: Number of folds, or what else `Study.run` takes, in place of splits; every seed has the same division.
         epoch: Whether runs are read at the epoch of best validation score, or at the last.
         pruning: After a third and a ninth of the epochs, one in so many of the trials that train together goes on
-            (successive halving); a round has the third power of it, 27 for 3. A pruner of Optuna is told the mean over
-            the seeds after every epoch, and asked. None trains all to the end, which is the default since
+            (successive halving); a round has its third power, 27 for 3 and at most 64. A pruner of Optuna is told the
+            mean over the seeds after every epoch, and asked. None trains all to the end, which is the default since
             regularization pays late.
         sampler: A sampler of Optuna; by default its TPE, with `cv` its random one.
         seed: Fixes the draws.
@@ -162,7 +164,7 @@ def search(  # noqa: PLR0913  as in `Study.run`, and what a search adds
     chosen.check(model)
     drawing = Drawing(chosen, seed=seed, sampler=sampler, blind=cv is not None, pruner=pruner)
     trying = Trying(rounds, chosen, drawing, storage=folder, progress=progress, running=running)
-    together = TOGETHER if halving is None else max(TOGETHER, halving.factor**3)
+    together = TOGETHER if halving is None else max(TOGETHER, min(halving.factor**3, MOST_TOGETHER))
     if folder is not None:
         told = {"seed": seed, "pruning": pruning, "epoch": epoch, "seeds": study.seeds}
         together = declare(folder, chosen, **told, together=together)
