@@ -24,7 +24,6 @@ class Task:
         build: A compiled model of dropout, L2 and learning rate; its one metric is its loss without penalties.
         epochs: Epochs of a run.
         batch_size: Cases a step.
-        bar: How many times faster than the fastest rival the search has to be.
         monitor: Keras' name of the validation loss without penalties, which every search goes by.
     """
 
@@ -32,7 +31,6 @@ class Task:
     build: Callable[[float, float, float], Any]
     epochs: int
     batch_size: int
-    bar: float
     monitor: str = "val_binary_crossentropy"
 
 
@@ -81,19 +79,19 @@ def reviews() -> Task:
     held = data.validation
     halves = tuple(gg.Split(held.x[rows], held.y[rows]) for rows in (slice(12_500), slice(12_500, None)))
     build = dense(16, (10_000,), (1, "sigmoid", "binary_crossentropy"))
-    return Task((data.train, *halves), build, 4, 512, 20)
+    return Task((data.train, *halves), build, 4, 512)
 
 
 def soundings() -> Task:
     data = gg.datasets.soundings()
-    return Task((data.train, data.validation, data.test), convolutional, 20, 32, 8)
+    return Task((data.train, data.validation, data.test), convolutional, 20, 32)
 
 
 def digits() -> Task:
     data = gg.datasets.digits()
     end = (10, "softmax", "sparse_categorical_crossentropy")
     return Task(
-        (data.train, data.validation, data.test), dense(32, data.train.x.shape[1:], end), 20, 32, 8, f"val_{end[2]}"
+        (data.train, data.validation, data.test), dense(32, data.train.x.shape[1:], end), 20, 32, f"val_{end[2]}"
     )
 
 
@@ -103,7 +101,7 @@ def lstm() -> Task:
     x = random.integers(0, 1000, (3000, 40)).astype("int32")
     y = ((x < 100).sum(1) + random.normal(0, 1, 3000) > (x >= 900).sum(1)).astype("float32")
     parts = tuple(gg.Split(x[rows], y[rows]) for rows in (slice(1500), slice(1500, 2250), slice(2250, 3000)))
-    return Task(parts, recurrent, 5, 64, 3)
+    return Task(parts, recurrent, 5, 64)
 
 
 TASKS = {one.__name__: one for one in (reviews, soundings, digits, lstm)}

@@ -6,6 +6,7 @@ import pytest
 from gengap.datasets.split import Split
 from gengap.datasets.training_data import TrainingData
 from gengap.engine.runs import Collector, TrainingSettings
+from gengap.engine.state import ChunkState
 
 
 @pytest.fixture
@@ -55,6 +56,24 @@ def collect():
         return {(record.variant, record.seed): record for record in collector.records}
 
     return train
+
+
+class Keeper(Collector):
+    """Collects records and every checkpoint: its chunk, a copy of its state, and how many records there were."""
+
+    def __init__(self):
+        super().__init__()
+        self.states = []
+
+    def on_checkpoint(self, chunk_id, state):
+        arrays = {path: np.array(value) for path, value in state.arrays.items()}
+        self.states.append((chunk_id, ChunkState(arrays, state.scalars), len(self.records)))
+
+
+@pytest.fixture
+def make_keeper():
+    """Return what makes a listener that keeps records and every checkpoint."""
+    return Keeper
 
 
 @pytest.fixture(autouse=True)

@@ -9,38 +9,25 @@ from keras import layers
 
 from gengap.engine.fused import train_fused
 from gengap.engine.planner import Chunk, Plan
-from gengap.engine.runs import Collector, Run
-from gengap.engine.state import ChunkState
+from gengap.engine.runs import Run
 
 
-class Keeper(Collector):
-    """Collects records and every checkpoint."""
-
-    def __init__(self):
-        super().__init__()
-        self.states = []
-
-    def on_checkpoint(self, chunk_id, state):
-        arrays = {path: np.array(value) for path, value in state.arrays.items()}
-        self.states.append(ChunkState(arrays, state.scalars))
-
-
-def test_the_door_of_version_one_is_join(make_data, settings):
+def test_the_door_of_version_one_is_join(make_data, settings, make_keeper):
     model = keras.Sequential(
         [keras.Input((4, 2)), layers.Reshape((8,)), layers.Dropout(0.3), layers.Dense(1, activation="sigmoid")]
     )
     model.compile("adam", "binary_crossentropy")
     runs, data = [Run("a", 0, model), Run("a", 1, model)], make_data((4, 2))
     plan = Plan("cpu", "float32", (Chunk("c", (("a", 0), ("a", 1)), "fused", ""),))
-    first = Keeper()
+    first = make_keeper()
     train_fused(runs, data, settings(), first, plan=plan, checkpoint_seconds=0.0)
-    written = first.states[2]
+    _, written, _ = first.states[2]
     doors = {step: {"join": "fold"}.get(name, name) for step, name in written.scalars["doors"].items()}
     assert "fold" in doors.values()
-    again = Keeper()
+    again = make_keeper()
     older = replace(written, scalars={**written.scalars, "doors": doors})
     train_fused(runs, data, settings(), again, plan=plan, checkpoint_seconds=0.0, states={"c": older})
-    assert again.states[-1].scalars["doors"] == written.scalars["doors"]
+    assert again.states[-1][1].scalars["doors"] == written.scalars["doors"]
     for one, other in zip(first.records, again.records, strict=True):
         for own, its in zip(one.weights_last, other.weights_last, strict=True):
             np.testing.assert_array_equal(own, its)

@@ -13,7 +13,6 @@ from gengap.engine.planner import Chunk, Plan
 from gengap.engine.rates import EpochSchedule, ReduceOnPlateau, RunRates, describe_rates
 from gengap.engine.reference import train_reference
 from gengap.engine.runs import Collector, Run
-from gengap.engine.state import ChunkState
 
 FALLING = EpochSchedule(lambda epoch, rate: rate * 0.5 if epoch else rate)
 PLATEAU = ReduceOnPlateau("val_loss", 0.3, patience=1, min_delta=0.3, cooldown=0, min_lr=1e-4)  # it falls soon
@@ -68,16 +67,18 @@ def together(runs):
     [("in place", (PLATEAU, FALLING)), ("sparse", (PLATEAU,)), ("apart", (PLATEAU,)),
      ("stacked", (FALLING,)), ("stacked", (PLATEAU,))],
 )  # fmt: skip
-def test_runs_together_have_the_rates_of_keras_loop_and_go_on_with_them(kind, rules, make_data, settings, collect):
+def test_runs_together_have_the_rates_of_keras_loop_and_go_on_with_them(
+    kind, rules, make_data, settings, collect, make_keeper
+):
     runs, data, wanted = make(kind, make_data, rules, settings)
-    keeper = Keeper()
+    keeper = make_keeper()
     train_fused(runs, data, wanted, keeper, plan=together(runs), checkpoint_seconds=0.0)
     whole = {(record.variant, record.seed): record for record in keeper.records}
     for key, alone in collect(train_reference, runs, data, wanted).items():
         np.testing.assert_array_equal(whole[key].history["learning_rate"], alone.history["learning_rate"])
         np.testing.assert_allclose(whole[key].history["loss"], alone.history["loss"], atol=2e-5)
         assert len(set(alone.history["learning_rate"])) > 1
-    for chunk_id, state in keeper.states[4::7]:
+    for chunk_id, state, _ in keeper.states[4::7]:
         rest = Collector()
         train_fused(runs, data, wanted, rest, plan=together(runs), states={chunk_id: state})
         for record in rest.records:
@@ -86,15 +87,6 @@ def test_runs_together_have_the_rates_of_keras_loop_and_go_on_with_them(kind, ru
                 np.testing.assert_array_equal(values, undisturbed.history[name], err_msg=name)
             for own, its in zip(record.weights_last, undisturbed.weights_last, strict=True):
                 np.testing.assert_array_equal(own, its)
-
-
-class Keeper(Collector):
-    def __init__(self):
-        super().__init__()
-        self.states = []
-
-    def on_checkpoint(self, chunk_id, state):
-        self.states.append((chunk_id, ChunkState({k: np.array(v) for k, v in state.arrays.items()}, state.scalars)))
 
 
 def test_functions_are_known_by_the_rates_that_they_give():

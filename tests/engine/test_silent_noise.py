@@ -13,7 +13,6 @@ from gengap.engine.fused import plan_fused, train_fused
 from gengap.engine.planner import Chunk, Plan
 from gengap.engine.reference import train_reference
 from gengap.engine.runs import Collector, Run
-from gengap.engine.state import ChunkState
 from gengap.remedies.stopping import StoppingRule
 
 
@@ -266,22 +265,12 @@ def test_who_stays_goes_on_as_in_the_whole_company(quitting, make_data, settings
         assert_alike(joint[run.variant, run.seed], alone[run.variant, run.seed], 5e-6)
 
 
-class Keeper(Collector):
-    def __init__(self):
-        super().__init__()
-        self.states = []
-
-    def on_checkpoint(self, chunk_id, state):
-        arrays = {path: np.array(value) for path, value in state.arrays.items()}
-        self.states.append((chunk_id, ChunkState(arrays, state.scalars), len(self.records)))
-
-
-def test_training_goes_on_where_those_with_noise_have_finished(make_data, settings):
+def test_training_goes_on_where_those_with_noise_have_finished(make_data, settings, make_keeper):
     data, wanted = make_data(n=(53, 20, 0)), settings(epochs=4)
     models = {"noise": dense(layers.Dropout(0.3)), "none": dense()}
     stopping = {"noise": StoppingRule(1, min_delta=1.0), "none": None}
     runs = [Run(name, seed, models[name], stopping=stopping[name]) for seed in (0, 1) for name in models]
-    keeper = Keeper()
+    keeper = make_keeper()
     train_fused(runs, data, wanted, keeper, plan=plan_of(runs), checkpoint_seconds=0.0)
     undisturbed = {(record.variant, record.seed): record for record in keeper.records}
     later = [one for one in keeper.states if one[2] == 2]

@@ -17,7 +17,6 @@ from gengap.engine.parity import certify_runs
 from gengap.engine.planner import Chunk, Plan
 from gengap.engine.reference import train_reference
 from gengap.engine.runs import Collector, Run
-from gengap.engine.state import ChunkState
 from gengap.engine.trainer import Trainer
 from gengap.errors import SlowPathWarning
 from gengap.layers.doors import PassContext, StackedTensor
@@ -58,18 +57,6 @@ def assert_equal(record, other, *, tolerance=0.0):
         )
 
 
-class Keeper(Collector):
-    """Collects records and every checkpoint."""
-
-    def __init__(self):
-        super().__init__()
-        self.states = []
-
-    def on_checkpoint(self, chunk_id, state):
-        arrays = {path: np.array(value) for path, value in state.arrays.items()}
-        self.states.append((chunk_id, ChunkState(arrays, state.scalars), len(self.records)))
-
-
 def sparse_data(make_data):
     dense = make_data((30,))
     splits = []
@@ -99,10 +86,10 @@ def make_runs(kind, make_data):
 
 
 @pytest.mark.parametrize("kind", ["in place", "stacked", "apart", "sparse"])
-def test_from_every_checkpoint_training_goes_on_to_the_same_bits(kind, make_data, settings, collect):
+def test_from_every_checkpoint_training_goes_on_to_the_same_bits(kind, make_data, settings, make_keeper):
     runs, data = make_runs(kind, make_data)
     wanted = settings(epochs=3)
-    keeper = Keeper()
+    keeper = make_keeper()
     train_fused(runs, data, wanted, keeper, plan=together(runs), checkpoint_seconds=0.0)
     undisturbed = {(record.variant, record.seed): record for record in keeper.records}
     assert len(keeper.states) >= 3 * 4 - 1  # one after every step
@@ -253,10 +240,10 @@ def test_shares_see_their_own_subset(make_data, settings, collect):
         assert_equal(record, by_keras[name], tolerance=2e-5)
 
 
-def test_an_interrupted_training_hands_out_its_state(make_data, settings):
+def test_an_interrupted_training_hands_out_its_state(make_data, settings, make_keeper):
     runs, data = make_runs("in place", make_data)
 
-    class Interrupter(Keeper):
+    class Interrupter(make_keeper):
         def on_epoch(self, run, epoch, logs):
             if epoch == 2 and run is runs[0]:  # once: whoever asks twice does not get the state
                 signal.raise_signal(signal.SIGINT)
